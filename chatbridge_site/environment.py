@@ -1,0 +1,131 @@
+"""What can be set from outside: each environment variable with its type, its default and what it is for.
+
+`docs/settings.md` holds the same table; a test compares the two.
+"""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, HttpUrl, TypeAdapter, ValidationError, WebsocketUrl, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+Words = Annotated[list[str], NoDecode]
+
+
+class Environment(BaseSettings):
+    """The environment, checked once at start. A variable that is set wins over the same one in `.env`."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    debug: bool = Field(
+        False, description="Development mode: error pages, made-up key, no HTTPS. Never on a public server"
+    )
+    secret_key: str = Field("", description="Signs sessions and visitor tokens. Needed unless `DEBUG=1`")
+    allowed_hosts: Words = Field([], description="Host names that this site answers to, with commas between")
+    csrf_trusted_origins: Words = Field(
+        [], description="Origins that may post forms besides the site's own: `https://…`"
+    )
+    https: bool | None = Field(
+        None, description="Redirect to HTTPS, secure cookies, HSTS. Default: on, except with `DEBUG=1`"
+    )
+    trusted_proxies: int = Field(
+        0,
+        ge=0,
+        description="How many proxies of yours stand in front; their `X-Forwarded-*` headers are believed",
+    )
+    database_url: str = Field(
+        "", description="`postgres://user:password@host/name`. Default: SQLite, `db.sqlite3` in `VAR_DIR`"
+    )
+    redis_url: str = Field(
+        "", description="`redis://…`, `rediss://…` or `unix://…`. Default: the embedded Valkey"
+    )
+    discord_token: str = Field("", description="The bot's token, from the Discord developer portal")
+    discord_channel_id: int | None = Field(
+        None,
+        description="The text or forum channel in which conversations of the default inbox become threads",
+    )
+    discord_api_url: str = Field(
+        "https://discord.com/api/v10", description="Discord's HTTP API, or a server that speaks it"
+    )
+    discord_gateway_url: str = Field(
+        "", description="Discord's gateway (`wss://…`). Default: what the HTTP API names"
+    )
+    log_level: str = Field("INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`")
+    var_dir: Path = Field(
+        BASE_DIR / "var",
+        description="Where what is made at run time is kept. Default: `var/` beside `manage.py`",
+    )
+
+    @field_validator("allowed_hosts", "csrf_trusted_origins", mode="before")
+    @classmethod
+    def split(cls, value: object) -> object:
+        return (
+            [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+        )
+
+    @field_validator("discord_api_url")
+    @classmethod
+    def is_http(cls, value: str) -> str:
+        TypeAdapter(HttpUrl).validate_python(value)
+        return value.rstrip("/")
+
+    @field_validator("discord_gateway_url")
+    @classmethod
+    def is_websocket(cls, value: str) -> str:
+        TypeAdapter(WebsocketUrl).validate_python(value) if value else None
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def is_level(cls, value: str) -> str:
+        if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+            raise ValueError("it must be DEBUG, INFO, WARNING or ERROR")
+        return value.upper()
+
+    @field_validator("var_dir")
+    @classmethod
+    def is_absolute(cls, value: Path) -> Path:
+        return (BASE_DIR / value.expanduser()).resolve()
+
+
+def read() -> Environment:
+    """The environment and `.env` (or the file that ENV_FILE names), or the end with one sentence a mistake."""
+    file = os.environ.get("ENV_FILE", str(BASE_DIR / ".env"))
+    try:
+        return Environment(_env_file=file or None)
+    except ValidationError as error:
+        # The message without the value: it may be a secret.
+        mistakes = (f"{str(each['loc'][0]).upper()} is wrong: {each['msg']}." for each in error.errors())
+        raise SystemExit("\n".join(mistakes)) from None
+
+
+def secret_key(environment: Environment) -> str:
+    """The key that was set or, with DEBUG=1, one that is made once and kept."""
+    if environment.secret_key:
+        return environment.secret_key
+    if not environment.debug:
+        raise SystemExit(
+            "SECRET_KEY is not set: put SECRET_KEY=<50 random characters> into the environment or .env, "
+            "or set DEBUG=1 while developing."
+        )
+    return _kept_key(environment.var_dir / "secret_key")
+
+
+def _kept_key(path: Path) -> str:
+    """Web and bot may start together on a fresh clone: the first to link its key wins, both read that one."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(50))
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip()

@@ -1,0 +1,148 @@
+"""Django's settings. What can be set from outside is declared in `environment.py`; the rest is fixed here."""
+
+from typing import Any
+
+import dj_database_url
+
+from bridge import valkey
+from chatbridge_site import environment
+
+BASE_DIR = environment.BASE_DIR
+ENVIRONMENT = environment.read()
+VAR_DIR = ENVIRONMENT.var_dir
+
+DEBUG = ENVIRONMENT.debug
+SECRET_KEY = environment.secret_key(ENVIRONMENT)
+ALLOWED_HOSTS = ENVIRONMENT.allowed_hosts or (["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
+CSRF_TRUSTED_ORIGINS = ENVIRONMENT.csrf_trusted_origins
+TRUSTED_PROXIES = ENVIRONMENT.trusted_proxies
+
+INSTALLED_APPS = [
+    "daphne",  # first: it takes the place of Django's own runserver
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "bridge",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "chatbridge_site.middleware.content_security_policy",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "chatbridge_site.urls"
+ASGI_APPLICATION = "chatbridge_site.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+
+def _database() -> dict[str, Any]:
+    """SQLite or PostgreSQL, each told to wait 5 s for a lock and no longer."""
+    VAR_DIR.mkdir(parents=True, exist_ok=True)
+    database: dict[str, Any] = dict(
+        dj_database_url.parse(ENVIRONMENT.database_url or f"sqlite:///{VAR_DIR}/db.sqlite3")
+    )
+    options: dict[str, Any] = database.setdefault("OPTIONS", {})
+    if database["ENGINE"] == "django.db.backends.sqlite3":
+        # IMMEDIATE: a transaction that begins by reading and then writes would fail at once with "database is
+        # locked", time-out or not. FULL: in WAL mode NORMAL can lose an acknowledged message when power fails.
+        options["timeout"] = 5
+        options["transaction_mode"] = "IMMEDIATE"
+        options["init_command"] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL"
+    else:
+        # A pool, since persistent connections belong to a thread and ASGI makes one for each request.
+        options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 5}
+        options["options"] = f"{options.get('options', '')} -c lock_timeout=5s".strip()
+    return database
+
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# None: another server is used, none is started here.
+VALKEY_DIR = None if ENVIRONMENT.redis_url else VAR_DIR
+REDIS_URL = ENVIRONMENT.redis_url or valkey.url(VAR_DIR)
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL], "prefix": "chatbridge"},
+    }
+}
+
+DISCORD_TOKEN = ENVIRONMENT.discord_token
+DISCORD_CHANNEL_ID = ENVIRONMENT.discord_channel_id
+DISCORD_API_URL = ENVIRONMENT.discord_api_url
+DISCORD_GATEWAY_URL = ENVIRONMENT.discord_gateway_url
+
+BRIDGE_SERVICES = {"discord": "bridge.services.discord.DiscordService"}
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "chatbridge_site.storage.HashedStaticFilesStorage"
+    },
+}
+# Without DEBUG files are served from STATIC_ROOT only, under names that carry their hash.
+WHITENOISE_USE_FINDERS = DEBUG
+
+HTTPS = ENVIRONMENT.https if ENVIRONMENT.https is not None else not DEBUG
+SECURE_SSL_REDIRECT = HTTPS
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+SECURE_HSTS_SECONDS = 3600 if HTTPS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SECURE_REFERRER_POLICY = "same-origin"
+# HSTS for subdomains and preloading are promises about a domain that only its owner can make.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": ENVIRONMENT.log_level},
+    "loggers": {
+        # Django's own handlers would print each line a second time.
+        "django": {"handlers": [], "propagate": True},
+        "django.server": {"handlers": [], "propagate": True},
+        "django.channels.server": {"handlers": [], "propagate": True},
+    },
+}

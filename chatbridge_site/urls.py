@@ -1,0 +1,9 @@
+"""Addresses of the site: the admin, and what `bridge` has."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", include("bridge.urls")),
+]
