@@ -1,0 +1,51 @@
+"""What can go wrong and may reach a client, and how a delivery fails."""
+
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """Stable error codes of the wire protocol. Clients compare them; never rename one."""
+
+    INVALID_FRAME = "invalid_frame"
+    UNKNOWN_COMMAND = "unknown_command"
+    INVALID_PAYLOAD = "invalid_payload"
+    NOT_IDENTIFIED = "not_identified"
+    NOT_PERMITTED = "not_permitted"
+    NOT_FOUND = "not_found"
+    CONFLICT = "conflict"
+    THROTTLED = "throttled"
+    TOO_LARGE = "too_large"
+    CLOSED = "closed"
+    BLOCKED = "blocked"
+    UNAVAILABLE = "unavailable"
+    INTERNAL = "internal"
+
+
+class BridgeError(Exception):
+    """A refusal that the client is meant to see: a stable code and a sentence for a person.
+
+    `details` must be JSON: for `throttled` it holds `retry_after` in seconds.
+    """
+
+    def __init__(self, code: Code, message: str, **details: object) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.details = details
+
+
+class DeliveryFailed(Exception):
+    """A service could not carry a delivery.
+
+    `permanent`: this content is refused, and will be tomorrow; otherwise it is tried again.
+    `certain`: the service surely did not store it; otherwise nobody knows, and it is looked up
+    before it is repeated.
+    `reason` is a short stable code for staff, `detail` a sentence.
+    """
+
+    def __init__(self, reason: str, detail: str = "", *, permanent: bool, certain: bool) -> None:
+        super().__init__(detail or reason)
+        self.reason = reason
+        self.detail = detail
+        self.permanent = permanent
+        self.certain = certain

@@ -1,0 +1,20 @@
+"""Readable nicks for visitors who gave none."""
+
+import uuid
+
+_ADJECTIVES = (
+    "Amber Autumn Brave Bright Calm Clever Coral Crimson Curious Daring Eager Early Gentle Golden Happy Hazel "
+    "Honest Indigo Ivory Jolly Kind Lively Lucky Lunar Merry Misty Mellow Noble Olive Polite Proud Quick "
+    "Quiet Rapid Rosy Ruby Rustic Sandy Scarlet Silent Silver Snowy Sunny Swift Tidy Velvet Violet Warm"
+).split()
+_ANIMALS = (
+    "Badger Beaver Bison Crane Deer Dolphin Eagle Falcon Finch Fox Gecko Hare Hawk Hedgehog Heron Ibis "
+    "Jackdaw Jaguar Kestrel Koala Lark Lemur Lynx Magpie Marten Mole Moose Newt Otter Owl Panda Pelican "
+    "Penguin Puffin Quail Rabbit Raven Robin Salmon Seal Sparrow Stork Swan Tapir Tiger Turtle Walrus Wren"
+).split()
+
+
+def nick_for(visitor: uuid.UUID) -> str:
+    """The same visitor always gets the same nick, so nothing needs to be stored before he writes."""
+    animal, adjective = divmod(visitor.int % (len(_ADJECTIVES) * len(_ANIMALS)), len(_ADJECTIVES))
+    return f"{_ADJECTIVES[adjective]} {_ANIMALS[animal]}"

@@ -1,0 +1,324 @@
+"""The wire protocol, version 1: commands in, replies and events out.
+
+What comes in are closed pydantic models, validated once at the edge. What goes out are TypedDicts: they cost
+nothing to build, and the same JSON Schema is generated from both (`manage.py protocol_schema`).
+"""
+
+import re
+import unicodedata
+import uuid
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
+
+import orjson
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from bridge.errors import BridgeError, Code
+
+VERSION = 1
+SUBPROTOCOL = "chatbridge.v1"
+MAX_FRAME = 64 * 1024
+"""Bytes in one frame from a client."""
+MAX_CONTENT = 4000
+"""Characters in one message. Discord takes 2,000; longer ones are split there."""
+MAX_PAGE = 100
+SYNC_LIMIT = 300
+"""A client that is further behind than this many revisions gets `reset` and the newest page."""
+
+CLOSE_PROTOCOL = 4400
+CLOSE_NO_SESSION = 4401
+CLOSE_FORBIDDEN = 4403
+CLOSE_HEARTBEAT = 4408
+CLOSE_FLOODING = 4429
+CLOSE_RESTARTING = 1012
+CLOSE_TRY_LATER = 1013
+
+# C0 and C1 controls except tab and newline, and the two overrides that make text read as what it is not.
+# NUL above all: PostgreSQL refuses it where SQLite takes it.
+_REFUSED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202d\u202e]")
+_INVISIBLE = frozenset({"Cf", "Cc", "Zs", "Zl", "Zp", "Mn"})
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of it can be seen."""
+    return all(unicodedata.category(char) in _INVISIBLE for char in text)
+
+
+def _plain(text: str) -> str:
+    text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    if found := _REFUSED.search(text):
+        raise ValueError(f"the character U+{ord(found[0]):04X} is not allowed")
+    return text
+
+
+def _content(text: str) -> str:
+    text = _plain(text)
+    if not text or (not text.isascii() and is_blank(text)):
+        raise ValueError("the message is empty")
+    return text
+
+
+def _nick(text: str) -> str:
+    text = " ".join(_plain(text).split())
+    if not text or is_blank(text):
+        raise ValueError("the nick is empty")
+    if any(unicodedata.category(char) == "Cf" for char in text):
+        raise ValueError("the nick has an invisible character")
+    return text
+
+
+# Longer content is refused as `too_large` by its command, so that the page can say by how much.
+Content = Annotated[str, Field(max_length=MAX_FRAME), AfterValidator(_content)]
+Nick = Annotated[str, Field(max_length=32), AfterValidator(_nick)]
+Line = Annotated[str, AfterValidator(_plain)]
+Seq = Annotated[int, Field(ge=0, le=2**53)]
+
+
+class Payload(BaseModel):
+    """What a command carries. Unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Frame(Payload):
+    """A command as it comes in; its payload is validated by the command's own model."""
+
+    command: str = Field(max_length=64)
+    id: str = Field(max_length=64)
+    payload: dict[str, Any] = Field(default_factory=dict)
+
+
+class Page(Payload):
+    """The page the visitor is on, for the card that staff see."""
+
+    url: Annotated[Line, Field(max_length=1000)] = ""
+    title: Annotated[Line, Field(max_length=200)] = ""
+    referrer: Annotated[Line, Field(max_length=1000)] = ""
+
+
+class SessionStart(Payload):
+    inbox: str = Field(default="default", max_length=50)
+    token: str | None = Field(default=None, max_length=512)
+    nick: Nick | None = None
+    locale: Annotated[Line, Field(max_length=35)] = ""
+    page: Page = Page()
+
+
+class MessageSend(Payload):
+    connection: uuid.UUID | None = None
+    client_id: uuid.UUID
+    content: Content
+
+
+class HistoryPage(Payload):
+    connection: uuid.UUID
+    before: Seq | None = None
+    limit: int = Field(default=50, ge=1, le=MAX_PAGE)
+
+
+class ConnectionSync(Payload):
+    connection: uuid.UUID
+    since: Seq
+
+
+class ConnectionClose(Payload):
+    connection: uuid.UUID
+
+
+class TypingStart(Payload):
+    connection: uuid.UUID
+
+
+class ReceiptRead(Payload):
+    connection: uuid.UUID
+    seq: Seq
+
+
+class Ping(Payload):
+    pass
+
+
+class Closed(TypedDict):
+    """Base of what goes out: no field but those declared."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
+
+
+class Author(Closed):
+    id: str
+    name: str
+    role: Literal["visitor", "staff", "system"]
+    service: str
+    avatar: str
+
+
+class MessageOut(Closed):
+    uid: str
+    connection: str
+    kind: Literal["message", "gap", "event"]
+    seq: int
+    revision: int
+    client_id: str | None
+    author: Author | None
+    content: str
+    gap_size: int | None
+    created_at: str
+    edited_at: str | None
+    deleted_at: str | None
+    state: Literal["sent", "delivered", "failed"]
+    failure: str
+    own: NotRequired[bool]
+
+
+class ConnectionOut(Closed):
+    uid: str
+    kind: Literal["private", "room"]
+    state: Literal["open", "closed"]
+    revision: int
+    participant: str
+    """The reader's own `author.id` here."""
+    read_seq: int
+
+
+class InboxOut(Closed):
+    name: str
+    title: str
+    greeting: str
+
+
+class SessionStarted(Closed):
+    visitor: str
+    token: str
+    nick: str
+    connection: ConnectionOut | None
+    messages: list[MessageOut]
+    has_more: bool
+    staff_online: bool
+    inbox: InboxOut
+
+
+class MessageSent(Closed):
+    message: MessageOut
+
+
+class HistoryRead(Closed):
+    messages: list[MessageOut]
+    has_more: bool
+
+
+class ConnectionSynced(Closed):
+    connection: ConnectionOut
+    messages: list[MessageOut]
+    revision: int
+    has_more: bool
+    reset: bool
+
+
+class ConnectionChanged(Closed):
+    connection: ConnectionOut
+
+
+class Nothing(Closed):
+    pass
+
+
+class Pong(Closed):
+    heads: dict[str, int]
+
+
+class MessagesPayload(Closed):
+    messages: list[MessageOut]
+
+
+class ConnectionState(Closed):
+    """What everybody in a connection may know of it; replies add what is personal."""
+
+    uid: str
+    kind: Literal["private", "room"]
+    state: Literal["open", "closed"]
+
+
+class ConnectionPayload(Closed):
+    connection: ConnectionState
+
+
+class TypingPayload(Closed):
+    author: Author
+
+
+class ReceiptPayload(Closed):
+    participant: str
+    seq: int
+
+
+class PresencePayload(Closed):
+    staff_online: bool
+
+
+COMMANDS: dict[str, tuple[type[Payload], Any]] = {
+    "session.start": (SessionStart, SessionStarted),
+    "message.send": (MessageSend, MessageSent),
+    "history.page": (HistoryPage, HistoryRead),
+    "connection.sync": (ConnectionSync, ConnectionSynced),
+    "connection.close": (ConnectionClose, ConnectionChanged),
+    "typing.start": (TypingStart, Nothing),
+    "receipt.read": (ReceiptRead, Nothing),
+    "ping": (Ping, Pong),
+}
+"""What each command carries in, and in its reply."""
+
+EVENTS: dict[str, Any] = {
+    "message.posted": MessagesPayload,
+    "message.edited": MessagesPayload,
+    "message.deleted": MessagesPayload,
+    "message.delivered": MessagesPayload,
+    "message.failed": MessagesPayload,
+    "connection.opened": ConnectionPayload,
+    "connection.closed": ConnectionPayload,
+    "connection.reopened": ConnectionPayload,
+    "typing.started": TypingPayload,
+    "receipt.read": ReceiptPayload,
+    "presence.changed": PresencePayload,
+}
+"""What each event carries. Those of a connection's state cover revisions; typing and presence do not."""
+
+
+def rfc3339(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def event_frame(
+    event: str,
+    payload: Any,
+    *,
+    connection: str | None = None,
+    since: int | None = None,
+    revision: int | None = None,
+) -> bytes:
+    """An event, serialised once for everybody who may see it."""
+    frame: dict[str, Any] = {"event": event, "payload": payload}
+    if connection is not None:
+        frame["connection"] = connection
+    if revision is not None:
+        frame |= {"since": since, "revision": revision}
+    return orjson.dumps(frame)
+
+
+def reply_frame(command_id: str | None, payload: Any) -> bytes:
+    return orjson.dumps({"reply": command_id, "ok": True, "payload": payload})
+
+
+def error_frame(command_id: str | None, error: BridgeError) -> bytes:
+    body: dict[str, Any] = {"code": error.code, "message": error.message}
+    if error.details:
+        body["details"] = error.details
+    return orjson.dumps({"reply": command_id, "ok": False, "error": body})
+
+
+def too_long(content: str) -> BridgeError:
+    return BridgeError(
+        Code.TOO_LARGE,
+        f"The message has {len(content):,} characters; {MAX_CONTENT:,} are allowed.",
+        length=len(content),
+        limit=MAX_CONTENT,
+    )
