@@ -27,7 +27,7 @@ class Inbox(models.Model):
     discord_channel_id = models.CharField(
         max_length=20,
         blank=True,
-        help_text="Text or forum channel in which conversations open. Empty on “default”: DISCORD_CHANNEL_ID.",
+        help_text="Text or forum channel for new conversations. Empty on “default”: DISCORD_CHANNEL_ID.",
     )
     allowed_origins = models.TextField(
         blank=True,
@@ -60,7 +60,7 @@ class Inbox(models.Model):
 
 
 class Advance(NamedTuple):
-    """The revisions and places that a transaction took: `since` is what clients had, `revision` the head now."""
+    """What a transaction took: clients had revision `since`, the head is `revision` now."""
 
     since: int
     revision: int
@@ -153,7 +153,7 @@ class Endpoint(models.Model):
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="endpoints")
     service = models.CharField(max_length=32)
     # NULL until it is opened; the id of the Discord thread, as text so that any service fits.
-    remote_id = models.CharField(max_length=64, null=True, blank=True)
+    remote_id = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001  # unique: NULL is none
     # The thread before this one, where that was deleted: its successor's card names it.
     predecessor_id = models.CharField(max_length=64, blank=True)
     # Everything up to this remote id has been taken in, without a hole. Moves forward only.
@@ -281,7 +281,7 @@ class RemoteMessage(models.Model):
     """
 
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="remote_messages")
-    remote_id = models.CharField(max_length=64, null=True)
+    remote_id = models.CharField(max_length=64, null=True)  # noqa: DJ001  # unique: NULL is not known
     ours = models.BooleanField()
     # The visitor's card, from which the Discord thread starts. It belongs to no message.
     card = models.BooleanField(default=False)
@@ -381,7 +381,7 @@ class Lease(models.Model):
     holder = models.CharField(max_length=64, blank=True)
     expires_at = models.DateTimeField()
     # When its holder last saw the outside world in order: for the gateway its last heartbeat.
-    heartbeat_at: "models.DateTimeField[datetime | None, datetime | None]" = models.DateTimeField(null=True)
+    heartbeat_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return f"{self.name}: {self.holder}"

@@ -2,16 +2,16 @@
 
 import uuid
 
-_ADJECTIVES = (
-    "Amber Autumn Brave Bright Calm Clever Coral Crimson Curious Daring Eager Early Gentle Golden Happy Hazel "
-    "Honest Indigo Ivory Jolly Kind Lively Lucky Lunar Merry Misty Mellow Noble Olive Polite Proud Quick "
-    "Quiet Rapid Rosy Ruby Rustic Sandy Scarlet Silent Silver Snowy Sunny Swift Tidy Velvet Violet Warm"
-).split()
-_ANIMALS = (
-    "Badger Beaver Bison Crane Deer Dolphin Eagle Falcon Finch Fox Gecko Hare Hawk Hedgehog Heron Ibis "
-    "Jackdaw Jaguar Kestrel Koala Lark Lemur Lynx Magpie Marten Mole Moose Newt Otter Owl Panda Pelican "
-    "Penguin Puffin Quail Rabbit Raven Robin Salmon Seal Sparrow Stork Swan Tapir Tiger Turtle Walrus Wren"
-).split()
+_ADJECTIVES = """
+    Amber Autumn Brave Bright Calm Clever Coral Crimson Curious Daring Eager Early Gentle Golden Happy Hazel
+    Honest Indigo Ivory Jolly Kind Lively Lucky Lunar Merry Misty Mellow Noble Olive Polite Proud Quick
+    Quiet Rapid Rosy Ruby Rustic Sandy Scarlet Silent Silver Snowy Sunny Swift Tidy Velvet Violet Warm
+""".split()
+_ANIMALS = """
+    Badger Beaver Bison Crane Deer Dolphin Eagle Falcon Finch Fox Gecko Hare Hawk Hedgehog Heron Ibis
+    Jackdaw Jaguar Kestrel Koala Lark Lemur Lynx Magpie Marten Mole Moose Newt Otter Owl Panda Pelican
+    Penguin Puffin Quail Rabbit Raven Robin Salmon Seal Sparrow Stork Swan Tapir Tiger Turtle Walrus Wren
+""".split()
 
 
 def nick_for(visitor: uuid.UUID) -> str:
