@@ -1,11 +1,14 @@
 """The nouns: inboxes, connections and what is said in them, and how it reaches other services."""
 
 import uuid
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connections, models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.backends.ddl_references import Statement
 from django.db.models import Q
+from django.db.models.functions import Lower
 from django.utils import timezone
 
 WEB = "web"
@@ -85,6 +88,10 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
             raise Connection.DoesNotExist(f"no connection {pk}")
         return Advance(since=row[0] - revisions, revision=row[0], last_seq=row[1])
 
+    def lock(self, pk: int) -> None:
+        """Take the row's lock without taking a revision: decide first, then `advance`."""
+        self.advance(pk, revisions=0)
+
 
 class Connection(models.Model):
     """One conversation, kept across the services that it connects."""
@@ -129,9 +136,8 @@ class Connection(models.Model):
         indexes = [
             # session.start and a resend without `connection`: the visitor's own conversations.
             models.Index(fields=["visitor", "inbox"], name="connection_visitor"),
-            # admin: the list, newest activity first, alone and by inbox or state.
+            # admin: the list, newest activity first. Its filters walk a stretch of it.
             models.Index(fields=["-active_at", "-id"], name="connection_active"),
-            models.Index(fields=["inbox", "state", "-active_at"], name="connection_inbox_state"),
         ]
 
     def __str__(self) -> str:
@@ -175,10 +181,31 @@ class Endpoint(models.Model):
         indexes = [
             # A worker's poll: which lines are due. Only those that wait are in it.
             models.Index(fields=["service", "due"], condition=Q(due__isnull=False), name="endpoint_due"),
+            # admin: the held lines, newest first. Empty while all is well.
+            models.Index(fields=["-id"], condition=~Q(trouble=""), name="endpoint_trouble"),
         ]
 
     def __str__(self) -> str:
         return f"{self.service}:{self.remote_id or '(not opened)'}"
+
+
+class PrefixIndex(models.Index):
+    """An index by which a search for the beginning of a text finds its rows.
+
+    PostgreSQL uses it for LIKE 'x%' under any collation only with this operator class.
+    """
+
+    def create_sql(
+        self,
+        model: type[models.Model],
+        schema_editor: BaseDatabaseSchemaEditor,
+        using: str = "",
+        **kwargs: Any,
+    ) -> Statement:
+        statement = super().create_sql(model, schema_editor, using=using, **kwargs)
+        if schema_editor.connection.vendor == "postgresql":
+            statement.template = statement.template.replace("%(columns)s", "%(columns)s text_pattern_ops")
+        return statement
 
 
 class Participant(models.Model):
@@ -218,7 +245,7 @@ class Participant(models.Model):
         ]
         indexes = [
             # admin: search by nick (prefix).
-            models.Index(fields=["nick"], name="participant_nick"),
+            PrefixIndex(Lower("nick"), name="participant_nick"),
         ]
 
     def __str__(self) -> str:
@@ -295,8 +322,8 @@ class RemoteMessage(models.Model):
 
     class Meta:
         constraints = [
-            # An event seen twice is one message.
-            models.UniqueConstraint(fields=["endpoint", "remote_id"], name="remote_message_once"),
+            # An event seen twice is one message. The id comes first, for admin's search by it alone.
+            models.UniqueConstraint(fields=["remote_id", "endpoint"], name="remote_message_once"),
         ]
         indexes = [
             # delivery: ours whose fate is not known.
