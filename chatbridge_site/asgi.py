@@ -1,7 +1,7 @@
 """The ASGI application: pages through Django, the chat socket straight to its consumer.
 
-No session or auth middleware on the socket's way: the consumer checks origin and identity itself, and a visitor has
-no Django session to load.
+No session or auth middleware on the socket's way: the consumer checks origin and identity itself, and a
+visitor has no Django session to load.
 """
 
 import os
@@ -13,10 +13,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatbridge_site.settings")
 pages = get_asgi_application()
 
 # Only after Django is set up: these import models.
-from bridge import valkey  # noqa: E402
+from bridge import redis  # noqa: E402
 from bridge.routing import websocket_urlpatterns  # noqa: E402
 
-# Here, not in AppConfig.ready(): whoever imports this serves the site, while `migrate` and `check` need no Redis.
-valkey.keep()
+# Here, not in AppConfig.ready(): whoever imports this serves the site; `migrate` and `check` need no Redis.
+redis.start()
 
 application = ProtocolTypeRouter({"http": pages, "websocket": URLRouter(websocket_urlpatterns)})

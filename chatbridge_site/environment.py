@@ -93,7 +93,7 @@ class Environment(BaseSettings):
 
 
 def read() -> Environment:
-    """The environment and `.env` (or the file that ENV_FILE names), or the end with one sentence a mistake."""
+    """The environment and `.env` (or the file that ENV_FILE names), or the end with a sentence a mistake."""
     file = os.environ.get("ENV_FILE", str(BASE_DIR / ".env"))
     try:
         return Environment(_env_file=file or None)

@@ -30,7 +30,7 @@ Response = HttpResponseBase | Awaitable[HttpResponseBase]
 def content_security_policy(
     get_response: Callable[[HttpRequest], Response],
 ) -> Callable[[HttpRequest], Response]:
-    """Adds POLICY to each response that brings no policy of its own (Django 5.2 has no such middleware yet)."""
+    """Adds POLICY to each response without a policy of its own. (Django 5.2 has no such middleware yet.)"""
 
     def stamped(response: HttpResponseBase) -> HttpResponseBase:
         response.headers.setdefault("Content-Security-Policy", POLICY)
@@ -39,7 +39,7 @@ def content_security_policy(
     if iscoroutinefunction(get_response):
 
         async def asynchronous(request: HttpRequest) -> HttpResponseBase:
-            return stamped(await get_response(request))  # type: ignore[misc]
+            return stamped(await get_response(request))
 
         return asynchronous
 

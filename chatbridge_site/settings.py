@@ -4,7 +4,7 @@ from typing import Any
 
 import dj_database_url
 
-from bridge import valkey
+from bridge import redis, valkey
 from chatbridge_site import environment
 
 BASE_DIR = environment.BASE_DIR
@@ -69,7 +69,7 @@ def _database() -> dict[str, Any]:
     options: dict[str, Any] = database.setdefault("OPTIONS", {})
     if database["ENGINE"] == "django.db.backends.sqlite3":
         # IMMEDIATE: a transaction that begins by reading and then writes would fail at once with "database is
-        # locked", time-out or not. FULL: in WAL mode NORMAL can lose an acknowledged message when power fails.
+        # locked", time-out or not. FULL: in WAL mode NORMAL can lose an acknowledged message at a power cut.
         options["timeout"] = 5
         options["transaction_mode"] = "IMMEDIATE"
         options["init_command"] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL"
@@ -89,7 +89,7 @@ REDIS_URL = ENVIRONMENT.redis_url or valkey.url(VAR_DIR)
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL], "prefix": "chatbridge"},
+        "CONFIG": {"hosts": [{"address": REDIS_URL, **redis.OPTIONS}], "prefix": "chatbridge"},
     }
 }
 

@@ -4,5 +4,5 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
 class HashedStaticFilesStorage(CompressedManifestStaticFilesStorage):
-    # Without this an ES module keeps importing its neighbours by their plain names: the old ones, from the cache.
+    # Without this an ES module keeps importing its neighbours by plain names: the old ones, from the cache.
     support_js_module_import_aggregation = True

@@ -1,1 +1,84 @@
-"""What every test may ask for."""
+"""What every test may ask for: a Valkey, a PostgreSQL, a browser."""
+
+import asyncio
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from urllib.parse import unquote
+
+import pytest
+from django.conf import settings
+
+from bridge import redis, valkey
+from tests import postgres
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> str:
+    """The address of this run's Valkey: a real one, embedded, in a temporary folder."""
+    valkey.keep(settings.VALKEY_DIR)
+    return str(settings.REDIS_URL)
+
+
+@pytest.fixture
+def valkey_url(valkey_server: str) -> str:
+    """The same with nothing in it. Throttles, presence and the channel layer of the settings use it."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(unquote(valkey_server.removeprefix("unix://")))
+        client.sendall(b"FLUSHALL\r\n")
+        assert client.recv(16) == b"+OK\r\n"
+    return valkey_server
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _clients_close_with_their_loop() -> Iterator[None]:
+    """Each test has an event loop of its own; a client left open in it would be a warning in a later test."""
+    original = asyncio.SelectorEventLoop.close
+
+    def close(loop: asyncio.SelectorEventLoop) -> None:
+        client = redis._clients.pop(loop, None)
+        if client is not None and not loop.is_closed():
+            loop.run_until_complete(client.aclose())
+        original(loop)
+
+    asyncio.SelectorEventLoop.close = close  # type: ignore[method-assign]
+    yield
+    asyncio.SelectorEventLoop.close = original  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    with postgres.server() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The address of a new, empty database, not yet migrated: what a process gets as DATABASE_URL."""
+    with postgres.database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium. Without one browser tests are left out, but never where CI is set."""
+    path = find_chromium()
+    if path is None:
+        message = "No browser: `make browser` installs one"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return path
+
+
+def find_chromium() -> str | None:
+    """The system's, else the one that Playwright fetched."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            return path
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        path = playwright.chromium.executable_path
+    return path if os.path.exists(path) else None

