@@ -1,0 +1,268 @@
+"""The gateway: sessions that identify, hear events, drop, resume with what they missed, or are lost."""
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+import discord
+import orjson
+from aiohttp import WSMsgType, web
+from simcord import intents as rules
+
+from . import defaults, wire
+from .faults import Faults, Rule
+from .routes_more import application_flags
+from .threads import ThreadWorld
+
+HEARTBEAT_MS = 41_250
+_REPLAYED = 20_000  # events kept for a RESUME
+_REORDER_SECONDS = 0.5
+
+DISPATCH, HEARTBEAT, IDENTIFY, RESUME, REQUEST_MEMBERS = 0, 1, 2, 6, 8
+RECONNECT, INVALID_SESSION, HELLO, ACK = 7, 9, 10, 11
+
+UNKNOWN_ERROR, NOT_AUTHENTICATED, AUTHENTICATION_FAILED, DISALLOWED_INTENTS = 4000, 4003, 4004, 4014
+
+
+class Session:
+    """One identified bot: what it asked for, what it was sent, and the socket that it has now, if any."""
+
+    def __init__(self, wanted: discord.Intents) -> None:
+        self.id = secrets.token_hex(16)
+        self.intents = wanted
+        self.sequence = 0
+        self.sent: deque[tuple[int, str]] = deque(maxlen=_REPLAYED)
+        self.socket: Socket | None = None
+
+    def dispatch(self, event: str, payload: Mapping[str, Any]) -> None:
+        self.sequence += 1
+        frame = {"op": DISPATCH, "t": event, "s": self.sequence, "d": payload}
+        text = orjson.dumps(frame).decode()
+        self.sent.append((self.sequence, text))
+        if self.socket is not None:
+            self.socket.send(text)
+
+    def missed_since(self, sequence: int) -> list[str] | None:
+        """Return the frames after this one, or None where they are no longer kept."""
+        if sequence > self.sequence or (self.sent and sequence + 1 < self.sent[0][0]):
+            return None
+        return [text for number, text in self.sent if number > sequence]
+
+
+class Socket:
+    """A connected websocket and the one task that writes to it."""
+
+    def __init__(self, websocket: web.WebSocketResponse) -> None:
+        self.websocket = websocket
+        self.session: Session | None = None
+        self._queue: asyncio.Queue[str | int] = asyncio.Queue()
+
+    def send(self, text: str) -> None:
+        self._queue.put_nowait(text)
+
+    def send_op(self, op: int, data: Any = None) -> None:
+        self.send(orjson.dumps({"op": op, "d": data, "s": None, "t": None}).decode())
+
+    def close(self, code: int) -> None:
+        """Close after what is already on its way; code 0 tears the connection down without a word."""
+        self._queue.put_nowait(code)
+
+    async def write(self) -> None:
+        while True:
+            item = await self._queue.get()
+            if isinstance(item, str):
+                await self.websocket.send_str(item)
+            elif item == 0:
+                transport = self.websocket._req.transport if self.websocket._req else None
+                if transport is not None:
+                    transport.abort()
+                return
+            else:
+                await self.websocket.close(code=item)
+                return
+
+
+class Gateway:
+    def __init__(self, world: ThreadWorld, faults: Faults) -> None:
+        self._world = world
+        self._faults = faults
+        self.sessions: dict[str, Session] = {}
+        self.sockets: set[Socket] = set()
+        self.identifies = 0
+        self.resumes = 0
+        self._held: tuple[str, dict[str, Any]] | None = None
+
+    # ---------------------------------------------------------------- events
+
+    def feed(self, event: str, payload: Mapping[str, Any]) -> None:
+        """Hand an event of the world to every session, unless a fault has it."""
+        content = payload.get("content") if event.startswith("MESSAGE") else None
+        rule = self._faults.for_event(event, content)
+        if rule is None:
+            self._deliver(event, dict(payload))
+            self._release()
+        else:
+            self._deliver_badly(rule, event, dict(payload))
+
+    def _deliver_badly(self, rule: Rule, event: str, payload: dict[str, Any]) -> None:
+        if rule.fault == "duplicate":
+            self._deliver(event, payload)
+            self._deliver(event, payload)
+        elif rule.fault == "delay":
+            asyncio.get_running_loop().call_later(rule.seconds, self._deliver, event, payload)
+        elif rule.fault == "reorder":
+            # It comes after the next event; where none follows, it must not be lost.
+            self._release()
+            self._held = (event, payload)
+            asyncio.get_running_loop().call_later(_REORDER_SECONDS, self._release)
+
+    def _release(self) -> None:
+        if self._held is not None:
+            (event, payload), self._held = self._held, None
+            self._deliver(event, payload)
+
+    def _deliver(self, event: str, payload: dict[str, Any]) -> None:
+        needed = rules.required_intent(event, payload)
+        for session in self.sessions.values():
+            if needed is None or getattr(session.intents, needed):
+                session.dispatch(event, self._readable(session, event, payload))
+
+    def _readable(self, session: Session, event: str, payload: dict[str, Any]) -> dict[str, Any]:
+        """Blank the content for a bot that may not read it."""
+        if session.intents.message_content or event not in ("MESSAGE_CREATE", "MESSAGE_UPDATE"):
+            return payload
+        censored = orjson.loads(orjson.dumps(payload))
+        rules.censor_message(censored, self._world.bot_user.id, backend=self._world)
+        return censored  # type: ignore[no-any-return]
+
+    # ----------------------------------------------------------- connections
+
+    async def connect(self, request: web.Request) -> web.WebSocketResponse:
+        websocket = web.WebSocketResponse(max_msg_size=16 * 1024, compress=False)
+        await websocket.prepare(request)
+        socket = Socket(websocket)
+        self.sockets.add(socket)
+        writer = asyncio.create_task(socket.write())
+        socket.send_op(HELLO, {"heartbeat_interval": HEARTBEAT_MS})
+        try:
+            async for frame in websocket:
+                if frame.type is WSMsgType.TEXT:
+                    self._receive(socket, orjson.loads(frame.data))
+        finally:
+            self._disconnected(socket, websocket.close_code)
+            writer.cancel()
+        return websocket
+
+    def _disconnected(self, socket: Socket, code: int | None) -> None:
+        self.sockets.discard(socket)
+        session = socket.session
+        if session is None or session.socket is not socket:
+            return
+        session.socket = None
+        if code in (1000, 1001):  # the bot said good-bye: Discord ends its session
+            self.sessions.pop(session.id, None)
+
+    def _receive(self, socket: Socket, frame: dict[str, Any]) -> None:
+        op, data = frame.get("op"), frame.get("d")
+        if op == HEARTBEAT:
+            socket.send_op(ACK)
+        elif op == IDENTIFY and isinstance(data, dict):
+            self._identify(socket, data)
+        elif op == RESUME and isinstance(data, dict):
+            self._resume(socket, data)
+        elif socket.session is None:
+            socket.close(NOT_AUTHENTICATED)
+        elif op == REQUEST_MEMBERS and isinstance(data, dict):
+            self._send_members(socket.session, data)
+
+    def _identify(self, socket: Socket, data: dict[str, Any]) -> None:
+        self.identifies += 1
+        wanted = discord.Intents._from_value(int(data.get("intents", 0)))
+        if data.get("token") != defaults.TOKEN:
+            socket.close(AUTHENTICATION_FAILED)
+            return
+        if any(getattr(wanted, name) and name not in self._world.intents_allowed for name in rules.PRIVILEGED_INTENTS):
+            socket.close(DISALLOWED_INTENTS)
+            return
+        session = Session(wanted)
+        self.sessions[session.id] = session
+        self._attach(session, socket)
+        world = self._world
+        session.dispatch(
+            "READY",
+            {
+                "v": 10,
+                "user": wire.own_user(world.bot_user),
+                "guilds": [{"id": str(world.guild.id), "unavailable": True}],
+                "session_id": session.id,
+                "session_type": "normal",
+                "resume_gateway_url": defaults.gateway_url(world.base_url),
+                "application": {
+                    "id": str(world.application_id),
+                    "flags": application_flags(world.intents_allowed),
+                },
+            },
+        )
+        guild = wire.guild_create(world)
+        rules.prune_guild_create(guild, wanted, world.bot_user.id)
+        session.dispatch("GUILD_CREATE", guild)
+
+    def _resume(self, socket: Socket, data: dict[str, Any]) -> None:
+        self.resumes += 1
+        if data.get("token") != defaults.TOKEN:
+            socket.close(AUTHENTICATION_FAILED)
+            return
+        session = self.sessions.get(str(data.get("session_id")))
+        missed = None if session is None else session.missed_since(int(data.get("seq") or 0))
+        if session is None or missed is None:
+            socket.send_op(INVALID_SESSION, False)
+            return
+        self._attach(session, socket)
+        for text in missed:
+            socket.send(text)
+        session.dispatch("RESUMED", {})
+
+    def _attach(self, session: Session, socket: Socket) -> None:
+        previous, session.socket, socket.session = session.socket, socket, session
+        if previous is not None:
+            previous.close(UNKNOWN_ERROR)
+        # A bot that never came back must not collect events for ever.
+        for other in [each for each in self.sessions.values() if each.socket is None]:
+            del self.sessions[other.id]
+
+    def _send_members(self, session: Session, data: dict[str, Any]) -> None:
+        world = self._world
+        wanted = {str(user) for user in data.get("user_ids") or ()}
+        prefix = str(data.get("query") or "").lower()
+        members = [
+            each
+            for each in wire.guild_create(world)["members"]
+            if (each["user"]["id"] in wanted if wanted else each["user"]["username"].startswith(prefix))
+        ]
+        chunk: dict[str, Any] = {
+            "guild_id": str(world.guild.id),
+            "members": members[: int(data.get("limit") or 0) or None],
+            "chunk_index": 0,
+            "chunk_count": 1,
+            "not_found": sorted(wanted - {each["user"]["id"] for each in members}),
+        }
+        if data.get("nonce"):
+            chunk["nonce"] = data["nonce"]
+        session.dispatch("GUILD_MEMBERS_CHUNK", chunk)
+
+    # ---------------------------------------------------------------- faults
+
+    def drop(self, *, resumable: bool, code: int) -> int:
+        """Cut every connection, with or without a session to resume; return how many there were."""
+        for socket in self.sockets:
+            if not resumable and socket.session is not None:
+                self.sessions.pop(socket.session.id, None)
+            socket.close(code)
+        if not resumable:
+            self.sessions.clear()
+        return len(self.sockets)
+
+    def connected(self) -> int:
+        return sum(1 for session in self.sessions.values() if session.socket is not None)

@@ -1,0 +1,255 @@
+"""Discord's HTTP API: simcord's routes, and before them those where simcord answers otherwise than Discord."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from simcord import intents
+from simcord.backend import errors
+from simcord.backend.models import Channel, Message
+from simcord.http import router
+from simcord.http import routes as _simcord_routes  # noqa: F401  (importing it fills the router's table)
+
+from . import wire
+from .threads import ThreadWorld
+from .world import refused
+
+
+@dataclass
+class Request:
+    """One request to the HTTP API, read from the network."""
+
+    world: ThreadWorld
+    method: str
+    path: str
+    json: Any = None
+    params: dict[str, str] = field(default_factory=dict)
+    files: list[Any] = field(default_factory=list)
+    args: dict[str, int] = field(default_factory=dict)
+
+    def simcord(self, *, json: Any = None) -> Any:
+        """Let simcord answer."""
+        return router.dispatch(
+            self.world,
+            self.method,
+            self.path,
+            json=self.json if json is None else json,
+            params=dict(self.params),
+            files=self.files,
+            message_content_access=self.world.message_content_allowed(),
+        )
+
+    def channel(self, *needed: str) -> Channel:
+        """Return the channel of the path, where the bot may see it and has what is `needed` there."""
+        channel = self.world.get_channel(self.args["channel"])
+        self.world.require_permissions(channel.guild_id, self.world.bot_user.id, channel.id, *needed)
+        return channel
+
+    def number(self, name: str, default: int | None = None) -> int | None:
+        if name not in self.params:
+            return default
+        if not self.params[name].isdecimal():
+            raise errors.invalid_form_body(f'{name}: Value "{self.params[name]}" is not snowflake.')
+        return int(self.params[name])
+
+    def limit(self, default: int, most: int) -> int:
+        limit = self.number("limit", default)
+        if limit is None or not 1 <= limit <= most:
+            raise errors.invalid_form_body(f"limit: Must be between 1 and {most}")
+        return limit
+
+
+Answer = tuple[int, Any]
+Handler = Callable[[Request], Answer]
+_own: dict[str, list[tuple[re.Pattern[str], Handler]]] = {}
+
+
+def answers(method: str, template: str) -> Callable[[Handler], Handler]:
+    """Register a handler that comes before simcord's; `{name}` in the template is a number."""
+    pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>\\d+)", template) + "$")
+
+    def register(handler: Handler) -> Handler:
+        _own.setdefault(method, []).append((pattern, handler))
+        return handler
+
+    return register
+
+
+def answer(request: Request) -> Answer:
+    """Return status and body; raises simcord's `BackendError` for what Discord would refuse."""
+    for pattern, handler in _own.get(request.method, ()):
+        if match := pattern.match(request.path):
+            request.args = {name: int(value) for name, value in match.groupdict().items() if value.isdecimal()}
+            return handler(request)
+    body = request.simcord()
+    return (204, None) if body is None else (200, body)
+
+
+def shown(request: Request, message: Message, *, nonce: bool = False) -> dict[str, Any]:
+    """Return a message as this bot may read it."""
+    payload = wire.message(request.world, message, nonce=nonce)
+    if not request.world.message_content_allowed():
+        intents.censor_message(payload, request.world.bot_user.id, backend=request.world)
+    return payload
+
+
+@answers("GET", "/channels/{channel}/messages")
+def list_messages(request: Request) -> Answer:
+    channel = request.channel()
+    limit = request.limit(50, 100)
+    if not request.world.may(request.world.bot_user.id, channel.id, "read_message_history"):
+        return 200, []
+    page = request.world.messages.timeline(channel.id).page(
+        limit=limit,
+        before=request.number("before"),
+        after=request.number("after"),
+        around=request.number("around"),
+    )
+    return 200, [shown(request, message) for message in page]
+
+
+@answers("POST", "/channels/{channel}/messages")
+def send_message(request: Request) -> Answer:
+    world, body = request.world, request.json if isinstance(request.json, dict) else {}
+    channel = request.channel()
+    if channel.type == 15:
+        raise refused(400, 50008, "Cannot send messages in a non-text channel")
+    request.channel("send_messages_in_threads" if channel.is_thread else "send_messages")
+    nonce = body.get("nonce")
+    if nonce is not None and body.get("enforce_nonce"):
+        first = world.repeated(world.bot_user.id, nonce)
+        if first is not None and first.id in world.messages.timeline(first.channel_id):
+            return 200, shown(request, first, nonce=True)
+    world.wake(channel, world.bot_user.id)
+    world.use_nonce(nonce)
+    try:
+        sent = request.simcord()
+    finally:
+        world.use_nonce(None)
+    return 200, shown(request, world.get_message(channel.id, int(sent["id"])), nonce=True)
+
+
+@answers("GET", "/channels/{channel}/messages/{message}")
+def get_message(request: Request) -> Answer:
+    channel = request.channel("read_message_history")
+    return 200, shown(request, request.world.get_message(channel.id, request.args["message"]))
+
+
+@answers("PATCH", "/channels/{channel}/messages/{message}")
+def edit_message(request: Request) -> Answer:
+    channel = request.channel()
+    request.world.require_active(channel.id)
+    request.simcord()
+    return 200, shown(request, request.world.get_message(channel.id, request.args["message"]))
+
+
+@answers("PUT", "/channels/{channel}/messages/{message}/reactions/.+")
+def react(request: Request) -> Answer:
+    request.world.require_active(request.channel().id)
+    request.simcord()
+    return 204, None
+
+
+@answers("DELETE", "/channels/{channel}/messages/{message}/reactions/.+")
+def take_reaction_back(request: Request) -> Answer:
+    request.world.require_active(request.channel().id)
+    request.simcord()
+    return 204, None
+
+
+@answers("GET", "/channels/{channel}/messages/{message}/reactions/[^/]+")
+def list_reactions(request: Request) -> Answer:
+    return 200, [wire.user(user) for user in request.simcord()]
+
+
+@answers("POST", "/channels/{channel}/messages/{message}/threads")
+def thread_from_message(request: Request) -> Answer:
+    thread = request.simcord()
+    return 201, wire.thread(request.world, request.world.channels[int(thread["id"])])
+
+
+@answers("POST", "/channels/{channel}/threads")
+def start_thread(request: Request) -> Answer:
+    created = request.simcord()
+    world = request.world
+    payload = wire.thread(world, world.channels[int(created["id"])])
+    if "message" in created:
+        payload["message"] = shown(request, world.get_message(int(created["id"]), int(created["message"]["id"])))
+    return 201, payload
+
+
+@answers("GET", "/guilds/{guild}/threads/active")
+def active_threads(request: Request) -> Answer:
+    world = request.world
+    return 200, thread_list(world, world.active_threads(request.args["guild"]), more=False)
+
+
+@answers("GET", "/channels/{channel}/threads/archived/public")
+def archived_threads(request: Request) -> Answer:
+    channel = request.channel("read_message_history")
+    threads, more = request.world.archived_page(
+        channel.id, before=request.params.get("before"), limit=request.limit(50, 100)
+    )
+    return 200, thread_list(request.world, threads, more=more)
+
+
+def thread_list(world: ThreadWorld, threads: list[Channel], *, more: bool) -> dict[str, Any]:
+    payloads = [wire.thread(world, thread) for thread in threads]
+    return {
+        "threads": payloads,
+        "members": [payload["member"] for payload in payloads if "member" in payload],
+        "has_more": more,
+    }
+
+
+@answers("GET", "/channels/{channel}")
+def get_channel(request: Request) -> Answer:
+    return 200, wire.channel(request.world, request.channel())
+
+
+@answers("PATCH", "/channels/{channel}")
+def edit_channel(request: Request) -> Answer:
+    channel = request.channel()
+    if channel.is_thread:
+        _edit_thread(request, channel)
+    else:
+        request.simcord()
+    return 200, wire.channel(request.world, channel)
+
+
+def _edit_thread(request: Request, thread: Channel) -> None:
+    world, body = request.world, dict(request.json or {})
+    state = thread.thread_metadata
+    assert state is not None
+    if state.locked or "locked" in body or thread.owner_id != world.bot_user.id:
+        request.channel("manage_threads")
+    is_archived, locked = body.pop("archived", None), body.pop("locked", None)
+    if state.archived and is_archived is not False and body:
+        world.require_active(thread.id)
+    if is_archived is False or locked is not None:
+        world.set_state(thread, archived=is_archived, locked=locked)
+    _apply(world, thread, body)
+    if is_archived:
+        world.set_state(thread, archived=True)
+
+
+def _apply(world: ThreadWorld, thread: Channel, body: dict[str, Any]) -> None:
+    name = body.get("name", thread.name)
+    if not isinstance(name, str) or not 1 <= len(name) <= 100:
+        raise errors.invalid_form_body("name: Must be between 1 and 100 in length")
+    changes = {key: body[key] for key in ("name", "rate_limit_per_user") if key in body}
+    if "applied_tags" in body:
+        changes["applied_tags"] = [int(tag) for tag in body["applied_tags"]]
+    state = {key: body[key] for key in ("auto_archive_duration", "invitable") if key in body}
+    if changes or state:
+        world.edit_channel(thread.id, changes, thread_metadata=state)
+
+
+@answers("DELETE", "/channels/{channel}")
+def delete_channel(request: Request) -> Answer:
+    channel = request.channel()
+    request.channel("manage_threads" if channel.is_thread else "manage_channels")
+    payload = wire.channel(request.world, channel)
+    request.world.delete_channel(channel.id)
+    return 200, payload

@@ -1,0 +1,201 @@
+"""The rest of Discord's HTTP API where simcord answers otherwise: the gateway's address, accounts, guild, webhooks."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from simcord.backend import errors, serializers
+
+from . import defaults, wire
+from .routes import Answer, Request, answers, shown
+
+MESSAGE_CONTENT_LIMITED = 1 << 19
+GUILD_MEMBERS_LIMITED = 1 << 15
+
+
+@answers("GET", "/gateway/bot")
+def gateway_bot(request: Request) -> Answer:
+    limits = {"total": 1000, "remaining": 1000, "reset_after": 86_400_000, "max_concurrency": 1}
+    url = defaults.gateway_url(request.world.base_url)
+    return 200, {"url": url, "shards": 1, "session_start_limit": limits}
+
+
+@answers("GET", "/gateway")
+def gateway(request: Request) -> Answer:
+    return 200, {"url": defaults.gateway_url(request.world.base_url)}
+
+
+@answers("GET", "/users/@me")
+def me(request: Request) -> Answer:
+    return 200, wire.own_user(request.world.bot_user)
+
+
+@answers("GET", "/users/{user}")
+def user(request: Request) -> Answer:
+    return 200, wire.user(request.simcord())
+
+
+@answers("GET", "/applications/@me")
+def application(request: Request) -> Answer:
+    return 200, application_payload(request)
+
+
+@answers("GET", "/oauth2/applications/@me")
+def oauth_application(request: Request) -> Answer:
+    return 200, application_payload(request)
+
+
+def application_flags(allowed: set[str]) -> int:
+    flags = GUILD_MEMBERS_LIMITED if "members" in allowed else 0
+    return flags | (MESSAGE_CONTENT_LIMITED if "message_content" in allowed else 0)
+
+
+def application_payload(request: Request) -> dict[str, Any]:
+    world = request.world
+    owner = wire.user({**serializers.user_payload(world.users[defaults.ADA_ID])})
+    return {
+        "id": str(world.application_id),
+        "name": world.bot_user.global_name,
+        "icon": None,
+        "description": "",
+        "type": None,
+        "summary": "",
+        "bot": wire.user({**serializers.user_payload(world.bot_user)}),
+        "bot_public": False,
+        "bot_require_code_grant": False,
+        "integration_types_config": {},
+        "verify_key": "0" * 64,
+        "flags": application_flags(world.intents_allowed),
+        "hook": True,
+        "redirect_uris": [],
+        "interactions_endpoint_url": None,
+        "role_connections_verification_url": None,
+        "owner": owner,
+        "team": None,
+        "approximate_guild_count": 1,
+        "approximate_user_install_count": 0,
+        "approximate_user_authorization_count": 0,
+        "explicit_content_filter": 0,
+    }
+
+
+@answers("GET", "/guilds/{guild}")
+def guild(request: Request) -> Answer:
+    request.simcord()
+    payload = wire.guild(request.world)
+    if request.params.get("with_counts", "").lower() in ("true", "1"):
+        payload["approximate_member_count"] = len(request.world.guild.members)
+        payload["approximate_presence_count"] = 0
+    return 200, payload
+
+
+@answers("GET", "/guilds/{guild}/channels")
+def guild_channels(request: Request) -> Answer:
+    request.simcord()
+    world = request.world
+    return 200, [wire.channel(world, world.channels[channel]) for channel in world.guild.channel_ids]
+
+
+@answers("GET", "/guilds/{guild}/members")
+def guild_members(request: Request) -> Answer:
+    return 200, [wire.member(member) for member in request.simcord()]
+
+
+@answers("GET", "/guilds/{guild}/members/{user}")
+def guild_member(request: Request) -> Answer:
+    return 200, wire.member(request.simcord())
+
+
+@answers("POST", "/channels/{channel}/webhooks")
+def create_webhook(request: Request) -> Answer:
+    name = str((request.json or {}).get("name", ""))
+    if not 1 <= len(name) <= 80 or any(word in name.lower() for word in ("clyde", "discord")):
+        raise errors.invalid_form_body("name: not a name that a webhook may have")
+    return 200, _webhook(request.simcord())
+
+
+@answers("GET", "/channels/{channel}/webhooks")
+def channel_webhooks(request: Request) -> Answer:
+    return 200, [_webhook(payload) for payload in request.simcord()]
+
+
+@answers("GET", r"/webhooks/{webhook}(/[\w-]+)?")
+def get_webhook(request: Request) -> Answer:
+    return 200, _webhook(request.simcord())
+
+
+def _webhook(payload: dict[str, Any]) -> dict[str, Any]:
+    wire.user(payload["user"])
+    return payload
+
+
+@contextmanager
+def _in_place(request: Request) -> Iterator[int]:
+    """Yield where a webhook's request goes. simcord ignores `thread_id`: the thread stands in for the channel."""
+    world, token = request.world, request.path.split("/")[3]
+    webhook = world.webhooks.get(request.args["webhook"])
+    if webhook is None or webhook.token != token:
+        raise errors.unknown_webhook()
+    thread_id, home = request.number("thread_id"), webhook.channel_id
+    if thread_id is None:
+        yield home
+        return
+    if world.get_channel(thread_id).parent_id != home:
+        raise errors.unknown_channel()
+    webhook.channel_id = thread_id
+    try:
+        yield thread_id
+    finally:
+        webhook.channel_id = home
+
+
+@answers("POST", r"/webhooks/{webhook}/[\w-]+")
+def execute_webhook(request: Request) -> Answer:
+    world = request.world
+    with _in_place(request) as place:
+        world.wake(world.get_channel(place), world.bot_user.id)
+        sent = request.simcord()
+    if request.params.get("wait", "").lower() not in ("true", "1"):
+        return 204, None
+    return 200, shown(request, world.get_message(place, int(sent["id"])))
+
+
+@answers("GET", r"/webhooks/{webhook}/[\w-]+/messages/{message}")
+def get_webhook_message(request: Request) -> Answer:
+    with _in_place(request) as place:
+        request.simcord()
+    return 200, shown(request, request.world.get_message(place, request.args["message"]))
+
+
+@answers("PATCH", r"/webhooks/{webhook}/[\w-]+/messages/{message}")
+def edit_webhook_message(request: Request) -> Answer:
+    with _in_place(request) as place:
+        request.world.require_active(place)
+        request.simcord()
+    return 200, shown(request, request.world.get_message(place, request.args["message"]))
+
+
+@answers("DELETE", r"/webhooks/{webhook}/[\w-]+/messages/{message}")
+def delete_webhook_message(request: Request) -> Answer:
+    with _in_place(request):
+        request.simcord()
+    return 204, None
+
+
+@answers("PUT", "/applications/{application}/commands")
+def register_commands(request: Request) -> Answer:
+    return 200, [_command(command) for command in request.simcord()]
+
+
+@answers("GET", "/applications/{application}/commands")
+def list_commands(request: Request) -> Answer:
+    return 200, [_command(command) for command in request.simcord()]
+
+
+@answers("PUT", "/applications/{application}/guilds/{guild}/commands")
+def register_guild_commands(request: Request) -> Answer:
+    return 200, [_command(command) for command in request.simcord()]
+
+
+def _command(payload: dict[str, Any]) -> dict[str, Any]:
+    return {"version": payload["id"], "nsfw": False, **payload}

@@ -1,0 +1,27 @@
+"""Everything that a running sandbox consists of, in one place that its doors share."""
+
+from pathlib import Path
+
+from .build import default_world
+from .faults import Faults
+from .gateway import Gateway
+from .journal import Journal
+from .limits import Limits
+from .log import RequestLog
+
+
+class Sandbox:
+    def __init__(self, *, base_url: str, state: Path | None) -> None:
+        self.world = default_world()
+        self.world.base_url = base_url
+        self.faults = Faults()
+        self.limits = Limits()
+        self.log = RequestLog()
+        self.gateway = Gateway(self.world, self.faults)
+        self.journal = Journal(self.world, state)
+        self.journal.load()
+        self.world.subscribers.append(self.gateway.feed)
+
+    def settle(self) -> None:
+        """Write down what changed. To be called before anybody is told, so that nothing told is lost."""
+        self.journal.write()

@@ -1,0 +1,141 @@
+"""Make simcord's payloads complete: the fields that Discord's description of its API requires or forbids."""
+
+from typing import TYPE_CHECKING, Any
+
+from simcord.backend import serializers
+from simcord.backend.models import Channel, Message, User
+
+if TYPE_CHECKING:
+    from .world import World
+
+HAS_THREAD = 1 << 5
+_ONLY_ABOUT_ONESELF = ("verified", "mfa_enabled", "locale")
+
+
+def user(payload: Any) -> dict[str, Any]:
+    """Turn simcord's user, which says what only the user himself may read, into what others see of him."""
+    for key in _ONLY_ABOUT_ONESELF:
+        payload.pop(key, None)
+    payload.setdefault("banner", None)
+    payload.setdefault("accent_color", None)
+    payload.setdefault("avatar_decoration_data", None)
+    payload.setdefault("collectibles", None)
+    payload.setdefault("primary_guild", None)
+    return payload  # type: ignore[no-any-return]
+
+
+def own_user(account: User) -> dict[str, Any]:
+    payload: dict[str, Any] = {**serializers.user_payload(account)}
+    return {**user(dict(payload)), **{key: payload[key] for key in _ONLY_ABOUT_ONESELF}}
+
+
+def member(payload: Any) -> dict[str, Any]:
+    payload.setdefault("banner", None)
+    if "user" in payload:
+        user(payload["user"])
+    return payload  # type: ignore[no-any-return]
+
+
+def thread(world: "World", channel: Channel) -> dict[str, Any]:
+    payload: dict[str, Any] = {**serializers.thread_payload(world, channel)}
+    if world.bot_user.id in channel.thread_members:
+        payload["member"] = serializers.thread_member_payload(channel, world.bot_user.id)
+    return payload
+
+
+def channel(world: "World", place: Channel) -> dict[str, Any]:
+    if place.is_thread:
+        return thread(world, place)
+    return complete_channel({**serializers.channel_payload(world, place)})
+
+
+def complete_channel(payload: dict[str, Any]) -> dict[str, Any]:
+    payload.setdefault("flags", 0)
+    payload.setdefault("nsfw", False)
+    payload.setdefault("last_pin_timestamp", None)
+    return payload
+
+
+def message(world: "World", said: Message, *, nonce: bool = False) -> dict[str, Any]:
+    """Return a message as the HTTP API shows it; `nonce` only where Discord repeats it, in answer and event."""
+    payload: dict[str, Any] = {**serializers.message_payload(world, said, for_user=world.bot_user.id)}
+    payload.pop("guild_id", None)
+    return complete_message(world, payload, nonce=nonce)
+
+
+def complete_message(world: "World", payload: dict[str, Any], *, nonce: bool) -> dict[str, Any]:
+    message_id = int(payload["id"])
+    payload.pop("nonce", None)
+    if nonce and message_id in world.nonces:
+        payload["nonce"] = world.nonces[message_id]
+    for key in ("sticker_items", "reactions"):
+        if not payload.get(key, True):
+            del payload[key]
+    user(payload["author"])
+    for mentioned in payload["mentions"]:
+        user(mentioned)
+    if "webhook_id" in payload:
+        _webhook_author(payload)
+    if "message_reference" in payload:
+        _reference(world, payload)
+    if payload["flags"] & HAS_THREAD and (started := world.channels.get(message_id)) is not None:
+        payload["thread"] = thread(world, started)
+    return payload
+
+
+def _webhook_author(payload: dict[str, Any]) -> None:
+    author = payload["author"]
+    author["discriminator"] = "0000"
+    author["global_name"] = None
+
+
+def _reference(world: "World", payload: dict[str, Any]) -> None:
+    reference = payload["message_reference"]
+    reference.pop("fail_if_not_exists", None)
+    reference.setdefault("type", 0)
+    reference.setdefault("guild_id", str(world.guild.id))
+    if reference["type"] != 0:
+        return
+    quoted = payload.get("referenced_message")
+    if quoted is None:
+        payload["referenced_message"] = None
+        return
+    quoted.pop("guild_id", None)
+    quoted.pop("referenced_message", None)
+    complete_message(world, quoted, nonce=False)
+
+
+def guild(world: "World") -> dict[str, Any]:
+    """Return the guild as the HTTP API shows it: without channels, threads and members."""
+    payload = guild_create(world)
+    for key in ("channels", "threads", "members", "presences", "voice_states", "member_count", "joined_at", "large"):
+        del payload[key]
+    return payload
+
+
+def guild_create(world: "World") -> dict[str, Any]:
+    """Return the guild as the gateway announces it, with its channels, active threads and members."""
+    payload: dict[str, Any] = {**serializers.guild_create_payload(world, world.guild)}
+    payload["channels"] = [channel(world, world.channels[key]) for key in world.guild.channel_ids]
+    payload["threads"] = [thread(world, world.channels[key]) for key in world.guild.thread_ids]
+    for each in payload["members"]:
+        member(each)
+    return payload
+
+
+def complete_event(world: "World", event: str, payload: Any) -> dict[str, Any]:
+    """Return a gateway event's payload with everything that Discord would put in."""
+    payload = dict(payload)
+    if event in ("MESSAGE_CREATE", "MESSAGE_UPDATE"):
+        complete_message(world, payload, nonce=event == "MESSAGE_CREATE")
+    elif event in ("THREAD_CREATE", "THREAD_UPDATE"):
+        started = world.channels.get(int(payload["id"]))
+        if started is not None and world.bot_user.id in started.thread_members:
+            payload["member"] = serializers.thread_member_payload(started, world.bot_user.id)
+    elif event == "THREAD_DELETE":
+        payload = {key: payload[key] for key in ("id", "guild_id", "parent_id", "type")}
+    elif event in ("CHANNEL_CREATE", "CHANNEL_UPDATE"):
+        complete_channel(payload)
+    if "member" in payload and event.startswith(("MESSAGE", "TYPING")):
+        member(payload["member"])
+    return payload
