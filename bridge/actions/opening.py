@@ -1,0 +1,127 @@
+"""Opening, closing and reopening a conversation."""
+
+import uuid
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from bridge import broadcast
+from bridge.broadcast import Change
+from bridge.models import Advance, Connection, Endpoint, Participant
+from bridge.protocol import event_frame
+from bridge.wire import connection_state
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A visitor who has no open conversation yet, and what staff may know of him."""
+
+    inbox: int
+    visitor: uuid.UUID
+    nick: str
+    page_url: str = ""
+    page_title: str = ""
+    referrer: str = ""
+    locale: str = ""
+    user_agent: str = ""
+
+
+def open_connection(opening: Opening) -> tuple[Connection, Participant]:
+    """The visitor's open conversation and himself in it; made now, with its endpoints, where there is none.
+
+    Within a transaction of several, call it in the order of (inbox, visitor) and before any row is locked:
+    two processes that insert the same visitor wait for each other.
+    """
+    with transaction.atomic():
+        connection, created = _find_or_create(opening)
+        if created:
+            Participant.objects.create(
+                connection=connection,
+                role=Participant.Role.VISITOR,
+                visitor=opening.visitor,
+                nick=opening.nick,
+            )
+            Endpoint.objects.bulk_create(
+                Endpoint(connection=connection, service=name) for name in settings.BRIDGE_SERVICES
+            )
+            advance = Connection.objects.advance(connection.pk)
+            connection.revision = advance.revision
+            _publish("connection.opened", connection, advance)
+        return connection, connection.participants.get(visitor=opening.visitor)
+
+
+def _find_or_create(opening: Opening) -> tuple[Connection, bool]:
+    mine = Connection.objects.filter(
+        inbox_id=opening.inbox,
+        visitor=opening.visitor,
+        state=Connection.State.OPEN,
+        kind=Connection.Kind.PRIVATE,
+    )
+    if found := mine.first():
+        return found, False
+    try:
+        with transaction.atomic():
+            return Connection.objects.create(
+                inbox_id=opening.inbox,
+                visitor=opening.visitor,
+                nick=opening.nick,
+                page_url=opening.page_url,
+                page_title=opening.page_title,
+                referrer=opening.referrer,
+                locale=opening.locale,
+                user_agent=opening.user_agent,
+            ), True
+    except IntegrityError:
+        # Another tab, in another process, was first: one_open_private_connection.
+        return mine.get(), False
+
+
+def close_connection(connection: Connection, *, by: Participant | None = None) -> bool:
+    """Close it; False where it was closed already. Its messages stay, and what waits is still delivered."""
+    with transaction.atomic():
+        Connection.objects.lock(connection.pk)
+        changed = Connection.objects.filter(pk=connection.pk, state=Connection.State.OPEN).update(
+            state=Connection.State.CLOSED, closed_at=timezone.now()
+        )
+        if changed:
+            _changed("connection.closed", connection)
+        return bool(changed)
+
+
+def reopen_connection(connection: Connection) -> bool:
+    """Open it again; False where the visitor has opened a newer one in the meantime, or it is open."""
+    with transaction.atomic():
+        Connection.objects.lock(connection.pk)
+        try:
+            with transaction.atomic():
+                changed = Connection.objects.filter(pk=connection.pk, state=Connection.State.CLOSED).update(
+                    state=Connection.State.OPEN, closed_at=None
+                )
+        except IntegrityError:
+            # one_open_private_connection: the newer one is where he reads and writes.
+            return False
+        if changed:
+            _changed("connection.reopened", connection)
+        return bool(changed)
+
+
+def _changed(event: str, connection: Connection) -> None:
+    advance = Connection.objects.advance(connection.pk)
+    connection.refresh_from_db(fields=["state", "closed_at", "revision"])
+    _publish(event, connection, advance)
+
+
+def _publish(event: str, connection: Connection, advance: Advance) -> None:
+    uid = str(connection.uid)
+    frame = event_frame(
+        event,
+        {"connection": connection_state(connection)},
+        connection=uid,
+        since=advance.since,
+        revision=advance.revision,
+    )
+    # By the visitor too: his other tabs do not know this conversation yet.
+    visitor = str(connection.visitor) if connection.visitor else None
+    broadcast.publish_on_commit([Change(uid, advance.since, advance.revision, frame, visitor)])

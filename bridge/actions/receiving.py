@@ -1,0 +1,159 @@
+"""What a service brings in: its messages, edits and deletions, each once and in order (rules 7 and 8).
+
+Everything here may be called twice with the same news. The watermark moves in the transaction that stores the message.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Q
+
+from bridge.actions.changing import delete_message, edit_message
+from bridge.actions.opening import reopen_connection
+from bridge.actions.posting import fan_out
+from bridge.actions.settling import publish_messages
+from bridge.models import Connection, Delivery, Endpoint, Message, Participant, RemoteMessage, RemotePart
+
+
+@dataclass(frozen=True)
+class RemoteAuthor:
+    """Somebody who writes from inside a service; `remote_id` is his id there."""
+
+    remote_id: str
+    nick: str
+    avatar: str = ""
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A message of a service, in readable text."""
+
+    remote_id: str
+    author: RemoteAuthor
+    content: str
+    created_at: datetime
+    edited_at: datetime | None = None
+
+
+@transaction.atomic
+def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
+    """Store a staff message and move the watermark. None where it was here already, or is gone again.
+
+    A closed conversation is opened again by it, unless the visitor has begun a newer one.
+    """
+    endpoint = _locked(endpoint_id)
+    _advance_watermark(endpoint_id, incoming.remote_id)
+    if RemoteMessage.objects.filter(endpoint=endpoint, remote_id=incoming.remote_id).exists():
+        return None
+    connection = endpoint.connection
+    if not connection.is_open:
+        reopen_connection(connection)
+    author = participant_of(endpoint, incoming.author)
+    advance = Connection.objects.advance(connection.pk, messages=1)
+    message = Message.objects.create(
+        connection=connection,
+        author=author,
+        seq=advance.last_seq,
+        revision=advance.revision,
+        service=endpoint.service,
+        content=incoming.content,
+        edited_at=incoming.edited_at,
+        state=Message.State.DELIVERED,
+    )
+    remote = RemoteMessage.objects.create(
+        endpoint=endpoint, remote_id=incoming.remote_id, ours=False, edited_at=incoming.edited_at
+    )
+    RemotePart.objects.create(remote=remote, message=message, position=0)
+    Connection.objects.filter(pk=connection.pk).update(active_at=message.created_at)
+    fan_out(message, operation=Delivery.Operation.POST)
+    publish_messages("message.posted", [message], connection=connection, advance=advance)
+    return message
+
+
+@transaction.atomic
+def receive_edit(endpoint_id: int, remote_id: str, *, content: str, edited_at: datetime) -> bool:
+    """Take over an edit of a message that is known; False where it is not, or the edit is not newer."""
+    endpoint = _locked(endpoint_id)
+    remote = RemoteMessage.objects.filter(
+        Q(edited_at__isnull=True) | Q(edited_at__lt=edited_at),
+        endpoint=endpoint,
+        remote_id=remote_id,
+        ours=False,
+        deleted_at__isnull=True,
+    ).first()
+    part = remote and remote.parts.first()
+    if not remote or not part:
+        return False
+    remote.edited_at = edited_at
+    remote.save(update_fields=["edited_at"])
+    edit_message(part.message_id, content=content)
+    return True
+
+
+@transaction.atomic
+def receive_delete(endpoint_id: int, remote_id: str, *, deleted_at: datetime) -> bool:
+    """Take over a deletion; False where it was known.
+
+    What is not known leaves a tombstone, so that a create that comes later, or the answer to our own post,
+    finds it deleted. What staff delete of ours over there stays on the page: it is the visitor's.
+    """
+    endpoint = _locked(endpoint_id)
+    remote, new = RemoteMessage.objects.get_or_create(
+        endpoint=endpoint, remote_id=remote_id, defaults={"ours": False, "deleted_at": deleted_at}
+    )
+    if new or remote.deleted_at is not None:
+        return new
+    remote.deleted_at = deleted_at
+    remote.save(update_fields=["deleted_at"])
+    if not remote.ours:
+        for part in remote.parts.all():
+            delete_message(part.message_id)
+    return True
+
+
+def receive_echo(endpoint_id: int, *, nonce: str, remote_id: str) -> None:
+    """Our own message, seen with its nonce: its id is known even if the answer was lost."""
+    with transaction.atomic():
+        _locked(endpoint_id)
+        if RemoteMessage.objects.filter(endpoint=endpoint_id, remote_id=remote_id).exists():
+            return
+        RemoteMessage.objects.filter(
+            endpoint=endpoint_id, ours=True, nonce=nonce, remote_id__isnull=True
+        ).update(remote_id=remote_id)
+
+
+def move_watermark(endpoint_id: int, remote_id: str) -> None:
+    """Everything up to here was looked at, and nothing of it is for us."""
+    _advance_watermark(endpoint_id, remote_id)
+
+
+def _advance_watermark(endpoint_id: int, remote_id: str) -> None:
+    """Forward only: what is taken in late must not open a hole behind it."""
+    position = int(remote_id)
+    Endpoint.objects.filter(Q(watermark__isnull=True) | Q(watermark__lt=position), pk=endpoint_id).update(
+        watermark=position
+    )
+
+
+def participant_of(endpoint: Endpoint, author: RemoteAuthor) -> Participant:
+    """The one who writes, with the name and picture that he has today."""
+    participant, _ = Participant.objects.update_or_create(
+        connection=endpoint.connection,
+        service=endpoint.service,
+        remote_id=author.remote_id,
+        defaults={"nick": author.nick[:80], "avatar": author.avatar[:300]},
+        create_defaults={
+            "nick": author.nick[:80],
+            "avatar": author.avatar[:300],
+            "role": Participant.Role.STAFF,
+        },
+    )
+    return participant
+
+
+def _locked(endpoint_id: int) -> Endpoint:
+    """The endpoint, once its connection's row is held: whether something is new is read after the lock."""
+    connection_id = Endpoint.objects.values_list("connection_id", flat=True).get(pk=endpoint_id)
+    Connection.objects.lock(connection_id)
+    return Endpoint.objects.select_related("connection").get(pk=endpoint_id)

@@ -1,0 +1,95 @@
+"""What became of deliveries, told to those who wait for it."""
+
+from collections.abc import Iterable, Sequence
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from bridge import broadcast, protocol, wire
+from bridge.actions.posting import fan_out
+from bridge.models import Advance, Connection, Delivery, Endpoint, Message
+
+
+def mark_delivered(deliveries: Sequence[Delivery], *, endpoint: Endpoint, outcome: Delivery.Outcome) -> None:
+    """Settle deliveries, within the transaction that holds the connection's row.
+
+    A message that its service has now is told to everybody as `message.delivered`. An edit or a deletion that
+    arrived, or a post that was not needed any more, changes nothing that anybody sees.
+    """
+    Delivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries]).update(
+        settled_at=Now(), outcome=outcome, reason="", detail=""
+    )
+    # Something moved: the line is in order again.
+    Endpoint.objects.filter(pk=endpoint.pk).exclude(failures=0, trouble="").update(failures=0, trouble="")
+    if outcome == Delivery.Outcome.DELIVERED:
+        posted = [d.message_id for d in deliveries if d.operation == Delivery.Operation.POST]
+        _change_state(posted, endpoint=endpoint, state=Message.State.DELIVERED, failure="")
+
+
+def mark_failed(deliveries: Sequence[Delivery], *, endpoint: Endpoint, reason: str, detail: str) -> None:
+    """Settle deliveries that will never arrive, within the transaction that holds the connection's row.
+
+    Everybody sees `message.failed` with the reason, the author above all; staff find it in the admin.
+    """
+    Delivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries]).update(
+        settled_at=Now(), outcome=Delivery.Outcome.FAILED, reason=reason[:32], detail=detail[:300]
+    )
+    Endpoint.objects.filter(pk=endpoint.pk).update(failures=0, trouble="")
+    posted = [d.message_id for d in deliveries if d.operation == Delivery.Operation.POST]
+    _change_state(posted, endpoint=endpoint, state=Message.State.FAILED, failure=reason[:32])
+
+
+def _change_state(
+    message_ids: Iterable[int], *, endpoint: Endpoint, state: Message.State, failure: str
+) -> None:
+    messages = list(
+        Message.objects.filter(pk__in=message_ids)
+        .exclude(state=state)
+        .select_related("author")
+        .order_by("seq")
+    )
+    if not messages:
+        return
+    connection = endpoint.connection
+    advance = Connection.objects.advance(connection.pk, revisions=len(messages))
+    for revision, message in enumerate(messages, start=advance.since + 1):
+        message.state, message.failure, message.revision = state, failure, revision
+    Message.objects.bulk_update(messages, ["state", "failure", "revision"])
+    event = "message.delivered" if state == Message.State.DELIVERED else "message.failed"
+    publish_messages(event, messages, connection=connection, advance=advance)
+
+
+def publish_messages(
+    event: str, messages: Sequence[Message], *, connection: Connection, advance: Advance
+) -> None:
+    """One frame for all messages that a commit changed in one way."""
+    uid = str(connection.uid)
+    frame = protocol.event_frame(
+        event,
+        {"messages": [wire.message_out(message, connection=uid) for message in messages]},
+        connection=uid,
+        since=advance.since,
+        revision=advance.revision,
+    )
+    change = broadcast.Change(connection=uid, since=advance.since, revision=advance.revision, frame=frame)
+    broadcast.publish_on_commit([change])
+
+
+def record_gap(connection: Connection, *, size: int | None) -> Message:
+    """Show on all sides that messages are missing: what cannot be proved is not passed over.
+
+    `size` is None where nobody knows it.
+    """
+    with transaction.atomic():
+        advance = Connection.objects.advance(connection.pk, messages=1)
+        gap = Message.objects.create(
+            connection=connection,
+            kind=Message.Kind.GAP,
+            seq=advance.last_seq,
+            revision=advance.revision,
+            service="",
+            gap_size=size,
+        )
+        fan_out(gap, operation=Delivery.Operation.POST)
+        publish_messages("message.posted", [gap], connection=connection, advance=advance)
+    return gap

@@ -1,0 +1,270 @@
+"""The one door to the channel layer: publishing after a commit, and the hub that hands events to sockets.
+
+Whatever changes a conversation publishes here, from any kind of process. A publisher gathers what one turn of
+its event loop brought into one frame to the group `web`; one hub in each web process hands the events in it to
+its own sockets, each serialised once. An event may be lost without loss: the database holds the truth.
+"""
+
+import asyncio
+import atexit
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+from channels.layers import get_channel_layer
+from django.db import transaction
+
+WEB_GROUP = "web"
+BOT_GROUP = "bot"
+PUBLISH_TIMEOUT = 1.0
+"""Seconds. A hung Redis must not hold up what is already committed."""
+MOST_WAITING = 10_000
+STALE_AFTER = 10.0
+"""Seconds after which a frame is not worth handing out: its socket is closed and catches up by itself."""
+LOST_AFTER = 5.0
+
+logger = logging.getLogger(__name__)
+
+
+class Change(NamedTuple):
+    """One event of one connection, covering its revisions (since, revision]."""
+
+    connection: str
+    since: int
+    revision: int
+    frame: bytes
+    visitor: str | None = None
+    """Also to every session of this visitor: a conversation that his other tabs do not know yet."""
+
+
+Entry = tuple[str, str | None, bytes]
+
+
+class Publisher:
+    """Sends what is published to the channel layer, from one event loop. At most once, and never in the way."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.failures = 0
+        self._entries: list[Entry] = []
+        self._bot: dict[str, dict[str, Any]] = {}
+        self._lock = threading.Lock()
+        self._scheduled = False
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, entries: Iterable[Entry], bot: Iterable[tuple[str, dict[str, Any]]] = ()) -> None:
+        """From any thread."""
+        with self._lock:
+            self._entries += entries
+            self._bot.update(bot)
+            if len(self._entries) > MOST_WAITING:
+                self.failures += 1
+                del self._entries[:-MOST_WAITING]
+            if self._scheduled:
+                return
+            self._scheduled = True
+        self.loop.call_soon_threadsafe(self._start)
+
+    def _start(self) -> None:
+        if self._task is None or self._task.done():
+            self._task = self.loop.create_task(self._run())
+
+    def _take(self) -> tuple[list[Entry], dict[str, dict[str, Any]]]:
+        with self._lock:
+            entries, bot = self._entries, self._bot
+            self._entries, self._bot = [], {}
+            self._scheduled = bool(entries or bot)
+        return entries, bot
+
+    async def _run(self) -> None:
+        while True:
+            entries, bot = self._take()
+            if not entries and not bot:
+                return
+            if entries:
+                await self._send(WEB_GROUP, {"type": "web.frame", "at": time.time(), "entries": entries})
+            for message in bot.values():
+                await self._send(BOT_GROUP, message)
+
+    async def _send(self, group: str, message: dict[str, Any]) -> None:
+        try:
+            async with asyncio.timeout(PUBLISH_TIMEOUT):
+                await get_channel_layer().group_send(group, message)
+        except Exception as error:  # noqa: BLE001  # whatever it is: the change is committed, sync brings it
+            self.failures += 1
+            logger.warning("An event was not published: %r", error)
+
+    def idle(self) -> bool:
+        with self._lock:
+            waiting = self._scheduled
+        return not waiting and (self._task is None or self._task.done())
+
+
+_publisher: Publisher | None = None
+_publisher_lock = threading.Lock()
+
+
+def _current() -> Publisher:
+    """This process's publisher: on the loop of its sockets, else on a thread of its own.
+
+    An admin action runs in a thread, a management command has no loop at all.
+    """
+    global _publisher
+    with _publisher_lock:
+        if _publisher is None or _publisher.loop.is_closed():
+            loop = asyncio.new_event_loop()
+            threading.Thread(target=loop.run_forever, name="chatbridge-publisher", daemon=True).start()
+            _publisher = Publisher(loop)
+            atexit.register(_leave, _publisher)
+        return _publisher
+
+
+def _leave(publisher: Publisher) -> None:
+    """A command may end right after its last change: give it the time to be heard of."""
+    until = time.monotonic() + PUBLISH_TIMEOUT
+    while not publisher.idle() and time.monotonic() < until:
+        time.sleep(0.005)
+
+
+def use_loop(loop: asyncio.AbstractEventLoop) -> Publisher:
+    """Publish from this loop from now on: the one whose sockets the process serves."""
+    global _publisher
+    with _publisher_lock:
+        if _publisher is None or _publisher.loop is not loop:
+            _publisher = Publisher(loop)
+        return _publisher
+
+
+def publish(changes: Sequence[Change], *, nudge: bool = False) -> None:
+    """Tell the browsers, and with `nudge` the bot that deliveries wait. After the commit, from any thread.
+
+    Never raises and never waits for Redis.
+    """
+    entries = [(change.connection, change.visitor, change.frame) for change in changes]
+    bot = [("nudge", {"type": "bot.nudge"})] if nudge else []
+    try:
+        _current().add(entries, bot)
+    except RuntimeError:
+        # The loop was closed in this very moment.
+        logger.warning("%d events were not published: the process is ending", len(entries))
+
+
+def publish_on_commit(changes: Sequence[Change], *, nudge: bool = False) -> None:
+    if changes or nudge:
+        transaction.on_commit(partial(publish, changes, nudge=nudge), robust=True)
+
+
+def tell(connection: str, frame: bytes) -> None:
+    """An event that changes nothing: typing, receipts."""
+    _current().add([(connection, None, frame)])
+
+
+def tell_bot_typing(connection: str) -> None:
+    """A visitor is writing in this connection."""
+    _current().add([], [(f"typing {connection}", {"type": "bot.typing", "connection": connection})])
+
+
+class Listener(Protocol):
+    """A socket, as the hub sees it."""
+
+    def deliver(self, text: str) -> None:
+        """Send an event. Never waits."""
+
+    def fall_behind(self) -> None:
+        """What this socket should have is too old: it must come again."""
+
+    def follow(self, connection: str) -> None:
+        """Its visitor has this conversation too, from now on."""
+
+
+class Hub:
+    """The sockets of this process, and which conversations and visitors they listen to."""
+
+    def __init__(self) -> None:
+        self.connections: dict[str, set[Listener]] = {}
+        self.visitors: dict[str, set[Listener]] = {}
+        self.heard_at = 0.0
+        self._task: asyncio.Task[None] | None = None
+        self._channel = ""
+
+    def join(self, listener: Listener, connection: str) -> None:
+        self.connections.setdefault(connection, set()).add(listener)
+
+    def join_visitor(self, listener: Listener, visitor: str) -> None:
+        self.visitors.setdefault(visitor, set()).add(listener)
+
+    def leave(self, listener: Listener, connections: Iterable[str], visitor: str) -> None:
+        for connection in connections:
+            _discard(self.connections, connection, listener)
+        _discard(self.visitors, visitor, listener)
+
+    @property
+    def listening(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    async def start(self) -> None:
+        """Subscribe. Raises what the channel layer raises where Redis is away."""
+        layer = get_channel_layer()
+        async with asyncio.timeout(LOST_AFTER):
+            self._channel = await layer.new_channel("web")
+            await layer.group_add(WEB_GROUP, self._channel)
+        self.heard_at = time.monotonic()
+        self._task = asyncio.create_task(self._listen(self._channel))
+
+    async def stop(self) -> None:
+        task, self._task = self._task, None
+        if task is None:
+            return
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        try:
+            async with asyncio.timeout(PUBLISH_TIMEOUT):
+                await get_channel_layer().group_discard(WEB_GROUP, self._channel)
+        except Exception as error:  # noqa: BLE001  # Redis is away: then the subscription is gone, too
+            logger.info("The subscription was not given back: %r", error)
+
+    async def probe(self) -> None:
+        """Send ourselves a note by way of Redis. `heard_at` tells when the last one came."""
+        async with asyncio.timeout(PUBLISH_TIMEOUT):
+            await get_channel_layer().send(self._channel, {"type": "web.probe"})
+
+    async def _listen(self, channel: str) -> None:
+        layer = get_channel_layer()
+        while True:
+            message = await layer.receive(channel)
+            self.heard_at = time.monotonic()
+            if message["type"] == "web.frame":
+                self.hand_out(message["entries"], stale=time.time() - message["at"] > STALE_AFTER)
+
+    def hand_out(self, entries: Iterable[Entry], *, stale: bool = False) -> None:
+        for connection, visitor, frame in entries:
+            if visitor is not None:
+                for listener in self.visitors.get(visitor, ()):
+                    listener.follow(connection)
+            listeners = self.connections.get(connection)
+            if not listeners:
+                continue
+            if stale:
+                self._each(listeners, lambda listener: listener.fall_behind())
+            else:
+                text = frame.decode()
+                self._each(listeners, lambda listener, text=text: listener.deliver(text))
+
+    def _each(self, listeners: set[Listener], act: Callable[[Listener], None]) -> None:
+        for listener in tuple(listeners):
+            try:
+                act(listener)
+            except Exception:
+                # One socket's trouble is not its neighbours'.
+                logger.exception("A socket did not take an event")
+
+
+def _discard(sets: dict[str, set[Listener]], key: str, listener: Listener) -> None:
+    members = sets.get(key)
+    if members is not None:
+        members.discard(listener)
+        if not members:
+            del sets[key]
