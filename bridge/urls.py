@@ -1,6 +1,8 @@
 """Addresses of the pages."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from bridge import views
 
 app_name = "bridge"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [path("", views.chat, name="chat")]

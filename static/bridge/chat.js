@@ -1,0 +1,82 @@
+// The chat page: wires the model to the views.
+
+import { Chat } from "./model/chat.js";
+import { Kept } from "./model/kept.js";
+import { Banner } from "./view/banner.js";
+import { Composer } from "./view/composer.js";
+import { ConversationView } from "./view/conversation.js";
+import { Header } from "./view/header.js";
+import { part, root } from "./view/page.js";
+import { beat } from "./wire/heartbeat.js";
+import { Socket } from "./wire/socket.js";
+
+const { inbox, socket: path, protocol, limit } = root.dataset;
+
+const socket = new Socket({
+  url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`,
+  protocol,
+  // The visitor's token travels in a cookie that no script can read.
+  session: () => ({
+    inbox,
+    locale: navigator.language.slice(0, 35),
+    page: {
+      url: location.href.slice(0, 1000),
+      title: document.title.slice(0, 200),
+      referrer: document.referrer.slice(0, 1000),
+    },
+  }),
+});
+const chat = new Chat(socket, new Kept(`chatbridge.${inbox}.outbox.`));
+
+const composer = new Composer(
+  { form: part("composer"), text: part("text"), button: part("send"), counter: part("counter") },
+  {
+    limit: Number(limit),
+    drafts: new Kept(`chatbridge.${inbox}.draft.`),
+    send: (content) => {
+      chat.outbox.add(content);
+      view.sent();
+    },
+    typing: () => chat.typing(),
+  },
+);
+const view = new ConversationView(chat, { rewrite: (content) => composer.restore(content) });
+const banner = new Banner({ box: part("banner"), text: part("banner-text"), action: part("banner-action") }, socket);
+const header = new Header({
+  title: part("title"),
+  greeting: part("greeting"),
+  nick: part("nick"),
+  presence: part("presence"),
+  end: part("end"),
+  closed: part("closed"),
+});
+
+// Many changes in one turn are one rendering. Not requestAnimationFrame: hidden tabs count unread messages, too.
+let due = false;
+chat.addEventListener("change", () => {
+  if (due) return;
+  due = true;
+  queueMicrotask(() => {
+    due = false;
+    show();
+  });
+});
+
+function show() {
+  banner.show();
+  view.show();
+  header.show(chat, view.unread.length);
+  root.dataset.state = socket.state;
+}
+
+const ask = part("ask");
+part("end").addEventListener("click", () => ask.showModal());
+ask.addEventListener("close", () => {
+  // If it is lost, the button is still there.
+  if (ask.returnValue === "yes") chat.end().catch((failure) => console.debug("end:", failure.message));
+  ask.returnValue = "";
+});
+
+beat(socket, { onHeads: (heads) => chat.heads(heads) });
+show();
+socket.connect();

@@ -1,0 +1,119 @@
+// The whole chat without its looks: the session, the conversation it shows, and what waits to be sent.
+//
+// Dispatches "change" whenever something that can be seen changed.
+
+import { Conversation } from "./conversation.js";
+import { Outbox } from "./outbox.js";
+
+const TYPING_EVERY = 5_000;
+
+export class Chat extends EventTarget {
+  conversation = null;
+  inbox = null;
+  nick = "";
+  staffOnline = null; // null: not known yet
+  #heard = new Map(); // connection uid -> the latest revision an event or a pong spoke of
+  #adopting = new Map(); // connection uid -> promise
+  #typed = 0;
+
+  constructor(socket, kept) {
+    super();
+    this.socket = socket;
+    this.outbox = new Outbox(kept, (entry) => this.#send(entry));
+    this.outbox.addEventListener("change", () => this.#changed());
+    socket.addEventListener("state", () => this.#changed());
+    socket.addEventListener("session", ({ detail }) => this.#started(detail));
+    socket.addEventListener("event", ({ detail }) => this.#event(detail));
+  }
+
+  get me() {
+    return this.conversation?.me ?? null;
+  }
+
+  heads(heads) {
+    for (const [uid, revision] of Object.entries(heads)) this.#hear(uid, revision);
+  }
+
+  typing() {
+    if (!this.conversation || this.socket.state !== "ready" || Date.now() - this.#typed < TYPING_EVERY) return;
+    this.#typed = Date.now();
+    this.socket
+      .command("typing.start", { connection: this.conversation.uid })
+      .catch((failure) => console.debug("typing:", failure.message));
+  }
+
+  async end() {
+    const { connection } = await this.socket.command("connection.close", { connection: this.conversation.uid });
+    this.conversation.resume(connection);
+  }
+
+  #started({ connection, messages, has_more, nick, staff_online, inbox }) {
+    this.nick = nick;
+    this.inbox = inbox;
+    this.staffOnline = staff_online;
+    if (!connection) this.#show(null);
+    else if (connection.uid === this.conversation?.uid) this.conversation.resume(connection);
+    else this.#show(connection).page(messages, has_more);
+    this.#changed();
+    this.outbox.flush();
+  }
+
+  #event(frame) {
+    if (frame.event === "presence.changed") this.staffOnline = frame.payload.staff_online;
+    else if (frame.connection === this.conversation?.uid) this.conversation.event(frame);
+    else if (frame.revision !== undefined) this.#hear(frame.connection, frame.revision, frame.event);
+    this.#changed();
+  }
+
+  /** Something happened in a connection: ours goes on, a new or reopened one takes its place. */
+  #hear(uid, revision, event) {
+    const known = this.#heard.has(uid);
+    this.#heard.set(uid, Math.max(revision, this.#heard.get(uid) ?? 0));
+    if (uid === this.conversation?.uid) this.conversation.catchup.expect(revision);
+    else if (!known || event === "connection.reopened") {
+      this.#adopt(uid).catch((failure) => console.debug("new conversation:", failure.message));
+    }
+  }
+
+  async #send({ client_id, content }) {
+    // Without a connection: the server looks among our own messages first, then opens one where none is open.
+    const { message } = await this.socket.command("message.send", { client_id, content });
+    this.#typed = 0;
+    if (message.connection !== this.conversation?.uid) await this.#adopt(message.connection);
+    if (message.connection === this.conversation?.uid) this.conversation.apply([message]);
+  }
+
+  #adopt(uid) {
+    if (!this.#adopting.has(uid)) {
+      const done = this.#fetch(uid).finally(() => this.#adopting.delete(uid));
+      this.#adopting.set(uid, done);
+    }
+    return this.#adopting.get(uid);
+  }
+
+  async #fetch(uid) {
+    const first = await this.socket.command("connection.sync", { connection: uid, since: 0 });
+    // An old conversation that ended is no reason to leave the present one.
+    if (this.conversation && first.connection.state !== "open") return;
+    const conversation = this.#show({ ...first.connection, revision: first.revision });
+    if (first.reset) conversation.timeline.reset(first.messages);
+    conversation.page(first.messages, conversation.timeline.older);
+    conversation.catchup.expect(first.connection.revision);
+    if (first.has_more && !first.reset) await conversation.catchup.now();
+  }
+
+  #show(connection) {
+    this.conversation?.end();
+    this.conversation = connection && new Conversation(connection, this.socket);
+    if (!connection) return null;
+    this.conversation.reading.start(connection.read_seq);
+    this.conversation.addEventListener("change", () => this.#changed());
+    this.conversation.catchup.expect(this.#heard.get(connection.uid) ?? 0);
+    this.#heard.set(connection.uid, connection.revision);
+    return this.conversation;
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+}

@@ -1,0 +1,101 @@
+// One connection as this page knows it: its messages, its state, who reads and writes in it.
+
+import { Catchup } from "./catchup.js";
+import { Reading } from "./reading.js";
+import { Timeline } from "./timeline.js";
+import { Typists } from "./typists.js";
+
+const STATES = new Set(["connection.opened", "connection.closed", "connection.reopened"]);
+
+export class Conversation extends EventTarget {
+  timeline = new Timeline();
+  reading = new Reading();
+  typists = new Typists();
+  #stated; // the revision that its state is from
+
+  constructor(connection, socket) {
+    super();
+    this.uid = connection.uid;
+    this.socket = socket;
+    this.catchup = new Catchup(connection.revision, {
+      ask: (since) => socket.command("connection.sync", { connection: this.uid, since }),
+      take: (reply) => this.#synced(reply),
+    });
+    this.typists.addEventListener("change", () => this.#changed());
+    this.#state(connection);
+  }
+
+  /** A new session says how things stand; what was missed is asked for. */
+  resume(connection) {
+    const behind = connection.revision > this.catchup.head;
+    this.#state(connection);
+    if (this.reading.start(connection.read_seq)) this.#tellRead();
+    if (behind) {
+      this.catchup.expect(connection.revision);
+      this.catchup.now();
+    }
+    this.#changed();
+  }
+
+  page(messages, older) {
+    this.timeline.page(messages, older);
+    this.#changed();
+  }
+
+  /** Our own message, acknowledged. */
+  apply(messages) {
+    this.timeline.apply(messages);
+    this.#changed();
+  }
+
+  event({ event, since, revision, payload }) {
+    if (payload.messages) this.timeline.apply(payload.messages);
+    if (event === "message.posted") payload.messages.forEach(({ author }) => author && this.typists.forget(author.id));
+    if (event === "typing.started" && payload.author.id !== this.me) this.typists.note(payload.author);
+    if (event === "receipt.read") this.reading.receipt(payload, payload.participant === this.me);
+    if (STATES.has(event) && revision > this.#stated) this.#state({ ...payload.connection, revision });
+    if (revision !== undefined) this.catchup.cover(since, revision);
+    this.#changed();
+  }
+
+  async older() {
+    const before = this.timeline.first;
+    const { messages, has_more } = await this.socket.command("history.page", { connection: this.uid, before });
+    this.page(messages, has_more);
+  }
+
+  read(seq) {
+    if (!this.reading.advance(seq)) return;
+    this.#tellRead();
+    this.#changed();
+  }
+
+  end() {
+    this.catchup.end();
+    this.typists.clear();
+  }
+
+  #tellRead() {
+    const receipt = { connection: this.uid, seq: this.reading.mine };
+    // If it is lost or refused, the next session's read_seq shows it and it is told again.
+    this.socket.command("receipt.read", receipt).catch((failure) => console.debug("receipt:", failure.message));
+  }
+
+  #synced({ connection, messages, reset }) {
+    this.#state(connection);
+    this.reading.start(connection.read_seq);
+    if (reset) this.timeline.reset(messages);
+    else this.timeline.apply(messages);
+    this.#changed();
+  }
+
+  #state({ state, revision, participant }) {
+    this.state = state;
+    this.#stated = revision;
+    this.me = participant ?? this.me;
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+}

@@ -1,0 +1,64 @@
+// Turns messages and what waits into the rows to be shown: days, groups of one author, gaps, notices.
+
+const TOGETHER = 5 * 60_000; // messages of one author that stand so close are one group
+
+/** Rows in order, each with a stable `key`; the same input gives the same rows. */
+export function rowsOf({ messages, pending, me, readUpTo, newAfter, connected }) {
+  const rows = [];
+  let day = null;
+  for (const each of [...messages.map((message) => said(message, me, readUpTo)), ...pending.map((entry) => waiting(entry, connected))]) {
+    const date = dayOf(each.at);
+    if (date !== day) rows.push({ kind: "day", key: `day:${date}`, at: each.at });
+    if (newAfter !== null && each.seq > newAfter && !each.own) {
+      rows.push({ kind: "unread", key: "unread" });
+      newAfter = null;
+    }
+    day = date;
+    rows.push(each);
+  }
+  return grouped(rows);
+}
+
+function said(message, me, readUpTo) {
+  const own = message.own ?? (me !== null && message.author?.id === me);
+  const row = {
+    kind: message.kind,
+    key: own && message.client_id ? `own:${message.client_id}` : message.uid,
+    at: new Date(message.created_at),
+    seq: message.seq,
+    own,
+    author: message.author,
+    content: message.content,
+    edited: Boolean(message.edited_at),
+    deleted: Boolean(message.deleted_at),
+    failure: message.failure,
+    size: message.gap_size,
+    status: null,
+  };
+  if (own) row.status = message.state !== "failed" && message.seq < readUpTo ? "read" : message.state;
+  return row;
+}
+
+function waiting({ client_id, content, at, error }, connected) {
+  const status = error ? "refused" : connected ? "sending" : "kept";
+  return { kind: "message", key: `own:${client_id}`, at: new Date(at), own: true, content, status, error, clientId: client_id };
+}
+
+function grouped(rows) {
+  rows.forEach((row, at) => {
+    row.first = !together(rows[at - 1], row);
+    row.last = !together(row, rows[at + 1]);
+  });
+  const latest = rows.findLast((row) => row.own && row.kind === "message");
+  if (latest) latest.latest = true;
+  return rows;
+}
+
+function together(before, after) {
+  if (before?.kind !== "message" || after?.kind !== "message" || before.own !== after.own) return false;
+  return (before.own || before.author?.id === after.author?.id) && after.at - before.at < TOGETHER;
+}
+
+function dayOf(date) {
+  return `${date.getFullYear()}-${date.getMonth() + 1}-${date.getDate()}`;
+}

@@ -1,0 +1,46 @@
+// The messages of a connection as far as they were loaded: without a hole from the oldest one to the end.
+
+export class Timeline {
+  older = false; // whether the server has messages before the first one here
+  #byUid = new Map();
+  #sorted = null;
+
+  get messages() {
+    this.#sorted ??= [...this.#byUid.values()].sort((a, b) => a.seq - b.seq);
+    return this.#sorted;
+  }
+
+  get first() {
+    return this.messages[0]?.seq ?? null;
+  }
+
+  /** News: what is older than the first loaded message is left out, since its page will bring it. */
+  apply(messages) {
+    const floor = this.older ? (this.first ?? 0) : 0;
+    for (const message of messages) if (message.seq >= floor) this.#put(message);
+  }
+
+  /** A page of history, `older` telling whether there is more before it. */
+  page(messages, older) {
+    for (const message of messages) this.#put(message);
+    this.older = older;
+  }
+
+  /** Starts again from the newest page: too much happened meanwhile. */
+  reset(messages) {
+    this.#byUid.clear();
+    this.#sorted = null;
+    this.page(messages, (messages[0]?.seq ?? 1) > 1);
+  }
+
+  has(clientId, author) {
+    return this.messages.some((message) => message.client_id === clientId && message.author?.id === author);
+  }
+
+  #put(message) {
+    const known = this.#byUid.get(message.uid);
+    if (known && known.revision > message.revision) return; // events may overtake each other
+    this.#byUid.set(message.uid, message);
+    this.#sorted = null;
+  }
+}

@@ -1,0 +1,57 @@
+// Every sentence that the page says itself, in one place.
+
+export const texts = {
+  online: "The team is online",
+  away: "The team is away – write anyway, the answer will be here",
+  you: "You",
+  nick: (name) => `You are here as ${name}`,
+  typing: (names) =>
+    names.length === 1 ? `${names[0]} is writing` : `${names.slice(0, -1).join(", ")} and ${names.at(-1)} are writing`,
+  newer: (count) => (count === 0 ? "Newest messages" : count === 1 ? "1 new message" : `${count} new messages`),
+  gap: (size) =>
+    size === null ? "Some messages are missing here" : size === 1 ? "1 message is missing here" : `${size} messages are missing here`,
+  deleted: "This message was deleted",
+  counter: (length, limit) => `${length.toLocaleString()} of ${limit.toLocaleString()} characters`,
+  tooLong: (over) => `${over.toLocaleString()} ${over === 1 ? "character" : "characters"} too many`,
+  today: "Today",
+  yesterday: "Yesterday",
+  again: "Try again",
+  rewrite: "Write it again",
+
+  banner: {
+    connecting: "Connecting…",
+    waiting: "Connection lost – trying again. What you write is kept.",
+    offline: "You are offline. What you write is kept and sent when you are back.",
+    outdated: "This page is out of date. Please load it again.",
+    refused: "This chat is not available to you.",
+    missing: "This chat does not exist any more.",
+  },
+  bannerAction: { waiting: "Try now", outdated: "Load again" },
+
+  status: {
+    sending: "Sending…",
+    kept: "Waiting for the connection",
+    sent: "Sent",
+    delivered: "Delivered",
+    read: "Read",
+    failed: "Not delivered",
+    refused: "Not sent",
+  },
+
+  // Why the server did not take a message, by error code.
+  refusal: {
+    invalid_payload: "The message cannot be sent like this.",
+    too_large: "The message is too long.",
+    blocked: "You cannot write here.",
+    not_permitted: "You cannot write here.",
+    closed: "This conversation has ended.",
+    internal: "Something went wrong on our side.",
+  },
+  refusalOther: "It could not be sent.",
+
+  // Why a message did not reach the team, by its `failure`.
+  failure: {
+    unknown: "We cannot tell whether the team received this.",
+  },
+  failureOther: "The team did not receive this.",
+};

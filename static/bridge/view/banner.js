@@ -1,0 +1,41 @@
+// Says when the chat is cut off, and why; silent while an interruption is too short to matter.
+
+import { texts } from "../texts.js";
+
+const PATIENCE = 1_200;
+
+export class Banner {
+  #timer = null;
+
+  constructor({ box, text, action }, socket) {
+    Object.assign(this, { box, text, action, socket });
+    action.addEventListener("click", () => (socket.state === "stopped" ? location.reload() : socket.connect()));
+    for (const event of ["online", "offline"]) window.addEventListener(event, () => this.show());
+  }
+
+  show() {
+    const name = this.#name();
+    if (name && name !== "offline" && this.box.hidden && this.socket.state !== "stopped") {
+      this.#timer ??= setTimeout(() => this.#set(this.#name()), PATIENCE);
+    } else this.#set(name);
+  }
+
+  #name() {
+    const { state, reason } = this.socket;
+    if (state === "stopped") return reason;
+    if (!navigator.onLine) return "offline";
+    if (state === "ready") return null;
+    return this.socket.started ? "waiting" : "connecting";
+  }
+
+  #set(name) {
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    this.box.hidden = !name;
+    if (!name) return;
+    const action = texts.bannerAction[name];
+    this.text.textContent = texts.banner[name];
+    this.action.hidden = !action;
+    this.action.textContent = action ?? "";
+  }
+}

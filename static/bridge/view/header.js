@@ -1,0 +1,28 @@
+// Title, presence and greeting, and the tab's title with the number of unread messages.
+
+import { texts } from "../texts.js";
+
+export class Header {
+  constructor(parts) {
+    Object.assign(this, parts);
+  }
+
+  show({ inbox, nick, staffOnline, conversation }, unread) {
+    if (inbox) {
+      this.title.textContent = inbox.title;
+      this.greeting.textContent = inbox.greeting;
+      this.nick.textContent = texts.nick(nick);
+    }
+    const title = this.title.textContent;
+    document.title = unread ? `(${unread}) ${title}` : title;
+    say(this.presence, staffOnline === null ? "" : staffOnline ? texts.online : texts.away);
+    this.presence.classList.toggle("online", staffOnline === true);
+    this.end.hidden = conversation?.state !== "open";
+    this.closed.hidden = conversation?.state !== "closed";
+  }
+}
+
+/** Only what changed is written, or a screen reader would say it again. */
+export function say(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}

@@ -1,0 +1,21 @@
+// What a close code of the protocol asks of the page.
+
+const FINAL = new Map([
+  [4400, "outdated"], // not this protocol: the page is older than the server
+  [4403, "refused"], // origin refused, or the visitor is blocked
+]);
+const PAUSE = new Map([
+  [4429, 10_000], // flooding
+  [1013, 1_000], // too slow, or not now
+]);
+
+/** Why not to come back (or null), and how long to stay away at least. */
+export function afterClose(code) {
+  return { stop: FINAL.get(code) ?? null, pause: PAUSE.get(code) ?? 0 };
+}
+
+/** The same for an error reply to session.start, after which the socket is of no use. */
+export function afterRefusal({ code, details }) {
+  const final = { blocked: "refused", not_permitted: "refused", not_identified: "outdated", not_found: "missing" };
+  return { stop: final[code] ?? null, pause: (details.retry_after ?? 0) * 1000 };
+}

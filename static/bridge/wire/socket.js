@@ -1,0 +1,117 @@
+// One WebSocket that comes back: commands with their replies, events, and a session on each new connection.
+//
+// Dispatches "state" (connecting, ready, waiting, stopped), "session" with the reply to session.start, and "event".
+
+import { Backoff } from "./backoff.js";
+import { afterClose, afterRefusal } from "./closing.js";
+import { CommandFailed, ConnectionLost } from "./failures.js";
+
+const PATIENCE = 15_000; // without a reply for so long the network is dead, whatever the browser says
+
+export class Socket extends EventTarget {
+  state = "connecting";
+  reason = null; // why it stopped
+  started = false; // whether there ever was a session
+  #ws = null;
+  #waiting = new Map(); // command id -> what its caller waits for
+  #last = 0;
+  #backoff = new Backoff();
+  #timer;
+  #pause = 0;
+
+  constructor({ url, protocol, session }) {
+    super();
+    this.url = url;
+    this.protocol = protocol;
+    this.session = session;
+  }
+
+  connect() {
+    if (this.#ws || this.state === "stopped") return;
+    clearTimeout(this.#timer);
+    const ws = new WebSocket(this.url, this.protocol);
+    this.#ws = ws;
+    this.#enter("connecting");
+    this.#timer = setTimeout(() => this.drop(), PATIENCE);
+    ws.onopen = () => this.#start();
+    ws.onmessage = ({ data }) => this.#receive(JSON.parse(data));
+    ws.onclose = ({ code }) => this.#closed(afterClose(code));
+  }
+
+  /** Rejects with CommandFailed or ConnectionLost. */
+  command(command, payload = {}) {
+    if (this.#ws?.readyState !== WebSocket.OPEN) return Promise.reject(new ConnectionLost(command));
+    this.#last += 1;
+    const id = String(this.#last);
+    this.#ws.send(JSON.stringify({ command, id, payload }));
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => this.drop(), PATIENCE);
+      this.#waiting.set(id, { resolve, reject, timer });
+    });
+  }
+
+  /** Gives this socket up without waiting for a closing handshake that a dead network never answers. */
+  drop() {
+    const ws = this.#ws;
+    if (!ws) return;
+    ws.onopen = ws.onmessage = ws.onclose = null;
+    ws.close();
+    this.#closed(afterClose(1006));
+  }
+
+  async #start() {
+    try {
+      const started = await this.command("session.start", this.session());
+      clearTimeout(this.#timer);
+      this.#backoff.reset();
+      this.started = true;
+      this.#enter("ready");
+      this.dispatchEvent(new CustomEvent("session", { detail: started }));
+    } catch (failure) {
+      if (!(failure instanceof CommandFailed)) return; // lost: its closing has been handled
+      const { stop, pause } = afterRefusal(failure);
+      if (stop) this.#stop(stop);
+      this.#pause = pause;
+      this.drop();
+    }
+  }
+
+  #receive(frame) {
+    if ("event" in frame) {
+      this.dispatchEvent(new CustomEvent("event", { detail: frame }));
+      return;
+    }
+    const caller = this.#waiting.get(frame.reply);
+    if (!caller) return;
+    this.#waiting.delete(frame.reply);
+    clearTimeout(caller.timer);
+    if (frame.ok) caller.resolve(frame.payload);
+    else caller.reject(new CommandFailed(frame.error));
+  }
+
+  #closed({ stop, pause }) {
+    this.#ws = null;
+    clearTimeout(this.#timer);
+    for (const { reject, timer } of this.#waiting.values()) {
+      clearTimeout(timer);
+      reject(new ConnectionLost());
+    }
+    this.#waiting.clear();
+    if (stop) this.#stop(stop);
+    if (this.state === "stopped") return;
+    const delay = Math.max(this.#pause, pause) + this.#backoff.next();
+    this.#pause = 0;
+    this.#timer = setTimeout(() => this.connect(), delay);
+    this.#enter("waiting");
+  }
+
+  #stop(reason) {
+    this.reason = reason;
+    this.#enter("stopped");
+  }
+
+  #enter(state) {
+    this.state = state;
+    this.dispatchEvent(new Event("state"));
+  }
+}
