@@ -1,1 +1,104 @@
-"""Mistakes in the settings, found by `manage.py check`, each with a stable id and a hint that says what to type."""
+"""Mistakes in the settings, found by `manage.py check`: each with a stable id and a hint what to type."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.utils.module_loading import import_string
+
+from bridge.services.base import Service
+
+TOKEN = re.compile(r"[\w-]{18,}\.[\w-]{6,}\.[\w-]{27,}")
+LOCAL = {"localhost", "127.0.0.1", "[::1]", "testserver"}
+
+
+@register(Tags.security)
+def check_debug(**_: Any) -> Iterator[CheckMessage]:
+    public = sorted(host for host in settings.ALLOWED_HOSTS if host not in LOCAL)
+    if settings.DEBUG and public:
+        yield Warning(
+            f"DEBUG is on for {', '.join(public)}: its error pages show settings and messages to anybody.",
+            hint="Take DEBUG=1 out of the environment or .env.",
+            id="bridge.W001",
+        )
+
+
+@register("discord")
+def check_discord(**_: Any) -> Iterator[CheckMessage]:
+    token, channel = settings.DISCORD_TOKEN, settings.DISCORD_CHANNEL_ID
+    if token and not TOKEN.fullmatch(token):
+        yield Error(
+            "DISCORD_TOKEN is no bot token: it should be three words with dots between.",
+            hint="Discord developer portal, your application, Bot, Reset Token; then DISCORD_TOKEN=<that>. "
+            "The application's public key and client secret are something else.",
+            id="bridge.E001",
+        )
+    if channel is not None and not 17 <= len(str(channel)) <= 20:
+        yield Error(
+            "DISCORD_CHANNEL_ID is no Discord id: those have 17 to 20 digits.",
+            hint="In Discord: Settings, Advanced, Developer Mode; then right-click the channel, Copy ID.",
+            id="bridge.E002",
+        )
+    if token and channel is None:
+        yield Warning(
+            "DISCORD_TOKEN is set, DISCORD_CHANNEL_ID is not: the default inbox reaches no channel "
+            "unless the admin gives it one.",
+            hint="DISCORD_CHANNEL_ID=<id of a text or forum channel>",
+            id="bridge.W002",
+        )
+
+
+@register("services")
+def check_services(**_: Any) -> Iterator[CheckMessage]:
+    for name, path in settings.BRIDGE_SERVICES.items():
+        try:
+            service = import_string(path)
+        except ImportError as error:
+            yield Error(
+                f"The service {name} cannot be imported: {error}.",
+                hint=f'BRIDGE_SERVICES = {{"{name}": "<module>.<class>"}}',
+                id="bridge.E003",
+            )
+            continue
+        if not (isinstance(service, type) and issubclass(service, Service)):
+            yield Error(
+                f"{path} is no service.",
+                hint="It has to be a subclass of bridge.services.base.Service.",
+                id="bridge.E004",
+            )
+
+
+@register("channels")
+def check_channel_layer(**_: Any) -> Iterator[CheckMessage]:
+    backend = settings.CHANNEL_LAYERS.get("default", {}).get("BACKEND", "")
+    if not backend.endswith("RedisPubSubChannelLayer"):
+        yield Error(
+            "The channel layer does not reach from bot to web, or drops what a busy chat sends.",
+            hint='CHANNEL_LAYERS["default"]["BACKEND"] = "channels_redis.pubsub.RedisPubSubChannelLayer"',
+            id="bridge.E005",
+        )
+
+
+@register(Tags.database)
+def check_sqlite(databases: Any = None, **_: Any) -> Iterator[CheckMessage]:
+    """Without `databases`, too: nothing is asked of the database itself."""
+    default = settings.DATABASES["default"]
+    if not default["ENGINE"].endswith("sqlite3"):
+        return
+    options = default.get("OPTIONS", {})
+    if options.get("transaction_mode") != "IMMEDIATE":
+        yield Error(
+            "On SQLite two visitors who write at once get “database is locked”.",
+            hint='DATABASES["default"]["OPTIONS"]["transaction_mode"] = "IMMEDIATE"',
+            id="bridge.E006",
+        )
+    pragmas = options.get("init_command", "").replace(" ", "").lower()
+    if "journal_mode=wal" not in pragmas or "synchronous=full" not in pragmas:
+        yield Warning(
+            "On SQLite an acknowledged message may be lost at a power cut, and readers wait for writers.",
+            hint='DATABASES["default"]["OPTIONS"]["init_command"] = '
+            '"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL"',
+            id="bridge.W003",
+        )

@@ -167,7 +167,7 @@ def _guarded(home: Path) -> bool:
 
 
 def _kill_guard(home: Path) -> None:
-    """End a guard and a server that do not answer. The lock proves that the noted processes are still they."""
+    """End guard and server that do not answer. The lock proves that the noted processes are still they."""
     if not _guarded(home):
         return
     logger.warning("The embedded Valkey does not answer: it is killed and started anew.")

@@ -67,6 +67,20 @@ class Environment(BaseSettings):
             [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
         )
 
+    @field_validator("database_url")
+    @classmethod
+    def is_database(cls, value: str) -> str:
+        if value.partition(":")[0] not in {"", "postgres", "postgresql", "sqlite"}:
+            raise ValueError("it must begin with postgres:// or sqlite:///")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def is_redis(cls, value: str) -> str:
+        if value and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("it must begin with redis://, rediss:// or unix://")
+        return value
+
     @field_validator("discord_api_url")
     @classmethod
     def is_http(cls, value: str) -> str:
@@ -76,7 +90,8 @@ class Environment(BaseSettings):
     @field_validator("discord_gateway_url")
     @classmethod
     def is_websocket(cls, value: str) -> str:
-        TypeAdapter(WebsocketUrl).validate_python(value) if value else None
+        if value:
+            TypeAdapter(WebsocketUrl).validate_python(value)
         return value
 
     @field_validator("log_level")

@@ -1,5 +1,6 @@
 """Django's settings. What can be set from outside is declared in `environment.py`; the rest is fixed here."""
 
+from pathlib import Path
 from typing import Any
 
 import dj_database_url
@@ -60,14 +61,14 @@ TEMPLATES = [
 ]
 
 
-def _database() -> dict[str, Any]:
+def database(url: str, *, var_dir: Path) -> dict[str, Any]:
     """SQLite or PostgreSQL, each told to wait 5 s for a lock and no longer."""
-    VAR_DIR.mkdir(parents=True, exist_ok=True)
-    database: dict[str, Any] = dict(
-        dj_database_url.parse(ENVIRONMENT.database_url or f"sqlite:///{VAR_DIR}/db.sqlite3")
-    )
-    options: dict[str, Any] = database.setdefault("OPTIONS", {})
-    if database["ENGINE"] == "django.db.backends.sqlite3":
+    sqlite = "django.db.backends.sqlite3"
+    made: dict[str, Any] = {"ENGINE": sqlite, "NAME": var_dir / "db.sqlite3"}
+    if url:
+        made = dict(dj_database_url.parse(url))
+    options: dict[str, Any] = made.setdefault("OPTIONS", {})
+    if made["ENGINE"] == sqlite:
         # IMMEDIATE: a transaction that begins by reading and then writes would fail at once with "database is
         # locked", time-out or not. FULL: in WAL mode NORMAL can lose an acknowledged message at a power cut.
         options["timeout"] = 5
@@ -77,10 +78,11 @@ def _database() -> dict[str, Any]:
         # A pool, since persistent connections belong to a thread and ASGI makes one for each request.
         options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 5}
         options["options"] = f"{options.get('options', '')} -c lock_timeout=5s".strip()
-    return database
+    return made
 
 
-DATABASES = {"default": _database()}
+DATABASES = {"default": database(ENVIRONMENT.database_url, var_dir=VAR_DIR)}
+VAR_DIR.mkdir(parents=True, exist_ok=True)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # None: another server is used, none is started here.

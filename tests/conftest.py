@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import socket
 from collections.abc import Iterator
 from urllib.parse import unquote
@@ -12,6 +11,7 @@ from django.conf import settings
 
 from bridge import redis, valkey
 from tests import postgres
+from tests.chromium import find as find_chromium
 
 
 @pytest.fixture(scope="session")
@@ -65,20 +65,8 @@ def chromium() -> str:
     """The path of a Chromium. Without one browser tests are left out, but never where CI is set."""
     path = find_chromium()
     if path is None:
-        message = "No browser: `make browser` installs one"
+        message = "No Chromium: `make browser` installs one"
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
     return path
-
-
-def find_chromium() -> str | None:
-    """The system's, else the one that Playwright fetched."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if path := shutil.which(name):
-            return path
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        path = playwright.chromium.executable_path
-    return path if os.path.exists(path) else None

@@ -1,0 +1,57 @@
+# The commands of this project. Each installs what it needs into .venv first.
+
+PY := .venv/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+PORT ?= 8000
+SANDBOX_PORT ?= 8787
+
+# What a public server would have: the environment in which the deployment checks must find nothing.
+DEPLOYED := ENV_FILE= SECRET_KEY=Kj2vQ8xZr5LmT0pWn7YdBc4HsGf9AeUi1oXq6RtVyNz3DkMb ALLOWED_HOSTS=chat.example.com \
+	DISCORD_TOKEN= DISCORD_CHANNEL_ID=1180000000000000012 VAR_DIR=var/check
+
+.PHONY: help run test test-postgres check format bench browser clean
+
+help:  ## what there is
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
+
+run: .venv/runs  ## web, bot and (without DISCORD_TOKEN) a sandbox Discord, until Ctrl-C
+	@$(PY) -m scripts.run --port $(PORT) --sandbox-port $(SANDBOX_PORT)
+
+test: .venv/develops browser  ## all tests; make test TESTS=tests/test_valkey.py for some
+	$(PY) -m pytest $(TESTS)
+
+test-postgres: .venv/develops  ## the tests that use the database in their own process, on PostgreSQL
+	$(PY) -m tests.postgres $(PY) -m pytest -m "not browser and not processes" $(TESTS)
+
+check: .venv/develops  ## format, lint, types, settings, migrations, layers, docs
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	ENV_FILE= DEBUG=1 $(PY) -m mypy
+	$(DEPLOYED) $(PY) manage.py check --deploy --fail-level WARNING
+	$(DEPLOYED) $(PY) manage.py makemigrations --check --dry-run
+	$(PY) -m pytest -q tests/test_layers.py tests/test_settings.py tests/test_docs.py
+
+format: .venv/develops  ## what can be put right by itself
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+bench: .venv/develops  ## measure, on loopback, beside a plain Channels echo
+	$(PY) -m bench
+
+browser: .venv/develops
+	@$(PY) -m tests.chromium
+
+clean:  ## remove what was installed and made; the database in var/ stays
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis var/static var/check
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	./scripts/venv.sh
+
+.venv/runs: requirements.txt | .venv/bin/python
+	$(PIP) -r requirements.txt
+	@touch $@
+
+.venv/develops: requirements.txt requirements-dev.txt | .venv/bin/python
+	$(PIP) -r requirements-dev.txt
+	@touch $@ .venv/runs
