@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import signal
+import sys
 from pathlib import Path
 
 from . import defaults
@@ -21,7 +22,8 @@ async def serve(host: str, port: int, state: Path | None) -> None:
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     server = Server(host=host, port=port, state=state)
     await server.start()
-    print(f"Sandbox Discord: {server.url}/", flush=True)
+    sys.stdout.write(f"Sandbox Discord: {server.url}/\n")
+    sys.stdout.flush()
     await ended.wait()
     await server.stop()
 

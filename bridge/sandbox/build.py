@@ -12,8 +12,8 @@ _JOINED = "2024-01-01T12:00:00.000000+00:00"
 _STAFF_PERMISSIONS = discord.Permissions(manage_threads=True, manage_messages=True).value
 _CHANNELS = (
     (defaults.GENERAL_CHANNEL_ID, "general", ChannelType.TEXT, "What staff tell each other"),
-    (defaults.SUPPORT_CHANNEL_ID, "support", ChannelType.TEXT, "Each visitor's conversation is a thread here"),
-    (defaults.FORUM_CHANNEL_ID, "tickets", ChannelType.FORUM, "Each visitor's conversation is a post here"),
+    (defaults.SUPPORT_CHANNEL_ID, "support", ChannelType.TEXT, "A thread for each visitor"),
+    (defaults.FORUM_CHANNEL_ID, "tickets", ChannelType.FORUM, "A post for each visitor"),
 )
 
 
@@ -39,8 +39,15 @@ def default_world() -> ThreadWorld:
         world.messages[channel_id] = {}
         guild.channel_ids.append(channel_id)
         world.mark("channel", channel_id)
-    tag = {"id": str(defaults.FORUM_TAG_ID), "name": "web", "moderated": False, "emoji_id": None, "emoji_name": None}
-    world.channels[defaults.FORUM_CHANNEL_ID].available_tags = [tag]
+    world.channels[defaults.FORUM_CHANNEL_ID].available_tags = [
+        {
+            "id": str(defaults.FORUM_TAG_ID),
+            "name": "web",
+            "moderated": False,
+            "emoji_id": None,
+            "emoji_name": None,
+        }
+    ]
     world.mark("guild", guild.id)
     return world
 

@@ -57,7 +57,8 @@ class SandboxClient:
 
     async def threads(self, *, deleted: bool = False) -> list[dict[str, Any]]:
         """Return the threads and forum posts, oldest first."""
-        found = [each for each in await self.channels() if each["parent_id"] and (deleted or not each["deleted"])]
+        threads = [each for each in await self.channels() if each["parent_id"]]
+        found = [each for each in threads if deleted or not each["deleted"]]
         return sorted(found, key=lambda each: int(each["id"]))
 
     async def messages(self, channel_id: int | str, *, deleted: bool = False) -> list[dict[str, Any]]:
@@ -103,10 +104,12 @@ class SandboxClient:
         await self._act("delete", channel=str(channel_id), message=str(message_id))
 
     async def react_as(self, who: str, channel_id: int | str, message_id: int | str, emoji: str) -> None:
-        await self._act("react", channel=str(channel_id), message=str(message_id), emoji=emoji, **{"as": who})
+        body = {"as": who, "channel": str(channel_id), "message": str(message_id), "emoji": emoji}
+        await self._call("POST", "react", json=body)
 
     async def unreact_as(self, who: str, channel_id: int | str, message_id: int | str, emoji: str) -> None:
-        await self._act("unreact", channel=str(channel_id), message=str(message_id), emoji=emoji, **{"as": who})
+        body = {"as": who, "channel": str(channel_id), "message": str(message_id), "emoji": emoji}
+        await self._call("POST", "unreact", json=body)
 
     async def type_as(self, who: str, channel_id: int | str) -> None:
         await self._act("type", channel=str(channel_id), **{"as": who})
@@ -137,7 +140,9 @@ class SandboxClient:
 
     # ---------------------------------------------------------------- faults
 
-    async def fault(self, fault: str, *, route: str | None = None, event: str | None = None, **rule: Any) -> None:
+    async def fault(
+        self, fault: str, *, route: str | None = None, event: str | None = None, **rule: Any
+    ) -> None:
         """Make a fault happen; see `bridge.sandbox.faults.Rule` for what a rule may say."""
         await self._call("POST", "faults", json={"fault": fault, "route": route, "event": event, **rule})
 
@@ -149,5 +154,6 @@ class SandboxClient:
         return await self._call("GET", "faults")  # type: ignore[no-any-return]
 
     async def drop_gateway(self, *, resumable: bool = True, code: int = 4000) -> int:
-        """Drop every gateway connection (code 0: torn down without a close frame); return how many there were."""
-        return int((await self._call("POST", "gateway", json={"resumable": resumable, "code": code}))["dropped"])
+        """Drop every gateway connection and return how many there were; code 0: without a close frame."""
+        answer = await self._call("POST", "gateway", json={"resumable": resumable, "code": code})
+        return int(answer["dropped"])

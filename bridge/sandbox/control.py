@@ -1,23 +1,27 @@
 """The control API under `/sandbox/`: what tests, bench and the page ask of the world.
 
-JSON in and out; no login, since the sandbox listens on loopback only and asks for a JSON content type, which no
-foreign page may send. Ids are strings in answers; numbers and strings are taken. `as` is ada, grace, robin, butler,
-bot or an id; ada where it is left out.
+JSON in and out; no login, since the sandbox listens on loopback only and asks for a JSON content type,
+which no foreign page may send. Ids are strings in answers; numbers and strings are taken. `as` is ada,
+grace, robin, butler, bot or an id; ada where it is left out.
 
-    GET    /sandbox/world                                  guild, users, channels and threads, settings, gateway
-    GET    /sandbox/channels/ID/messages                   every message, oldest first, with nonce and deleted
-           ?before=ID&limit=50                             the newest page only, without the deleted
-    POST   /sandbox/post      {channel, content, as, reply_to}     /sandbox/type {channel, as}
-    POST   /sandbox/edit      {channel, message, content}          /sandbox/delete {channel, message}
-    POST   /sandbox/react     {channel, message, emoji, as}        /sandbox/unreact (the same)
-    POST   /sandbox/archive   /unarchive /lock /unlock /remove     {channel}: a thread; remove takes channels too
-    POST   /sandbox/permit    {channel, permission, allowed}       what the bot may do in a channel
+    GET    /sandbox/world                           guild, users, channels and threads, settings, gateway
+    GET    /sandbox/channels/ID/messages            every message, oldest first, with nonce and deleted
+           ?before=ID&limit=50                      one page only, without the deleted
+    POST   /sandbox/post      {channel, content, as, reply_to}
+    POST   /sandbox/edit      {channel, message, content}
+    POST   /sandbox/delete    {channel, message}
+    POST   /sandbox/react     {channel, message, emoji, as}, and /sandbox/unreact
+    POST   /sandbox/type      {channel, as}
+    POST   /sandbox/archive   {channel}, and unarchive, lock, unlock: a thread
+    POST   /sandbox/remove    {channel}: deletes a thread or a channel
+    POST   /sandbox/permit    {channel, permission, allowed}: what the bot may do in a channel
     POST   /sandbox/settings  {intents_allowed, active_thread_cap, nonce_seconds, rate_limits, seed}
-    POST   /sandbox/faults    a rule, see faults.Rule              GET lists them, DELETE ends them
-    POST   /sandbox/gateway   {resumable: true, code: 4000}        drops every connection; code 0 tears it down
-    GET    /sandbox/requests?since=N                       what reached the HTTP door, with time.monotonic()
-    GET    /sandbox/counts?route=POST /channels/*/messages&count=N&wait=SECONDS   waits for N in all
-    GET    /sandbox/events                                 server-sent events, for the page
+    POST   /sandbox/faults    a rule, see `faults.Rule`; GET lists them, DELETE ends them
+    POST   /sandbox/gateway   {resumable: true, code: 4000}: drops every connection; code 0 tears it down
+    GET    /sandbox/requests?since=N                what reached the HTTP door, with time.monotonic()
+    GET    /sandbox/counts    how many requests of each shape arrived
+           ?route=POST /channels/*/messages&count=N&wait=SECONDS     waits for N in all
+    GET    /sandbox/events    server-sent events, for the page
 """
 
 from collections.abc import Callable
@@ -98,9 +102,9 @@ def permit(world: ThreadWorld, body: Body) -> None:
     """Give the bot a permission in a channel, or take it away there."""
     channel, bit = world.get_channel(int(body["channel"])), flag(str(body["permission"]))
     bot = world.bot_user.id
-    now = next((each for each in channel.overwrites if each.target_id == bot), Overwrite(bot, OverwriteType.MEMBER))
-    deny = now.deny & ~bit if body["allowed"] else now.deny | bit
-    world.set_overwrite(channel.id, Overwrite(bot, OverwriteType.MEMBER, allow=now.allow, deny=deny))
+    denied = next((each.deny for each in channel.overwrites if each.target_id == bot), 0)
+    denied = denied & ~bit if body["allowed"] else denied | bit
+    world.set_overwrite(channel.id, Overwrite(bot, OverwriteType.MEMBER, deny=denied))
 
 
 ACTS: dict[str, Act] = {
@@ -196,7 +200,8 @@ class Control:
 
     async def drop(self, request: web.Request) -> web.Response:
         body = await _body(request)
-        dropped = self._sandbox.gateway.drop(resumable=body.get("resumable", True), code=body.get("code", 4000))
+        resumable, code = bool(body.get("resumable", True)), int(body.get("code", 4000))
+        dropped = self._sandbox.gateway.drop(resumable=resumable, code=code)
         return _json({"dropped": dropped})
 
     async def requests(self, request: web.Request) -> web.Response:
@@ -210,7 +215,7 @@ class Control:
 
 
 async def _body(request: web.Request) -> Body:
-    """Return the JSON body. The content type keeps other sites' forms out: a browser asks before it sends this one."""
+    """Return the JSON body. Its content type keeps other sites' forms out."""
     if request.content_type != "application/json":
         raise web.HTTPUnsupportedMediaType
     body = orjson.loads(await request.read())

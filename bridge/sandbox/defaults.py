@@ -25,7 +25,7 @@ BUTLER_ID = 1180000000000000024
 USERS = {"ada": ADA_ID, "grace": GRACE_ID, "robin": ROBIN_ID, "butler": BUTLER_ID, "bot": BOT_ID}
 
 # Shaped like a real token (id in base64, time, signature) since libraries take it apart; it opens nothing.
-TOKEN = ".".join((base64.b64encode(str(BOT_ID).encode()).decode().rstrip("="), "SANDBX", "sandbox" * 5 + "abc"))
+TOKEN = f"{base64.b64encode(str(BOT_ID).encode()).decode().rstrip('=')}.SANDBX.{'sandbox' * 5}abc"
 
 BOT_PERMISSIONS = (
     "view_channel",

@@ -63,7 +63,8 @@ class Door:
         form = await http.post()
         payload = form.get("payload_json")
         request.json = orjson.loads(payload) if isinstance(payload, str) else {}
-        described = {str(each.get("id")): each.get("description") for each in request.json.get("attachments") or ()}
+        attachments = request.json.get("attachments") or ()
+        described = {str(each.get("id")): each.get("description") for each in attachments}
         for name, part in form.items():
             if isinstance(part, web.FileField):
                 number = name.removeprefix("files[").removesuffix("]")
@@ -102,7 +103,7 @@ class Door:
 
     # ---------------------------------------------------------------- faults
 
-    async def _fail(self, rule: Rule, http: web.Request, request: Request, entry: Entry) -> web.StreamResponse:
+    async def _fail(self, rule: Rule, http: web.Request, request: Request, entry: Entry) -> web.Response:
         if rule.fault == "delay":
             return await self._late(rule, http, request, entry)
         if rule.when == "after":
@@ -122,8 +123,8 @@ class Door:
         headers = _retry_headers(rule.seconds, everywhere=rule.everywhere)
         return _json(429, _ratelimited(rule.seconds, everywhere=rule.everywhere), headers)
 
-    async def _late(self, rule: Rule, http: web.Request, request: Request, entry: Entry) -> web.StreamResponse:
-        """Before: it takes effect late, even if the client has left by then. After: only the answer is late."""
+    async def _late(self, rule: Rule, http: web.Request, request: Request, entry: Entry) -> web.Response:
+        """Before: it takes effect late, even if the client has left. After: only the answer is late."""
         if rule.when == "before":
             await asyncio.sleep(rule.seconds)
             return self._respond(http, request, entry)
@@ -141,7 +142,8 @@ async def _hold(http: web.Request) -> None:
 
 
 def _ratelimited(wait: float, *, everywhere: bool) -> dict[str, Any]:
-    return {"message": "You are being rate limited.", "retry_after": round(wait, 3), "global": everywhere}
+    message = "You are being rate limited."
+    return {"message": message, "code": 0, "retry_after": round(wait, 3), "global": everywhere}
 
 
 def _retry_headers(wait: float, *, everywhere: bool) -> dict[str, str]:
@@ -153,4 +155,5 @@ def _json(status: int, body: Any, headers: dict[str, str]) -> web.Response:
     if status == 204:
         return web.Response(status=204, headers=headers)
     # Exactly this content type, without a charset: discord.py takes anything else for text.
-    return web.Response(status=status, body=orjson.dumps(body), content_type="application/json", headers=headers)
+    text = orjson.dumps(body)
+    return web.Response(status=status, body=text, content_type="application/json", headers=headers)

@@ -15,8 +15,13 @@ class Rule:
     """One fault and when it strikes.
 
     `route` ("POST /channels/*/messages", a star for one step of the path, two for the rest) or `event`
-    ("MESSAGE_CREATE", "*") says where; `times` how often at most; `probability` how likely each time. `when` is
-    before or after the request took effect in the world.
+    ("MESSAGE_CREATE", "*") says where; `times` how often at most; `probability` how likely each time. `when`
+    is before or after the request took effect in the world.
+
+    A request can be `ratelimited` (Discord's 429, `everywhere` for the whole bot), `banned` (Cloudflare's,
+    without `Via`), answered with `error` and `status`, left without an answer (`timeout`), `cut`, or delayed
+    by `seconds` (`delay`: before, it takes effect late even if the client has left). An event can be withheld
+    for good (`withhold`), come twice (`duplicate`), after the next one (`reorder`), or late (`delay`).
     """
 
     fault: str
@@ -54,7 +59,7 @@ class Faults:
 
     def __init__(self) -> None:
         self.rules: list[Rule] = []
-        self.random = random.Random(0)
+        self.random = random.Random(0)  # noqa: S311 (chance, not secrecy)
 
     def add(self, rule: Rule) -> None:
         self.rules.append(rule)

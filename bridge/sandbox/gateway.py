@@ -183,7 +183,8 @@ class Gateway:
         if data.get("token") != defaults.TOKEN:
             socket.close(AUTHENTICATION_FAILED)
             return
-        if any(getattr(wanted, name) and name not in self._world.intents_allowed for name in rules.PRIVILEGED_INTENTS):
+        asked = {name for name in rules.PRIVILEGED_INTENTS if getattr(wanted, name)}
+        if asked - self._world.intents_allowed:
             socket.close(DISALLOWED_INTENTS)
             return
         session = Session(wanted)

@@ -1,7 +1,7 @@
 """The world on disk: what was answered or announced is still there after `kill -9`."""
 
 import os
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import orjson
 from pydantic import TypeAdapter
 from simcord.backend.models import Channel, Guild, Message, User, Webhook
 
-from .threads import ThreadWorld
+from .threads import ThreadWorld, state_of
 
 _guilds = TypeAdapter(Guild)
 _users = TypeAdapter(User)
@@ -25,8 +25,9 @@ def _encode(value: Any) -> bytes:
 class Journal:
     """An append-only file with one line for each object that changed; the last line of an object counts.
 
-    A killed process does not lose what it handed to the kernel, so a plain write without fsync is enough, and a
-    message costs two short lines however long the history. Only the last line can be torn; it was not answered.
+    A killed process does not lose what it handed to the kernel, so a plain write without fsync is enough, and
+    a message costs two short lines however long the history. Only the last line can be torn; nobody was told
+    of it.
     """
 
     def __init__(self, world: ThreadWorld, path: Path | None) -> None:
@@ -51,7 +52,7 @@ class Journal:
             self._file = None
 
     def _line(self, kind: str, key: int, channel_id: int) -> list[Any]:
-        """Return [kind, key, channel, deleted, nonce, object]; the object is null where it is gone for good."""
+        """Return [kind, key, channel, deleted, nonce, object]; a deleted webhook's object is null."""
         world = self._world
         if kind == "message":
             said, deleted = world.find(channel_id, key)
@@ -63,7 +64,10 @@ class Journal:
             return [kind, key, 0, False, None, world.settings()]
         if kind == "commands":
             return [kind, key, 0, False, None, list(world.commands.get(key or None, {}).values())]
-        objects: Any = {"guild": world.guilds, "user": world.users, "webhook": world.webhooks}[kind]
+        if kind == "guild":
+            # What is where follows from the channels; written here, each thread would cost all threads.
+            return [kind, key, 0, False, None, replace(world.guilds[key], channel_ids=[], thread_ids=[])]
+        objects: Any = {"user": world.users, "webhook": world.webhooks}[kind]
         return [kind, key, 0, False, None, objects.get(key)]
 
     # ---------------------------------------------------------------- start
@@ -83,7 +87,7 @@ class Journal:
 
     def _restore(self, lines: list[list[Any]]) -> None:
         world = self._world
-        for kind, key, channel_id, deleted, nonce, value in lines:
+        for kind, key, _, deleted, _, value in lines:
             world.last_id = max(world.last_id, key)
             match kind:
                 case "guild":
@@ -100,11 +104,18 @@ class Journal:
                     world.commands[key or None] = {(each["name"], each["type"]): each for each in value}
                 case "settings":
                     world.apply_settings(value)
-        for kind, key, channel_id, deleted, nonce, value in lines:
+        for kind, _, _, deleted, nonce, value in lines:
             if kind == "message":
                 self._restore_message(_messages.validate_python(value), deleted, nonce)
         world.bot_user = world.users[world.bot_user.id]
+        self._restore_places()
         world.dirty.clear()
+
+    def _restore_places(self) -> None:
+        guild, channels = self._world.guild, self._world.channels.values()
+        places = sorted((each for each in channels if not each.is_thread), key=lambda each: each.position)
+        guild.channel_ids = [each.id for each in places]
+        guild.thread_ids = [each.id for each in channels if each.is_thread and not state_of(each).archived]
 
     def _restore_channel(self, channel: Channel, deleted: bool) -> None:
         world = self._world

@@ -1,4 +1,4 @@
-"""Discord's HTTP API: simcord's routes, and before them those where simcord answers otherwise than Discord."""
+"""Discord's HTTP API: simcord's routes, and before them those where simcord answers otherwise."""
 
 import re
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from simcord.http import router
 from simcord.http import routes as _simcord_routes  # noqa: F401  (importing it fills the router's table)
 
 from . import wire
-from .threads import ThreadWorld
+from .threads import ThreadWorld, state_of
 from .world import refused
 
 
@@ -80,7 +80,7 @@ def answer(request: Request) -> Answer:
     """Return status and body; raises simcord's `BackendError` for what Discord would refuse."""
     for pattern, handler in _own.get(request.method, ()):
         if match := pattern.match(request.path):
-            request.args = {name: int(value) for name, value in match.groupdict().items() if value.isdecimal()}
+            request.args = {name: int(value) for name, value in match.groupdict().items()}
             return handler(request)
     body = request.simcord()
     return (204, None) if body is None else (200, body)
@@ -121,6 +121,7 @@ def send_message(request: Request) -> Answer:
         first = world.repeated(world.bot_user.id, nonce)
         if first is not None and first.id in world.messages.timeline(first.channel_id):
             return 200, shown(request, first, nonce=True)
+    _require_something(request, body)
     world.wake(channel, world.bot_user.id)
     world.use_nonce(nonce)
     try:
@@ -128,6 +129,13 @@ def send_message(request: Request) -> Answer:
     finally:
         world.use_nonce(None)
     return 200, shown(request, world.get_message(channel.id, int(sent["id"])), nonce=True)
+
+
+def _require_something(request: Request, body: dict[str, Any]) -> None:
+    """Discord has a code of its own for a message without anything in it, where simcord finds its form wrong."""
+    parts = ("embeds", "embed", "components", "sticker_ids", "poll", "message_reference")
+    if not (str(body.get("content") or "").strip() or request.files or any(body.get(part) for part in parts)):
+        raise refused(400, 50006, "Cannot send an empty message")
 
 
 @answers("GET", "/channels/{channel}/messages/{message}")
@@ -173,9 +181,10 @@ def thread_from_message(request: Request) -> Answer:
 def start_thread(request: Request) -> Answer:
     created = request.simcord()
     world = request.world
-    payload = wire.thread(world, world.channels[int(created["id"])])
+    thread_id = int(created["id"])
+    payload = wire.thread(world, world.channels[thread_id])
     if "message" in created:
-        payload["message"] = shown(request, world.get_message(int(created["id"]), int(created["message"]["id"])))
+        payload["message"] = shown(request, world.get_message(thread_id, int(created["message"]["id"])))
     return 201, payload
 
 
@@ -220,8 +229,7 @@ def edit_channel(request: Request) -> Answer:
 
 def _edit_thread(request: Request, thread: Channel) -> None:
     world, body = request.world, dict(request.json or {})
-    state = thread.thread_metadata
-    assert state is not None
+    state = state_of(thread)
     if state.locked or "locked" in body or thread.owner_id != world.bot_user.id:
         request.channel("manage_threads")
     is_archived, locked = body.pop("archived", None), body.pop("locked", None)
@@ -238,10 +246,10 @@ def _apply(world: ThreadWorld, thread: Channel, body: dict[str, Any]) -> None:
     name = body.get("name", thread.name)
     if not isinstance(name, str) or not 1 <= len(name) <= 100:
         raise errors.invalid_form_body("name: Must be between 1 and 100 in length")
-    changes = {key: body[key] for key in ("name", "rate_limit_per_user") if key in body}
+    changes: dict[str, Any] = {key: body[key] for key in ("name", "rate_limit_per_user") if key in body}
     if "applied_tags" in body:
         changes["applied_tags"] = [int(tag) for tag in body["applied_tags"]]
-    state = {key: body[key] for key in ("auto_archive_duration", "invitable") if key in body}
+    state: dict[str, Any] = {key: body[key] for key in ("auto_archive_duration", "invitable") if key in body}
     if changes or state:
         world.edit_channel(thread.id, changes, thread_metadata=state)
 

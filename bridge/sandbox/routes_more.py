@@ -1,4 +1,4 @@
-"""The rest of Discord's HTTP API where simcord answers otherwise: the gateway's address, accounts, guild, webhooks."""
+"""More of Discord's HTTP API: the gateway's address, accounts, the guild, webhooks, commands."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,6 +66,8 @@ def application_payload(request: Request) -> dict[str, Any]:
         "integration_types_config": {},
         "verify_key": "0" * 64,
         "flags": application_flags(world.intents_allowed),
+        "flags_new": str(application_flags(world.intents_allowed)),
+        "eligible_oauth2_scopes": [],
         "hook": True,
         "redirect_uris": [],
         "interactions_endpoint_url": None,
@@ -131,7 +133,7 @@ def _webhook(payload: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def _in_place(request: Request) -> Iterator[int]:
-    """Yield where a webhook's request goes. simcord ignores `thread_id`: the thread stands in for the channel."""
+    """Yield where a webhook's request goes; for simcord, which ignores `thread_id`, the thread stands in."""
     world, token = request.world, request.path.split("/")[3]
     webhook = world.webhooks.get(request.args["webhook"])
     if webhook is None or webhook.token != token:

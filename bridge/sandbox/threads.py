@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from simcord.backend import errors
-from simcord.backend.models import Channel, Message
+from simcord.backend.models import Channel, Message, ThreadMetadata
 from simcord.enums import ChannelType, MessageType
 
 from . import wire
@@ -68,23 +68,23 @@ class ThreadWorld(World):
     def _announce(self, thread: Channel, message_id: int | None) -> None:
         """Tell of a thread; from a message, it begins with a copy of it, and the message says so."""
         self.announce_thread_create(thread)
-        assert thread.parent_id is not None and thread.owner_id is not None
+        parent_id, owner_id = thread.parent_id or 0, thread.owner_id or 0
         if message_id is None:
             self.create_system_message(
-                thread.parent_id, MessageType.THREAD_CREATED, thread.owner_id, target_channel_id=thread.id
+                parent_id, MessageType.THREAD_CREATED, owner_id, target_channel_id=thread.id
             )
             return
         starter = Message(
             id=self.snowflake(),
             channel_id=thread.id,
-            author_id=thread.owner_id,
+            author_id=owner_id,
             timestamp=self.now_iso(),
             type=MessageType.THREAD_STARTER_MESSAGE,
-            reference={"type": 0, "channel_id": str(thread.parent_id), "message_id": str(message_id)},
+            reference={"type": 0, "channel_id": str(parent_id), "message_id": str(message_id)},
         )
         self.commit_message(starter)
         thread.message_count = 0
-        said = self.get_message(thread.parent_id, message_id)
+        said = self.get_message(parent_id, message_id)
         said.flags |= wire.HAS_THREAD
         self.emit("MESSAGE_UPDATE", self._event_payload(said))
 
@@ -110,8 +110,7 @@ class ThreadWorld(World):
             self.set_state(channel, archived=False)
 
     def set_state(self, thread: Channel, *, archived: bool | None = None, locked: bool | None = None) -> None:
-        state = thread.thread_metadata
-        assert state is not None
+        state = state_of(thread)
         active = self.guild.thread_ids
         if archived is False and state.archived:
             self._require_room()
@@ -140,7 +139,8 @@ class ThreadWorld(World):
         return threads[:limit], len(threads) > limit
 
     def delete_channel(self, channel_id: int) -> None:
-        for thread in [each for each in self.channels.values() if each.parent_id == channel_id and each.is_thread]:
+        threads = [each for each in self.channels.values() if each.parent_id == channel_id and each.is_thread]
+        for thread in threads:
             self.gone[thread.id] = (thread, self.messages.timeline(thread.id))
             del self.channels[thread.id], self.messages[thread.id]
             self.mark("channel", thread.id)
@@ -153,6 +153,11 @@ def archived() -> errors.BackendError:
     return refused(400, 50083, "Thread is archived")
 
 
+def state_of(thread: Channel) -> ThreadMetadata:
+    if thread.thread_metadata is None:
+        raise errors.cannot_execute_on_channel_type()
+    return thread.thread_metadata
+
+
 def _archived_at(thread: Channel) -> str:
-    assert thread.thread_metadata is not None
-    return thread.thread_metadata.archive_timestamp
+    return state_of(thread).archive_timestamp

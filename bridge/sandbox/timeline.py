@@ -10,8 +10,8 @@ from simcord.backend.models import Message
 class Timeline(dict[int, Message]):
     """Messages by id, their ids sorted beside them, and what was deleted.
 
-    simcord sorts a channel's whole history for each page; a bench or a long process test has tens of thousands
-    of messages, so a page here costs a bisection.
+    simcord sorts a channel's whole history for each page; a bench or a long process test has tens of
+    thousands of messages, so a page here costs a bisection.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Timeline(dict[int, Message]):
         return message
 
     def page(self, *, limit: int, before: int | None, after: int | None, around: int | None) -> list[Message]:
-        """Return one page as Discord does: newest first; after `after`, the messages that directly follow it."""
+        """Return one page as Discord does: newest first; for `after`, the messages that directly follow."""
         if around is not None:
             middle = bisect_left(self.ids, around)
             start = max(0, middle - limit // 2)

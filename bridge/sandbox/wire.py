@@ -9,6 +9,32 @@ if TYPE_CHECKING:
     from .world import World
 
 HAS_THREAD = 1 << 5
+_ONLY_ON_THE_GATEWAY = (
+    "channels",
+    "threads",
+    "members",
+    "presences",
+    "voice_states",
+    "stage_instances",
+    "guild_scheduled_events",
+    "soundboard_sounds",
+    "member_count",
+    "joined_at",
+    "large",
+    "unavailable",
+)
+_GUILD_DEFAULTS = {
+    "home_header": None,
+    "region": "deprecated",
+    "widget_enabled": False,
+    "widget_channel_id": None,
+    "max_stage_video_channel_users": 50,
+    "max_video_channel_users": 25,
+    "safety_alerts_channel_id": None,
+    "nsfw": False,
+    "nsfw_level": 0,
+    "incidents_data": None,
+}
 _ONLY_ABOUT_ONESELF = ("verified", "mfa_enabled", "locale")
 
 
@@ -57,7 +83,7 @@ def complete_channel(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def message(world: "World", said: Message, *, nonce: bool = False) -> dict[str, Any]:
-    """Return a message as the HTTP API shows it; `nonce` only where Discord repeats it, in answer and event."""
+    """Return a message as the HTTP API shows it; `nonce` where Discord repeats it, after a post."""
     payload: dict[str, Any] = {**serializers.message_payload(world, said, for_user=world.bot_user.id)}
     payload.pop("guild_id", None)
     return complete_message(world, payload, nonce=nonce)
@@ -71,6 +97,10 @@ def complete_message(world: "World", payload: dict[str, Any], *, nonce: bool) ->
     for key in ("sticker_items", "reactions"):
         if not payload.get(key, True):
             del payload[key]
+    for embed in payload["embeds"]:
+        embed.setdefault("type", "rich")
+        for field in embed.get("fields", ()):
+            field.setdefault("inline", False)
     user(payload["author"])
     for mentioned in payload["mentions"]:
         user(mentioned)
@@ -108,9 +138,9 @@ def _reference(world: "World", payload: dict[str, Any]) -> None:
 def guild(world: "World") -> dict[str, Any]:
     """Return the guild as the HTTP API shows it: without channels, threads and members."""
     payload = guild_create(world)
-    for key in ("channels", "threads", "members", "presences", "voice_states", "member_count", "joined_at", "large"):
+    for key in _ONLY_ON_THE_GATEWAY:
         del payload[key]
-    return payload
+    return payload | _GUILD_DEFAULTS
 
 
 def guild_create(world: "World") -> dict[str, Any]:

@@ -29,11 +29,12 @@ class RealClock(Clock):
 class World(Backend):
     """One guild and everything said in it.
 
-    It takes over from simcord what has to differ: ids rise for ever, also after a restart; nothing is kept for a
-    transcript; what changed is noted in `dirty` for the journal; deleted messages stay readable for tests.
+    It takes over from simcord what has to differ: ids rise for ever, also after a restart; nothing is kept
+    for a transcript; what changed is noted in `dirty` for the journal; deleted messages stay readable for
+    tests.
     """
 
-    messages: Timelines  # type: ignore[assignment]
+    messages: Timelines
 
     def __init__(self) -> None:
         self.last_id = 0
@@ -90,6 +91,8 @@ class World(Backend):
                 self.mark("channel", int(payload["parent_id"]))
         elif event.startswith("GUILD_"):
             self.mark("guild", self.guild.id)
+        elif event == "USER_UPDATE":
+            self.mark("user", int(payload["id"]))
 
     # -------------------------------------------------------------- messages
 
@@ -112,6 +115,9 @@ class World(Backend):
     def prepare_message(self, *args: Any, **kwargs: Any) -> Message:
         nonce, self._next_nonce = self._next_nonce, None
         message = super().prepare_message(*args, **kwargs)
+        message.content = (
+            message.content.strip()
+        )  # as Discord does, so what is read back may differ from what was sent
         if nonce is not None:
             self.nonces[message.id] = nonce
             self.recent_nonces[message.author_id, nonce] = message
