@@ -1,7 +1,7 @@
 # The commands of this project. Each installs what it needs into .venv first.
 
 PY := .venv/bin/python
-PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+PIP := $(PY) -m pip install -qq --disable-pip-version-check
 PORT ?= 8000
 SANDBOX_PORT ?= 8787
 

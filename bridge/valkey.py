@@ -15,6 +15,7 @@ ends with its process, `kill -9` included:
 its starter.)
 """
 
+import atexit
 import ctypes
 import fcntl
 import hashlib
@@ -135,6 +136,8 @@ def _start_guard(home: Path) -> subprocess.Popen[bytes]:
             start_new_session=True,
         )
     _guards.append(guard)
+    # It outlives this process on purpose, which Popen would complain of.
+    atexit.register(setattr, guard, "returncode", 0)
     return guard
 
 

