@@ -65,7 +65,7 @@ chat.addEventListener("change", () => {
 function show() {
   banner.show();
   view.show();
-  header.show(chat, view.unread.length);
+  header.show(chat, { unread: view.unread.length, cutOff: banner.shown });
   root.dataset.state = socket.state;
 }
 

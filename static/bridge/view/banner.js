@@ -13,6 +13,10 @@ export class Banner {
     for (const event of ["online", "offline"]) window.addEventListener(event, () => this.show());
   }
 
+  get shown() {
+    return !this.box.hidden;
+  }
+
   show() {
     const name = this.#name();
     if (name && name !== "offline" && this.box.hidden && this.socket.state !== "stopped") {

@@ -7,7 +7,7 @@ export class Header {
     Object.assign(this, parts);
   }
 
-  show({ inbox, nick, staffOnline, conversation }, unread) {
+  show({ inbox, nick, staffOnline, conversation }, { unread, cutOff }) {
     if (inbox) {
       this.title.textContent = inbox.title;
       this.greeting.textContent = inbox.greeting;
@@ -15,8 +15,9 @@ export class Header {
     }
     const title = this.title.textContent;
     document.title = unread ? `(${unread}) ${title}` : title;
-    say(this.presence, staffOnline === null ? "" : staffOnline ? texts.online : texts.away);
-    this.presence.classList.toggle("online", staffOnline === true);
+    const known = staffOnline !== null && !cutOff;
+    say(this.presence, known ? (staffOnline ? texts.online : texts.away) : "");
+    this.presence.classList.toggle("online", known && staffOnline);
     this.end.hidden = conversation?.state !== "open";
     this.closed.hidden = conversation?.state !== "closed";
   }

@@ -10,4 +10,6 @@ export class CommandFailed extends Error {
 }
 
 /** The socket went away first: nobody knows whether the server has it. */
-export class ConnectionLost extends Error {}
+export class ConnectionLost extends Error {
+  name = "ConnectionLost";
+}
