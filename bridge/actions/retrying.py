@@ -1,0 +1,69 @@
+"""Trying again what failed for good: staff removed the cause, or looked and it is not there."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Case, F, When
+from django.db.models.functions import Least, Now
+
+from bridge import broadcast
+from bridge.actions.settling import publish_messages
+from bridge.models import Connection, Delivery, Endpoint, Message
+
+SOON = timedelta(seconds=30)
+"""As long as a claim lasts: a line that a worker holds stays held, one that waits longer is due by then."""
+
+
+@transaction.atomic
+def retry_deliveries(deliveries: Iterable[Delivery]) -> int:
+    """Set failed deliveries unsettled again and wake their lines. Returns how many; others stay as they are.
+
+    A delivery keeps its revision, and with it its place among what is still unsettled in its line. A message
+    whose post is tried again is `sent` once more, and everybody sees it so.
+    """
+    owners: dict[int, list[int]] = defaultdict(list)
+    for delivery in deliveries:
+        owners[delivery.message.connection_id].append(delivery.pk)
+    return sum(_retry(owner, owners[owner]) for owner in sorted(owners))
+
+
+def _retry(connection_pk: int, pks: Sequence[int]) -> int:
+    Connection.objects.lock(connection_pk)
+    # Read under the lock: another member of staff may have pressed the same button.
+    failed = list(
+        Delivery.objects.filter(pk__in=pks, outcome=Delivery.Outcome.FAILED)
+        .select_related("message__author")
+        .order_by("message__seq")
+    )
+    if not failed:
+        return 0
+    Delivery.objects.filter(pk__in=[each.pk for each in failed]).update(
+        settled_at=None, outcome="", reason="", detail=""
+    )
+    hurry_lines({each.endpoint_id for each in failed})
+    posted = {each.message_id: each.message for each in failed if each.operation == Delivery.Operation.POST}
+    if posted:
+        _send_again(list(posted.values()), connection=Connection.objects.get(pk=connection_pk))
+    return len(failed)
+
+
+def _send_again(messages: Sequence[Message], *, connection: Connection) -> None:
+    advance = Connection.objects.advance(connection.pk, revisions=len(messages))
+    for revision, message in enumerate(messages, start=advance.since + 1):
+        message.state, message.failure, message.revision = Message.State.SENT, "", revision
+    Message.objects.bulk_update(messages, ["state", "failure", "revision"])
+    # Clients put in what they do not have and replace what they have.
+    publish_messages("message.posted", messages, connection=connection, advance=advance)
+
+
+def hurry_lines(endpoint_pks: Iterable[int]) -> None:
+    """Work these lines soon, however long they were to wait. Commits nudge the bot.
+
+    Never at once where a time is set: it may be the end of a worker's claim, and a second worker would send
+    what the first is just sending.
+    """
+    soon = Case(When(due__isnull=True, then=Now()), default=Least(F("due"), Now() + SOON))
+    Endpoint.objects.filter(pk__in=list(endpoint_pks)).update(failures=0, due=soon)
+    broadcast.publish_on_commit([], nudge=True)

@@ -1,0 +1,99 @@
+"""A conversation, shown as one: who, from where, and what was said, a page at a time from the newest."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db.models import Prefetch
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from bridge.admin import words
+from bridge.models import Connection, Delivery, Message, RemotePart
+
+if TYPE_CHECKING:
+    from bridge.admin.paging import HistoryAdmin
+
+PAGE = 50
+
+
+@dataclass(frozen=True)
+class Line:
+    """A message as the template shows it."""
+
+    message: Message
+    gap: str
+    why: str
+    detail: str
+    remote_ids: list[str]
+
+
+def show(model_admin: "HistoryAdmin", request: HttpRequest, connection: Connection) -> HttpResponse:
+    before = _before(request)
+    lines, older = _page(connection, before)
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": f"Conversation with {connection.nick or connection.code}",
+        "opts": model_admin.opts,
+        "connection": connection,
+        "facts": _facts(connection),
+        "endpoints": connection.endpoints.order_by("pk"),
+        "lines": lines,
+        "older": older,
+        "newest": before is not None,
+    }
+    return TemplateResponse(request, "admin/bridge/conversation.html", context)
+
+
+def _before(request: HttpRequest) -> int | None:
+    text = request.GET.get("before", "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None
+
+
+def _page(connection: Connection, before: int | None) -> tuple[list[Line], int | None]:
+    """The messages before a place, oldest first, and the place before which there are more."""
+    found = Message.objects.filter(connection=connection)
+    if before is not None:
+        found = found.filter(seq__lt=before)
+    rows = list(
+        found.select_related("author")
+        .prefetch_related(
+            Prefetch("deliveries", Delivery.objects.filter(outcome=Delivery.Outcome.FAILED), "failed"),
+            Prefetch("remote_parts", RemotePart.objects.select_related("remote"), "parts"),
+        )
+        .order_by("-seq")[: PAGE + 1]
+    )
+    shown = rows[:PAGE]
+    older = shown[-1].seq if len(rows) > PAGE else None
+    return [_line(message) for message in reversed(shown)], older
+
+
+def _line(message: Message) -> Line:
+    failed: list[Delivery] = message.failed  # type: ignore[attr-defined]  # prefetched
+    parts: list[RemotePart] = message.parts  # type: ignore[attr-defined]
+    return Line(
+        message=message,
+        gap=words.gap(message) if message.kind == Message.Kind.GAP else "",
+        why=words.reason(failed[0].reason if failed else message.failure),
+        detail=failed[0].detail if failed else "",
+        remote_ids=[part.remote.remote_id for part in parts if part.remote.remote_id],
+    )
+
+
+def _facts(connection: Connection) -> list[tuple[str, object]]:
+    """What is known of the visitor and the page; what is not is left out."""
+    facts: list[tuple[str, object]] = [
+        ("Inbox", connection.inbox.name),
+        ("Kind", connection.kind),
+        ("Page", words.web_link(connection.page_url)),
+        ("Page title", connection.page_title),
+        ("Came from", words.web_link(connection.referrer)),
+        ("Language", connection.locale),
+        ("Browser", connection.user_agent),
+        ("Opened", connection.created_at),
+        ("Last activity", connection.active_at),
+        ("Closed", connection.closed_at),
+        ("Messages", connection.last_seq),
+        ("Code", connection.code),
+        ("Id", connection.uid),
+    ]
+    return [(name, value) for name, value in facts if value not in {"", None}]

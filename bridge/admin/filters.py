@@ -1,0 +1,179 @@
+"""The filters beside the history lists."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.contrib.admin import ListFilter, ModelAdmin, SimpleListFilter
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Model, OuterRef, QuerySet, Subquery
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+
+from bridge.models import WEB, Endpoint, Inbox
+
+FROM, TO = "from", "to"
+
+
+class Narrowing(SimpleListFilter):
+    """Asks each row that the list walks over, since no index answers it.
+
+    What is asked is a correlated subquery, which neither database turns into a join. Joined, or asked of a
+    column with an index, the planner may start there: gather an inbox's messages and sort them for one page.
+    """
+
+    path: ClassVar[str]
+    """From a row to what is asked of it."""
+    bare: ClassVar[bool] = False
+    """Whether it is a column of the row that no index holds: it can be asked for as it is."""
+
+    @classmethod
+    def parameters(cls) -> list[str]:
+        return [str(cls.parameter_name)]
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
+        return [(value, label) for value, label in self.offered(model_admin.model)]
+
+    def offered(self, model: type[Model]) -> list[tuple[str, str]]:
+        """The values to choose from, with their labels."""
+        raise NotImplementedError
+
+    def asked(self, model: type[Model], value: str) -> QuerySet[Any, Any]:
+        rows: QuerySet[Any, Any] = model._base_manager.filter(pk=OuterRef("pk"))
+        return rows.values(self.path)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value()
+        if not value:
+            return queryset
+        if value not in dict(self.lookup_choices):
+            raise IncorrectLookupParameters(f"{self.parameter_name}={value}")
+        if self.bare:
+            return queryset.filter(**{self.path: value})
+        name = f"asked_{self.parameter_name}"
+        return queryset.alias(**{name: Subquery(self.asked(queryset.model, value)[:1])}).filter(
+            **{name: value}
+        )
+
+
+class ByInbox(Narrowing):
+    title = "inbox"
+    parameter_name = "inbox"
+    path = "connection__inbox_id"
+
+    def offered(self, model: type[Model]) -> list[tuple[str, str]]:
+        return [(str(pk), name) for pk, name in Inbox.objects.order_by("name").values_list("pk", "name")]
+
+
+class ConnectionByInbox(ByInbox):
+    path = "inbox_id"
+
+
+class DeliveryByInbox(ByInbox):
+    path = "message__connection__inbox_id"
+
+
+class ByState(Narrowing):
+    title = "state"
+    parameter_name = "state"
+    path = "state"
+    bare = True
+
+    def offered(self, model: type[Model]) -> list[tuple[str, str]]:
+        choices = model.State.choices  # type: ignore[attr-defined]  # Connection and Message have one
+        return [(value, str(label)) for value, label in choices]
+
+
+class ByService(Narrowing):
+    """Which service it goes to."""
+
+    title = "service"
+    parameter_name = "service"
+    path = "service"
+
+    def offered(self, model: type[Model]) -> list[tuple[str, str]]:
+        return [(name, name) for name in sorted(settings.BRIDGE_SERVICES)]
+
+
+class MessageByService(ByService):
+    """Which service it came from, the web included."""
+
+    bare = True
+
+    def offered(self, model: type[Model]) -> list[tuple[str, str]]:
+        return [(WEB, WEB), *super().offered(model)]
+
+
+class ConnectionByService(ByService):
+    def asked(self, model: type[Model], value: str) -> QuerySet[Any, Any]:
+        return Endpoint.objects.filter(connection_id=OuterRef("pk"), service=value).values("service")
+
+
+class DeliveryByService(ByService):
+    path = "endpoint__service"
+
+
+class Dates(ListFilter):
+    """From a day to a day, both included: bounds of the list's own order, so nothing is walked in vain."""
+
+    title = "date"
+    template = "admin/bridge/dates_filter.html"
+
+    def __init__(
+        self, request: HttpRequest, params: dict[str, Any], model: type[Model], model_admin: ModelAdmin[Any]
+    ) -> None:
+        super().__init__(request, params, model, model_admin)
+        self.column = model_admin.keys[0]  # type: ignore[attr-defined]  # a HistoryAdmin
+        for name in self.parameters():
+            if name in params:
+                self.used_parameters[name] = params.pop(name)[-1]
+        self.first, self.last = self._day(FROM), self._day(TO)
+        self.others: list[tuple[str, Any]] = []
+
+    @classmethod
+    def parameters(cls) -> list[str]:
+        return [FROM, TO]
+
+    def _day(self, name: str) -> date | None:
+        text = str(self.used_parameters.get(name, ""))
+        if not text:
+            return None
+        try:
+            day = parse_date(text)
+        except ValueError:
+            day = None
+        if day is None or not 1970 < day.year < 9000:
+            raise IncorrectLookupParameters(f"{name}={text}")
+        return day
+
+    def has_output(self) -> bool:
+        return True
+
+    def expected_parameters(self) -> list[str | None]:
+        return [*self.parameters()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.first:
+            queryset = queryset.filter(**{f"{self.column}__gte": _midnight(self.first)})
+        if self.last:
+            queryset = queryset.filter(**{f"{self.column}__lt": _midnight(self.last + timedelta(days=1))})
+        return queryset
+
+    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
+        own = self.parameters()
+        self.others = [(name, value) for name, value in changelist.params.items() if name not in own]
+        today = timezone.localdate()
+        for label, days in (("Any date", None), ("Today", 0), ("Past 7 days", 6), ("Past 30 days", 29)):
+            first = None if days is None else today - timedelta(days=days)
+            yield {
+                "selected": first == self.first and self.last is None,
+                "query_string": changelist.get_query_string({FROM: first, TO: None}),
+                "display": label,
+            }
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))

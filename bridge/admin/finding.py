@@ -1,0 +1,116 @@
+"""What the search boxes find: ids and nicks anywhere, through indexes; texts along a stretch of the list.
+
+A full text index that both databases share does not exist, and each further index would be paid for by every
+message that is sent.
+"""
+
+import re
+import uuid
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Q, Value
+from django.db.models.functions import Lower
+
+from bridge.models import Connection, Endpoint, Message, Participant, RemoteMessage, RemotePart
+
+MOST = 1000
+"""Conversations that one nick may bring up; beyond them its beginning has to be longer."""
+NEWEST = 50
+"""Messages that the id of a whole conversation brings up."""
+
+_HEX = re.compile(r"[0-9a-f]{6,32}")
+_LAST = "\U0010ffff"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search leaves of a list, and what to tell about it."""
+
+    condition: Q | None = None
+    """None: everything."""
+    walks: bool = False
+    """Whether `condition` has to be asked of each row."""
+    conversations: list[Connection] = field(default_factory=list)
+    """To be linked above the list."""
+    too_many: bool = False
+    """More than MOST conversations fit."""
+
+
+def find_connections(term: str) -> Found:
+    """By uid, code, the thread's or a message's id in a service, a message's uid, or how a nick begins."""
+    if not term:
+        return Found()
+    by_nick = _with_nick(term)
+    pks = {*connections_of(term), *(owner for _, owner in by_nick[:MOST])}
+    return Found(Q(pk__in=pks), too_many=len(by_nick) > MOST)
+
+
+def find_messages(term: str) -> Found:
+    """By the message's uid or id in a service, or a conversation's; else by text or author along the list.
+
+    In "quotation marks" it is a text whatever it looks like.
+    """
+    text = term.strip('"')
+    if not text:
+        return Found()
+    if text == term:
+        named = _named(term)
+        pks = {*_messages_of(term), *(pk for owner in named for pk in _newest_of(owner))}
+        if pks:
+            return Found(Q(pk__in=pks), conversations=list(Connection.objects.filter(pk__in=named)))
+    authors = [pk for pk, _ in _with_nick(text)[:MOST]]
+    return Found(Q(content__icontains=text) | Q(author_id__in=authors), walks=True)
+
+
+def connections_of(term: str) -> set[int]:
+    """The conversations that an id belongs to."""
+    through_messages = Message.objects.filter(pk__in=_messages_of(term)).values_list(
+        "connection_id", flat=True
+    )
+    return {*_named(term), *through_messages}
+
+
+def _named(term: str) -> set[int]:
+    """The conversations whose own id it is: uid, code, or the thread's."""
+    found = set(
+        Endpoint.objects.filter(service__in=list(settings.BRIDGE_SERVICES), remote_id=term).values_list(
+            "connection_id", flat=True
+        )
+    )
+    digits = term.lower().replace("-", "")
+    if _HEX.fullmatch(digits):
+        first, last = (uuid.UUID(digits.ljust(32, filler)) for filler in "0f")
+        found |= set(
+            Connection.objects.filter(uid__range=(first, last)).values_list("pk", flat=True)[:NEWEST]
+        )
+    return found
+
+
+def _messages_of(term: str) -> set[int]:
+    """The messages whose own id it is, here or in a service."""
+    remotes = RemoteMessage.objects.filter(remote_id=term).values_list("pk", flat=True)
+    found = set(RemotePart.objects.filter(remote_id__in=list(remotes)).values_list("message_id", flat=True))
+    digits = term.lower().replace("-", "")
+    if len(digits) == 32 and _HEX.fullmatch(digits):
+        found |= set(Message.objects.filter(uid=uuid.UUID(digits)).values_list("pk", flat=True))
+    return found
+
+
+def _newest_of(connection_pk: int) -> list[int]:
+    rows = Message.objects.filter(connection_id=connection_pk).order_by("-seq")
+    return list(rows.values_list("pk", flat=True)[:NEWEST])
+
+
+def _with_nick(beginning: str) -> list[tuple[int, int]]:
+    """Participants whose nick begins like this, with their connections: up to MOST + 1 of them."""
+    rows = Participant.objects.alias(folded=Lower("nick"))
+    if connection.vendor == "postgresql":
+        rows = rows.filter(folded__startswith=beginning.lower())
+    else:
+        # SQLite's LIKE looks into no index where it has an escape character, as Django's has.
+        rows = rows.filter(
+            folded__gte=Lower(Value(beginning)), folded__lt=Lower(Value(f"{beginning}{_LAST}"))
+        )
+    return list(rows.values_list("pk", "connection_id")[: MOST + 1])

@@ -1,0 +1,102 @@
+"""Inboxes, the one thing that is configured in the admin."""
+
+import ipaddress
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+
+from bridge.models import Inbox
+
+_HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE)
+
+
+class InboxForm(forms.ModelForm[Inbox]):
+    class Meta:
+        model = Inbox
+        fields = (
+            "name",
+            "title",
+            "greeting",
+            "enabled",
+            "discord_channel_id",
+            "allowed_origins",
+            "mark_relayed",
+            "relay_bots",
+        )
+        widgets = {
+            "greeting": forms.Textarea(attrs={"rows": 3}),
+            "allowed_origins": forms.Textarea(attrs={"rows": 4}),
+        }
+        labels = {"discord_channel_id": "Discord channel id"}
+
+    def clean_discord_channel_id(self) -> str:
+        text: str = self.cleaned_data["discord_channel_id"].strip()
+        if text and not (text.isascii() and text.isdecimal() and 15 <= len(text) <= 20):
+            raise ValidationError(
+                "A channel id is a number of 15 to 20 digits. In Discord, switch on Developer Mode, "
+                "right-click the channel and choose “Copy Channel ID”."
+            )
+        return text
+
+    def clean_allowed_origins(self) -> str:
+        """One origin a line, as browsers send them: lower case, no path."""
+        lines = self.cleaned_data["allowed_origins"].split()
+        mistakes = [f"“{line}”: {mistake}" for line in lines if (mistake := origin_mistake(line))]
+        if mistakes:
+            raise ValidationError(mistakes)
+        return "\n".join(dict.fromkeys(line.rstrip("/").lower() for line in lines))
+
+
+def origin_mistake(text: str) -> str:
+    """What keeps a text from being an origin; empty where it is one."""
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "this is no address."
+    if parts.scheme not in {"http", "https"}:
+        return "an origin begins with https:// (or http://)."
+    if not host or not _is_host(host):
+        return "this names no host. Write names in other scripts as browsers send them (xn--…); no wildcards."
+    if parts.path not in {"", "/"} or parts.query or parts.fragment or "?" in text or "#" in text:
+        return f"an origin has no path: {parts.scheme}://{parts.netloc}"
+    if "@" in parts.netloc:
+        return "an origin has no user name."
+    return ""
+
+
+def _is_host(host: str) -> bool:
+    if ":" in host:
+        try:
+            ipaddress.IPv6Address(host)
+        except ValueError:
+            return False
+        return True
+    return bool(_HOST.fullmatch(host))
+
+
+@admin.register(Inbox)
+class InboxAdmin(admin.ModelAdmin[Inbox]):
+    """No deleting: its conversations belong to it. Switched off, it opens no new ones."""
+
+    form = InboxForm
+    list_display = ("name", "title", "enabled", "discord_channel_id", "created_at")
+    ordering = ("name",)
+    fieldsets = (
+        (None, {"fields": ("name", "enabled")}),
+        ("What visitors see", {"fields": ("title", "greeting")}),
+        ("Where it is used", {"fields": ("allowed_origins",)}),
+        ("Discord", {"fields": ("discord_channel_id", "mark_relayed", "relay_bots")}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Inbox | None = None) -> tuple[str, ...]:
+        """Pages ask for an inbox by its name, and "default" gets its channel from DISCORD_CHANNEL_ID."""
+        return ("name",) if obj and obj.name == "default" else ()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -1,0 +1,203 @@
+"""The lists of history: conversations, messages, deliveries that failed, lines that are held."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import F, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.safestring import SafeString
+
+from bridge.actions.retrying import hurry_lines, retry_deliveries
+from bridge.admin import conversation, filters, words
+from bridge.admin.finding import Found, find_connections, find_messages
+from bridge.admin.paging import HistoryAdmin
+from bridge.models import Connection, Delivery, Endpoint, Message
+
+MOST_AT_ONCE = 1000
+"""Deliveries that one press of a button tries again: each conversation among them is locked meanwhile."""
+
+
+@admin.register(Connection)
+class ConnectionAdmin(HistoryAdmin):
+    keys = ("active_at", "id")
+    list_prefetch = ("inbox",)
+    list_display = ("who", "inbox", "kind", "state", "said", "active_at", "created_at")
+    list_display_links = None
+    list_filter = (
+        filters.ConnectionByInbox,
+        filters.ByState,
+        filters.ConnectionByService,
+        filters.Dates,
+    )
+    search_help_text = (
+        "How a nick begins, or an id: of the conversation (its code is enough), of its Discord thread, "
+        "or of a message here or there."
+    )
+    title = "Conversations, latest activity first"
+
+    def find(self, term: str) -> Found:
+        return find_connections(term)
+
+    @admin.display(description="conversation")
+    def who(self, row: Connection) -> SafeString:
+        return words.conversation_link(row)
+
+    @admin.display(description="messages")
+    def said(self, row: Connection) -> int:
+        return row.last_seq
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The conversation itself in place of a form: there is nothing to change."""
+        return conversation.show(self, request, self.viewed(request, object_id))
+
+
+class OfConversation(HistoryAdmin):
+    """Rows that have no page of their own: they are shown where they belong, in their conversation."""
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        return HttpResponseRedirect(self.place_of(self.viewed(request, object_id)))
+
+    def place_of(self, row: Any) -> str:
+        raise NotImplementedError
+
+
+@admin.register(Message)
+class MessageAdmin(OfConversation):
+    keys = ("created_at", "id")
+    list_prefetch = ("author", "connection__inbox")
+    list_display = ("created_at", "author_nick", "text", "conversation", "inbox", "service", "state", "why")
+    list_display_links = None
+    list_filter = (filters.ByInbox, filters.ByState, filters.MessageByService, filters.Dates)
+    search_help_text = (
+        "A text, how its author's nick begins, or an id: of the message here or in Discord, of its "
+        'conversation or Discord thread. In "quotation marks" it is a text whatever it looks like.'
+    )
+    title = "Messages, newest first"
+
+    def find(self, term: str) -> Found:
+        return find_messages(term)
+
+    def place_of(self, row: Message) -> str:
+        return words.conversation_url(row.connection_id, seq=row.seq)
+
+    @admin.display(description="author")
+    def author_nick(self, row: Message) -> str:
+        return f"{row.author.nick} ({row.author.role})" if row.author else "–"
+
+    @admin.display(description="message")
+    def text(self, row: Message) -> SafeString:
+        return words.message_link(row)
+
+    @admin.display
+    def conversation(self, row: Message) -> SafeString:
+        return words.conversation_link(row.connection)
+
+    @admin.display
+    def inbox(self, row: Message) -> str:
+        return row.connection.inbox.name
+
+    @admin.display(description="why it failed")
+    def why(self, row: Message) -> str:
+        return words.reason(row.failure)
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(OfConversation):
+    """Only what failed for good: what is still on its way needs nobody."""
+
+    list_prefetch = ("message__connection__inbox", "endpoint")
+    list_display = ("message_text", "conversation", "service", "operation", "why", "detail", "settled_at")
+    list_display_links = None
+    list_filter = (filters.DeliveryByInbox, filters.DeliveryByService)
+    search_help_text = "How a nick begins, or an id: of the conversation, its Discord thread, or a message."
+    title = "Deliveries that failed, newest first"
+    actions = ("try_again",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        # `line`, for `find`: asked of the bare column, the whole history of a line would be read and sorted.
+        rows: QuerySet[Any] = super().get_queryset(request).alias(line=F("endpoint_id") + 0)
+        return rows.filter(outcome=Delivery.Outcome.FAILED)
+
+    def find(self, term: str) -> Found:
+        owners = find_connections(term)
+        if owners.condition is None:
+            return owners
+        found = Connection.objects.filter(owners.condition).values_list("pk", flat=True)
+        lines = Endpoint.objects.filter(connection_id__in=list(found)).values_list("pk", flat=True)
+        return Found(Q(line__in=list(lines)), walks=True, too_many=owners.too_many)
+
+    def place_of(self, row: Delivery) -> str:
+        return words.conversation_url(row.message.connection_id, seq=row.message.seq)
+
+    @admin.display(description="message")
+    def message_text(self, row: Delivery) -> SafeString:
+        return words.message_link(row.message)
+
+    @admin.display
+    def conversation(self, row: Delivery) -> SafeString:
+        return words.conversation_link(row.message.connection)
+
+    @admin.display
+    def service(self, row: Delivery) -> str:
+        return row.endpoint.service
+
+    @admin.display(description="why, and what to do")
+    def why(self, row: Delivery) -> str:
+        return words.reason(row.reason)
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        """Who may look may not yet send: that takes the permission “Can change delivery”."""
+        return request.user.has_perm("bridge.change_delivery")
+
+    @admin.action(description="Try again", permissions=["retry"])
+    def try_again(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
+        chosen = queryset.select_related("message").order_by("pk")[:MOST_AT_ONCE]
+        count = retry_deliveries(chosen)
+        deliveries = "1 delivery is" if count == 1 else f"{count} deliveries are"
+        self.message_user(request, f"{deliveries} on the way again.", messages.SUCCESS)
+
+
+@admin.register(Endpoint)
+class EndpointAdmin(OfConversation):
+    """Lines in which nothing moves: each is tried again by itself; here one sees what it waits for."""
+
+    list_prefetch = ("connection__inbox",)
+    list_display = ("conversation", "inbox", "service", "remote_id", "trouble", "failures", "due")
+    list_display_links = None
+    list_filter = (filters.ByInbox, filters.ByService)
+    search_help_text = "How a nick begins, or an id: of the conversation, its Discord thread, or a message."
+    title = "Held lines: what their messages wait for"
+    actions = ("try_now",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).exclude(trouble="")
+
+    def find(self, term: str) -> Found:
+        owners = find_connections(term)
+        if owners.condition is None:
+            return owners
+        found = Connection.objects.filter(owners.condition).values_list("pk", flat=True)
+        return Found(Q(connection_id__in=list(found)), too_many=owners.too_many)
+
+    def place_of(self, row: Endpoint) -> str:
+        return words.conversation_url(row.connection_id)
+
+    @admin.display
+    def conversation(self, row: Endpoint) -> SafeString:
+        return words.conversation_link(row.connection)
+
+    @admin.display
+    def inbox(self, row: Endpoint) -> str:
+        return row.connection.inbox.name
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("bridge.change_endpoint")
+
+    @admin.action(description="Try now", permissions=["retry"])
+    def try_now(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
+        hurry_lines(list(queryset.values_list("pk", flat=True)[:MOST_AT_ONCE]))
+        self.message_user(request, "They are tried within half a minute.", messages.SUCCESS)

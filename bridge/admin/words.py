@@ -1,0 +1,87 @@
+"""Reasons, states and addresses as staff read them."""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+
+from bridge.models import Connection, Message
+
+REASONS: Mapping[str, str] = {
+    "refused": "Discord refused the text as it is. Trying again helps only if its rules have changed.",
+    "blocked_by_automod": "The Discord server's AutoMod refused the text: change its rule, then try again.",
+    "blocked_link": "Discord refused a link in the text. Trying again helps only if it has changed its mind.",
+    "too_large": "It is larger than Discord takes.",
+    "edited_too_often": "Discord lets old messages be edited only so often: try again in an hour.",
+    "unknown": "Nobody can prove whether it arrived: look into the thread; try again if it is missing there.",
+    "thread_deleted": "Its thread in Discord was deleted. Tried again, it goes into the next one.",
+    "message_deleted": "The message was deleted in Discord: nothing is left to change.",
+    "not_permitted": "The bot may not do this: give it the right in Discord, then try again.",
+    "unreachable": "Discord could not be reached.",
+    "offline": "The bot was not logged in.",
+    "too_many_threads": "The Discord server has too many active threads: archive some, then try again.",
+}
+"""What a reason code of a delivery means and what to do. Other services may bring codes of their own."""
+
+
+def reason(code: str) -> str:
+    return REASONS.get(code, code.replace("_", " ").capitalize()) if code else ""
+
+
+def excerpt(message: Message) -> str:
+    """One line that stands for the message."""
+    if message.deleted_at:
+        return "(deleted)"
+    if message.kind == Message.Kind.GAP:
+        return gap(message)
+    return Truncator(" ".join(message.content.split())).chars(120) or f"({message.kind})"
+
+
+def gap(message: Message) -> str:
+    if message.gap_size is None:
+        return "Messages are missing here, nobody knows how many."
+    return (
+        "1 message is missing here."
+        if message.gap_size == 1
+        else f"{message.gap_size} messages are missing here."
+    )
+
+
+def conversation_url(pk: int, *, seq: int | None = None) -> str:
+    """The conversation's page; with `seq` at that message, with some of what followed it."""
+    url = reverse("admin:bridge_connection_change", args=[pk])
+    return url if seq is None else f"{url}?{urlencode({'before': seq + FOLLOWING})}#message-{seq}"
+
+
+FOLLOWING = 11
+"""A link to a message shows ten that followed it too."""
+
+
+def conversation_link(connection: Connection) -> SafeString:
+    return format_html(
+        '<a href="{}">{} <span class="bridge-code">{}</span></a>',
+        conversation_url(connection.pk),
+        connection.nick or f"({connection.kind})",
+        connection.code,
+    )
+
+
+def message_link(message: Message) -> SafeString:
+    return format_html(
+        '<a href="{}">{}</a>', conversation_url(message.connection_id, seq=message.seq), excerpt(message)
+    )
+
+
+def web_link(url: str) -> SafeString | str:
+    """A link where it leads to a web page. Anything else, `javascript:` say, stays text."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        return url
+    return format_html('<a href="{}" target="_blank" rel="noopener noreferrer nofollow">{}</a>', url, url)
