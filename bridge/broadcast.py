@@ -1,8 +1,8 @@
 """The one door to the channel layer: publishing after a commit, and the hub that hands events to sockets.
 
-Whatever changes a conversation publishes here, from any kind of process. A publisher gathers what one turn of
-its event loop brought into one frame to the group `web`; one hub in each web process hands the events in it to
-its own sockets, each serialised once. An event may be lost without loss: the database holds the truth.
+Whatever changes a conversation publishes here, from any kind of process. A publisher gathers what one turn
+of its event loop brought into one frame to the group `web`; one hub in each web process hands the events in
+it to its own sockets, each serialised once. An event may be lost without loss: the database holds the truth.
 """
 
 import asyncio
@@ -10,11 +10,11 @@ import atexit
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
-from channels.layers import get_channel_layer
+from channels.layers import BaseChannelLayer, get_channel_layer
 from django.db import transaction
 
 WEB_GROUP = "web"
@@ -44,7 +44,7 @@ Entry = tuple[str, str | None, bytes]
 
 
 class Publisher:
-    """Sends what is published to the channel layer, from one event loop. At most once, and never in the way."""
+    """Sends what is published to the channel layer, from one event loop. At most once, never in the way."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -92,7 +92,7 @@ class Publisher:
     async def _send(self, group: str, message: dict[str, Any]) -> None:
         try:
             async with asyncio.timeout(PUBLISH_TIMEOUT):
-                await get_channel_layer().group_send(group, message)
+                await _layer().group_send(group, message)
         except Exception as error:  # noqa: BLE001  # whatever it is: the change is committed, sync brings it
             self.failures += 1
             logger.warning("An event was not published: %r", error)
@@ -207,9 +207,9 @@ class Hub:
 
     async def start(self) -> None:
         """Subscribe. Raises what the channel layer raises where Redis is away."""
-        layer = get_channel_layer()
+        layer = _layer()
         async with asyncio.timeout(LOST_AFTER):
-            self._channel = await layer.new_channel("web")
+            self._channel = await layer.new_channel()
             await layer.group_add(WEB_GROUP, self._channel)
         self.heard_at = time.monotonic()
         self._task = asyncio.create_task(self._listen(self._channel))
@@ -222,17 +222,23 @@ class Hub:
         await asyncio.gather(task, return_exceptions=True)
         try:
             async with asyncio.timeout(PUBLISH_TIMEOUT):
-                await get_channel_layer().group_discard(WEB_GROUP, self._channel)
+                await _layer().group_discard(WEB_GROUP, self._channel)
         except Exception as error:  # noqa: BLE001  # Redis is away: then the subscription is gone, too
             logger.info("The subscription was not given back: %r", error)
+
+    async def restart(self) -> None:
+        """Subscribe anew, on new connections."""
+        await self.stop()
+        await _layer().flush()
+        await self.start()
 
     async def probe(self) -> None:
         """Send ourselves a note by way of Redis. `heard_at` tells when the last one came."""
         async with asyncio.timeout(PUBLISH_TIMEOUT):
-            await get_channel_layer().send(self._channel, {"type": "web.probe"})
+            await _layer().send(self._channel, {"type": "web.probe"})
 
     async def _listen(self, channel: str) -> None:
-        layer = get_channel_layer()
+        layer = _layer()
         while True:
             message = await layer.receive(channel)
             self.heard_at = time.monotonic()
@@ -245,21 +251,28 @@ class Hub:
                 for listener in self.visitors.get(visitor, ()):
                     listener.follow(connection)
             listeners = self.connections.get(connection)
-            if not listeners:
-                continue
-            if stale:
-                self._each(listeners, lambda listener: listener.fall_behind())
-            else:
+            if listeners:
                 text = frame.decode()
-                self._each(listeners, lambda listener, text=text: listener.deliver(text))
+                for listener in tuple(listeners):
+                    _hand(listener, None if stale else text)
 
-    def _each(self, listeners: set[Listener], act: Callable[[Listener], None]) -> None:
-        for listener in tuple(listeners):
-            try:
-                act(listener)
-            except Exception:
-                # One socket's trouble is not its neighbours'.
-                logger.exception("A socket did not take an event")
+
+def _hand(listener: Listener, text: str | None) -> None:
+    try:
+        if text is None:
+            listener.fall_behind()
+        else:
+            listener.deliver(text)
+    except Exception:
+        # One socket's trouble is not its neighbours'.
+        logger.exception("A socket did not take an event")
+
+
+def _layer() -> BaseChannelLayer:
+    layer = get_channel_layer()
+    if layer is None:
+        raise RuntimeError("CHANNEL_LAYERS has no default")
+    return layer
 
 
 def _discard(sets: dict[str, set[Listener]], key: str, listener: Listener) -> None:

@@ -34,6 +34,14 @@ class BridgeError(Exception):
         self.details = details
 
 
+class Goodbye(BridgeError):
+    """A refusal that ends the socket: its reply is followed by this close code."""
+
+    def __init__(self, close: int, code: Code, message: str) -> None:
+        super().__init__(code, message)
+        self.close = close
+
+
 class DeliveryFailed(Exception):
     """A service could not carry a delivery.
 

@@ -8,10 +8,11 @@ import re
 import unicodedata
 import uuid
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NotRequired
 
 import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, with_config
+from typing_extensions import TypedDict  # pydantic refuses typing's own before Python 3.12
 
 from bridge.errors import BridgeError, Code
 
@@ -19,6 +20,8 @@ VERSION = 1
 SUBPROTOCOL = "chatbridge.v1"
 MAX_FRAME = 64 * 1024
 """Bytes in one frame from a client."""
+MAX_ID = 64
+"""Characters in a command's id."""
 MAX_CONTENT = 4000
 """Characters in one message. Discord takes 2,000; longer ones are split there."""
 MAX_PAGE = 100
@@ -74,17 +77,21 @@ Line = Annotated[str, AfterValidator(_plain)]
 Seq = Annotated[int, Field(ge=0, le=2**53)]
 
 
-class Payload(BaseModel):
-    """What a command carries. Unknown fields are refused."""
+# JSON has no UUIDs: this one field type takes text. Everything else is exactly what it says.
+Uuid = Annotated[uuid.UUID, Field(strict=False)]
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+
+class Payload(BaseModel):
+    """What a command carries. Unknown fields are refused, and so is "5" where a number belongs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Frame(Payload):
     """A command as it comes in; its payload is validated by the command's own model."""
 
     command: str = Field(max_length=64)
-    id: str = Field(max_length=64)
+    id: str = Field(max_length=MAX_ID)
     payload: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -101,36 +108,36 @@ class SessionStart(Payload):
     token: str | None = Field(default=None, max_length=512)
     nick: Nick | None = None
     locale: Annotated[Line, Field(max_length=35)] = ""
-    page: Page = Page()
+    page: Annotated[Page, Field(strict=False)] = Page()
 
 
 class MessageSend(Payload):
-    connection: uuid.UUID | None = None
-    client_id: uuid.UUID
+    connection: Uuid | None = None
+    client_id: Uuid
     content: Content
 
 
 class HistoryPage(Payload):
-    connection: uuid.UUID
+    connection: Uuid
     before: Seq | None = None
     limit: int = Field(default=50, ge=1, le=MAX_PAGE)
 
 
 class ConnectionSync(Payload):
-    connection: uuid.UUID
+    connection: Uuid
     since: Seq
 
 
 class ConnectionClose(Payload):
-    connection: uuid.UUID
+    connection: Uuid
 
 
 class TypingStart(Payload):
-    connection: uuid.UUID
+    connection: Uuid
 
 
 class ReceiptRead(Payload):
-    connection: uuid.UUID
+    connection: Uuid
     seq: Seq
 
 
@@ -138,10 +145,9 @@ class Ping(Payload):
     pass
 
 
+@with_config(ConfigDict(extra="forbid"))
 class Closed(TypedDict):
     """Base of what goes out: no field but those declared."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
 
 
 class Author(Closed):

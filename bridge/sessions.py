@@ -5,15 +5,15 @@ import binascii
 import uuid
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
-from typing import TYPE_CHECKING
 
 from django.core import signing
 from django.utils.crypto import salted_hmac
 
+from bridge.broadcast import Hub, Listener
+from bridge.database import DatabaseThreads
 from bridge.errors import BridgeError, Code
-
-if TYPE_CHECKING:
-    from bridge.actions import Opening, Target
+from bridge.presence import Presence
+from bridge.speaking import Opening, Target
 
 COOKIE_NAME = "chatbridge_visitor"
 """Set by the chat page, HttpOnly and SameSite=Lax, with a token as its value."""
@@ -47,26 +47,74 @@ def public_id(visitor: uuid.UUID) -> str:
     return salted_hmac("bridge.visitor.public", visitor.bytes, algorithm="sha256").hexdigest()[:32]
 
 
-def token_in_cookies(header: str) -> str | None:
+def token_in(cookies: str) -> str | None:
+    """The visitor's token in a Cookie header."""
     try:
-        morsel = SimpleCookie(header).get(COOKIE_NAME)
+        morsel = SimpleCookie(cookies).get(COOKIE_NAME)
     except CookieError:
         return None
     return morsel.value if morsel else None
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How a socket came in, before anybody said who he is."""
+
+    address: str
+    user_agent: str
+    origin: str
+    """The page's origin where that is another site; empty for our own pages and for clients without one."""
+    token: str | None
+    """From the cookie of our own page."""
+
+
 @dataclass(slots=True, eq=False)
 class Session:
-    """A visitor on one socket, from `session.start` to the socket's end."""
+    """One socket's visitor. Without `visitor` until `session.start`."""
 
-    visitor: uuid.UUID
-    inbox: int
-    inbox_name: str
-    address: str
-    opening: "Opening"
-    connections: "dict[str, Target]" = field(default_factory=dict)
-    """His own conversations, by uid, as far as this socket had to do with them. They never change hands."""
+    arrival: Arrival
+    hub: Hub
+    listener: Listener
+    presence: Presence
+    database: DatabaseThreads
+    visitor: uuid.UUID | None = None
+    opening: Opening | None = None
+    """What a conversation that he opens now would know of him."""
+    open_connection: str | None = None
+    """The conversation in which he goes on where a message names none, as far as this socket knows."""
+    connections: dict[str, Target] = field(default_factory=dict)
+    """His own conversations, as far as this socket had to do with them. They never change hands."""
+    following: set[str] = field(default_factory=set)
 
     @property
-    def key(self) -> str:
-        return f"{self.visitor}"
+    def who(self) -> uuid.UUID:
+        if self.visitor is None:
+            raise BridgeError(Code.NOT_IDENTIFIED, "Start a session first.")
+        return self.visitor
+
+    @property
+    def start(self) -> Opening:
+        if self.opening is None:
+            raise BridgeError(Code.NOT_IDENTIFIED, "Start a session first.")
+        return self.opening
+
+    def know(self, target: Target) -> None:
+        self.connections[target.uid] = target
+        self.follow(target.uid)
+
+    def forget_open(self, connection: str) -> None:
+        if self.open_connection == connection:
+            self.open_connection = None
+
+    def follow(self, connection: str) -> None:
+        """Hear this conversation's events from now on."""
+        if connection not in self.following:
+            self.following.add(connection)
+            self.hub.join(self.listener, connection)
+            self.presence.arrive(connection)
+
+    def end(self) -> None:
+        self.hub.leave(self.listener, self.following, str(self.visitor))
+        for connection in self.following:
+            self.presence.leave(connection)
+        self.following.clear()

@@ -1,7 +1,9 @@
 """The only code that changes a conversation: synchronous, atomic, published when committed."""
 
-from bridge.actions.opening import Opening, close_connection, open_connection, reopen_connection
-from bridge.actions.posting import Post, Posted, Target, fan_out, post_messages
+from bridge.actions.opening import close_connection, open_connection, reopen_connection
+from bridge.actions.posting import Post, Posted, fan_out, post_messages
+from bridge.actions.receipts import mark_read
+from bridge.speaking import Opening, Target
 
 __all__ = [
     "Opening",
@@ -10,6 +12,7 @@ __all__ = [
     "Target",
     "close_connection",
     "fan_out",
+    "mark_read",
     "open_connection",
     "post_messages",
     "reopen_connection",

@@ -1,8 +1,5 @@
 """Opening, closing and reopening a conversation."""
 
-import uuid
-from dataclasses import dataclass
-
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -11,21 +8,8 @@ from bridge import broadcast
 from bridge.broadcast import Change
 from bridge.models import Advance, Connection, Endpoint, Participant
 from bridge.protocol import event_frame
+from bridge.speaking import Opening
 from bridge.wire import connection_state
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """A visitor who has no open conversation yet, and what staff may know of him."""
-
-    inbox: int
-    visitor: uuid.UUID
-    nick: str
-    page_url: str = ""
-    page_title: str = ""
-    referrer: str = ""
-    locale: str = ""
-    user_agent: str = ""
 
 
 def open_connection(opening: Opening) -> tuple[Connection, Participant]:

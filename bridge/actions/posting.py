@@ -16,30 +16,13 @@ from django.utils import timezone
 
 from bridge import broadcast
 from bridge.actions import rows
-from bridge.actions.opening import Opening, open_connection
+from bridge.actions.opening import open_connection
 from bridge.broadcast import Change
 from bridge.errors import BridgeError, Code
-from bridge.models import WEB, Connection, Delivery, Endpoint, Message, Participant
-from bridge.protocol import Author, MessageOut, event_frame, rfc3339
-from bridge.wire import author_out, message_out
-
-
-class Target(NamedTuple):
-    """Who speaks, and in which conversation."""
-
-    connection: int
-    uid: str
-    participant: int | None
-    author: Author | None
-
-    @classmethod
-    def of(cls, connection: Connection, participant: Participant | None) -> "Target":
-        return cls(
-            connection.pk,
-            str(connection.uid),
-            participant.pk if participant else None,
-            author_out(participant) if participant else None,
-        )
+from bridge.models import WEB, Connection, Delivery, Endpoint, Message
+from bridge.protocol import MessageOut, event_frame, rfc3339
+from bridge.speaking import Opening, Target
+from bridge.wire import message_out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,17 +95,16 @@ def _repeated_openings(batch: Sequence[Post]) -> dict[int, Result]:
 def _targets(batch: Sequence[Post], done: dict[int, Result]) -> dict[int, Target]:
     """Where each post goes. Conversations are opened in one order everywhere, before any row is locked."""
     targets: dict[int, Target] = {}
-    openings: dict[tuple[int, str], list[int]] = {}
+    openings: dict[tuple[int, str], tuple[Opening, list[int]]] = {}
     for index, post in enumerate(batch):
         if isinstance(post.target, Target):
             targets[index] = post.target
         elif index not in done:
-            openings.setdefault((post.target.inbox, post.target.visitor.hex), []).append(index)
+            key = (post.target.inbox, post.target.visitor.hex)
+            openings.setdefault(key, (post.target, []))[1].append(index)
     for key in sorted(openings):
-        opening = batch[openings[key][0]].target
-        assert isinstance(opening, Opening)
-        target = Target.of(*open_connection(opening))
-        targets.update(dict.fromkeys(openings[key], target))
+        opening, indexes = openings[key]
+        targets.update(dict.fromkeys(indexes, Target.of(*open_connection(opening))))
     return targets
 
 
@@ -183,7 +165,7 @@ def _store(
     missing = {targets[index].connection for index in fresh} - heads.keys()
     refusals = _refusals(missing) if missing else {}
     new: list[rows.NewMessage] = []
-    places: list[tuple[int, int, int]] = []
+    places: list[int] = []
     for index in fresh:
         post, target = batch[index], targets[index]
         head = heads.get(target.connection)
@@ -192,7 +174,7 @@ def _store(
             continue
         head.revision += 1
         head.seq += 1
-        places.append((index, head.revision, head.seq))
+        places.append(index)
         new.append(
             rows.NewMessage(
                 uuid.uuid4(),
@@ -210,9 +192,9 @@ def _store(
         )
     ids = rows.insert_messages(new)
     changes: dict[str, list[MessageOut]] = {}
-    for (index, revision, seq), row in zip(places, new, strict=True):
-        # A KeyError here is right: a row that was not returned was not stored, and nobody may be told so.
-        pk = ids[row.connection, seq]
+    for index, row in zip(places, new, strict=True):
+        # A KeyError is right: a row that was not returned was not stored, and nobody may be told so.
+        pk = ids[row.connection, row.seq]
         body = _body(row, targets[index])
         results[index] = Posted(pk, targets[index], body)
         changes.setdefault(targets[index].uid, []).append(body)

@@ -1,0 +1,82 @@
+"""Where a socket comes from: its address, its origin, its cookie. Read from the handshake alone."""
+
+import ipaddress
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http.request import split_domain_port, validate_host
+
+from bridge.sessions import Arrival, token_in
+
+
+class Foreign(Exception):
+    """This handshake was not meant for us, or says nothing that can be believed."""
+
+
+def read(scope: dict[str, Any]) -> Arrival:
+    """Raises Foreign where the Host is none of ours or the Origin is none at all."""
+    headers: dict[bytes, str] = {}
+    for name, value in scope["headers"]:
+        # Repeated headers, as X-Forwarded-For may be, are one list.
+        known = headers.get(name)
+        headers[name] = value.decode("latin-1") if known is None else f"{known}, {value.decode('latin-1')}"
+    origin = _foreign_origin(headers.get(b"origin"), headers.get(b"host", ""))
+    return Arrival(
+        address=_address(scope.get("client"), headers.get(b"x-forwarded-for", "")),
+        user_agent=_printable(headers.get(b"user-agent", ""))[:300],
+        origin=origin,
+        # Another site's page never speaks with our cookie, even where its browser sends it along.
+        token=token_in(headers.get(b"cookie", "")) if not origin else None,
+    )
+
+
+def _foreign_origin(origin: str | None, host: str) -> str:
+    """Empty for our own page and for what is no browser; else the origin, for an inbox to allow."""
+    if not validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS or ["localhost", "127.0.0.1"]):
+        raise Foreign(f"the host {host!r} is not in ALLOWED_HOSTS")
+    if origin is None:
+        return ""
+    try:
+        parts = urlsplit(origin.lower())
+        port = parts.port
+    except ValueError:
+        raise Foreign("the origin is none") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise Foreign("the origin is none")
+    if _host(parts.hostname, port) == _host(*_split(host.lower())):
+        return ""
+    return origin.lower().rstrip("/")
+
+
+def _split(host: str) -> tuple[str, int | None]:
+    name, port = split_domain_port(host)
+    return name.strip("[]"), int(port) if port else None
+
+
+def _host(name: str, port: int | None) -> tuple[str, int]:
+    # A proxy in front may speak HTTPS to the browser and HTTP to us: the usual ports are one.
+    return name, 0 if port in {None, 80, 443} else int(port or 0)
+
+
+def _address(client: Any, forwarded: str) -> str:
+    """The visitor's, as the nearest of our own proxies saw it; an IPv6 network where it is of that kind.
+
+    Whatever stands further left in X-Forwarded-For anybody may have written there.
+    """
+    address = str(client[0]) if client else "unknown"
+    hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
+    if settings.TRUSTED_PROXIES and len(hops) >= settings.TRUSTED_PROXIES:
+        address = hops[-settings.TRUSTED_PROXIES]
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address[:64]
+    if parsed.version == 6 and parsed.ipv4_mapped is None:
+        # One household has 2**64 of them.
+        return str(ipaddress.ip_network((parsed, 64), strict=False).network_address)
+    return str(parsed)
+
+
+def _printable(text: str) -> str:
+    return "".join(char for char in text if char.isprintable())

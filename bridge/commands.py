@@ -1,0 +1,185 @@
+"""What the browser can ask for: one short function for each command."""
+
+import uuid
+
+from bridge import actions, broadcast, history, protocol
+from bridge.actions import Post
+from bridge.errors import BridgeError, Code, Goodbye
+from bridge.history import Reader
+from bridge.models import Connection, Inbox, Participant
+from bridge.nicks import nick_for
+from bridge.permissions import anyone, identified, participant
+from bridge.process import Process
+from bridge.protocol import (
+    ConnectionChanged,
+    ConnectionClose,
+    ConnectionSync,
+    ConnectionSynced,
+    HistoryPage,
+    HistoryRead,
+    MessageSend,
+    MessageSent,
+    Nothing,
+    Ping,
+    Pong,
+    ReceiptRead,
+    SessionStart,
+    SessionStarted,
+    TypingStart,
+    event_frame,
+)
+from bridge.registry import command
+from bridge.sessions import Session, public_id, read_token, token_for
+from bridge.speaking import Opening, Target
+from bridge.wire import connection_out
+
+
+@command("session.start", permission=anyone, throttle="session")
+async def session_start(session: Session, payload: SessionStart) -> SessionStarted:
+    if session.visitor is not None:
+        raise BridgeError(Code.CONFLICT, "The session has started already.")
+    inbox = await session.database.run(_inbox, payload.inbox)
+    if session.arrival.origin and session.arrival.origin not in inbox.origins:
+        raise Goodbye(protocol.CLOSE_FORBIDDEN, Code.NOT_PERMITTED, "This site may not open this chat.")
+    token = payload.token or session.arrival.token
+    visitor = read_token(token) if token else uuid.uuid4()
+    # The hub knows the socket before anything is read, so that nothing falls between the two.
+    session.hub.join_visitor(session.listener, str(visitor))
+    mine = await session.database.run(history.latest, visitor, inbox=inbox.pk) if token else None
+    if mine:
+        session.know(Target.of(mine.connection, mine))
+    page: HistoryRead = {"messages": [], "has_more": False}
+    if mine:
+        reader = _reader(session, mine.connection.uid)
+        mine, page = await session.database.run(_first_look, reader)
+    nick = payload.nick or (mine.nick if mine else nick_for(visitor))
+    if mine and mine.connection.is_open:
+        session.open_connection = str(mine.connection.uid)
+    session.opening = _opening(session, payload, inbox=inbox.pk, visitor=visitor, nick=nick)
+    session.visitor = visitor
+    return {
+        "visitor": public_id(visitor),
+        # What the cookie carries stays out of reach of the page's scripts.
+        "token": "" if session.arrival.token and not payload.token else token or token_for(visitor),
+        "nick": nick,
+        "connection": connection_out(mine.connection, reader=mine) if mine else None,
+        "messages": page["messages"],
+        "has_more": page["has_more"],
+        "staff_online": await Process.current().staff_online(inbox.pk),
+        "inbox": {"name": inbox.name, "title": inbox.title, "greeting": inbox.greeting},
+    }
+
+
+def _inbox(name: str) -> Inbox:
+    inbox = Inbox.objects.filter(name=name, enabled=True).first()
+    if inbox is None:
+        raise BridgeError(Code.NOT_FOUND, "There is no such chat.")
+    return inbox
+
+
+def _first_look(reader: Reader) -> tuple[Participant, HistoryRead]:
+    # The head before the page: what comes in between is in the page and in an event.
+    found = Participant.objects.select_related("connection").get(pk=reader.participant)
+    return found, history.page(reader)
+
+
+def _opening(
+    session: Session, payload: SessionStart, *, inbox: int, visitor: uuid.UUID, nick: str
+) -> Opening:
+    return Opening(
+        inbox=inbox,
+        visitor=visitor,
+        nick=nick,
+        page_url=payload.page.url,
+        page_title=payload.page.title,
+        referrer=payload.page.referrer,
+        locale=payload.locale,
+        user_agent=session.arrival.user_agent,
+    )
+
+
+def _reader(session: Session, connection: uuid.UUID) -> Reader:
+    """The visitor's eyes in a conversation that his permission was checked for."""
+    target = session.connections[str(connection)]
+    if target.participant is None:
+        raise BridgeError(Code.NOT_FOUND, "You have no such conversation.")
+    return Reader(target.connection, target.uid, target.participant)
+
+
+@command("message.send", permission=participant, throttle="message")
+async def message_send(session: Session, payload: MessageSend) -> MessageSent:
+    if len(payload.content) > protocol.MAX_CONTENT:
+        raise protocol.too_long(payload.content)
+    process = Process.current()
+    target: Target | Opening
+    if payload.connection is not None:
+        target = session.connections[str(payload.connection)]
+    else:
+        target = session.start
+        if session.open_connection is None:
+            # Each makes a thread in Discord, which has room for a thousand.
+            await process.throttler.take("opening", visitor=session.visitor, address=session.arrival.address)
+    posted = await process.writer.post(
+        Post(target=target, content=payload.content, client_id=payload.client_id)
+    )
+    if payload.connection is None:
+        session.know(posted.target)
+        session.open_connection = posted.target.uid
+    message = posted.message.copy()
+    message["own"] = True
+    return {"message": message}
+
+
+@command("history.page", permission=participant, throttle="read")
+async def history_page(session: Session, payload: HistoryPage) -> HistoryRead:
+    reader = _reader(session, payload.connection)
+    return await session.database.run(history.page, reader, before=payload.before, limit=payload.limit)
+
+
+@command("connection.sync", permission=participant, throttle="read")
+async def connection_sync(session: Session, payload: ConnectionSync) -> ConnectionSynced:
+    reader = _reader(session, payload.connection)
+    return await session.database.run(history.sync, reader, since=payload.since)
+
+
+@command("connection.close", permission=participant, throttle="change")
+async def connection_close(session: Session, payload: ConnectionClose) -> ConnectionChanged:
+    reader = _reader(session, payload.connection)
+
+    def close() -> ConnectionChanged:
+        actions.close_connection(Connection.objects.get(pk=reader.connection))
+        return {"connection": history.connection_for(reader)}
+
+    session.forget_open(reader.uid)
+    return await session.database.run(close)
+
+
+@command("typing.start", permission=participant, throttle="signal")
+async def typing_start(session: Session, payload: TypingStart) -> Nothing:
+    broadcast.tell_bot_typing(str(payload.connection))
+    return {}
+
+
+@command("receipt.read", permission=participant, throttle="signal")
+async def receipt_read(session: Session, payload: ReceiptRead) -> Nothing:
+    reader = _reader(session, payload.connection)
+    if await session.database.run(actions.mark_read, reader.participant, seq=payload.seq):
+        author = session.connections[reader.uid].author
+        broadcast.tell(
+            reader.uid,
+            event_frame(
+                "receipt.read",
+                {"participant": author["id"] if author else "", "seq": payload.seq},
+                connection=reader.uid,
+            ),
+        )
+    return {}
+
+
+@command("ping", permission=identified, throttle="signal")
+async def ping(session: Session, payload: Ping) -> Pong:
+    heads = await session.database.run(history.heads, session.who, inbox=session.start.inbox)
+    for uid in heads:
+        # A conversation that another tab opened, whose event was lost.
+        session.follow(uid)
+    return {"heads": heads}

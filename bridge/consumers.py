@@ -1,0 +1,172 @@
+"""The chat socket: gives each frame to its command, sends replies and events out. No rules in here."""
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+from channels.consumer import AsyncConsumer
+from django.conf import settings
+
+from bridge import arrivals, commands, protocol
+from bridge.errors import Goodbye
+from bridge.models import Inbox
+from bridge.outlet import Outlet
+from bridge.process import Process
+from bridge.registry import answer
+from bridge.sessions import Arrival, Session
+
+__all__ = ["ChatConsumer", "commands"]
+
+logger = logging.getLogger(__name__)
+
+START_WITHIN = 15.0
+HEARTBEAT = 75.0
+"""Seconds without any frame from a browser, which sends `ping` every 25, after which it is gone."""
+STALLED_AFTER = 10.0
+MOST_REFUSALS = 40
+"""Refused commands, one a second forgiven, after which the socket is flooding."""
+SOCKETS_PER_ADDRESS = 200
+CLOSE_LIMIT = 1.0
+TOO_BIG = 1009
+"""WebSocket's own code: a frame was larger than is taken here."""
+
+
+class ChatConsumer(AsyncConsumer):
+    """One browser tab.
+
+    It has its own receive loop in place of Channels' dispatch, which hops to a thread for every frame, and no
+    channel of its own: the hub hands events to `deliver`.
+    """
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self._process = Process.current()
+        self._outlet = Outlet(send, self.fall_behind)
+        self._task = asyncio.current_task()
+        self._close_code: int | None = None
+        self._refused = 0.0
+        self._opened_at = self._heard_at = time.monotonic()
+        self._session: Session | None = None
+        if (await receive())["type"] != "websocket.connect":
+            return
+        arrival, refusal = await self._admit(scope)
+        # Accepted first in any case: a browser sees no code of a socket that was refused.
+        await send({"type": "websocket.accept", "subprotocol": _subprotocol(scope)})
+        if arrival is None or refusal is not None:
+            await send({"type": "websocket.close", "code": refusal or protocol.CLOSE_FORBIDDEN})
+            return
+        await self._serve(arrival, receive, send)
+
+    async def _admit(self, scope: Any) -> tuple[Arrival | None, int | None]:
+        """Who comes, and the code to close with where he may not stay."""
+        if protocol.SUBPROTOCOL not in scope["subprotocols"]:
+            return None, protocol.CLOSE_PROTOCOL
+        try:
+            arrival = arrivals.read(scope)
+        except arrivals.Foreign as error:
+            logger.info("A socket was refused: %s", error)
+            return None, protocol.CLOSE_FORBIDDEN
+        if not await self._process.ready():
+            return arrival, protocol.CLOSE_TRY_LATER
+        limit = getattr(settings, "BRIDGE_SOCKETS_PER_ADDRESS", SOCKETS_PER_ADDRESS)
+        if self._process.addresses[arrival.address] >= limit:
+            return arrival, protocol.CLOSE_FLOODING
+        if arrival.origin and not await self._process.database.run(_is_allowed, arrival.origin):
+            return arrival, protocol.CLOSE_FORBIDDEN
+        return arrival, None
+
+    async def _serve(self, arrival: Arrival, receive: Any, send: Any) -> None:
+        self._session = Session(
+            arrival, self._process.hub, self, self._process.presence, self._process.database
+        )
+        self._process.enter(self, arrival.address)
+        code: int | None = None
+        try:
+            code = await self._converse(self._session, receive)
+        except asyncio.CancelledError:
+            # Ours, from `_end`; or the server's, which is stopping: what waits to be written still is.
+            if self._close_code is None:
+                await self._process.writer.drained(limit=3.0)
+            code = self._close_code or protocol.CLOSE_RESTARTING
+        finally:
+            self._outlet.close()
+            self._process.leave(self, arrival.address)
+            self._session.end()
+        if code is not None:
+            await _close(send, code)
+
+    async def _converse(self, session: Session, receive: Any) -> int | None:
+        """Until the other end leaves: None. Else the code to close with."""
+        while True:
+            message = await receive()
+            if message["type"] != "websocket.receive":
+                return None
+            self._heard_at = time.monotonic()
+            text = message.get("text")
+            if text is None:
+                return protocol.CLOSE_PROTOCOL
+            if len(text) > protocol.MAX_FRAME // 4 and len(text.encode()) > protocol.MAX_FRAME:
+                return TOO_BIG
+            reply, refusal = await answer(session, text, self._process.throttler)
+            self._outlet.put(reply.decode())
+            if refusal is not None:
+                if isinstance(refusal, Goodbye):
+                    return refusal.close
+                if self._is_flooding():
+                    return protocol.CLOSE_FLOODING
+            await self._outlet.flushed()
+
+    def _is_flooding(self) -> bool:
+        """One more refusal, counted against one a second since the socket was opened."""
+        now = time.monotonic()
+        self._refused = max(self._refused, now - MOST_REFUSALS) + 1
+        return self._refused > now
+
+    def deliver(self, text: str) -> None:
+        self._outlet.put(text)
+
+    def follow(self, connection: str) -> None:
+        if self._session is not None:
+            self._session.follow(connection)
+
+    def fall_behind(self) -> None:
+        self._end(protocol.CLOSE_TRY_LATER)
+
+    def check(self, now: float) -> None:
+        if self.inbox is None and now - self._opened_at > START_WITHIN:
+            self._end(protocol.CLOSE_NO_SESSION)
+        elif now - self._heard_at > HEARTBEAT:
+            self._end(protocol.CLOSE_HEARTBEAT)
+        elif self._outlet.stalled_for(now) > STALLED_AFTER:
+            self._end(protocol.CLOSE_TRY_LATER)
+
+    @property
+    def inbox(self) -> int | None:
+        opening = self._session.opening if self._session else None
+        return opening.inbox if opening else None
+
+    def _end(self, code: int) -> None:
+        if self._close_code is None and self._task is not None:
+            self._close_code = code
+            self._task.cancel()
+
+
+def _subprotocol(scope: Any) -> str | None:
+    """Ours; else the first that was offered, since a browser hears no close code without one."""
+    offered = scope["subprotocols"]
+    return protocol.SUBPROTOCOL if protocol.SUBPROTOCOL in offered else next(iter(offered), None)
+
+
+def _is_allowed(origin: str) -> bool:
+    """Whether any chat may be opened from there; which one is seen at `session.start`."""
+    inboxes = Inbox.objects.filter(enabled=True).exclude(allowed_origins="")
+    return any(origin in inbox.origins for inbox in inboxes)
+
+
+async def _close(send: Any, code: int) -> None:
+    try:
+        # A stalled socket takes no close frame either.
+        async with asyncio.timeout(CLOSE_LIMIT):
+            await send({"type": "websocket.close", "code": code})
+    except (OSError, RuntimeError, TimeoutError) as error:
+        logger.debug("A socket was gone before it was closed: %r", error)

@@ -1,0 +1,101 @@
+"""Reading: pages of a conversation, what changed since a revision, and where each conversation stands.
+
+Every query walks one index from one place (`message_place`, `message_revision`): its time does not grow with
+the table.
+"""
+
+import uuid
+from typing import NamedTuple
+
+from bridge.models import Connection, Message, Participant
+from bridge.protocol import (
+    MAX_PAGE,
+    SYNC_LIMIT,
+    ConnectionOut,
+    ConnectionSynced,
+    HistoryRead,
+    MessageOut,
+)
+from bridge.wire import connection_out, message_out
+
+FEW = 5
+"""How many of a visitor's conversations a heartbeat looks at: the newest."""
+
+
+class Reader(NamedTuple):
+    """Whose eyes: a participant of a connection."""
+
+    connection: int
+    uid: str
+    participant: int
+
+
+def page(reader: Reader, *, before: int | None = None, limit: int = 50) -> HistoryRead:
+    """The newest messages, or those just before the place `before`; oldest first."""
+    found = Message.objects.filter(connection=reader.connection)
+    if before is not None:
+        found = found.filter(seq__lt=before)
+    rows = list(found.select_related("author").order_by("-seq")[: limit + 1])
+    messages = [_seen_by(reader, row) for row in reversed(rows[:limit])]
+    return {"messages": messages, "has_more": len(rows) > limit}
+
+
+def sync(reader: Reader, *, since: int) -> ConnectionSynced:
+    """What changed after the revision `since`, in order of revision; the newest page where that is too much.
+
+    The head is read first: what is committed later may be missing, so nobody may believe that he has it.
+    """
+    connection = connection_for(reader)
+    head = connection["revision"]
+    if not 0 <= head - since <= SYNC_LIMIT:
+        newest = page(reader)
+        return {
+            "connection": connection,
+            "messages": newest["messages"],
+            "revision": head,
+            "has_more": newest["has_more"],
+            "reset": True,
+        }
+    changed = Message.objects.filter(connection=reader.connection, revision__gt=since, revision__lte=head)
+    rows = list(changed.select_related("author").order_by("revision")[: MAX_PAGE + 1])
+    has_more = len(rows) > MAX_PAGE
+    rows = rows[:MAX_PAGE]
+    return {
+        "connection": connection,
+        "messages": [_seen_by(reader, row) for row in rows],
+        "revision": rows[-1].revision if has_more else head,
+        "has_more": has_more,
+        "reset": False,
+    }
+
+
+def connection_for(reader: Reader) -> ConnectionOut:
+    participant = Participant.objects.select_related("connection").get(pk=reader.participant)
+    return connection_out(participant.connection, reader=participant)
+
+
+def participation(visitor: uuid.UUID, *, uid: uuid.UUID) -> Participant | None:
+    """The visitor in this conversation of his; None where it is not his, or is none."""
+    found = Participant.objects.filter(visitor=visitor, connection__visitor=visitor, connection__uid=uid)
+    return found.select_related("connection").first()
+
+
+def latest(visitor: uuid.UUID, *, inbox: int) -> Participant | None:
+    """The visitor in the conversation that he would go on with: the open one, else his last."""
+    found = Participant.objects.filter(
+        visitor=visitor, connection__visitor=visitor, connection__inbox=inbox
+    ).select_related("connection")
+    # "open" sorts after "closed".
+    return found.order_by("-connection__state", "-connection_id").first()
+
+
+def heads(visitor: uuid.UUID, *, inbox: int) -> dict[str, int]:
+    """The revision at which each of his newest conversations stands."""
+    found = Connection.objects.filter(visitor=visitor, inbox=inbox).order_by("-id")
+    return {str(uid): revision for uid, revision in found.values_list("uid", "revision")[:FEW]}
+
+
+def _seen_by(reader: Reader, message: Message) -> MessageOut:
+    shown = message_out(message, connection=reader.uid)
+    shown["own"] = message.author_id == reader.participant
+    return shown

@@ -1,0 +1,148 @@
+"""What the sockets of one process share: hub, writer, throttles, presence, and who looks after them."""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from typing import Protocol
+
+from bridge import broadcast, presence, redis
+from bridge.broadcast import Hub, Listener
+from bridge.database import DatabaseThreads
+from bridge.protocol import event_frame
+from bridge.throttling import Throttler
+from bridge.writer import Writer
+
+logger = logging.getLogger(__name__)
+
+BEAT = 2.0
+"""Seconds between two looks at Redis and at the sockets."""
+LOST_AFTER = 8.0
+"""Seconds without our own probe after which the subscription is made anew."""
+STOP_LIMIT = 3.0
+
+
+class Socket(Listener, Protocol):
+    """A socket, as its process sees it."""
+
+    def check(self, now: float) -> None:
+        """End it where its time is over."""
+
+    @property
+    def inbox(self) -> int | None:
+        """The inbox of its session, once it has started."""
+
+
+class Process:
+    """One for each event loop that serves sockets."""
+
+    _current: "dict[asyncio.AbstractEventLoop, Process]" = {}
+
+    def __init__(self) -> None:
+        self.hub = Hub()
+        self.writer = Writer()
+        self.throttler = Throttler()
+        self.presence = presence.Presence()
+        self.database = DatabaseThreads("reader", threads=4)
+        self.sockets: set[Socket] = set()
+        self.addresses: Counter[str] = Counter()
+        self.redis_up = False
+        self._staff: dict[int, bool] = {}
+        self._starting = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    @classmethod
+    def current(cls) -> "Process":
+        loop = asyncio.get_running_loop()
+        process = cls._current.get(loop)
+        if process is None:
+            for old in [each for each in cls._current if each.is_closed()]:
+                del cls._current[old]
+            process = cls._current[loop] = cls()
+        return process
+
+    async def ready(self) -> bool:
+        """Whether new sockets can be served: the hub hears what happens elsewhere."""
+        if self._task is None:
+            async with self._starting:
+                if self._task is None:
+                    broadcast.use_loop(asyncio.get_running_loop())
+                    await self._beat()
+                    self._task = asyncio.create_task(self._look_after())
+        return self.redis_up
+
+    async def stop(self) -> None:
+        """Write what waits, then let go of everything."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self.writer.stop(limit=STOP_LIMIT)
+        await self.hub.stop()
+        try:
+            await self.presence.stop()
+        except redis.RedisError as error:
+            logger.info("Our visitors' presence will run out by itself: %r", error)
+        await self.database.close()
+        Process._current.pop(asyncio.get_running_loop(), None)
+
+    def enter(self, socket: Socket, address: str) -> None:
+        self.sockets.add(socket)
+        self.addresses[address] += 1
+
+    def leave(self, socket: Socket, address: str) -> None:
+        if socket in self.sockets:
+            self.sockets.discard(socket)
+            self.addresses[address] -= 1
+            if not self.addresses[address]:
+                del self.addresses[address]
+
+    async def staff_online(self, inbox: int) -> bool:
+        """As all the inbox's sockets here were told: whoever comes now hears of the next change, too."""
+        if inbox not in self._staff:
+            try:
+                self._staff[inbox] = await presence.staff_online(inbox)
+            except redis.RedisError:
+                return False
+        return self._staff[inbox]
+
+    async def _look_after(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT)
+            now = time.monotonic()
+            for socket in tuple(self.sockets):
+                socket.check(now)
+            try:
+                await self._beat()
+            except Exception:
+                logger.exception("A beat failed")
+
+    async def _beat(self) -> None:
+        try:
+            await self.presence.beat()
+            if not self.hub.listening:
+                await self.hub.start()
+            await self.hub.probe()
+            await self._tell_staff()
+        except Exception as error:  # noqa: BLE001  # redis-py raises its own, the system's and time-outs
+            if self.redis_up:
+                logger.warning("Redis is away; new sockets are refused until it is back: %r", error)
+            self.redis_up = False
+            return
+        if time.monotonic() - self.hub.heard_at > LOST_AFTER:
+            logger.warning("The channel layer answers, but does not bring our own note: subscribing anew")
+            self.redis_up = False
+            await self.hub.restart()
+            return
+        self.redis_up = True
+
+    async def _tell_staff(self) -> None:
+        """Tell each inbox's sockets when its team comes or goes."""
+        inboxes = {socket.inbox for socket in self.sockets}
+        inboxes.discard(None)
+        online = await presence.staff_online_in([inbox for inbox in inboxes if inbox is not None])
+        changed = {inbox for inbox, is_online in online.items() if self._staff.get(inbox) != is_online}
+        for socket in tuple(self.sockets):
+            if socket.inbox in changed:
+                frame = event_frame("presence.changed", {"staff_online": online[socket.inbox]})
+                socket.deliver(frame.decode())
+        self._staff = online

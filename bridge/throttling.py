@@ -1,0 +1,213 @@
+"""How often who may do what: token buckets in Redis, spent from allowances that a process leases.
+
+A bucket of `amount` tokens fills evenly in `seconds`. A process takes a tenth of it at a time and spends that
+by itself, so most commands cost no round trip. While Redis is away it keeps buckets of the same size itself.
+"""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from django.conf import settings
+
+from bridge import redis
+from bridge.errors import BridgeError, Code
+
+logger = logging.getLogger(__name__)
+
+PREFIX = "chatbridge:throttle:"
+LEASE = 10
+"""A lease is this part of the limit."""
+FORGET_AFTER = 60.0
+RETRY_REDIS_AFTER = 2.0
+
+
+class Limit(NamedTuple):
+    amount: int
+    seconds: float
+
+
+class Throttle(NamedTuple):
+    """How often one visitor, and all visitors at one address together, may do something."""
+
+    visitor: Limit
+    address: Limit
+
+
+# A visitor costs nothing to make, so each limit has a second one for the address; a school shares one.
+THROTTLES = {
+    "session": Throttle(visitor=Limit(30, 60), address=Limit(120, 60)),
+    "message": Throttle(visitor=Limit(20, 30), address=Limit(200, 60)),
+    "opening": Throttle(visitor=Limit(5, 3600), address=Limit(60, 3600)),
+    "change": Throttle(visitor=Limit(10, 60), address=Limit(120, 60)),
+    "read": Throttle(visitor=Limit(60, 60), address=Limit(600, 60)),
+    "signal": Throttle(visitor=Limit(60, 60), address=Limit(1200, 60)),
+}
+
+
+def throttles() -> dict[str, Throttle]:
+    """THROTTLES, and what the setting BRIDGE_THROTTLES puts in their place."""
+    return THROTTLES | getattr(settings, "BRIDGE_THROTTLES", {})
+
+
+# KEYS: buckets. ARGV, for each: amount, tokens a second, wanted. Returns for each: granted, and else the
+# milliseconds until there is a token. Redis' own clock: processes on several machines share the bucket.
+TAKE = """
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+local answer = {}
+for i, key in ipairs(KEYS) do
+  local amount, rate, want = tonumber(ARGV[3*i-2]), tonumber(ARGV[3*i-1]), tonumber(ARGV[3*i])
+  local bucket = redis.call('HMGET', key, 'tokens', 'at')
+  local tokens, at = tonumber(bucket[1]) or amount, tonumber(bucket[2]) or now
+  tokens = math.min(amount, tokens + math.max(0, now - at) * rate)
+  local granted = math.min(want, math.floor(tokens))
+  redis.call('HSET', key, 'tokens', tostring(tokens - granted), 'at', tostring(now))
+  redis.call('PEXPIRE', key, math.ceil(amount / rate * 1000))
+  answer[2*i-1] = granted
+  answer[2*i] = granted > 0 and 0 or math.ceil((1 - tokens) / rate * 1000)
+end
+return answer
+"""
+
+
+class _Bucket:
+    """The same bucket, in this process."""
+
+    __slots__ = ("at", "tokens")
+
+    def __init__(self, tokens: float, at: float) -> None:
+        self.tokens = tokens
+        self.at = at
+
+    def take(self, limit: Limit, want: int, now: float) -> tuple[int, float]:
+        """Granted, and else the seconds until there is a token."""
+        rate = limit.amount / limit.seconds
+        self.tokens = min(limit.amount, self.tokens + max(0.0, now - self.at) * rate)
+        self.at = now
+        granted = min(want, int(self.tokens))
+        self.tokens -= granted
+        return granted, 0.0 if granted else (1 - self.tokens) / rate
+
+
+class _Lease:
+    """Tokens that this process may spend, or the time before which it need not ask for more."""
+
+    __slots__ = ("refused_until", "tokens", "until")
+
+    def __init__(self) -> None:
+        self.tokens = 0
+        self.until = 0.0
+        self.refused_until = 0.0
+
+
+Demand = tuple[str, Limit]
+
+
+class Throttler:
+    """The allowances of one process."""
+
+    def __init__(self) -> None:
+        self._leases: dict[str, _Lease] = {}
+        self._buckets: dict[str, _Bucket] = {}
+        self._wanted: dict[str, Limit] = {}
+        self._refill: asyncio.Task[None] | None = None
+        self._redis_after = 0.0
+        self._tidy_at = 0.0
+        self._throttles = throttles()
+
+    async def take(self, name: str, *, visitor: uuid.UUID | None, address: str) -> None:
+        """Count one use. Raises BridgeError (`throttled`) where there were too many."""
+        throttle = self._throttles[name]
+        demands = [(f"{name}:a:{address}", throttle.address)]
+        if visitor is not None:
+            demands.append((f"{name}:v:{visitor.hex}", throttle.visitor))
+        # A lease may run out between the refill and now: others spend from it, too.
+        for _ in range(3):
+            if self._spend(demands):
+                return
+            await self._refilled(demands)
+        wait = max(self._leases[key].refused_until for key, _ in demands) - time.monotonic()
+        raise BridgeError(
+            Code.THROTTLED, "Too many at once. Please wait a moment.", retry_after=max(1, round(wait + 0.5))
+        )
+
+    def _spend(self, demands: Sequence[Demand]) -> bool:
+        """All of them or none."""
+        now = time.monotonic()
+        leases = [self._leases.get(key) for key, _ in demands]
+        if any(lease is None or lease.tokens < 1 or lease.until < now for lease in leases):
+            return False
+        for lease in leases:
+            if lease is not None:
+                lease.tokens -= 1
+        return True
+
+    async def _refilled(self, demands: Sequence[Demand]) -> None:
+        """After one round trip, shared by all who wait at this moment."""
+        now = time.monotonic()
+        for key, limit in demands:
+            lease = self._leases.setdefault(key, _Lease())
+            if (lease.tokens < 1 or lease.until < now) and lease.refused_until <= now:
+                self._wanted[key] = limit
+        if not self._wanted:
+            return
+        if self._refill is None or self._refill.done():
+            self._refill = asyncio.create_task(self._fill())
+        # Who waits may be cancelled; the refill is everybody's.
+        await asyncio.shield(self._refill)
+
+    async def _fill(self) -> None:
+        # One turn of the loop, so that all who ask in this one are in it.
+        await asyncio.sleep(0)
+        while self._wanted:
+            wanted, self._wanted = self._wanted, {}
+            granted = await self._from_redis(wanted)
+            now = time.monotonic()
+            for key, (tokens, wait) in granted.items():
+                lease = self._leases.setdefault(key, _Lease())
+                lease.tokens = tokens
+                lease.until = now + wanted[key].seconds
+                lease.refused_until = now + wait if not tokens else 0.0
+            self._tidy(now)
+
+    async def _from_redis(self, wanted: dict[str, Limit]) -> dict[str, tuple[int, float]]:
+        now = time.monotonic()
+        if now < self._redis_after:
+            return self._from_buckets(wanted)
+        arguments: list[float] = []
+        for limit in wanted.values():
+            arguments += (limit.amount, limit.amount / limit.seconds, _share(limit))
+        try:
+            script = redis.client().register_script(TAKE)
+            answer = await script(keys=[PREFIX + key for key in wanted], args=arguments)
+        except redis.RedisError as error:
+            logger.warning("Throttles are kept in this process while Redis is away: %r", error)
+            self._redis_after = now + RETRY_REDIS_AFTER
+            return self._from_buckets(wanted)
+        self._buckets.clear()
+        return {key: (answer[2 * i], answer[2 * i + 1] / 1000) for i, key in enumerate(wanted)}
+
+    def _from_buckets(self, wanted: dict[str, Limit]) -> dict[str, tuple[int, float]]:
+        now = time.monotonic()
+        answer = {}
+        for key, limit in wanted.items():
+            bucket = self._buckets.setdefault(key, _Bucket(limit.amount, now))
+            answer[key] = bucket.take(limit, _share(limit), now)
+        return answer
+
+    def _tidy(self, now: float) -> None:
+        if now < self._tidy_at:
+            return
+        self._tidy_at = now + FORGET_AFTER
+        for key in [
+            key for key, lease in self._leases.items() if max(lease.until, lease.refused_until) < now
+        ]:
+            del self._leases[key]
+
+
+def _share(limit: Limit) -> int:
+    return max(1, limit.amount // LEASE)
