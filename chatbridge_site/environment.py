@@ -54,6 +54,9 @@ class Environment(BaseSettings):
     discord_gateway_url: str = Field(
         "", description="Discord's gateway (`wss://…`). Default: what the HTTP API names"
     )
+    site_url: str = Field(
+        "", description="Where this site is reached, e.g. `https://chat.example.com`: for links from Discord"
+    )
     log_level: str = Field("INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`")
     var_dir: Path = Field(
         BASE_DIR / "var",
@@ -81,10 +84,11 @@ class Environment(BaseSettings):
             raise ValueError("it must begin with redis://, rediss:// or unix://")
         return value
 
-    @field_validator("discord_api_url")
+    @field_validator("discord_api_url", "site_url")
     @classmethod
     def is_http(cls, value: str) -> str:
-        TypeAdapter(HttpUrl).validate_python(value)
+        if value:
+            TypeAdapter(HttpUrl).validate_python(value)
         return value.rstrip("/")
 
     @field_validator("discord_gateway_url")

@@ -44,6 +44,6 @@ def _change(message: Message, event: str, operation: Delivery.Operation, **field
     advance = Connection.objects.advance(message.connection_id)
     Message.objects.filter(pk=message.pk).update(revision=advance.revision, **fields)
     message.refresh_from_db(fields=["revision", *fields])
-    fan_out(message, operation=operation)
-    publish_messages(event, [message], connection=message.connection, advance=advance)
+    waits = fan_out(message, operation=operation)
+    publish_messages(event, [message], connection=message.connection, advance=advance, nudge=waits)
     return message

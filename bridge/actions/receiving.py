@@ -66,8 +66,8 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
     )
     RemotePart.objects.create(remote=remote, message=message, position=0)
     Connection.objects.filter(pk=connection.pk).update(active_at=message.created_at)
-    fan_out(message, operation=Delivery.Operation.POST)
-    publish_messages("message.posted", [message], connection=connection, advance=advance)
+    waits = fan_out(message, operation=Delivery.Operation.POST)
+    publish_messages("message.posted", [message], connection=connection, advance=advance, nudge=waits)
     return message
 
 
@@ -126,6 +126,15 @@ def receive_echo(endpoint_id: int, *, nonce: str, remote_id: str) -> None:
 def move_watermark(endpoint_id: int, remote_id: str) -> None:
     """Everything up to here was looked at, and nothing of it is for us."""
     _advance_watermark(endpoint_id, remote_id)
+
+
+def known_since(endpoint_id: int, remote_id: int) -> list[str]:
+    """Their messages from this id on that are here and not known to be deleted."""
+    theirs = RemoteMessage.objects.filter(
+        endpoint=endpoint_id, ours=False, deleted_at__isnull=True, remote_id__isnull=False
+    )
+    newest = theirs.order_by("-pk").values_list("remote_id", flat=True)[:100]
+    return [known for known in newest if known and int(known) >= remote_id]
 
 
 def _advance_watermark(endpoint_id: int, remote_id: str) -> None:

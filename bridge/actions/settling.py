@@ -60,9 +60,14 @@ def _change_state(
 
 
 def publish_messages(
-    event: str, messages: Sequence[Message], *, connection: Connection, advance: Advance
+    event: str,
+    messages: Sequence[Message],
+    *,
+    connection: Connection,
+    advance: Advance,
+    nudge: bool = False,
 ) -> None:
-    """One frame for all messages that a commit changed in one way."""
+    """One frame for all messages that a commit changed in one way. `nudge`: deliveries wait."""
     uid = str(connection.uid)
     frame = protocol.event_frame(
         event,
@@ -72,7 +77,7 @@ def publish_messages(
         revision=advance.revision,
     )
     change = broadcast.Change(connection=uid, since=advance.since, revision=advance.revision, frame=frame)
-    broadcast.publish_on_commit([change])
+    broadcast.publish_on_commit([change], nudge=nudge)
 
 
 def record_gap(connection: Connection, *, size: int | None) -> Message:
@@ -90,6 +95,6 @@ def record_gap(connection: Connection, *, size: int | None) -> Message:
             service="",
             gap_size=size,
         )
-        fan_out(gap, operation=Delivery.Operation.POST)
-        publish_messages("message.posted", [gap], connection=connection, advance=advance)
+        waits = fan_out(gap, operation=Delivery.Operation.POST)
+        publish_messages("message.posted", [gap], connection=connection, advance=advance, nudge=waits)
     return gap

@@ -1,0 +1,147 @@
+"""The discord.py client. Its cog only routes: each event goes to the relay in one call."""
+
+import asyncio
+import logging
+
+import discord
+import yarl
+from discord.ext import commands, tasks
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+from django.conf import settings
+
+from bridge import presence
+from bridge.bot import catchup
+from bridge.bot.outbox import Brake, Outbox
+from bridge.bot.relay import Deleted, Edited, Posted, Relay
+from bridge.clock import Clock
+from bridge.redis import RedisError
+from bridge.services.discord import DiscordService, http_trace
+
+logger = logging.getLogger(__name__)
+
+INTENTS = discord.Intents(guilds=True, guild_messages=True, guild_typing=True, message_content=True)
+
+
+class BridgeBot(commands.Bot):
+    """One gateway session after another, until it is closed. Made anew each time that this process gets the lease."""
+
+    def __init__(self, clock: Clock) -> None:
+        brake = Brake(clock)
+        super().__init__(
+            command_prefix=commands.when_mentioned,
+            help_command=None,
+            intents=INTENTS,
+            allowed_mentions=discord.AllowedMentions.none(),
+            http_trace=http_trace(brake.invalid),
+            max_messages=None,
+        )
+        self.relay = Relay(self)
+        self.outbox = Outbox(DiscordService(self), clock=clock, brake=brake, opened=self.relay.opened)
+        # Set while everything that Discord told is taken in or waits in a lane.
+        self.up_to_date = asyncio.Event()
+
+    async def setup_hook(self) -> None:
+        await self.add_cog(RelayCog(self))
+
+    async def on_message(self, message: discord.Message, /) -> None:
+        """Nothing: no prefix commands. The cog has its own listener."""
+
+    async def close(self) -> None:
+        await self.relay.stop()
+        await super().close()
+
+
+def point_at_discord() -> None:
+    """Use the addresses of the settings: a proxy, or another server that speaks Discord's protocol."""
+    Route.BASE = settings.DISCORD_API_URL
+    if settings.DISCORD_GATEWAY_URL:
+        DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(settings.DISCORD_GATEWAY_URL)
+
+
+class RelayCog(commands.Cog):
+    def __init__(self, bot: BridgeBot) -> None:
+        self.bot = bot
+        self._catching_up: asyncio.Task[None] | None = None
+
+    async def cog_load(self) -> None:
+        self.sweep.start()
+        self.presence.start()
+
+    async def cog_unload(self) -> None:
+        self.sweep.cancel()
+        self.presence.cancel()
+        if self._catching_up:
+            self._catching_up.cancel()
+
+    @commands.Cog.listener()
+    async def on_connect(self) -> None:
+        # A new session, not a resumed one: before any of its events.
+        self.bot.up_to_date.clear()
+        self.bot.relay.fall_behind()
+
+    @commands.Cog.listener()
+    async def on_ready(self) -> None:
+        if self._catching_up:
+            self._catching_up.cancel()
+        self._catching_up = asyncio.create_task(self._catch_up())
+
+    async def _catch_up(self) -> None:
+        """Again and again until it succeeds: until then nothing from Discord is taken in."""
+        pause = 1.0
+        while True:
+            try:
+                await catchup.catch_up(self.bot, self.bot.relay)
+                break
+            except Exception:
+                logger.exception("The threads could not be listed, again in %.0f s", pause)
+                await asyncio.sleep(pause)
+                pause = min(60.0, pause * 2)
+        self.bot.up_to_date.set()
+        await catchup.sweep(self.bot.relay)
+
+    @commands.Cog.listener()
+    async def on_message(self, message: discord.Message) -> None:
+        if _may_be_ours(message.channel):
+            self.bot.relay.see(message.channel.id, Posted(message))
+
+    @commands.Cog.listener()
+    async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
+        if _may_be_ours(payload.message.channel):
+            self.bot.relay.see(payload.channel_id, Edited(payload.message))
+
+    @commands.Cog.listener()
+    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
+        if _may_be_ours(self.bot.get_channel(payload.channel_id)):
+            self.bot.relay.see(payload.channel_id, Deleted(payload.message_id))
+
+    @commands.Cog.listener()
+    async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
+        if _may_be_ours(self.bot.get_channel(payload.channel_id)):
+            for message_id in sorted(payload.message_ids):
+                self.bot.relay.see(payload.channel_id, Deleted(message_id))
+
+    @commands.Cog.listener()
+    async def on_raw_typing(self, payload: discord.RawTypingEvent) -> None:
+        channel = self.bot.get_channel(payload.channel_id)
+        if isinstance(channel, discord.Thread) and payload.user is not None:
+            await self.bot.relay.typing(payload.channel_id, payload.user)
+
+    @tasks.loop(seconds=catchup.SWEEP_EVERY)
+    async def sweep(self) -> None:
+        if self.bot.up_to_date.is_set():
+            await catchup.sweep(self.bot.relay)
+
+    @tasks.loop(seconds=5)
+    async def presence(self) -> None:
+        if not self.bot.is_ready() or self.bot.is_closed():
+            return
+        try:
+            await presence.gateway_up()
+        except RedisError as error:
+            logger.debug("Presence was not noted: %s", error)
+
+
+def _may_be_ours(channel: object) -> bool:
+    """Conversations are threads; an archived one is not in discord.py's cache and comes as a partial."""
+    return channel is None or isinstance(channel, discord.Thread | discord.PartialMessageable)

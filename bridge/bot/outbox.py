@@ -1,0 +1,173 @@
+"""Carry what waits for Discord, many lines in parallel, each strictly in order.
+
+The rules are in `bridge.delivery`; here are the loop, the time-outs and the brake.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+from channels.db import database_sync_to_async
+from django.db import DatabaseError
+
+from bridge import delivery
+from bridge.clock import Clock
+from bridge.delivery import Line, LineLost
+from bridge.errors import DeliveryFailed
+from bridge.services.base import Answer, Attempt, Opened, Request, Service, attempting
+
+logger = logging.getLogger(__name__)
+
+LINES = 20
+"""Lines that are worked at once. Discord takes 50 requests a second of a bot."""
+POLL = 1.0
+ANSWER_WITHIN = 20.0
+"""Seconds after the claim in which an answer counts; then the line is left and looked up later."""
+INVALID_LIMIT = 100
+INVALID_WINDOW = 600.0
+PROBE_EVERY = 60.0
+
+T = TypeVar("T")
+
+
+class Brake:
+    """Counts answers that Discord counts too: 10,000 in ten minutes and it bans the address (rule 5)."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._invalid: deque[float] = deque(maxlen=INVALID_LIMIT + 1)
+
+    def invalid(self) -> None:
+        self._invalid.append(self._clock.uptime())
+
+    @property
+    def on(self) -> bool:
+        full = len(self._invalid) > INVALID_LIMIT
+        return full and self._clock.uptime() - self._invalid[0] < INVALID_WINDOW
+
+
+class Outbox:
+    """`opened` is told the id of each thread that was opened."""
+
+    def __init__(
+        self, service: Service, *, clock: Clock, brake: Brake, opened: Callable[[str], None] | None = None
+    ) -> None:
+        self._service = service
+        self._clock = clock
+        self._brake = brake
+        self._opened = opened
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._lines: dict[int, asyncio.Task[None]] = {}
+        # How many requests had got through when this one began to fail.
+        self._failing: dict[int, int] = {}
+        self._got_through = 0
+
+    def nudge(self) -> None:
+        """Something waits: look now and not only at the next poll."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until `stop`. A database that is away is waited for."""
+        while not self._stopping:
+            self._wake.clear()
+            pause = POLL
+            try:
+                pause = await self._claim()
+            except DatabaseError as error:
+                logger.warning("The database does not answer, deliveries wait: %s", error)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), pause)
+
+    async def stop(self) -> None:
+        """Finish the requests in hand; what is not sent yet is carried by whoever starts next."""
+        self._stopping = True
+        self._wake.set()
+        if self._lines:
+            await asyncio.wait(list(self._lines.values()), timeout=ANSWER_WITHIN)
+        for task in self._lines.values():
+            task.cancel()
+
+    async def _claim(self) -> float:
+        free = 1 if self._brake.on else LINES - len(self._lines)
+        if free > 0:
+            for line in await _db(delivery.claim, self._service.name, limit=free, clock=self._clock):
+                task = asyncio.create_task(self._work(line), name=f"line {line.endpoint_id}")
+                self._lines[line.endpoint_id] = task
+                task.add_done_callback(partial(self._done, line.endpoint_id))
+        if self._brake.on:
+            logger.error("Discord refused over %d requests: one a minute until it stops.", INVALID_LIMIT)
+            await asyncio.sleep(PROBE_EVERY)
+        return POLL
+
+    def _done(self, endpoint_id: int, _task: object) -> None:
+        self._lines.pop(endpoint_id, None)
+        self._wake.set()
+
+    async def _work(self, line: Line) -> None:
+        """Until nothing waits, the line is lost or left for later."""
+        try:
+            while not self._stopping and await self._step(line):
+                pass
+            if self._stopping:
+                await _db(delivery.leave, line, clock=self._clock)
+        except LineLost:
+            logger.info("Line %s is another worker's now.", line.endpoint_id)
+        except DatabaseError as error:
+            # The claim runs out by itself; what was sent is known to be of unknown fate.
+            logger.warning("Line %s is left: %s", line.endpoint_id, error)
+        except Exception:
+            logger.exception("Line %s is left", line.endpoint_id)
+
+    async def _step(self, line: Line) -> bool:
+        """One request. Returns whether to go on with this line now."""
+        request = await _db(delivery.plan, line, limit=self._service.max_length, clock=self._clock)
+        if request is None:
+            return False
+        try:
+            answer = await self._ask(line, request)
+        except DeliveryFailed as failure:
+            since = self._failing.setdefault(line.endpoint_id, self._got_through)
+            flowing = self._got_through > since
+            logger.info("%s on line %s: %s", type(request).__name__, line.endpoint_id, failure)
+            return await _db(delivery.fail, line, request, failure, flowing=flowing, clock=self._clock)
+        await _db(delivery.settle, line, request, answer, clock=self._clock)
+        self._got_through += 1
+        self._failing.pop(line.endpoint_id, None)
+        if isinstance(answer, Opened) and self._opened:
+            self._opened(answer.remote_id)
+        return True
+
+    async def _ask(self, line: Line, request: Request) -> Answer:
+        """The service's answer. A request that hangs is given up as long as the claim is still ours to settle."""
+        attempt = Attempt(clock=self._clock, until=line.until)
+        with attempting(attempt):
+            task = asyncio.create_task(self._service.perform(request))
+        done, _ = await asyncio.wait(
+            {task}, timeout=max(0.0, line.began + ANSWER_WITHIN - self._clock.uptime())
+        )
+        if done:
+            return task.result()
+        if attempt.in_flight:
+            attempt.broke()
+            task.cancel()
+        # Otherwise it sleeps out a rate limit inside discord.py, which holds a lock that every request needs:
+        # cancelled there, it would never be given back. It ends by itself: no write is allowed it any more.
+        task.add_done_callback(_forget)
+        raise DeliveryFailed(
+            "timed_out", "Discord did not answer in time.", permanent=False, certain=not attempt.uncertain
+        )
+
+
+def _forget(task: "asyncio.Task[Answer]") -> None:
+    """Its failure was told already; asked for it here, it is not reported as never looked at."""
+    if not task.cancelled() and (error := task.exception()):
+        logger.debug("Given up before: %s", error)
+
+
+async def _db(function: Callable[..., T], *args: object, **options: object) -> T:
+    return await database_sync_to_async(function)(*args, **options)

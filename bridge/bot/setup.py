@@ -1,0 +1,72 @@
+"""What must be right in Discord before the bot is of use, each mistake in one sentence that says what to do."""
+
+import discord
+from channels.db import database_sync_to_async
+
+from bridge.models import Inbox
+
+
+class SetupError(Exception):
+    """The bot cannot work like this; the sentence is for whoever started it."""
+
+
+TOKEN_REFUSED = "Discord refused the token: copy it again from the developer portal (Bot → Reset Token) into DISCORD_TOKEN."
+TOKEN_MISSING = (  # noqa: S105
+    "DISCORD_TOKEN is not set: put the bot's token into the environment or .env, or try it without Discord by "
+    "run_discord_bot --sandbox."
+)
+NO_INTENT = (
+    "The bot may not read messages: switch on “Message Content Intent” in the developer portal "
+    "(Bot → Privileged Gateway Intents) and start it again."
+)
+NO_CHANNEL = (
+    "No inbox has a Discord channel: set DISCORD_CHANNEL_ID to a text or forum channel's id, "
+    "or fill in the inbox's channel in the admin."
+)
+NEEDED = {
+    "view_channel": "View Channel",
+    "send_messages": "Send Messages",
+    "send_messages_in_threads": "Send Messages in Threads",
+    "create_public_threads": "Create Public Threads",
+    "read_message_history": "Read Message History",
+    "manage_threads": "Manage Threads",
+    "embed_links": "Embed Links",
+}
+FORUM_ONLY_SENDING = frozenset({"create_public_threads"})
+"""In a forum, “Send Messages” is the right to make posts."""
+
+
+async def check(client: discord.Client) -> None:
+    """Raises SetupError for the first thing that is wrong."""
+    inboxes = await database_sync_to_async(_inboxes)()
+    if not any(channel_id for _, channel_id in inboxes):
+        raise SetupError(NO_CHANNEL)
+    for name, channel_id in inboxes:
+        if channel_id is not None:
+            await _check_channel(client, name, channel_id)
+
+
+async def _check_channel(client: discord.Client, inbox: str, channel_id: int) -> None:
+    try:
+        channel = client.get_channel(channel_id) or await client.fetch_channel(channel_id)
+    except (discord.NotFound, discord.Forbidden, discord.InvalidData) as error:
+        raise SetupError(
+            f"The bot cannot see the channel {channel_id} of inbox “{inbox}”: check the id, invite the bot to that "
+            "server and give it “View Channel” there."
+        ) from error
+    if not isinstance(channel, discord.TextChannel | discord.ForumChannel):
+        raise SetupError(
+            f"The channel {channel_id} of inbox “{inbox}” is neither a text nor a forum channel: choose another."
+        )
+    granted = channel.permissions_for(channel.guild.me)
+    forum = isinstance(channel, discord.ForumChannel)
+    needed = {name: label for name, label in NEEDED.items() if not (forum and name in FORUM_ONLY_SENDING)}
+    missing = [label for name, label in needed.items() if not getattr(granted, name)]
+    if missing:
+        raise SetupError(
+            f"In #{channel.name} the bot lacks: {', '.join(missing)}. Give its role these permissions there."
+        )
+
+
+def _inboxes() -> list[tuple[str, int | None]]:
+    return [(inbox.name, inbox.channel_id) for inbox in Inbox.objects.filter(enabled=True).order_by("pk")]

@@ -1,0 +1,29 @@
+"""Carry due deliveries to their service: in order, at least once, and once where the service allows it.
+
+No socket is in here: `claim` takes lines, `plan` says what to ask of the service next, the caller asks, and
+`settle` or `fail` writes down what came of it. Each is one short transaction. The rules, where each stands, and
+the fault that each one closes:
+
+1. A post writes the message, its deliveries and `due` in one transaction (`actions.posting`).
+   *A crash between two transactions left messages that nobody ever carried.*
+2. A line is claimed by compare-and-swap and worked by whoever still has its number (`lines.claim`, `lines.hold`).
+   *Two workers sent the same message.*
+3. Requests are written only early in a claim, by a clock that runs during suspend (`services.base.Attempt`).
+   *A paused process woke up and sent what another had sent in the meantime.*
+4. What may have been sent is known before it is sent, and is looked for before it is repeated
+   (`planning.plan`, `settling._found`). *A message was stored, its answer was lost, and it was sent again.*
+5. Permanent failures settle, others wait with backoff, missing rights hold the line (`settling.fail`).
+   *One refused message stopped a conversation for ever; a lost right burnt the whole queue.*
+6. Opening is resumed from what is already there (`planning._opening`). *A crash made two threads.*
+7. What comes in goes through one queue a thread, with a watermark that has no hole behind it (`bot.relay`,
+   `actions.receiving`). *Events overtook each other; what was written while the bot was away was lost.*
+8. Edits and deletions missed while away are found by comparing (`bot.sweep`). *They show in no list.*
+9. Waiting messages of one author go as one (`composing.join`). *A thread takes five messages in five seconds.*
+10. One process owns the gateway (`bot.lease`). *Two bots relayed every message twice.*
+"""
+
+from bridge.delivery.lines import Line, LineLost, claim, leave
+from bridge.delivery.planning import plan
+from bridge.delivery.settling import fail, settle
+
+__all__ = ["Line", "LineLost", "claim", "fail", "leave", "plan", "settle"]

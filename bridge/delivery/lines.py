@@ -1,0 +1,94 @@
+"""Lines: the deliveries that wait for one endpoint, and who may work them (rules 2 and 3)."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F
+
+from bridge.clock import Clock
+from bridge.models import Connection, Endpoint
+
+CLAIM = timedelta(seconds=30)
+WRITE_WINDOW = 10.0
+"""Seconds after a claim or renewal in which requests may be written. The rest of the claim is for them to land."""
+
+
+class LineLost(Exception):
+    """Somebody else has claimed this line since."""
+
+
+@dataclass
+class Line:
+    """A claimed line. `token` is its number of claims: whoever still has the latest holds it."""
+
+    endpoint_id: int
+    connection_id: int
+    token: int
+    began: float
+    # Messages of one batch that Discord refused as a whole are tried one by one.
+    single: bool = field(default=False)
+
+    @property
+    def until(self) -> float:
+        """By `Clock.uptime`: no request is written after it."""
+        return self.began + WRITE_WINDOW
+
+
+def claim(service: str, *, limit: int, clock: Clock) -> list[Line]:
+    """Take up to `limit` lines that are due, longest waiting first.
+
+    Compare-and-swap on `attempts`: two workers that read the same line do not both get it. Lines are claimed
+    and not deliveries, so a poll costs the same with 100,000 deliveries waiting.
+    """
+    # From before the claim: a pause between the claim and this would lengthen the window.
+    began = clock.uptime()
+    due = Endpoint.objects.filter(service=service, due__lte=clock.now()).order_by("due")
+    lines = []
+    for pk, connection_id, attempts in list(due.values_list("pk", "connection_id", "attempts")[:limit]):
+        taken = Endpoint.objects.filter(pk=pk, attempts=attempts, due__lte=clock.now()).update(
+            attempts=F("attempts") + 1, due=clock.now() + CLAIM
+        )
+        if taken:
+            lines.append(Line(endpoint_id=pk, connection_id=connection_id, token=attempts + 1, began=began))
+    return lines
+
+
+def hold(line: Line, *, clock: Clock) -> tuple[Endpoint, datetime]:
+    """Renew the claim and return the endpoint and the database's time. Within a transaction.
+
+    Takes the connection's row first, like every writer: a post cannot slip in between the look at an empty line
+    and its emptying.
+
+    Raises:
+        LineLost: another worker has it now; nothing may be written for it any more.
+    """
+    began = clock.uptime()
+    Connection.objects.lock(line.connection_id)
+    held = Endpoint.objects.filter(pk=line.endpoint_id, attempts=line.token)
+    if not held.update(due=clock.now() + CLAIM):
+        raise LineLost(line.endpoint_id)
+    endpoint = held.select_related("connection__inbox").annotate(now=clock.now()).get()
+    line.began = began
+    return endpoint, endpoint.now
+
+
+def release(endpoint: Endpoint, *, until: datetime) -> None:
+    """Leave the line alone until then; anybody may claim it afterwards."""
+    Endpoint.objects.filter(pk=endpoint.pk).update(due=until)
+
+
+@transaction.atomic
+def leave(line: Line, *, clock: Clock) -> None:
+    """Give a claimed line back at once: its worker stops.
+
+    Raises:
+        LineLost: it is not ours to give.
+    """
+    endpoint, now = hold(line, clock=clock)
+    release(endpoint, until=now)
+
+
+def empty(endpoint: Endpoint) -> None:
+    """Nothing waits any more. Only while the connection's row is held, or a post could be forgotten."""
+    Endpoint.objects.filter(pk=endpoint.pk).update(due=None, failures=0, trouble="")

@@ -1,0 +1,217 @@
+"""What to ask of the service next, from what the database says alone (rules 4, 6 and 9).
+
+`plan` compares what a line's first delivery wants with what is known to be out there, and returns the one request
+that brings them closer. It keeps nothing in memory between two requests, so a crash at any point is resumed by whoever
+plans next.
+"""
+
+import secrets
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from bridge.actions.settling import mark_delivered
+from bridge.clock import Clock
+from bridge.delivery import lines
+from bridge.delivery.composing import compose, join
+from bridge.delivery.lines import Line
+from bridge.models import Delivery, Endpoint, Message, RemoteMessage, RemotePart
+from bridge.services.base import Delete, Edit, FindOpening, Open, Post, ReadBack, Request
+
+LANDING = timedelta(seconds=30)
+"""How long a request of unknown fate may still land, counted from when it was about to be written."""
+LOOK_AHEAD = 100
+"""Deliveries of a line that are read at once."""
+
+
+@transaction.atomic
+def plan(line: Line, *, limit: int, clock: Clock) -> Request | None:
+    """The next request of a line, written down before it is made; None when there is nothing to do now.
+
+    `limit`: the service's message length. Renews the claim.
+
+    Raises:
+        LineLost: another worker has the line.
+    """
+    endpoint, now = lines.hold(line, clock=clock)
+    while waiting := _waiting(endpoint):
+        if (lost := _of_unknown_fate(endpoint)) is not None:
+            return _look_for(lost, endpoint, now=now)
+        if waiting[0].operation == Delivery.Operation.POST:
+            if (deleted := waiting[0]).message.deleted_at and not _remotes(deleted.message, endpoint):
+                # Deleted before it was sent: it never is.
+                mark_delivered([deleted], endpoint=endpoint, outcome=Delivery.Outcome.SUPERSEDED)
+                continue
+            if endpoint.remote_id is None:
+                return _opening(endpoint, now=now)
+        if (request := _towards(waiting, endpoint, line=line, limit=limit, now=now)) is not None:
+            return request
+    lines.empty(endpoint)
+    return None
+
+
+def _waiting(endpoint: Endpoint) -> list[Delivery]:
+    unsettled = endpoint.deliveries.filter(settled_at__isnull=True).order_by("revision", "pk")
+    return list(unsettled.select_related("message")[:LOOK_AHEAD])
+
+
+def _of_unknown_fate(endpoint: Endpoint) -> RemoteMessage | None:
+    """Ours that may be out there: at most one on a line, since a line sends one thing at a time."""
+    return endpoint.remote_messages.filter(ours=True, remote_id__isnull=True).order_by("pk").first()
+
+
+def _look_for(lost: RemoteMessage, endpoint: Endpoint, *, now: datetime) -> Request | None:
+    if lost.sent_at is None:
+        # It was looked for and is not there: again, unchanged. The nonce catches what lands even later.
+        return _again(lost, endpoint, now=now)
+    if now < lost.sent_at + LANDING:
+        lines.release(endpoint, until=lost.sent_at + LANDING)
+        return None
+    if lost.card:
+        return FindOpening(endpoint_id=endpoint.pk, card_pk=lost.pk)
+    return ReadBack(remote_pk=lost.pk, thread=_thread(endpoint), after=_newest_known(endpoint))
+
+
+def _again(remote: RemoteMessage, endpoint: Endpoint, *, now: datetime) -> Request:
+    _about_to_send(remote, now=now)
+    if remote.card:
+        return _open(remote, endpoint)
+    return _post(remote, endpoint, repeat=True)
+
+
+def _newest_known(endpoint: Endpoint) -> str:
+    """The newest message of ours whose place in the thread is known; the thread itself before the first."""
+    known = endpoint.remote_messages.filter(ours=True, card=False, remote_id__isnull=False).order_by("-pk")
+    newest = known.values_list("remote_id", flat=True).first()
+    thread = _thread(endpoint)
+    return (
+        max(thread, newest, key=int) if newest and newest.isdigit() and thread.isdigit() else newest or thread
+    )
+
+
+def _opening(endpoint: Endpoint, *, now: datetime) -> Request:
+    """Open the thread: first its card, then the thread from it. What is there already is gone on from."""
+    card = endpoint.remote_messages.filter(card=True, deleted_at__isnull=True).first()
+    if card is None:
+        card = RemoteMessage.objects.create(
+            endpoint=endpoint, ours=True, card=True, nonce=_nonce(), sent_at=now
+        )
+    return _open(card, endpoint)
+
+
+def _open(card: RemoteMessage, endpoint: Endpoint) -> Open:
+    return Open(endpoint_id=endpoint.pk, card_pk=card.pk, nonce=card.nonce, card_id=card.remote_id)
+
+
+def _towards(
+    waiting: list[Delivery], endpoint: Endpoint, *, line: Line, limit: int, now: datetime
+) -> Request | None:
+    """One request that brings what is out there closer to the first delivery; None once nothing differs."""
+    head = waiting[0]
+    remotes = _remotes(head.message, endpoint)
+    if head.operation == Delivery.Operation.POST:
+        group = _group(remotes) or ([head.message] if line.single else join(waiting, limit=limit))
+        wanted = compose(group, limit=limit)
+        if len(remotes) < len(wanted) and not head.message.deleted_at:
+            return _send(wanted[len(remotes)], group, endpoint, reply_to=None, now=now)
+        mark_delivered(_posts_of(group, endpoint), endpoint=endpoint, outcome=Delivery.Outcome.DELIVERED)
+        return None
+    alive = [remote for remote in remotes if remote.deleted_at is None]
+    if alive and (request := _difference(alive, endpoint, limit=limit, now=now)) is not None:
+        return request
+    group = _group(remotes) or [head.message]
+    changes = endpoint.deliveries.filter(settled_at__isnull=True, message__in=group).exclude(
+        operation=Delivery.Operation.POST
+    )
+    mark_delivered(list(changes), endpoint=endpoint, outcome=Delivery.Outcome.DELIVERED)
+    return None
+
+
+def _difference(
+    alive: list[RemoteMessage], endpoint: Endpoint, *, limit: int, now: datetime
+) -> Request | None:
+    """The first place where what the service holds differs from the present text of the whole."""
+    group = _group(alive)
+    wanted = compose(group, limit=limit)
+    thread = _thread(endpoint)
+    for remote, text in zip(alive, wanted, strict=False):
+        if remote.text != text:
+            return Edit(remote_pk=remote.pk, thread=thread, remote_id=_known(remote), text=text)
+    if len(wanted) < len(alive):
+        surplus = alive[-1]
+        return Delete(remote_pk=surplus.pk, thread=thread, remote_id=_known(surplus))
+    if len(wanted) > len(alive):
+        # What no longer fits goes on in a reply: its place in the thread is taken.
+        return _send(wanted[len(alive)], group, endpoint, reply_to=_known(alive[0]), now=now)
+    return None
+
+
+def _posts_of(group: list[Message], endpoint: Endpoint) -> list[Delivery]:
+    return list(
+        endpoint.deliveries.filter(
+            settled_at__isnull=True, message__in=group, operation=Delivery.Operation.POST
+        ).order_by("revision")
+    )
+
+
+def _remotes(message: Message, endpoint: Endpoint) -> list[RemoteMessage]:
+    """What is out there of a message, in order, with what was deleted over there."""
+    ours = RemoteMessage.objects.filter(
+        endpoint=endpoint, ours=True, remote_id__isnull=False, parts__message=message
+    )
+    return list(ours.order_by("pk"))
+
+
+def _group(remotes: list[RemoteMessage]) -> list[Message]:
+    """The messages that these hold together. All remote messages of one group have the same parts."""
+    if not remotes:
+        return []
+    parts = RemotePart.objects.filter(remote=remotes[0]).order_by("position").select_related("message")
+    return [part.message for part in parts]
+
+
+def _send(
+    text: str, group: list[Message], endpoint: Endpoint, *, reply_to: str | None, now: datetime
+) -> Request:
+    """Write down what is about to be sent, with its nonce: whoever finds it after a crash looks for it first.
+
+    The nonce is random: made from a key it would, after the database was reset, be answered with an old message.
+    """
+    remote = RemoteMessage.objects.create(
+        endpoint=endpoint, ours=True, nonce=_nonce(), text=text, sent_at=now
+    )
+    RemotePart.objects.bulk_create(
+        RemotePart(remote=remote, message=message, position=position)
+        for position, message in enumerate(group)
+    )
+    return _post(remote, endpoint, repeat=False, reply_to=reply_to)
+
+
+def _post(remote: RemoteMessage, endpoint: Endpoint, *, repeat: bool, reply_to: str | None = None) -> Post:
+    return Post(
+        remote_pk=remote.pk,
+        thread=_thread(endpoint),
+        text=remote.text,
+        nonce=remote.nonce,
+        reply_to=reply_to,
+        repeat=repeat,
+    )
+
+
+def _about_to_send(remote: RemoteMessage, *, now: datetime) -> None:
+    remote.sent_at = now
+    remote.save(update_fields=["sent_at"])
+
+
+def _nonce() -> str:
+    return secrets.token_urlsafe(12)
+
+
+def _thread(endpoint: Endpoint) -> str:
+    assert endpoint.remote_id is not None  # noqa: S101  # a post is planned on an opened line only
+    return endpoint.remote_id
+
+
+def _known(remote: RemoteMessage) -> str:
+    assert remote.remote_id is not None  # noqa: S101  # filtered by its query
+    return remote.remote_id

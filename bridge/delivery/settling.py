@@ -1,0 +1,226 @@
+"""Write down what came of a request (rules 4, 5 and 6). Facts are kept whoever holds the line; the rest is its holder's."""
+
+import random
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from bridge.actions.settling import mark_failed, record_gap
+from bridge.clock import Clock
+from bridge.delivery import lines
+from bridge.delivery.lines import Line
+from bridge.delivery.planning import LANDING
+from bridge.errors import DeliveryFailed
+from bridge.models import Connection, Delivery, Endpoint, Message, RemoteMessage
+from bridge.services.base import (
+    MESSAGE_GONE,
+    NOT_PERMITTED,
+    THREAD_GONE,
+    UNKNOWN,
+    Answer,
+    Delete,
+    Done,
+    Edit,
+    FindOpening,
+    Found,
+    Missing,
+    Open,
+    Opened,
+    Post,
+    ReadBack,
+    Request,
+    Stored,
+)
+
+HELD = timedelta(seconds=60)
+"""How long a line without the right to send waits before it asks again."""
+LONGEST_BACKOFF = 120.0
+HOPELESS = 20
+"""A head that failed this often, while other lines flowed, is given up."""
+
+
+@transaction.atomic
+def settle(line: Line, request: Request, answer: Answer, *, clock: Clock) -> None:
+    """The service answered. What it stored is written down even if the line was lost in the meantime."""
+    Connection.objects.lock(line.connection_id)
+    if isinstance(answer, Stored):
+        _know(_remote_of(request), answer.remote_id)
+    elif isinstance(answer, Opened):
+        _opened(line, request, answer)
+    elif isinstance(answer, Found):
+        assert isinstance(request, ReadBack)  # noqa: S101  # only it is answered so
+        _found(request, answer)
+    elif isinstance(answer, Missing):
+        RemoteMessage.objects.filter(pk=_remote_of(request)).update(sent_at=None)
+    elif isinstance(answer, Done):
+        _done(request)
+
+
+def _remote_of(request: Request) -> int:
+    return request.card_pk if isinstance(request, Open | FindOpening) else request.remote_pk
+
+
+def _know(remote_pk: int, remote_id: str) -> None:
+    """Learn the id of one of ours. Answer, echo and look-up may each be first; the same fact twice is nothing."""
+    remote = RemoteMessage.objects.filter(pk=remote_pk, remote_id__isnull=True).first()
+    if remote is None:
+        return
+    # A deletion that was seen before its message left a tombstone: it is this one's.
+    tombstone = RemoteMessage.objects.filter(endpoint=remote.endpoint_id, remote_id=remote_id).first()
+    if tombstone is not None:
+        remote.deleted_at = tombstone.deleted_at
+        tombstone.delete()
+    remote.remote_id = remote_id
+    remote.save(update_fields=["remote_id", "deleted_at"])
+
+
+def _opened(line: Line, request: Request, answer: Opened) -> None:
+    _know(_remote_of(request), answer.card_id)
+    Endpoint.objects.filter(pk=line.endpoint_id, remote_id__isnull=True).update(
+        remote_id=answer.remote_id,
+        watermark=int(answer.remote_id) if answer.remote_id.isdigit() else None,
+    )
+
+
+def _found(request: ReadBack, answer: Found) -> None:
+    """Adopt the one that says this and that nobody knows yet; otherwise it may be sent again."""
+    remote = RemoteMessage.objects.filter(pk=request.remote_pk, remote_id__isnull=True).first()
+    if remote is None:
+        return
+    candidates = [seen.remote_id for seen in answer.messages if seen.text.strip() == remote.text]
+    known = set(
+        RemoteMessage.objects.filter(
+            endpoint=remote.endpoint_id, remote_id__in=candidates, ours=True
+        ).values_list("remote_id", flat=True)
+    )
+    for candidate in candidates:
+        if candidate not in known:
+            _know(remote.pk, candidate)
+            return
+    remote.sent_at = None
+    remote.save(update_fields=["sent_at"])
+
+
+def _done(request: Request) -> None:
+    if isinstance(request, Edit):
+        RemoteMessage.objects.filter(pk=request.remote_pk).update(text=request.text)
+    elif isinstance(request, Delete):
+        RemoteMessage.objects.filter(pk=request.remote_pk).update(deleted_at=Now())
+
+
+@transaction.atomic
+def fail(line: Line, request: Request, failure: DeliveryFailed, *, flowing: bool, clock: Clock) -> bool:
+    """The service did not answer, or refused. `flowing`: other lines got through since this one began to fail.
+
+    Returns whether there is something else to do on this line now.
+
+    Raises:
+        LineLost: another worker has the line and decides.
+    """
+    endpoint, now = lines.hold(line, clock=clock)
+    if failure.reason == MESSAGE_GONE and isinstance(request, Edit | Delete):
+        RemoteMessage.objects.filter(pk=request.remote_pk).update(deleted_at=now)
+        return True
+    if failure.reason == THREAD_GONE and not isinstance(request, Open | FindOpening):
+        _move_to_successor(endpoint)
+        return True
+    if failure.reason == MESSAGE_GONE and isinstance(request, Open):
+        # Somebody deleted the card before its thread was started: a new one.
+        RemoteMessage.objects.filter(pk=request.card_pk).update(deleted_at=now)
+        return True
+    if failure.permanent:
+        return _refused(line, request, endpoint, failure)
+    if failure.certain:
+        _was_not_stored(request)
+    return _wait(endpoint, request, failure, flowing=flowing, now=now)
+
+
+def _was_not_stored(request: Request) -> None:
+    if isinstance(request, Post) and not request.repeat:
+        # Never out there: composed anew from the texts of then, so what is deleted by then is never sent.
+        RemoteMessage.objects.filter(pk=request.remote_pk, remote_id__isnull=True).delete()
+    elif isinstance(request, Post | Open):
+        RemoteMessage.objects.filter(pk=_remote_of(request), remote_id__isnull=True).update(sent_at=None)
+
+
+def _move_to_successor(endpoint: Endpoint) -> None:
+    """The thread was deleted, and all that is in it. The line goes on in a new one."""
+    ours = endpoint.remote_messages.filter(ours=True)
+    # What was on its way, and the first pieces of what was: it is said again as a whole.
+    unsettled = endpoint.deliveries.filter(settled_at__isnull=True, operation=Delivery.Operation.POST)
+    ours.filter(remote_id__isnull=True).delete()
+    ours.filter(parts__message__in=unsettled.values("message")).delete()
+    ours.filter(deleted_at__isnull=True).update(deleted_at=Now())
+    endpoint.predecessor_id = endpoint.remote_id or endpoint.predecessor_id
+    endpoint.remote_id = endpoint.watermark = None
+    endpoint.save(update_fields=["predecessor_id", "remote_id", "watermark"])
+
+
+def _refused(line: Line, request: Request, endpoint: Endpoint, failure: DeliveryFailed) -> bool:
+    """This content is refused and will be tomorrow: the rest of the line must not wait for it."""
+    if isinstance(request, Open | FindOpening):
+        # The card is ours, not the visitor's: his messages are not to blame.
+        _was_not_stored(request)
+        _hold(endpoint, failure)
+        return False
+    if isinstance(request, ReadBack):
+        # It cannot be read back, so nobody can prove that it arrived.
+        _give_up(endpoint, request, failure)
+        return True
+    affected = _deliveries_of(request, endpoint)
+    if isinstance(request, Post) and len(affected) > 1 and not line.single:
+        # One of several that went together is refused; tried one by one, only that one fails.
+        line.single = True
+        RemoteMessage.objects.filter(pk=request.remote_pk, remote_id__isnull=True).delete()
+        return True
+    RemoteMessage.objects.filter(pk=_remote_of(request), remote_id__isnull=True).delete()
+    mark_failed(affected, endpoint=endpoint, reason=failure.reason, detail=failure.detail)
+    return True
+
+
+def _deliveries_of(request: Request, endpoint: Endpoint) -> list[Delivery]:
+    """What a request was made for: the posts it carries; for an edit or deletion, the waiting changes."""
+    unsettled = endpoint.deliveries.filter(settled_at__isnull=True).order_by("revision", "pk")
+    head = unsettled.first()
+    if head is None:
+        return []
+    if head.operation != Delivery.Operation.POST:
+        return [head]
+    carried = Message.objects.filter(remote_parts__remote=_remote_of(request))
+    return list(unsettled.filter(operation=Delivery.Operation.POST, message__in=carried)) or [head]
+
+
+def _hold(endpoint: Endpoint, failure: DeliveryFailed) -> None:
+    Endpoint.objects.filter(pk=endpoint.pk).update(
+        due=Now() + HELD, trouble=(failure.detail or failure.reason)[:300]
+    )
+
+
+def _wait(
+    endpoint: Endpoint, request: Request, failure: DeliveryFailed, *, flowing: bool, now: datetime
+) -> bool:
+    """Try again later, without limit while the service is down; the rest of the line waits too: order is promised."""
+    if failure.reason == NOT_PERMITTED:
+        _hold(endpoint, failure)
+        return False
+    failures = endpoint.failures + 1
+    if failures >= HOPELESS and flowing and not isinstance(request, Open | FindOpening):
+        _give_up(endpoint, request, failure)
+        return True
+    pause = min(LONGEST_BACKOFF, 2.0 ** min(failures, 10) / 2) * random.uniform(0.5, 1)  # noqa: S311
+    until = now + timedelta(seconds=pause)
+    if not failure.certain and isinstance(request, Post | Open):
+        until = max(until, now + LANDING)
+    Endpoint.objects.filter(pk=endpoint.pk).update(
+        failures=failures, due=until, trouble=(failure.detail or failure.reason)[:300]
+    )
+    return False
+
+
+def _give_up(endpoint: Endpoint, request: Request, failure: DeliveryFailed) -> None:
+    affected = _deliveries_of(request, endpoint)
+    RemoteMessage.objects.filter(pk=_remote_of(request), remote_id__isnull=True).delete()
+    mark_failed(affected, endpoint=endpoint, reason=UNKNOWN, detail=failure.detail or failure.reason)
+    if isinstance(request, ReadBack) or not failure.certain:
+        record_gap(endpoint.connection, size=len(affected))

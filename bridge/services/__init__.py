@@ -1,0 +1,1 @@
+"""Plug-ins that carry messages to and from one outside system each."""

@@ -1,0 +1,190 @@
+"""What a service is: the few requests that the delivery rules make of an outside system, and their answers."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import ClassVar
+
+from bridge.clock import Clock
+from bridge.errors import DeliveryFailed
+
+# Reasons that the delivery rules act upon; every other reason is only shown.
+THREAD_GONE = "thread_deleted"
+MESSAGE_GONE = "message_deleted"
+NOT_PERMITTED = "not_permitted"
+"""Nothing is wrong with the message: the line is held until somebody gives the right back."""
+UNKNOWN = "unknown"
+"""Nobody can prove whether it arrived."""
+
+
+@dataclass(frozen=True)
+class Open:
+    """Open the connection's address. `card_id` is known once the card was posted."""
+
+    endpoint_id: int
+    card_pk: int
+    nonce: str
+    card_id: str | None
+
+
+@dataclass(frozen=True)
+class FindOpening:
+    """Look for an opening that nobody knows the fate of."""
+
+    endpoint_id: int
+    card_pk: int
+
+
+@dataclass(frozen=True)
+class Post:
+    """`repeat`: it was sent before, was looked for and was not there."""
+
+    remote_pk: int
+    thread: str
+    text: str
+    nonce: str
+    reply_to: str | None
+    repeat: bool
+
+
+@dataclass(frozen=True)
+class ReadBack:
+    """Read what we said in a thread after a message, to find one of unknown fate."""
+
+    remote_pk: int
+    thread: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Edit:
+    remote_pk: int
+    thread: str
+    remote_id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Delete:
+    remote_pk: int
+    thread: str
+    remote_id: str
+
+
+Request = Open | FindOpening | Post | ReadBack | Edit | Delete
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The answer to Post, and to Open while only the card is posted."""
+
+    remote_id: str
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The answer to Open: the address. `card_id` is what holds the card."""
+
+    remote_id: str
+    card_id: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One message of ours that the service holds."""
+
+    remote_id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """The answer to ReadBack, oldest first."""
+
+    messages: tuple[Seen, ...]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """The answer to FindOpening when there is none."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """The answer to Edit and Delete."""
+
+
+Answer = Stored | Opened | Found | Missing | Done
+
+
+class Attempt:
+    """What may still be written under a claim, and what may have been stored by it.
+
+    discord.py sets no time-out and tries a request five times by itself. A paused process, or such a repeat,
+    wrote under a claim that another worker had already taken over: two copies. So every single HTTP request
+    asks here first.
+    """
+
+    def __init__(self, *, clock: Clock, until: float, repeatable: bool = True) -> None:
+        self._clock = clock
+        self._until = until
+        # Without a nonce a second request makes a second copy, unless the first was surely not stored.
+        self.repeatable = repeatable
+        self.in_flight = False
+        self.uncertain = False
+        self._writing = False
+
+    def begin(self, *, write: bool) -> None:
+        """Before a request is written. Raises DeliveryFailed where it must not be. Reading is always allowed."""
+        if write and self._clock.uptime() >= self._until:
+            raise DeliveryFailed(
+                "too_late", "The claim ran out.", permanent=False, certain=not self.uncertain
+            )
+        if write and self.uncertain and not self.repeatable:
+            raise DeliveryFailed("uncertain", "It may be stored.", permanent=False, certain=False)
+        self.in_flight = True
+        self._writing = write
+
+    def answered(self, status: int) -> None:
+        """Of a 5xx nobody knows whether it was stored; 4xx, 429 among them, says that it was not."""
+        self.in_flight = False
+        self.uncertain = self.uncertain or (self._writing and status >= 500)
+
+    def broke(self) -> None:
+        """Cut or timed out after it was written."""
+        self.in_flight = False
+        self.uncertain = self.uncertain or self._writing
+
+    def unreached(self) -> None:
+        """There was no connection to write it to."""
+        self.in_flight = False
+
+
+_attempt: ContextVar[Attempt | None] = ContextVar("attempt", default=None)
+
+
+def current_attempt() -> Attempt | None:
+    return _attempt.get()
+
+
+@contextmanager
+def attempting(attempt: Attempt) -> Iterator[Attempt]:
+    reset = _attempt.set(attempt)
+    try:
+        yield attempt
+    finally:
+        _attempt.reset(reset)
+
+
+class Service(ABC):
+    """Carries one request at a time. It keeps no state that delivery depends on, and decides nothing."""
+
+    name: ClassVar[str]
+    max_length: ClassVar[int]
+    """Characters in one message, counted in UTF-16 units: the strictest way that anybody counts."""
+
+    @abstractmethod
+    async def perform(self, request: Request) -> Answer:
+        """Raises DeliveryFailed: permanent or not, certain or not."""

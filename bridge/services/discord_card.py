@@ -1,0 +1,84 @@
+"""The card that opens a thread: who writes, from where, and where to read on."""
+
+import re
+from urllib.parse import urlsplit
+
+import discord
+from django.conf import settings
+from django.urls import reverse
+
+from bridge.models import Connection, Endpoint
+
+# The first that matches: Edge and Opera name Chrome too, and Chrome names Safari.
+_BROWSERS = (
+    ("Edge", "Edg"),
+    ("Opera", "OPR/"),
+    ("Firefox", "Firefox/"),
+    ("Chrome", "Chrome/"),
+    ("Safari", "Safari/"),
+)
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("macOS", "Mac OS X"),
+    ("Linux", "Linux"),
+)
+
+
+def thread_name(connection: Connection) -> str:
+    """At most 100 characters. Ends in the code, by which an opening of unknown fate is found again."""
+    nick = re.sub(r"\s+", " ", connection.nick or "Visitor")
+    return f"{nick[:80]} · {connection.code}"
+
+
+def card_text(endpoint: Endpoint) -> str:
+    """Ends in the code, too."""
+    connection = endpoint.connection
+    return f"New conversation with **{_plain(connection.nick or 'a visitor')}** · {connection.code}"
+
+
+def card_embed(endpoint: Endpoint) -> discord.Embed:
+    """What is known of the visitor. All of it may be made up by him: shown as text, never as a link of ours."""
+    connection = endpoint.connection
+    embed = discord.Embed(description="Answer in the thread: the visitor reads it at once.", colour=0x5865F2)
+    page = " ".join(filter(None, (_plain(connection.page_title), _address(connection.page_url))))
+    fields = {
+        "Page": page,
+        "Came from": _address(connection.referrer),
+        "Language": _plain(connection.locale),
+        "Browser": browser(connection.user_agent),
+    }
+    for name, value in fields.items():
+        if value:
+            embed.add_field(name=name, value=value[:1024], inline=name != "Page")
+    if endpoint.predecessor_id:
+        embed.add_field(
+            name="Goes on from", value=f"<#{endpoint.predecessor_id}>, which was deleted", inline=False
+        )
+    if settings.SITE_URL:
+        path = reverse("admin:bridge_connection_change", args=[connection.pk])
+        embed.add_field(name="History", value=f"[Open in the admin]({settings.SITE_URL}{path})", inline=False)
+    return embed
+
+
+def browser(user_agent: str) -> str:
+    """“Firefox on Linux”, or nothing where neither is known."""
+    name = next((name for name, mark in _BROWSERS if mark in user_agent), "")
+    system = next((name for name, mark in _SYSTEMS if mark in user_agent), "")
+    return " on ".join(filter(None, (name, system)))
+
+
+def _plain(text: str) -> str:
+    """Without markdown, mentions and masked links of the visitor's."""
+    text = re.sub(r"\s+", " ", text)
+    text = discord.utils.escape_mentions(discord.utils.escape_markdown(text))
+    return text.replace("[", "\\[").replace("<", "\\<")
+
+
+def _address(url: str) -> str:
+    """An address as text that nobody follows by mistake."""
+    if urlsplit(url).scheme not in {"http", "https"}:
+        return ""
+    return "`" + re.sub(r"[`\s]", "", url)[:500] + "`"
