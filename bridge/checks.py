@@ -81,9 +81,8 @@ def check_channel_layer(**_: Any) -> Iterator[CheckMessage]:
         )
 
 
-@register(Tags.database)
-def check_sqlite(databases: Any = None, **_: Any) -> Iterator[CheckMessage]:
-    """Without `databases`, too: nothing is asked of the database itself."""
+@register("sqlite")  # not Tags.database: those run only where a database is named
+def check_sqlite(**_: Any) -> Iterator[CheckMessage]:
     default = settings.DATABASES["default"]
     if not default["ENGINE"].endswith("sqlite3"):
         return

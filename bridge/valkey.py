@@ -37,8 +37,11 @@ LONGEST_PATH = 100
 """Bytes. A unix socket's path may have 107 on Linux and 103 on macOS."""
 
 LOOK_AGAIN = 2.0
+"""Seconds between two looks whether the server answers."""
+
 PATIENCE = 5.0
-"""Seconds: how often a user looks whether the server answers, and how long one that does not may take to."""
+PATIENCE_AT_START = 20.0
+"""Seconds after which a server that does not answer counts as hung, or as one that does not start."""
 
 logger = logging.getLogger(__name__)
 _shares: dict[Path, int] = {}
@@ -112,12 +115,15 @@ def _bring_up(home: Path) -> None:
         return
     with _locked(home / "valkey.start"):
         if _guarded(home):  # it is starting, stopping or hung
-            _wait_until(lambda: answers(home) or not _guarded(home))
+            _wait_until(lambda: answers(home) or not _guarded(home), seconds=PATIENCE)
         if answers(home):
             return
         _kill_guard(home)
         guard = _start_guard(home)
-        _wait_until(lambda: answers(home) or (guard.poll() is not None and not _guarded(home)))
+        _wait_until(
+            lambda: answers(home) or (guard.poll() is not None and not _guarded(home)),
+            seconds=PATIENCE_AT_START,
+        )
         if not answers(home):
             raise ValkeyUnavailable(f"It did not start: see {home / 'valkey.log'}, or set REDIS_URL.")
         logger.info("Started the embedded Valkey at %s", socket_path(home))
@@ -177,11 +183,11 @@ def _kill_guard(home: Path) -> None:
     for process in (home / "valkey.guard").read_text().split():
         with suppress(ProcessLookupError):
             os.kill(int(process), signal.SIGKILL)
-    _wait_until(lambda: not _guarded(home))
+    _wait_until(lambda: not _guarded(home), seconds=PATIENCE)
 
 
-def _wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
+def _wait_until(condition: Callable[[], bool], *, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.02)
 
