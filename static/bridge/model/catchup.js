@@ -60,6 +60,7 @@ export class Catchup {
     const since = this.head;
     const reply = await this.ask(since);
     if (this.#ended) return false;
+    if (reply.reset) this.#revisions.head = reply.revision; // it may lie before ours: a restored database
     this.#revisions.cover(since, reply.revision);
     this.take(reply);
     return reply.has_more && !reply.reset;

@@ -30,8 +30,14 @@ export class Chat extends EventTarget {
     return this.conversation?.me ?? null;
   }
 
+  /** How far the visitor's conversations are, the newest first, as a pong says. */
   heads(heads) {
-    for (const [uid, revision] of Object.entries(heads)) this.#hear(uid, revision);
+    for (const [at, [uid, revision]] of Object.entries(heads).entries()) {
+      const heard = this.#heard.get(uid);
+      const news = heard === undefined ? at === 0 : revision > heard;
+      this.#hear(uid, revision);
+      if (news) this.#visit(uid);
+    }
   }
 
   typing() {
@@ -61,18 +67,23 @@ export class Chat extends EventTarget {
   #event(frame) {
     if (frame.event === "presence.changed") this.staffOnline = frame.payload.staff_online;
     else if (frame.connection === this.conversation?.uid) this.conversation.event(frame);
-    else if (frame.revision !== undefined) this.#hear(frame.connection, frame.revision, frame.event);
+    else if (frame.revision !== undefined) {
+      const news = !this.#heard.has(frame.connection) || frame.event === "connection.reopened";
+      this.#hear(frame.connection, frame.revision);
+      if (news) this.#visit(frame.connection);
+    }
     this.#changed();
   }
 
-  /** Something happened in a connection: ours goes on, a new or reopened one takes its place. */
-  #hear(uid, revision, event) {
-    const known = this.#heard.has(uid);
+  #hear(uid, revision) {
     this.#heard.set(uid, Math.max(revision, this.#heard.get(uid) ?? 0));
     if (uid === this.conversation?.uid) this.conversation.catchup.expect(revision);
-    else if (!known || event === "connection.reopened") {
-      this.#adopt(uid).catch((failure) => console.debug("new conversation:", failure.message));
-    }
+  }
+
+  /** A conversation that is not on the screen was opened, perhaps: then it takes the place of the one that is. */
+  #visit(uid) {
+    if (uid === this.conversation?.uid) return;
+    this.#adopt(uid).catch((failure) => console.debug("new conversation:", failure.message));
   }
 
   async #send({ client_id, content }) {

@@ -1,0 +1,203 @@
+"""A server that does what a test tells it: it stands at the other end of the page's socket.
+
+What the page sends is checked against the protocol's own models, so that a test here cannot pass with frames that
+the real server would refuse.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from playwright.async_api import Page, WebSocketRoute
+from pydantic import TypeAdapter
+
+from bridge import protocol
+
+Json = dict[str, Any]
+
+
+class Refused(Exception):
+    def __init__(self, code: str, **details: object) -> None:
+        super().__init__(code)
+        self.code, self.details = code, details
+
+
+class Script:
+    """One visitor's conversation, and how the server behaves."""
+
+    def __init__(self) -> None:
+        self.uid = str(uuid.uuid4())
+        self.visitor = _author("Brave Otter", "visitor", "web")
+        self.ada = _author("Ada Lovelace", "staff", "discord")
+        self.messages: list[Json] = []
+        self.revision = 0
+        self.read_seq = 0
+        self.page_size = 50
+        self.received: list[tuple[str, Json]] = []
+        self.sockets = 0
+        self.refuse: dict[str, list[Refused]] = {}
+        """Per command: what to answer the next ones with."""
+        self.silent: set[str] = set()
+        """Commands that get no reply."""
+        self._socket: WebSocketRoute | None = None
+        self._arrived = asyncio.Condition()
+
+    async def serve(self, page: Page) -> None:
+        await page.route_web_socket("**/ws/chat/", self._accept)
+
+    # ------------------------------------------------------- what happened
+
+    def commands(self, name: str) -> list[Json]:
+        """The payloads of these commands so far."""
+        return [payload for command, payload in self.received if command == name]
+
+    async def wait_for(self, name: str, count: int = 1) -> list[Json]:
+        async with self._arrived, asyncio.timeout(10):
+            await self._arrived.wait_for(lambda: len(self.commands(name)) >= count)
+        return self.commands(name)
+
+    # ------------------------------------------------------- what is said
+
+    def say(self, author: Json | None, content: str, *, minutes_ago: float = 0, **fields: Any) -> Json:
+        """Store a message. It is not announced."""
+        self.revision += 1
+        message = {
+            "uid": str(uuid.uuid4()),
+            "connection": self.uid,
+            "kind": "message",
+            "seq": len(self.messages) + 1,
+            "revision": self.revision,
+            "client_id": None,
+            "author": author,
+            "content": content,
+            "gap_size": None,
+            "created_at": protocol.rfc3339(datetime.now(UTC) - timedelta(minutes=minutes_ago)),
+            "edited_at": None,
+            "deleted_at": None,
+            "state": "sent",
+            "failure": "",
+            **fields,
+        }
+        TypeAdapter(protocol.MessageOut).validate_python(message)
+        self.messages.append(message)
+        return message
+
+    def change(self, message: Json, **fields: Any) -> Json:
+        self.revision += 1
+        message |= {"revision": self.revision, **fields}
+        return message
+
+    def announce(self, event: str, message: Json) -> None:
+        self.send_event(
+            event, {"messages": [message]}, since=message["revision"] - 1, revision=message["revision"]
+        )
+
+    def answer(self, content: str) -> Json:
+        """Staff say something, and the page is told."""
+        message = self.say(self.ada, content)
+        self.announce("message.posted", message)
+        return message
+
+    def send_event(self, event: str, payload: Any, **revisions: int) -> None:
+        TypeAdapter(protocol.EVENTS[event]).validate_python(payload)
+        connection = None if event == "presence.changed" else self.uid
+        self._send(protocol.event_frame(event, payload, connection=connection, **revisions))
+
+    async def close(self, code: int) -> None:
+        assert self._socket is not None
+        await self._socket.close(code=code)
+
+    # ------------------------------------------------------- the socket
+
+    def _accept(self, socket: WebSocketRoute) -> None:
+        self._socket = socket
+        self.sockets += 1
+        socket.on_message(self._receive)
+
+    def _send(self, frame: bytes) -> None:
+        assert self._socket is not None
+        self._socket.send(frame.decode())
+
+    async def _receive(self, text: str | bytes) -> None:
+        frame = protocol.Frame.model_validate_json(text)
+        payload_model, reply_model = protocol.COMMANDS[frame.command]
+        payload = payload_model.model_validate(frame.payload)
+        async with self._arrived:
+            self.received.append((frame.command, payload.model_dump(mode="json")))
+            self._arrived.notify_all()
+        if frame.command in self.silent:
+            return
+        if refusals := self.refuse.get(frame.command):
+            refused = refusals.pop(0)
+            error = {"code": refused.code, "message": "No.", "details": refused.details}
+            self._send(orjson.dumps({"reply": frame.id, "ok": False, "error": error}))
+            return
+        handler: Callable[[Any], Any] = getattr(self, "_on_" + frame.command.replace(".", "_"))
+        reply = handler(payload)
+        TypeAdapter(reply_model).validate_python(reply)
+        self._send(protocol.reply_frame(frame.id, reply))
+
+    def _connection(self) -> Json:
+        return {
+            "uid": self.uid,
+            "kind": "private",
+            "state": "open",
+            "revision": self.revision,
+            "participant": self.visitor["id"],
+            "read_seq": self.read_seq,
+        }
+
+    def _on_session_start(self, _: protocol.SessionStart) -> Json:
+        page = self.messages[-self.page_size :]
+        return {
+            "visitor": "visitor",
+            "token": "token",
+            "nick": self.visitor["name"],
+            "connection": self._connection() if self.messages else None,
+            "messages": page,
+            "has_more": len(page) < len(self.messages),
+            "staff_online": True,
+            "inbox": {"name": "default", "title": "Chat with us", "greeting": "Hello!"},
+        }
+
+    def _on_message_send(self, payload: protocol.MessageSend) -> Json:
+        client_id = str(payload.client_id)
+        known = [each for each in self.messages if each["client_id"] == client_id]
+        if known:
+            return {"message": {**known[0], "own": True}}
+        message = self.say(self.visitor, payload.content, client_id=client_id)
+        self.announce("message.posted", message)
+        return {"message": {**message, "own": True}}
+
+    def _on_history_page(self, payload: protocol.HistoryPage) -> Json:
+        before = payload.before if payload.before is not None else len(self.messages) + 1
+        older = [each for each in self.messages if each["seq"] < before]
+        page = older[-payload.limit :]
+        return {"messages": page, "has_more": len(page) < len(older)}
+
+    def _on_connection_sync(self, payload: protocol.ConnectionSync) -> Json:
+        changed = [each for each in self.messages if each["revision"] > payload.since]
+        return {
+            "connection": self._connection(),
+            "messages": sorted(changed, key=lambda each: int(each["revision"])),
+            "revision": self.revision,
+            "has_more": False,
+            "reset": False,
+        }
+
+    def _on_receipt_read(self, payload: protocol.ReceiptRead) -> Json:
+        self.read_seq = payload.seq
+        return {}
+
+    def _on_typing_start(self, _: protocol.TypingStart) -> Json:
+        return {}
+
+    def _on_ping(self, _: protocol.Ping) -> Json:
+        return {"heads": {self.uid: self.revision} if self.messages else {}}
+
+
+def _author(name: str, role: str, service: str) -> Json:
+    return {"id": str(uuid.uuid4()), "name": name, "role": role, "service": service, "avatar": ""}
