@@ -7,8 +7,10 @@ from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
+from bridge import presence
 from bridge.admin import words
 from bridge.models import Connection, Delivery, Message, RemotePart
+from bridge.redis import RedisError
 
 if TYPE_CHECKING:
     from bridge.admin.paging import HistoryAdmin
@@ -35,6 +37,7 @@ def show(model_admin: "HistoryAdmin", request: HttpRequest, connection: Connecti
         "title": f"Conversation with {connection.nick or connection.code}",
         "opts": model_admin.opts,
         "connection": connection,
+        "online": _is_online(connection),
         "facts": _facts(connection),
         "endpoints": connection.endpoints.order_by("pk"),
         "lines": lines,
@@ -42,6 +45,15 @@ def show(model_admin: "HistoryAdmin", request: HttpRequest, connection: Connecti
         "newest": before is not None,
     }
     return TemplateResponse(request, "admin/bridge/conversation.html", context)
+
+
+def _is_online(connection: Connection) -> bool | None:
+    """Whether the visitor has the page open; None where nobody can tell, since Redis is away."""
+    uid = str(connection.uid)
+    try:
+        return uid in presence.online([uid])
+    except RedisError:
+        return None
 
 
 def _before(request: HttpRequest) -> int | None:

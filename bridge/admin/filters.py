@@ -42,8 +42,8 @@ class Narrowing(SimpleListFilter):
         raise NotImplementedError
 
     def asked(self, model: type[Model], value: str) -> QuerySet[Any, Any]:
-        rows: QuerySet[Any, Any] = model._base_manager.filter(pk=OuterRef("pk"))
-        return rows.values(self.path)
+        rows: QuerySet[Any, Any] = model._default_manager.filter(pk=OuterRef("pk")).values(self.path)
+        return rows
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()

@@ -1,0 +1,95 @@
+"""Inboxes are configured here, and mistakes are refused in words."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from bridge.admin.inboxes import origin_mistake
+from bridge.models import Connection, Inbox
+
+ADD = reverse("admin:bridge_inbox_add")
+GOOD = {
+    "name": "shop",
+    "title": "The shop",
+    "greeting": "Hello!",
+    "enabled": "on",
+    "discord_channel_id": "1180000000000000012",
+    "allowed_origins": "https://Shop.example/\nhttp://localhost:3000\nhttps://shop.example",
+}
+
+
+def test_staff_add_an_inbox(staff: Client) -> None:
+    response = staff.post(ADD, GOOD)
+
+    assert response.status_code == 302
+    shop = Inbox.objects.get(name="shop")
+    assert shop.channel_id == 1180000000000000012
+    assert shop.allowed_origins == "https://shop.example\nhttp://localhost:3000"
+    assert shop.origins == {"https://shop.example", "http://localhost:3000"}
+
+
+def test_an_inbox_without_channel_and_origins_is_fine(staff: Client) -> None:
+    staff.post(ADD, GOOD | {"discord_channel_id": "", "allowed_origins": ""})
+
+    assert Inbox.objects.get(name="shop").channel_id is None
+
+
+@pytest.mark.parametrize(
+    "channel", ["#support", "12", "118000000000000001x", "١٢٣٤٥٦٧٨٩٠١٢٣٤٥٦٧٨", "-1180000000000000"]
+)
+def test_a_channel_id_is_digits(staff: Client, channel: str) -> None:
+    response = staff.post(ADD, GOOD | {"discord_channel_id": channel})
+
+    assert "Copy Channel ID" in response.content.decode()
+    assert not Inbox.objects.filter(name="shop").exists()
+
+
+@pytest.mark.parametrize(
+    ("origin", "mistake"),
+    [
+        ("shop.example", "begins with https://"),
+        ("javascript:alert(1)", "begins with https://"),
+        ("*", "begins with https://"),
+        ("https://", "names no host"),
+        ("https://*.example", "names no host"),
+        ("https://-shop.example", "names no host"),
+        ("https://löwe.example", "names no host"),
+        ("https://shop.example/cart", "has no path: https://shop.example"),
+        ("https://shop.example?x=1", "has no path"),
+        ("https://shop.example:99999", "no address"),
+        ("https://[::1", "no address"),
+        ("https://anna@shop.example", "no user name"),
+    ],
+)
+def test_an_origin_is_an_origin(staff: Client, origin: str, mistake: str) -> None:
+    response = staff.post(ADD, GOOD | {"allowed_origins": f"https://fine.example\n{origin}"})
+
+    assert mistake in response.context["adminform"].form.errors["allowed_origins"][0]
+    assert not Inbox.objects.filter(name="shop").exists()
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://shop.example", "http://127.0.0.1:8000", "https://[::1]:8443", "http://localhost/"]
+)
+def test_these_are_origins(origin: str) -> None:
+    assert origin_mistake(origin) == ""
+
+
+def test_the_default_inbox_keeps_its_name(staff: Client, inbox: Inbox) -> None:
+    staff.post(reverse("admin:bridge_inbox_change", args=[inbox.pk]), GOOD | {"name": "other"})
+
+    inbox.refresh_from_db()
+    assert (inbox.name, inbox.title) == ("default", "The shop")
+
+
+def test_no_inbox_is_deleted(staff: Client, conversation: Connection) -> None:
+    response = staff.post(reverse("admin:bridge_inbox_delete", args=[conversation.inbox_id]), {"post": "yes"})
+
+    assert response.status_code == 403
+    assert Inbox.objects.filter(pk=conversation.inbox_id).exists()
+
+
+def test_a_viewer_changes_no_inbox(viewer: Client, inbox: Inbox) -> None:
+    assert viewer.get(reverse("admin:bridge_inbox_change", args=[inbox.pk])).status_code == 200
+    assert viewer.post(reverse("admin:bridge_inbox_change", args=[inbox.pk]), GOOD).status_code == 403
+    assert viewer.post(ADD, GOOD).status_code == 403
