@@ -55,6 +55,8 @@ class BridgeBot(commands.Bot):
 def point_at_discord() -> None:
     """Use the addresses of the settings: a proxy, or another server that speaks Discord's protocol."""
     Route.BASE = settings.DISCORD_API_URL
+    # Libraries for voice are not missed.
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
     if settings.DISCORD_GATEWAY_URL:
         DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(settings.DISCORD_GATEWAY_URL)
 

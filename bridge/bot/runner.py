@@ -97,7 +97,7 @@ class Runner:
             finally:
                 outbox.cancel()
         except* discord.LoginFailure as errors:
-            raise SetupError(setup.TOKEN_REFUSED) from errors
+            raise SetupError(setup.REFUSED) from errors
         except* discord.PrivilegedIntentsRequired as errors:
             raise SetupError(setup.NO_INTENT) from errors
         except* discord.ConnectionClosed as errors:
@@ -157,7 +157,7 @@ def _explain(errors: "BaseExceptionGroup[discord.ConnectionClosed]") -> None:
     for error in errors.exceptions:
         code = getattr(error, "code", None)
         if code == 4004:
-            raise SetupError(setup.TOKEN_REFUSED) from errors
+            raise SetupError(setup.REFUSED) from errors
         if code in {4013, 4014}:
             raise SetupError(setup.NO_INTENT) from errors
         logger.warning("The gateway closed with %s: starting anew.", code)

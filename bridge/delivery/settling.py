@@ -1,4 +1,7 @@
-"""Write down what came of a request (rules 4, 5 and 6). Facts are kept whoever holds the line; the rest is its holder's."""
+"""Write down what came of a request (rules 4, 5 and 6).
+
+Facts are kept whoever holds the line; what to do about them is its holder's.
+"""
 
 import random
 from datetime import datetime, timedelta

@@ -93,18 +93,14 @@ class DiscordService(Service):
 
     async def _post(self, request: Post) -> Stored:
         thread = self._thread(request.thread)
-        reference = discord.utils.MISSING
+        reply: dict[str, discord.MessageReference] = {}
         if request.reply_to:
-            reference = discord.MessageReference(
+            reply["reference"] = discord.MessageReference(
                 message_id=int(request.reply_to), channel_id=thread.id, fail_if_not_exists=False
             )
         # discord.py asks Discord to enforce the nonce: for a few minutes a repeat returns the first message.
         message = await thread.send(
-            request.text,
-            nonce=request.nonce,
-            allowed_mentions=NO_MENTIONS,
-            reference=reference,
-            mention_author=False,
+            request.text, nonce=request.nonce, allowed_mentions=NO_MENTIONS, mention_author=False, **reply
         )
         return Stored(str(message.id))
 

@@ -36,7 +36,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         sandbox = use_sandbox(options["sandbox_port"]) if options["sandbox"] else None
         if not settings.DISCORD_TOKEN:
-            raise CommandError(setup.TOKEN_MISSING)
+            raise CommandError(setup.NOT_SET)
         redis.start()
         # A reconnect is daily business, not an error with its whole stack.
         logging.getLogger("discord.client").addFilter(without_traceback)
@@ -79,6 +79,7 @@ def use_sandbox(port: int) -> "subprocess.Popen[bytes] | None":
     deadline = monotonic() + PATIENCE
     while not answers(base):
         if process.poll() is not None or monotonic() > deadline:
+            process.terminate()
             raise CommandError(f"The sandbox did not start on port {port}: is the port taken?")
         sleep(0.1)
     return process
@@ -88,5 +89,7 @@ def answers(base: str) -> bool:
     try:
         with urllib.request.urlopen(f"{base}/api/v10/gateway", timeout=2):  # noqa: S310  # loopback
             return True
-    except (urllib.error.URLError, OSError):
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
         return False
