@@ -6,7 +6,7 @@ PORT ?= 8000
 SANDBOX_PORT ?= 8787
 
 # What a public server would have: the environment in which the deployment checks must find nothing.
-DEPLOYED := ENV_FILE= SECRET_KEY=Kj2vQ8xZr5LmT0pWn7YdBc4HsGf9AeUi1oXq6RtVyNz3DkMb ALLOWED_HOSTS=chat.example.com \
+DEPLOYED := ENV_FILE= SECRET_KEY=Kj2vQ8xZr5LmT0pWn7YdBc4HsGf9AeUi1oXq6RtVyNz3DkMbP5w8 ALLOWED_HOSTS=chat.example.com \
 	DISCORD_TOKEN= DISCORD_CHANNEL_ID=1180000000000000012 VAR_DIR=var/check
 
 .PHONY: help run test test-postgres check format bench browser clean

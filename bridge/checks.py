@@ -72,7 +72,7 @@ def check_services(**_: Any) -> Iterator[CheckMessage]:
 
 @register("channels")
 def check_channel_layer(**_: Any) -> Iterator[CheckMessage]:
-    backend = settings.CHANNEL_LAYERS.get("default", {}).get("BACKEND", "")
+    backend = str(settings.CHANNEL_LAYERS.get("default", {}).get("BACKEND", ""))
     if not backend.endswith("RedisPubSubChannelLayer"):
         yield Error(
             "The channel layer does not reach from bot to web, or drops what a busy chat sends.",

@@ -42,6 +42,8 @@ def main() -> int:
     from bridge import redis
 
     sandboxed = not settings.DISCORD_TOKEN
+    if not settings.SITE_URL:
+        os.environ["SITE_URL"] = f"http://{HOST}:{options.port}"
     for name, port in [
         ("PORT", options.port),
         *([("SANDBOX_PORT", options.sandbox_port)] if sandboxed else []),
