@@ -13,9 +13,13 @@ ROOT = Path(bridge.__file__).parent
 LAYERS = [
     {"errors", "clock"},
     {"models", "protocol", "signals", "nicks", "migrations"},
-    {"broadcast", "services", "sessions", "presence", "redis", "valkey", "wire"},
+    {"redis", "valkey", "database", "outlet", "wire"},
+    {"broadcast", "services", "presence", "speaking"},
+    {"sessions"},
+    {"arrivals"},
     {"actions", "history", "delivery", "retention", "metrics", "permissions", "throttling", "checks"},
     {"registry", "writer"},
+    {"process"},
     {"commands", "bot", "views", "admin", "sandbox"},
     {"consumers", "management"},
     {"apps", "urls", "routing"},
@@ -24,7 +28,7 @@ LEVEL = {unit: level for level, units in enumerate(LAYERS) for unit in units}
 
 SIDEWAYS = {
     ("redis", "valkey"): "the client's factory starts the server",
-    ("presence", "redis"): "the edges that keep something in Redis share its client",
+    ("delivery", "actions"): "what became of a delivery changes its message, and only actions change messages",
     ("migrations", "models"): "a migration may name a function of the models as a default",
 }
 
