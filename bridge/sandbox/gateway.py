@@ -54,8 +54,10 @@ class Session:
 class Socket:
     """A connected websocket and the one task that writes to it."""
 
-    def __init__(self, websocket: web.WebSocketResponse) -> None:
-        self.websocket = websocket
+    def __init__(self, websocket: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
+        self._websocket = websocket
+        self._transport = transport
+        self.closing = False
         self.session: Session | None = None
         self._queue: asyncio.Queue[str | int] = asyncio.Queue()
 
@@ -73,15 +75,14 @@ class Socket:
         while True:
             item = await self._queue.get()
             if isinstance(item, str):
-                await self.websocket.send_str(item)
-            elif item == 0:
-                transport = self.websocket._req.transport if self.websocket._req else None
-                if transport is not None:
-                    transport.abort()
-                return
-            else:
-                await self.websocket.close(code=item)
-                return
+                await self._websocket.send_str(item)
+                continue
+            self.closing = True
+            if item != 0:
+                await self._websocket.close(code=item)
+            elif self._transport is not None:
+                self._transport.abort()
+            return
 
 
 class Gateway:
@@ -140,9 +141,9 @@ class Gateway:
     # ----------------------------------------------------------- connections
 
     async def connect(self, request: web.Request) -> web.WebSocketResponse:
-        websocket = web.WebSocketResponse(max_msg_size=16 * 1024, compress=False)
+        websocket = web.WebSocketResponse(max_msg_size=16 * 1024, compress=False, timeout=1.0)
         await websocket.prepare(request)
-        socket = Socket(websocket)
+        socket = Socket(websocket, request.transport)
         self.sockets.add(socket)
         writer = asyncio.create_task(socket.write())
         socket.send_op(HELLO, {"heartbeat_interval": HEARTBEAT_MS})
@@ -152,7 +153,10 @@ class Gateway:
                     self._receive(socket, orjson.loads(frame.data))
         finally:
             self._disconnected(socket, websocket.close_code)
-            writer.cancel()
+            # aiohttp wakes the reader before it sends the close frame, which must not be cancelled then.
+            if not socket.closing:
+                writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
         return websocket
 
     def _disconnected(self, socket: Socket, code: int | None) -> None:
@@ -161,7 +165,7 @@ class Gateway:
         if session is None or session.socket is not socket:
             return
         session.socket = None
-        if code in (1000, 1001):  # the bot said good-bye: Discord ends its session
+        if code in (1000, 1001) and not socket.closing:  # the bot said good-bye: Discord ends its session
             self.sessions.pop(session.id, None)
 
     def _receive(self, socket: Socket, frame: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """The world on disk: what was answered or announced is still there after `kill -9`."""
 
 import os
+from base64 import b64decode, b64encode
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,8 @@ class Journal:
             return [kind, key, 0, False, None, world.settings()]
         if kind == "commands":
             return [kind, key, 0, False, None, list(world.commands.get(key or None, {}).values())]
+        if kind == "file":
+            return [kind, key, 0, False, None, b64encode(world.files.contents[key]).decode()]
         if kind == "guild":
             # What is where follows from the channels; written here, each thread would cost all threads.
             return [kind, key, 0, False, None, replace(world.guilds[key], channel_ids=[], thread_ids=[])]
@@ -102,6 +105,8 @@ class Journal:
                     world.users.setdefault(key, User(id=key, name=webhook.name, bot=True))
                 case "commands":
                     world.commands[key or None] = {(each["name"], each["type"]): each for each in value}
+                case "file":
+                    world.files.contents[key] = b64decode(value)
                 case "settings":
                     world.apply_settings(value)
         for kind, _, _, deleted, nonce, value in lines:
@@ -144,6 +149,8 @@ class Journal:
         for kind, objects in (("user", world.users), ("guild", world.guilds), ("webhook", world.webhooks)):
             for key in objects:
                 world.mark(kind, key)
+        for key in world.files.contents:
+            world.mark("file", key)
         for scope in world.commands:
             world.mark("commands", scope or 0)
         for key, (_, timeline, _) in world.everywhere().items():

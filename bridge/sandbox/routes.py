@@ -132,7 +132,7 @@ def send_message(request: Request) -> Answer:
 
 
 def _require_something(request: Request, body: dict[str, Any]) -> None:
-    """Discord has a code of its own for a message without anything in it, where simcord finds its form wrong."""
+    """Discord has a code of its own for an empty message, where simcord finds its form wrong."""
     parts = ("embeds", "embed", "components", "sticker_ids", "poll", "message_reference")
     if not (str(body.get("content") or "").strip() or request.files or any(body.get(part) for part in parts)):
         raise refused(400, 50006, "Cannot send an empty message")

@@ -38,6 +38,7 @@ def application(sandbox: Sandbox) -> web.Application:
     app.router.add_route("*", PREFIX + "/{path:.*}", Door(sandbox).handle)
     app.router.add_get("/gateway", sandbox.gateway.connect)
     app.router.add_get("/gateway/", sandbox.gateway.connect)
+    app.router.add_get(r"/attachments/{channel:\d+}/{attachment:\d+}/{name}", sandbox.world.files.serve)
     app.router.add_routes(Control(sandbox).routes())
     return app
 

@@ -1,5 +1,6 @@
 """Make simcord's payloads complete: the fields that Discord's description of its API requires or forbids."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from simcord.backend import serializers
@@ -153,9 +154,9 @@ def guild_create(world: "World") -> dict[str, Any]:
     return payload
 
 
-def complete_event(world: "World", event: str, payload: Any) -> dict[str, Any]:
+def complete_event(world: "World", event: str, announced: Mapping[str, Any]) -> dict[str, Any]:
     """Return a gateway event's payload with everything that Discord would put in."""
-    payload = dict(payload)
+    payload = dict(announced)
     if event in ("MESSAGE_CREATE", "MESSAGE_UPDATE"):
         complete_message(world, payload, nonce=event == "MESSAGE_CREATE")
     elif event in ("THREAD_CREATE", "THREAD_UPDATE"):
@@ -165,7 +166,7 @@ def complete_event(world: "World", event: str, payload: Any) -> dict[str, Any]:
     elif event == "THREAD_DELETE":
         payload = {key: payload[key] for key in ("id", "guild_id", "parent_id", "type")}
     elif event in ("CHANNEL_CREATE", "CHANNEL_UPDATE"):
-        complete_channel(payload)
+        payload = complete_channel(payload)
     if "member" in payload and event.startswith(("MESSAGE", "TYPING")):
         member(payload["member"])
     return payload

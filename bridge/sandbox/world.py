@@ -13,6 +13,7 @@ from simcord.backend.errors import BackendError
 from simcord.backend.models import Channel, Guild, Message, Webhook
 
 from . import wire
+from .files import Files
 from .timeline import Timeline, Timelines
 
 _DISCORD_EPOCH_MS = 1420070400000
@@ -50,6 +51,7 @@ class World(Backend):
         self._next_nonce: Nonce | None = None
         super().__init__(clock=RealClock())
         self.messages = Timelines()
+        self.files = self.cdn = Files(self)
         # simcord keeps every request and event for a failing test's report; here they would only grow.
         self.http_requests = deque(maxlen=0)  # type: ignore[assignment]
         self.transcript = deque(maxlen=0)  # type: ignore[assignment]

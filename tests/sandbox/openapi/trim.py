@@ -2,7 +2,8 @@
 
     python tests/sandbox/openapi/trim.py openapi.json > tests/sandbox/openapi/discord.json
 
-The whole is published as `specs/openapi.json` in github.com/discord/discord-api-spec, under the licence beside this.
+The whole is published as `specs/openapi.json` in github.com/discord/discord-api-spec, under the licence
+beside this.
 """
 
 import json
