@@ -75,7 +75,7 @@ def _look_for(lost: RemoteMessage, endpoint: Endpoint, *, now: datetime) -> Requ
 def _again(remote: RemoteMessage, endpoint: Endpoint, *, now: datetime) -> Request:
     _about_to_send(remote, now=now)
     if remote.card:
-        return _open(remote, endpoint)
+        return _open(remote, endpoint, repeat=True)
     return _post(remote, endpoint, repeat=True)
 
 
@@ -96,11 +96,13 @@ def _opening(endpoint: Endpoint, *, now: datetime) -> Request:
         card = RemoteMessage.objects.create(
             endpoint=endpoint, ours=True, card=True, nonce=_nonce(), sent_at=now
         )
-    return _open(card, endpoint)
+    return _open(card, endpoint, repeat=False)
 
 
-def _open(card: RemoteMessage, endpoint: Endpoint) -> Open:
-    return Open(endpoint_id=endpoint.pk, card_pk=card.pk, nonce=card.nonce, card_id=card.remote_id)
+def _open(card: RemoteMessage, endpoint: Endpoint, *, repeat: bool) -> Open:
+    return Open(
+        endpoint_id=endpoint.pk, card_pk=card.pk, nonce=card.nonce, card_id=card.remote_id, repeat=repeat
+    )
 
 
 def _towards(

@@ -133,18 +133,20 @@ def fail(line: Line, request: Request, failure: DeliveryFailed, *, flowing: bool
         RemoteMessage.objects.filter(pk=request.card_pk).update(deleted_at=now)
         return True
     if failure.permanent:
-        return _refused(line, request, endpoint, failure)
+        return _refused(line, request, endpoint, failure, now=now)
     if failure.certain:
         _was_not_stored(request)
     return _wait(endpoint, request, failure, flowing=flowing, now=now)
 
 
 def _was_not_stored(request: Request) -> None:
-    if isinstance(request, Post) and not request.repeat:
-        # Never out there: composed anew from the texts of then, so what is deleted by then is never sent.
-        RemoteMessage.objects.filter(pk=request.remote_pk, remote_id__isnull=True).delete()
-    elif isinstance(request, Post | Open):
-        RemoteMessage.objects.filter(pk=_remote_of(request), remote_id__isnull=True).update(sent_at=None)
+    """Forget what was never out there: it is composed anew, so what is deleted by then is never sent.
+
+    What had been sent before, and was not found, keeps its nonce and its date: it may land even now, so it is
+    looked for again before it is sent again.
+    """
+    if isinstance(request, Post | Open) and not request.repeat:
+        RemoteMessage.objects.filter(pk=_remote_of(request), remote_id__isnull=True).delete()
 
 
 def _move_to_successor(endpoint: Endpoint) -> None:
@@ -160,12 +162,14 @@ def _move_to_successor(endpoint: Endpoint) -> None:
     endpoint.save(update_fields=["predecessor_id", "remote_id", "watermark"])
 
 
-def _refused(line: Line, request: Request, endpoint: Endpoint, failure: DeliveryFailed) -> bool:
+def _refused(
+    line: Line, request: Request, endpoint: Endpoint, failure: DeliveryFailed, *, now: datetime
+) -> bool:
     """This content is refused and will be tomorrow: the rest of the line must not wait for it."""
     if isinstance(request, Open | FindOpening):
         # The card is ours, not the visitor's: his messages are not to blame.
         _was_not_stored(request)
-        _hold(endpoint, failure)
+        _hold(endpoint, failure, now=now)
         return False
     if isinstance(request, ReadBack):
         # It cannot be read back, so nobody can prove that it arrived.
@@ -194,9 +198,9 @@ def _deliveries_of(request: Request, endpoint: Endpoint) -> list[Delivery]:
     return list(unsettled.filter(operation=Delivery.Operation.POST, message__in=carried)) or [head]
 
 
-def _hold(endpoint: Endpoint, failure: DeliveryFailed) -> None:
+def _hold(endpoint: Endpoint, failure: DeliveryFailed, *, now: datetime) -> None:
     Endpoint.objects.filter(pk=endpoint.pk).update(
-        due=Now() + HELD, trouble=(failure.detail or failure.reason)[:300]
+        due=now + HELD, trouble=(failure.detail or failure.reason)[:300]
     )
 
 
@@ -205,7 +209,7 @@ def _wait(
 ) -> bool:
     """Try again later, without limit while the service is down; the rest of the line waits too: order is promised."""
     if failure.reason == NOT_PERMITTED:
-        _hold(endpoint, failure)
+        _hold(endpoint, failure, now=now)
         return False
     failures = endpoint.failures + 1
     if failures >= HOPELESS and flowing and not isinstance(request, Open | FindOpening):

@@ -21,12 +21,16 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True)
 class Open:
-    """Open the connection's address. `card_id` is known once the card was posted."""
+    """Open the connection's address. `card_id` is known once the card was posted.
+
+    `repeat`: it was sent before, was looked for and was not there.
+    """
 
     endpoint_id: int
     card_pk: int
     nonce: str
     card_id: str | None
+    repeat: bool
 
 
 @dataclass(frozen=True)
