@@ -77,6 +77,7 @@ ask.addEventListener("close", () => {
   ask.returnValue = "";
 });
 
+for (const event of ["online", "offline"]) window.addEventListener(event, show);
 beat(socket, { onHeads: (heads) => chat.heads(heads) });
 show();
 socket.connect();

@@ -35,7 +35,8 @@ function said(message, me, readUpTo) {
     size: message.gap_size,
     status: null,
   };
-  if (own) row.status = message.state !== "failed" && message.seq < readUpTo ? "read" : message.state;
+  // What did not get there yet nobody has read, whatever staff said after it.
+  if (own) row.status = message.state === "delivered" && message.seq < readUpTo ? "read" : message.state;
   return row;
 }
 

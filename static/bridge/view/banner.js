@@ -10,7 +10,6 @@ export class Banner {
   constructor({ box, text, action }, socket) {
     Object.assign(this, { box, text, action, socket });
     action.addEventListener("click", () => (socket.state === "stopped" ? location.reload() : socket.connect()));
-    for (const event of ["online", "offline"]) window.addEventListener(event, () => this.show());
   }
 
   get shown() {

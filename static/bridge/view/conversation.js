@@ -40,7 +40,7 @@ export class ConversationView {
       me,
       readUpTo: conversation?.reading.othersUpTo(messages) ?? 0,
       newAfter: this.#newAfter,
-      connected: socket.state === "ready",
+      connected: socket.state === "ready" && navigator.onLine,
     });
     this.scroll.hold(() => {
       this.#rows.show(rows);

@@ -1,0 +1,116 @@
+"""The whole way: a browser, the web server, the bot and a Discord that is a sandbox."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, expect
+
+from bridge.sandbox import defaults
+from bridge.sandbox.client import SandboxClient
+from tests.browser.conftest import Visitor, is_ready, shoot, words, write
+from tests.processes import Site
+
+pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.asyncio(loop_scope="package")]
+
+HOSTILE = "<script>window.stolen = 1</script><img src=x onerror='window.stolen = 2'>"
+
+
+@pytest.fixture(scope="module")
+def parts(site: Site) -> Iterator[Site]:
+    """The sandbox and the bot run, too."""
+    site.sandbox.start()
+    site.bot.start()
+    yield site
+    site.bot.stop()
+    site.sandbox.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="package")
+async def discord(parts: Site) -> AsyncIterator[SandboxClient]:
+    async with SandboxClient(parts.sandbox_url) as client:
+        yield client
+
+
+async def thread_with(discord: SandboxClient, text: str) -> dict[str, Any]:
+    """The thread in which this was said, once it is there."""
+    async with asyncio.timeout(20):
+        while True:
+            for thread in await discord.threads():
+                if any(text in each["content"] for each in await discord.messages(thread["id"])):
+                    return thread
+            await asyncio.sleep(0.1)
+
+
+async def conversation(page: Page, discord: SandboxClient, text: str) -> dict[str, Any]:
+    """The visitor writes first; what comes back is his thread."""
+    await write(page, text)
+    await expect(page.locator(".message.own", has_text=text)).to_have_attribute("data-state", "delivered")
+    return await thread_with(discord, text)
+
+
+async def test_a_visitor_writes_and_gets_an_answer_from_discord(
+    visitor: Visitor, discord: SandboxClient
+) -> None:
+    page = await visitor.open()
+    thread = await conversation(page, discord, "Is the shop open on Sunday?")
+    assert thread["parent_id"] == str(defaults.SUPPORT_CHANNEL_ID)
+    await discord.post_as("ada", thread["id"], "Yes, from ten to four.")
+    await expect(words(page)).to_have_text(["Is the shop open on Sunday?", "Yes, from ten to four."])
+    await expect(page.locator(".message:not(.own) .name")).to_have_text(re.compile("Ada", re.IGNORECASE))
+    await expect(page.locator(".message.own")).to_have_attribute("data-state", "read")
+    await expect(page.locator("[data-presence]")).to_have_text("The team is online")
+    await page.reload()
+    await is_ready(page)
+    await expect(words(page)).to_have_text(["Is the shop open on Sunday?", "Yes, from ten to four."])
+    await shoot(page, "answered")
+
+
+async def test_an_answer_that_was_given_while_the_bot_was_down_arrives_when_it_is_back(
+    visitor: Visitor, discord: SandboxClient, parts: Site
+) -> None:
+    page = await visitor.open()
+    thread = await conversation(page, discord, "first question")
+    parts.bot.kill()
+    await discord.post_as("grace", thread["id"], "nobody carries this now")
+    await write(page, "nor this")
+    await expect(page.locator(".message.own", has_text="nor this")).to_have_attribute("data-state", "sent")
+    parts.bot.start()
+    await expect(page.get_by_text("nobody carries this now")).to_be_visible(timeout=30_000)
+    await expect(page.locator(".message.own", has_text="nor this")).to_have_attribute(
+        "data-state", re.compile("delivered|read"), timeout=30_000
+    )
+    copies = await discord.copies(thread["id"])
+    assert copies["nor this"] == 1
+
+
+async def test_typing_goes_both_ways(visitor: Visitor, discord: SandboxClient) -> None:
+    page = await visitor.open()
+    thread = await conversation(page, discord, "anyone?")
+    await discord.type_as("ada", thread["id"])
+    await expect(page.locator("[data-typing]")).to_have_text(re.compile("is writing"))
+    typing = "POST /channels/*/typing"
+    before = (await discord.counts())[typing]
+    await page.get_by_label("Your message").press_sequentially("well")
+    assert await discord.wait_for_requests(before + 1, route=typing, seconds=10) > before
+
+
+async def test_what_comes_from_discord_is_text_too(visitor: Visitor, discord: SandboxClient) -> None:
+    page = await visitor.open()
+    thread = await conversation(page, discord, "go ahead")
+    await discord.post_as("ada", thread["id"], HOSTILE)
+    await expect(words(page)).to_have_text(["go ahead", HOSTILE])
+    assert await page.evaluate("window.stolen") is None
+
+
+async def test_what_the_visitor_writes_pings_nobody_and_stays_as_it_is(
+    visitor: Visitor, discord: SandboxClient
+) -> None:
+    page = await visitor.open()
+    thread = await conversation(page, discord, "@everyone <script> ok")
+    found = [each for each in await discord.messages(thread["id"]) if "everyone" in each["content"]]
+    assert len(found) == 1
+    assert not found[0].get("mention_everyone")
