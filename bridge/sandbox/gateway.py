@@ -141,6 +141,8 @@ class Gateway:
     # ----------------------------------------------------------- connections
 
     async def connect(self, request: web.Request) -> web.WebSocketResponse:
+        if "Origin" in request.headers:  # a browser says where it comes from, a bot does not
+            raise web.HTTPForbidden
         websocket = web.WebSocketResponse(max_msg_size=16 * 1024, compress=False, timeout=1.0)
         await websocket.prepare(request)
         socket = Socket(websocket, request.transport)

@@ -8,6 +8,7 @@ from .gateway import Gateway
 from .journal import Journal
 from .limits import Limits
 from .log import RequestLog
+from .page import Page
 
 
 class Sandbox:
@@ -20,7 +21,8 @@ class Sandbox:
         self.gateway = Gateway(self.world, self.faults)
         self.journal = Journal(self.world, state)
         self.journal.load()
-        self.world.subscribers.append(self.gateway.feed)
+        self.page = Page(self.world)
+        self.world.subscribers += [self.gateway.feed, self.page.feed]
 
     def settle(self) -> None:
         """Write down what changed. To be called before anybody is told, so that nothing told is lost."""

@@ -39,6 +39,7 @@ def application(sandbox: Sandbox) -> web.Application:
     app.router.add_get("/gateway", sandbox.gateway.connect)
     app.router.add_get("/gateway/", sandbox.gateway.connect)
     app.router.add_get(r"/attachments/{channel:\d+}/{attachment:\d+}/{name}", sandbox.world.files.serve)
+    app.router.add_routes(sandbox.page.routes())
     app.router.add_routes(Control(sandbox).routes())
     return app
 
@@ -61,5 +62,6 @@ class Server:
 
     async def stop(self) -> None:
         self.sandbox.gateway.drop(resumable=True, code=1001)
+        self.sandbox.page.close()
         await self._runner.cleanup()
         self.sandbox.journal.close()

@@ -3,6 +3,7 @@
 from typing import Any
 
 from simcord.backend.models import Channel, Message
+from simcord.enums import MessageType
 
 from . import defaults
 from .threads import ThreadWorld
@@ -39,7 +40,8 @@ def message(world: ThreadWorld, said: Message, *, deleted: bool = False) -> dict
     author = person(world, said.author_id)
     if said.author_name is not None:
         author["name"] = said.author_name
-    quoted = said.reference if said.reference and said.type != 21 else None
+    starter = _starter(world, said)
+    quoted = said.reference if said.reference and said.type != MessageType.THREAD_STARTER_MESSAGE else None
     return {
         "id": str(said.id),
         "channel_id": str(said.channel_id),
@@ -53,10 +55,18 @@ def message(world: ThreadWorld, said: Message, *, deleted: bool = False) -> dict
         "embeds": said.embeds,
         "attachments": said.attachments,
         "reply_to": quoted["message_id"] if quoted else None,
+        "starter": starter and message(world, starter),
         "reactions": [
             {"emoji": each.emoji, "users": [str(user) for user in each.user_ids]} for each in said.reactions
         ],
     }
+
+
+def _starter(world: ThreadWorld, said: Message) -> Message | None:
+    """Return the message that a thread was started from, for the line that stands for it in the thread."""
+    if said.type != MessageType.THREAD_STARTER_MESSAGE or said.reference is None:
+        return None
+    return world.messages.get(int(said.reference["channel_id"]), {}).get(int(said.reference["message_id"]))
 
 
 def world_state(world: ThreadWorld) -> dict[str, Any]:
