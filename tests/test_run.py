@@ -1,0 +1,114 @@
+"""`make run` with real processes: everything comes up, is told apart, and ends together."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from chatbridge_site.environment import BASE_DIR
+
+pytestmark = pytest.mark.processes
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def run(var: Path, *, port: int, sandbox_port: int) -> Iterator["subprocess.Popen[str]"]:
+    """Its output goes to `var/output`. A fresh machine has no variable of ours set."""
+    ours = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
+    environment = {name: value for name, value in os.environ.items() if name not in ours}
+    with (var / "output").open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "scripts.run", "--port", str(port), "--sandbox-port", str(sandbox_port)],
+            env={**environment, "VAR_DIR": str(var)},
+            cwd=BASE_DIR,
+            stdout=output,
+            stderr=output,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.terminate()
+            process.wait(40)
+
+
+def wait_for(var: Path, pattern: str, *, seconds: float = 60) -> "re.Match[str]":
+    deadline = time.monotonic() + seconds
+    while not (found := re.search(pattern, (var / "output").read_text())):
+        assert time.monotonic() < deadline, f"no {pattern!r} in:\n{(var / 'output').read_text()}"
+        time.sleep(0.1)
+    return found
+
+
+def belonging_to(var: Path) -> list[psutil.Process]:
+    """Every process that was started with this VAR_DIR."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("VAR_DIR") == str(var):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_everything_comes_up_and_ctrl_c_ends_it(tmp_path: Path) -> None:
+    port, sandbox_port = free_port(), free_port()
+    with run(tmp_path, port=port, sandbox_port=sandbox_port) as process:
+        wait_for(tmp_path, "DISCORD_TOKEN is not set: a sandbox Discord")
+        page = wait_for(tmp_path, r"Chat page +(\S+)")[1]
+        discord = wait_for(tmp_path, r"Sandbox Discord +(\S+)")[1]
+        password = wait_for(tmp_path, r"user admin, password (\S+)\)")[1]
+        wait_for(tmp_path, "Connected to Discord")
+        assert page == f"http://127.0.0.1:{port}/"
+        for address in (page, discord, f"{page}admin/login/", f"{page}static/bridge/chat.js"):
+            with urllib.request.urlopen(address, timeout=20) as response:
+                assert response.status == 200, address
+        assert (tmp_path / "admin_password").read_text() == password
+        assert (tmp_path / "admin_password").stat().st_mode & 0o777 == 0o600
+        process.send_signal(signal.SIGINT)
+        assert process.wait(40) == 0
+    deadline = time.monotonic() + 20
+    while left := belonging_to(tmp_path):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)
+
+
+def test_a_part_that_dies_is_named_and_the_rest_ends(tmp_path: Path) -> None:
+    with run(tmp_path, port=free_port(), sandbox_port=free_port()) as process:
+        wait_for(tmp_path, "Connected to Discord")
+        (bot,) = (
+            each for each in psutil.Process(process.pid).children() if "run_discord_bot" in each.cmdline()
+        )
+        bot.kill()
+        assert process.wait(40) == 1
+        wait_for(tmp_path, "The bot ended .signal SIGKILL.")
+
+
+@pytest.mark.parametrize("taken", ["PORT", "SANDBOX_PORT"])
+def test_a_taken_port_ends_in_one_sentence(tmp_path: Path, taken: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        busy, free = other.getsockname()[1], free_port()
+        ports = {"port": free, "sandbox_port": free_port()} | {taken.lower(): busy}
+        with run(tmp_path, **ports) as process:
+            assert process.wait(40) == 1
+    output = (tmp_path / "output").read_text()
+    assert output.startswith(f"Port {busy} is taken")
+    assert f"{taken}=" in output
+    assert len(output.splitlines()) == 1
