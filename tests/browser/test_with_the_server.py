@@ -122,7 +122,8 @@ async def test_offline_text_outlives_the_tab_and_two_tabs_send_it_once(visitor: 
     page = await visitor.open()
     other = await visitor.open()
     await write(page, "first")
-    await acknowledged(page, "first")
+    for tab in (page, other):
+        await acknowledged(tab, "first")
     site.web.kill()
     try:
         await expect(page.locator("[data-chat]")).not_to_have_attribute("data-state", "ready")
