@@ -1,0 +1,151 @@
+"""The sandbox's page in a real Chromium: read along, write as staff."""
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from playwright.async_api import Page, async_playwright, expect
+
+from bridge.sandbox import defaults
+from bridge.sandbox.client import SandboxClient
+from bridge.sandbox.server import Server
+from tests.sandbox.api import Api
+
+SUPPORT = defaults.SUPPORT_CHANNEL_ID
+MESSAGE = "/channels/{channel_id}/messages/{message_id}"
+HOSTILE = "<img src=x onerror=alert(1)> & <b>bold</b> [x](javascript:alert(1))"
+
+
+@pytest.fixture
+async def page(chromium: str, server: Server) -> AsyncIterator[Page]:
+    """The page, open. Whatever the browser complains about fails the test."""
+    complaints: list[str] = []
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        opened = await browser.new_page()
+        opened.on(
+            "console", lambda message: complaints.append(message.text) if message.type == "error" else None
+        )
+        opened.on("pageerror", lambda error: complaints.append(str(error)))
+        opened.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
+        await opened.goto(server.url)
+        await expect(opened.locator("#title")).to_have_text("support")
+        yield opened
+        await browser.close()
+    assert complaints == []
+
+
+async def open_thread(api: Api, name: str = "Blue Otter") -> int:
+    card = await api.call(
+        "POST /channels/{channel_id}/messages",
+        channel_id=SUPPORT,
+        json={"embeds": [{"title": f"{name} writes"}]},
+    )
+    place = {"channel_id": SUPPORT, "message_id": card["id"]}
+    await api.call(f"POST {MESSAGE}/threads", status=201, json={"name": name}, **place)
+    return int(card["id"])
+
+
+async def say(api: Api, channel_id: int, content: str) -> None:
+    await api.call("POST /channels/{channel_id}/messages", channel_id=channel_id, json={"content": content})
+
+
+@pytest.mark.browser
+async def test_staff_answer_in_a_thread_that_appears_while_the_page_is_open(
+    page: Page, api: Api, sandbox: SandboxClient
+) -> None:
+    thread = await open_thread(api)
+    await say(api, thread, "Is it in stock?")
+    await page.locator("#channels").get_by_text("Blue Otter").click()
+    await expect(page.locator(".message")).to_have_count(2)
+    await expect(page.locator(".message").nth(0)).to_contain_text("Blue Otter writes")
+    await expect(page.locator(".message").nth(1)).to_contain_text("Is it in stock?")
+    await page.locator("#text").fill("It is!")
+    await page.locator("#text").press("Enter")
+    await expect(page.locator(".message").nth(2)).to_contain_text("It is!")
+    said = (await sandbox.messages(thread))[-1]
+    assert (said["author"]["name"], said["content"]) == ("Ada", "It is!")
+
+
+@pytest.mark.browser
+async def test_what_others_write_is_text_and_nothing_else(page: Page, sandbox: SandboxClient) -> None:
+    await sandbox.post_as("robin", SUPPORT, HOSTILE)
+    await expect(page.locator(".content")).to_have_text(HOSTILE)
+    assert await page.locator(".content img, .content b, .content a").count() == 0
+
+
+@pytest.mark.browser
+async def test_replies_reactions_edits_and_deletions_show(page: Page, sandbox: SandboxClient) -> None:
+    first = await sandbox.post_as("robin", SUPPORT, "Anyone?")
+    await sandbox.post_as("grace", SUPPORT, "Here", reply_to=first["id"])
+    await expect(page.locator(".quote").nth(1)).to_contain_text("Anyone?")
+    await sandbox.react_as("ada", SUPPORT, first["id"], "✅")
+    await expect(page.locator(".reaction")).to_have_text("✅ 1")
+    await sandbox.edit(SUPPORT, first["id"], "Anyone there?")
+    await expect(page.locator(".content").nth(0)).to_contain_text("Anyone there? (edited)")
+    await sandbox.delete(SUPPORT, first["id"])
+    await expect(page.locator(".message")).to_have_count(1)
+
+
+@pytest.mark.browser
+async def test_a_reply_by_hand_goes_to_the_message_that_was_meant(page: Page, sandbox: SandboxClient) -> None:
+    asked = await sandbox.post_as("robin", SUPPORT, "Anyone?")
+    await page.locator("#who").select_option(label="Grace")
+    await page.locator(".message").hover()
+    await page.locator("[data-do=reply]").click()
+    await page.locator("#text").fill("Here")
+    await page.locator("#text").press("Enter")
+    await expect(page.locator(".message")).to_have_count(2)
+    said = (await sandbox.messages(SUPPORT))[-1]
+    assert (said["author"]["name"], said["reply_to"]) == ("Grace", asked["id"])
+
+
+@pytest.mark.browser
+async def test_a_refusal_is_shown_and_the_text_kept(page: Page, sandbox: SandboxClient) -> None:
+    await sandbox.remove(SUPPORT)
+    await page.locator("#text").evaluate("text => { text.closest('form').hidden = false }")
+    await page.locator("#text").fill("Still here?")
+    await page.locator("#text").press("Enter")
+    await expect(page.locator("#error")).to_have_text("Unknown Channel")
+    await expect(page.locator("#text")).to_have_value("Still here?")
+
+
+@pytest.mark.browser
+async def test_older_messages_come_when_scrolling_up(page: Page, sandbox: SandboxClient) -> None:
+    for number in range(120):
+        await sandbox.post_as("robin", SUPPORT, f"message {number}")
+    await page.reload()
+    await expect(page.locator(".message")).to_have_count(50)
+    for shown in (100, 120):
+        await page.locator("#scroll").evaluate("scroll => { scroll.scrollTop = 0 }")
+        await expect(page.locator(".message")).to_have_count(shown)
+    await expect(page.locator(".content").first).to_have_text("message 0")
+
+
+@pytest.mark.browser
+async def test_on_a_phone_the_channels_are_behind_a_button(page: Page) -> None:
+    await page.set_viewport_size({"width": 390, "height": 780})
+    await expect(page.locator("#channels")).not_to_be_visible()
+    await page.locator("#menu").click()
+    await page.locator("#channels").get_by_text("general").click()
+    await expect(page.locator("#title")).to_have_text("general")
+    await expect(page.locator("#channels")).not_to_be_visible()
+
+
+async def test_the_page_allows_nothing_from_elsewhere(server: Server) -> None:
+    async with aiohttp.ClientSession() as session, session.get(server.url) as response:
+        policy = response.headers["Content-Security-Policy"]
+        text = await response.text()
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "http://" not in text.replace("http://www.w3.org", "")
+    assert "https://" not in text
+    assert "style=" not in text
+
+
+async def test_a_foreign_page_gets_no_gateway(server: Server) -> None:
+    address = server.url.replace("http", "ws") + "/gateway"
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await session.ws_connect(address, origin="https://evil.example")
+    assert refused.value.status == 403
