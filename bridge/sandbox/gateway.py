@@ -1,4 +1,7 @@
-"""The gateway: sessions that identify, hear events, drop, resume with what they missed, or are lost."""
+"""The gateway: sessions that identify, hear events, drop, resume with what they missed, or are lost.
+
+Frames are plain text, also where a client would take them compressed.
+"""
 
 import asyncio
 import secrets
