@@ -173,10 +173,13 @@ class Site:
 
     def kill_valkey(self) -> None:
         """`kill -9` for the embedded Valkey of this site; its guard or its users bring it up again."""
-        valkeys = [each for each in psutil.process_iter(["name", "cmdline"]) if self._is_our_valkey(each)]
+        valkeys = self.valkeys()
         assert valkeys, "no Valkey of this site runs"
         for each in valkeys:
             each.kill()
+
+    def valkeys(self) -> list[psutil.Process]:
+        return [each for each in psutil.process_iter(["name", "cmdline"]) if self._is_our_valkey(each)]
 
     def tails(self) -> str:
         return "\n\n".join(part.tail() for part in self.parts if part.log.exists())

@@ -20,10 +20,13 @@ GONE = (OSError, WebSocketException, InvalidHandshake, InvalidMessage, TimeoutEr
 
 
 class Visitor:
-    def __init__(self, url: str, *, inbox: str = "default") -> None:
+    """`address`: where he seems to come from, for a server behind one trusted proxy. Throttles count by address."""
+
+    def __init__(self, url: str, *, inbox: str = "default", address: str | None = None) -> None:
         self.url = url.replace("http", "ws", 1) + "/ws/chat/"
         self.origin = url
         self.inbox = inbox
+        self.headers = {"X-Forwarded-For": address} if address else {}
         self.token: str | None = None
         self.connection: str | None = None
         self.revision = 0
@@ -31,11 +34,16 @@ class Visitor:
         self.unacknowledged: dict[str, str] = {}
         self.refused: list[dict[str, Any]] = []
         self.reconnects = -1
+        self.throttled = 0
+        self.resends = 0
         self._ids = itertools.count(1)
         self._socket: ClientConnection | None = None
         self._replies: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._task: asyncio.Task[None] | None = None
         self._changed = asyncio.Condition()
+        self._tried: set[str] = set()
+        # Something to send, and something that an event showed to be missing.
+        self._waiting, self._hole = asyncio.Event(), asyncio.Event()
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._stay())
@@ -44,15 +52,20 @@ class Visitor:
     async def __aexit__(self, *_: object) -> None:
         if self._task:
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
 
-    async def say(self, content: str) -> str:
-        """Send, and return once it is acknowledged, however often the connection breaks until then."""
+    def write(self, content: str) -> str:
+        """Put into the outbox: it is sent when that can be, in the order of writing. Returns its `client_id`."""
         client_id = str(uuid.uuid4())
         self.unacknowledged[client_id] = content
-        if self._socket:
-            await self._send_waiting()
-        await self.until(lambda: client_id not in self.unacknowledged)
+        self._waiting.set()
+        return client_id
+
+    async def say(self, content: str, *, seconds: float = 60) -> str:
+        """Send, and return once it is acknowledged, however often the connection breaks until then."""
+        client_id = self.write(content)
+        await self.until(lambda: client_id not in self.unacknowledged, seconds=seconds)
         return client_id
 
     async def until(self, condition: Any, *, seconds: float = 60) -> None:
@@ -71,6 +84,7 @@ class Visitor:
             self._take(reply["messages"])
             self.revision = max(self.revision, reply["revision"])
             more = reply["has_more"]
+        await self._tell()
 
     async def command(self, name: str, **payload: Any) -> dict[str, Any]:
         if self._socket is None:
@@ -90,7 +104,12 @@ class Visitor:
     async def _stay(self) -> None:
         while True:
             with contextlib.suppress(*GONE):
-                async with connect(self.url, subprotocols=[SUBPROTOCOL], origin=self.origin) as socket:  # type: ignore[list-item, arg-type]
+                async with connect(
+                    self.url,
+                    subprotocols=[SUBPROTOCOL],  # type: ignore[list-item]
+                    origin=self.origin,  # type: ignore[arg-type]
+                    additional_headers=self.headers,
+                ) as socket:
                     await self._live(socket)
             self._socket = None
             for future in self._replies.values():
@@ -100,15 +119,26 @@ class Visitor:
             await asyncio.sleep(0.2)
 
     async def _live(self, socket: ClientConnection) -> None:
-        reading = asyncio.create_task(self._read(socket))
+        """Until the socket closes or the server does not answer any more: then he comes again."""
+        tasks = {asyncio.create_task(self._read(socket))}
         self._socket = socket
-        pinging = asyncio.create_task(self._begin())
         try:
-            await asyncio.wait({reading, pinging}, return_when=asyncio.FIRST_COMPLETED)
+            await self._begin()
+            for duty in (self._ping, self._send_waiting, self._fill_holes):
+                tasks.add(asyncio.create_task(duty()))
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        except (Refused, *GONE):
+            pass  # not now: he comes again
         finally:
-            reading.cancel()
-            pinging.cancel()
-            await asyncio.gather(reading, pinging, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            self._why(await asyncio.gather(*tasks, return_exceptions=True))
+
+    def _why(self, ends: list[Any]) -> None:
+        """A socket may break and a server may refuse; anything else is a fault of this class."""
+        for end in ends:
+            if isinstance(end, Exception) and not isinstance(end, (Refused, *GONE)):
+                raise end
 
     async def _begin(self) -> None:
         started = await self.command("session.start", inbox=self.inbox, token=self.token)
@@ -120,31 +150,52 @@ class Visitor:
                 self._take(started["messages"])
                 self.revision = started["connection"]["revision"]
             await self.sync()
-        await self._send_waiting()
+
+    async def _ping(self) -> None:
+        """The page's heartbeat: it tells of events that were lost."""
         while True:
-            # The page's heartbeat: it tells of events that were lost.
-            await asyncio.sleep(1)
+            await asyncio.sleep(2)
             heads = (await self.command("ping"))["heads"]
             if self.connection and heads.get(self.connection, 0) > self.revision:
-                await self.sync()
+                self._hole.set()
+
+    async def _fill_holes(self) -> None:
+        while True:
+            await self._hole.wait()
+            await asyncio.sleep(0.3)  # it may fill by itself
+            self._hole.clear()
+            await self.sync()
 
     async def _send_waiting(self) -> None:
-        for client_id, content in list(self.unacknowledged.items()):
-            try:
-                reply = await self.command("message.send", client_id=client_id, content=content)
-            except Refused as refused:
-                self.refused.append(refused.error)
-                if refused.error["code"] not in {"throttled", "unavailable"}:
-                    self.unacknowledged.pop(client_id, None)
-                continue
-            except (ConnectionError, *GONE):
+        """One by one in the order of writing; what was refused for now is sent again before what follows."""
+        while True:
+            await self._waiting.wait()
+            self._waiting.clear()
+            while self.unacknowledged:
+                await self._send(*next(iter(self.unacknowledged.items())))
+
+    async def _send(self, client_id: str, content: str) -> None:
+        self.resends += client_id in self._tried
+        self._tried.add(client_id)
+        self._waiting.set()  # if the socket breaks now
+        try:
+            reply = await self.command("message.send", client_id=client_id, content=content)
+        except Refused as refused:
+            self.refused.append(refused.error)
+            if refused.error["code"] in {"throttled", "unavailable"}:
+                self.throttled += 1
+                await asyncio.sleep(refused.error.get("details", {}).get("retry_after", 1))
                 return
+        else:
             message = reply["message"]
             self.connection = message["connection"]
             self._take([message])
-            async with self._changed:
-                self.unacknowledged.pop(client_id, None)
-                self._changed.notify_all()
+        del self.unacknowledged[client_id]
+        await self._tell()
+
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
 
     async def _read(self, socket: ClientConnection) -> None:
         async for text in socket:
@@ -162,9 +213,10 @@ class Visitor:
                 self.connection = frame["connection"]
             if frame["since"] <= self.revision:
                 self.revision = max(self.revision, frame["revision"])
+            else:
+                self._hole.set()
             self._take(frame["payload"].get("messages", []))
-        async with self._changed:
-            self._changed.notify_all()
+        await self._tell()
 
     def _take(self, messages: list[dict[str, Any]]) -> None:
         for message in messages:

@@ -1,0 +1,173 @@
+"""What goes wrong, at moments that a seed decides: processes die, and Discord misbehaves in every way it has."""
+
+import asyncio
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from tests.process.crowd import Conversation, Crowd, persist
+from tests.processes import Process, Site, until
+
+POST = "POST /channels/*/messages"
+STRUCK_WITHIN = 8.0
+"""Seconds that a fault waits for its victim; then it is tried again later."""
+
+# Every fault of a request, by the name under which it is counted.
+REQUESTS: dict[str, dict[str, Any]] = {
+    "429": {"fault": "ratelimited", "seconds": 0.5},
+    "429 for the whole bot": {"fault": "ratelimited", "seconds": 0.5, "everywhere": True},
+    "429 without Via": {"fault": "banned", "seconds": 1},
+    "500 before": {"fault": "error", "status": 500},
+    "500 after it was stored": {"fault": "error", "status": 500, "when": "after"},
+    "503 before": {"fault": "error", "status": 503},
+    "503 after it was stored": {"fault": "error", "status": 503, "when": "after"},
+    "time-out before": {"fault": "timeout"},
+    "time-out after it was stored": {"fault": "timeout", "when": "after"},
+    "cut before": {"fault": "cut"},
+    "cut after it was stored": {"fault": "cut", "when": "after"},
+    "answered late": {"fault": "delay", "seconds": 3, "when": "after"},
+    "takes effect late": {"fault": "delay", "seconds": 3},
+    "takes effect when the bot has given up": {"fault": "delay", "seconds": 24},
+    "500 on reading": {"fault": "error", "status": 500, "route": "GET /channels/*/messages"},
+    "cut on reading": {"fault": "cut", "route": "GET /channels/*/messages"},
+}
+EVENTS: dict[str, dict[str, Any]] = {
+    "event doubled": {"fault": "duplicate", "times": 4},
+    "event out of order": {"fault": "reorder", "times": 4},
+}
+
+
+def seed() -> int:
+    """CHAOS_SEED repeats a run as far as the machine does."""
+    return int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(1_000_000))
+
+
+class Killer:
+    """`kill -9` for each part at random moments, and again when it has come back."""
+
+    def __init__(self, site: Site, chance: random.Random) -> None:
+        self.site, self.chance = site, chance
+        self.kills: Counter[str] = Counter()
+        self.downtime = 3.0
+        self.before_kill: Callable[[str], Awaitable[None]] | None = None
+
+    async def rounds(self, count: int) -> None:
+        """Each part `count` times, in a new order each time; the next may die while the last still starts."""
+        for _ in range(count):
+            for name in self.chance.sample(["web", "bot", "valkey", "sandbox"], 4):
+                await asyncio.sleep(self.chance.uniform(0.5, 4))
+                await self.kill(name)
+        for part in self.site.parts:
+            await asyncio.to_thread(part.wait_until_ready)
+
+    async def kill(self, name: str) -> None:
+        if self.before_kill:
+            await self.before_kill(name)
+        if name == "valkey":
+            await asyncio.to_thread(self._kill_valkey)
+        else:
+            part: Process = getattr(self.site, name)
+            await asyncio.to_thread(part.wait_until_ready)
+            part.kill()
+            await asyncio.sleep(self.chance.uniform(0, self.downtime))
+            part.start(wait=False)
+        self.kills[name] += 1
+
+    def _kill_valkey(self) -> None:
+        until(self.site.valkeys, "a Valkey to kill")
+        self.site.kill_valkey()
+
+
+class Discord:
+    """Injects each fault of the sandbox at least so many times."""
+
+    def __init__(self, crowd: Crowd, chance: random.Random) -> None:
+        self.crowd, self.sandbox, self.chance = crowd, crowd.sandbox, chance
+        self.struck: Counter[str] = Counter()
+        self.untried: list[str] = []
+        self.last_landing = 0.0
+
+    async def misbehave(self, *, times: int = 1) -> None:
+        """Every fault, in a random order, each until it struck."""
+        acts: dict[str, Callable[[], Awaitable[bool]]] = {
+            **{name: lambda name=name: self._strike(name) for name in (*REQUESTS, *EVENTS)},  # type: ignore[misc]
+            "gateway dropped, resumable": lambda: self._drop(resumable=True, code=4000),
+            "gateway dropped, session lost": lambda: self._drop(resumable=False, code=4000),
+            "gateway torn down": lambda: self._drop(resumable=True, code=0),
+            "events withheld, session lost": self._withhold,
+            "thread archived": self._archive,
+            "thread locked and unlocked": self._lock,
+        }
+        waiting = [name for _ in range(times) for name in self.chance.sample(list(acts), len(acts))]
+        while waiting:
+            name = waiting.pop(0)
+            if await acts[name]():
+                self.struck[name] += 1
+            else:
+                waiting.append(name)
+            await asyncio.sleep(self.chance.uniform(0, 0.5))
+
+    async def open_badly(self) -> None:
+        """The first conversations open while their cards and threads meet faults."""
+        thread = "POST /channels/*/messages/*/threads"
+        for rule in (
+            {"fault": "error", "status": 500, "when": "after"},
+            {"fault": "cut", "when": "after"},
+            {"fault": "cut", "when": "before"},
+        ):
+            await self.sandbox.fault(**rule, route=thread, times=1)  # type: ignore[arg-type]
+        await self.sandbox.fault("cut", route=POST, when="after", times=1)
+        self.struck["opening"] = 4
+
+    async def delete_thread(self, conversation: Conversation) -> None:
+        """With all that is in it. What is said from now on goes to its successor."""
+        thread = await self.crowd.thread(conversation)
+        conversation.lost.add(thread)
+        await persist(lambda: self.sandbox.remove(thread))
+        self.struck["thread deleted"] += 1
+
+    async def _strike(self, name: str) -> bool:
+        rule = {"times": 1, **(REQUESTS | EVENTS)[name]}
+        if name in EVENTS:
+            rule["event"] = "MESSAGE_CREATE"
+        await persist(lambda: self.sandbox.fault(**{"route": POST if name in REQUESTS else None, **rule}))
+        if rule["fault"] == "delay":
+            self.last_landing = max(self.last_landing, time.monotonic() + STRUCK_WITHIN + rule["seconds"])
+        end = time.monotonic() + STRUCK_WITHIN
+        struck = 0
+        while time.monotonic() < end and struck < rule["times"]:
+            await asyncio.sleep(0.1)
+            # A sandbox that was killed has forgotten its rules.
+            struck = max(struck, sum(each["struck"] for each in await persist(self.sandbox.faults)))
+        await persist(self.sandbox.clear_faults)
+        return struck > 0
+
+    async def _drop(self, *, resumable: bool, code: int) -> bool:
+        return await persist(lambda: self.sandbox.drop_gateway(resumable=resumable, code=code)) > 0
+
+    async def _withhold(self) -> bool:
+        """Events that a session never brought, before it was lost: nobody will ever send them again."""
+        if not await persist(self.sandbox.connected):
+            return False
+        await persist(lambda: self.sandbox.fault("withhold", event="*"))
+        await asyncio.sleep(1.5)
+        withheld = sum(each["struck"] for each in await persist(self.sandbox.faults))
+        # The session first: an event that got through after the withheld ones would hide them.
+        await persist(lambda: self.sandbox.drop_gateway(resumable=False, code=0))
+        await persist(self.sandbox.clear_faults)
+        return withheld > 0
+
+    async def _archive(self) -> bool:
+        thread = await self.crowd.thread(self.chance.choice(self.crowd.conversations))
+        await persist(lambda: self.sandbox.archive(thread))
+        return True
+
+    async def _lock(self) -> bool:
+        thread = await self.crowd.thread(self.chance.choice(self.crowd.conversations))
+        await persist(lambda: self.sandbox.lock(thread))
+        await asyncio.sleep(1)
+        await persist(lambda: self.sandbox.unlock(thread))
+        return True
