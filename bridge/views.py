@@ -1,6 +1,6 @@
 """The chat page: who comes gets a visitor's token in a cookie, and the page to write on."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_safe
@@ -16,6 +16,8 @@ SOCKET_PATH = "/ws/chat/"
 @require_safe
 def chat(request: HttpRequest) -> HttpResponse:
     name = request.GET.get("inbox", "default")
+    if not name.isprintable():
+        raise Http404  # PostgreSQL takes no NUL, not even to look for it
     inbox = get_object_or_404(Inbox, name=name, enabled=True)
     context = {"inbox": inbox, "socket": SOCKET_PATH, "protocol": SUBPROTOCOL, "limit": MAX_CONTENT}
     response = render(request, "bridge/chat.html", context)

@@ -52,6 +52,10 @@ export const texts = {
   // Why a message did not reach the team, by its `failure`.
   failure: {
     unknown: "We cannot tell whether the team received this.",
+    refused: "It was refused on the way to the team.",
+    too_large: "It is too long for the team’s side.",
+    blocked_by_automod: "A word filter on the team’s side stopped it.",
+    blocked_link: "A link in it is not allowed on the team’s side.",
   },
   failureOther: "The team did not receive this.",
 };

@@ -40,9 +40,9 @@ export class Catchup {
     this.#asking = true;
     try {
       while (await this.#page());
-      this.#backoff.reset();
       this.#asking = false;
-      this.#wait(MOMENT.least);
+      if (this.#revisions.hole) this.#wait(this.#backoff.next());
+      else this.#backoff.reset();
     } catch (failure) {
       this.#asking = false;
       console.debug("sync:", failure.message || failure.name);

@@ -8,7 +8,8 @@ export function rowsOf({ messages, pending, me, readUpTo, newAfter, connected })
   let day = null;
   for (const each of [...messages.map((message) => said(message, me, readUpTo)), ...pending.map((entry) => waiting(entry, connected))]) {
     const date = dayOf(each.at);
-    if (date !== day) rows.push({ kind: "day", key: `day:${date}`, at: each.at });
+    // Named by its row too: what was caught up on from another day can part a day in two.
+    if (date !== day) rows.push({ kind: "day", key: `day:${date}:${each.key}`, at: each.at });
     if (newAfter !== null && each.seq > newAfter && !each.own) {
       rows.push({ kind: "unread", key: "unread" });
       newAfter = null;
