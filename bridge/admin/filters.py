@@ -42,8 +42,7 @@ class Narrowing(SimpleListFilter):
         raise NotImplementedError
 
     def asked(self, model: type[Model], value: str) -> QuerySet[Any, Any]:
-        rows: QuerySet[Any, Any] = model._default_manager.filter(pk=OuterRef("pk")).values(self.path)
-        return rows
+        return model._default_manager.filter(pk=OuterRef("pk")).values(self.path)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
@@ -54,9 +53,8 @@ class Narrowing(SimpleListFilter):
         if self.bare:
             return queryset.filter(**{self.path: value})
         name = f"asked_{self.parameter_name}"
-        return queryset.alias(**{name: Subquery(self.asked(queryset.model, value)[:1])}).filter(
-            **{name: value}
-        )
+        rows: QuerySet[Any] = queryset.alias(**{name: Subquery(self.asked(queryset.model, value)[:1])})
+        return rows.filter(**{name: value})
 
 
 class ByInbox(Narrowing):

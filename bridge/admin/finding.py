@@ -65,11 +65,10 @@ def find_messages(term: str) -> Found:
 
 
 def connections_of(term: str) -> set[int]:
-    """The conversations that an id belongs to."""
-    through_messages = Message.objects.filter(pk__in=_messages_of(term)).values_list(
-        "connection_id", flat=True
-    )
-    return {*_named(term), *through_messages}
+    """The conversations that an id belongs to: their own, a message's, or that of a thread's card."""
+    messages = Message.objects.filter(pk__in=_messages_of(term)).values_list("connection_id", flat=True)
+    remotes = RemoteMessage.objects.filter(remote_id=term).values_list("endpoint__connection_id", flat=True)
+    return {*_named(term), *messages, *remotes}
 
 
 def _named(term: str) -> set[int]:

@@ -64,7 +64,7 @@ class KeysetChangeList(ChangeList):
         return super().get_query_string({BEFORE: None, **(new_params or {})}, remove)
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
-        self.found = self.model_admin.find(self.query)
+        self.found = self.model_admin.find(self.query.strip())
         queryset: QuerySet[Any] = super().get_queryset(request, exclude_parameters)
         return queryset if self.found.condition is None else queryset.filter(self.found.condition)
 
@@ -75,7 +75,9 @@ class KeysetChangeList(ChangeList):
         rows, end = self.queryset, None
         if self._walks():
             walk = self._dated(request).order_by(*self.get_ordering(request, rows))
-            end = _before(walk, keys, start).values_list(*keys)[self.stretch - 1 : self.stretch].first()
+            ends = _before(walk, keys, start).values_list(*keys)[self.stretch - 1 : self.stretch + 1]
+            # Two of them: there is more behind the last row of the walk.
+            end = ends[0] if len(ends) == 2 else None
             rows = rows if end is None else rows.filter(_reaches(keys, end))
         page = list(_before(rows, keys, start).prefetch_related(*self.model_admin.list_prefetch)[: size + 1])
         if len(page) > size:

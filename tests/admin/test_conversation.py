@@ -1,0 +1,209 @@
+"""A conversation is shown as one, a page at a time, and nothing in it comes alive."""
+
+import asyncio
+import re
+from datetime import timedelta
+
+import pytest
+from django.db import connection as database
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from bridge.models import Connection, Delivery, Endpoint, Message, Participant
+from bridge.presence import Presence, _sync_client
+from tests.seeding import seed
+
+
+def url(connection: Connection, before: int | None = None) -> str:
+    address = reverse("admin:bridge_connection_change", args=[connection.pk])
+    return address if before is None else f"{address}?before={before}"
+
+
+def text(client: Client, connection: Connection, before: int | None = None) -> str:
+    response = client.get(url(connection, before))
+    assert response.status_code == 200
+    return " ".join(response.content.decode().split())
+
+
+def places(page: str) -> list[int]:
+    return [int(seq) for seq in re.findall(r'id="message-(\d+)"', page)]
+
+
+def test_it_shows_who_said_what_and_from_where(viewer: Client, conversation: Connection) -> None:
+    page = text(viewer, conversation)
+
+    for words in (
+        "Brave Otter",
+        "Where is my parcel?",
+        "Anna",
+        "On its way!",
+        "Your cart",
+        "de-AT",
+        "Firefox on a phone",
+        "1180000000000000777",
+        "1180000000000000888",
+        str(conversation.uid),
+        conversation.code,
+        ">Open<",
+        'href="https://shop.example/cart"',
+        'href="https://search.example/?q=shop"',
+    ):
+        assert words in page, words
+    assert page.index("Where is my parcel?") < page.index("On its way!")
+
+
+def test_pages_go_back_to_the_beginning(viewer: Client) -> None:
+    seed(messages=120, connections=1)
+    connection = Connection.objects.get()
+
+    seen: list[int] = []
+    before: int | None = None
+    for _ in range(3):
+        page = text(viewer, connection, before)
+        seen = places(page) + seen
+        older = re.search(r'rel="prev" href="\?before=(\d+)"', page)
+        assert ("Newest messages" in page) == (before is not None)
+        before = int(older[1]) if older else None
+
+    assert seen == list(range(1, 121))
+    assert before is None
+    assert "The conversation begins here" in page
+
+
+@pytest.mark.parametrize("before", ["x", "-1", "9" * 30, "٣", "1.5"])
+def test_a_place_that_is_none_shows_the_newest(viewer: Client, conversation: Connection, before: str) -> None:
+    response = viewer.get(url(conversation), {"before": before})
+
+    assert places(response.content.decode()) == [1, 2]
+
+
+def test_a_message_of_a_list_leads_to_its_place(viewer: Client) -> None:
+    seed(messages=200, connections=1)
+    message = Message.objects.get(seq=50)
+
+    response = viewer.get(reverse("admin:bridge_message_change", args=[message.pk]))
+
+    assert response.headers["Location"].endswith("#message-50")
+    assert 50 in places(viewer.get(response.headers["Location"]).content.decode())
+
+
+def test_edited_deleted_failed_and_missing_messages_say_so(viewer: Client, conversation: Connection) -> None:
+    now = timezone.now()
+    question, answer = conversation.messages.order_by("seq")
+    Message.objects.filter(pk=question.pk).update(edited_at=now, state="failed", failure="refused")
+    Message.objects.filter(pk=answer.pk).update(deleted_at=now, content="must not be shown")
+    for seq, size in ((3, 7), (4, None), (5, 1)):
+        Message.objects.create(connection=conversation, kind="gap", seq=seq, revision=seq, gap_size=size)
+    Delivery.objects.create(
+        message=question,
+        endpoint=conversation.endpoints.get(),
+        operation="post",
+        revision=1,
+        settled_at=now,
+        outcome="failed",
+        reason="blocked_by_automod",
+        detail="Discord said: blocked",
+    )
+
+    page = text(viewer, conversation)
+
+    assert f"edited {now.day} {now:%B %Y}" in page
+    assert "AutoMod refused the text: change its rule, then try again. (Discord said: blocked)" in page
+    assert "Deleted" in page
+    assert "must not be shown" not in page
+    assert "7 messages are missing here." in page
+    assert "Messages are missing here, nobody knows how many." in page
+    assert "1 message is missing here." in page
+
+
+def test_a_held_line_says_what_it_waits_for(viewer: Client, conversation: Connection) -> None:
+    Endpoint.objects.update(trouble="The thread is locked: unlock it.", predecessor_id="1170000000000000000")
+
+    page = text(viewer, conversation)
+
+    assert "Held: The thread is locked: unlock it." in page
+    assert "1170000000000000000, deleted" in page
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "javascript:alert(1)",
+        "JaVaScRiPt:alert(1)",
+        "data:text/html,<script>alert(1)</script>",
+        "//evil.example",
+        "https:evil",
+        "http://[::1",
+        "file:///etc/passwd",
+    ],
+)
+def test_only_web_addresses_become_links(viewer: Client, conversation: Connection, address: str) -> None:
+    Connection.objects.update(page_url=address, referrer=address)
+
+    page = text(viewer, conversation)
+
+    facts = page[page.index("bridge-facts") : page.index("</section>")]
+    assert "href" not in facts
+    assert "<script>alert" not in page
+
+
+def test_hostile_texts_stay_texts(viewer: Client, conversation: Connection) -> None:
+    attack = "</p><img src=x onerror=alert(1)>"
+    Connection.objects.update(
+        nick=attack[:32],
+        page_title=attack,
+        page_url=f'https://a.example/"{attack}',
+        user_agent=attack,
+        locale=attack,
+    )
+    Participant.objects.update(nick=attack, service=attack[:32])
+    Message.objects.update(content=attack, service=attack[:32], failure=attack[:32])
+    Endpoint.objects.update(trouble=attack, remote_id=attack)
+
+    page = text(viewer, conversation)
+
+    assert "<img src=x" not in page
+    assert "&lt;img src=x onerror=alert(1)&gt;" in page
+
+
+def test_it_works_while_redis_is_away(viewer: Client, conversation: Connection) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bridge.presence._sync_client", _nowhere)
+        assert "Redis cannot be reached" in text(viewer, conversation)
+
+
+def _nowhere() -> object:
+    from redis import Redis
+
+    return Redis(unix_socket_path="/nonexistent/valkey.sock")
+
+
+def test_it_shows_whether_the_visitor_is_online(
+    valkey_url: str, viewer: Client, conversation: Connection
+) -> None:
+    here = Presence()
+    here.arrive(str(conversation.uid))
+    try:
+        assert "Visitor online" not in text(viewer, conversation)
+        asyncio.run(here.beat())
+        assert "Visitor online" in text(viewer, conversation)
+    finally:
+        _sync_client().close()
+
+
+def test_a_longer_page_asks_no_more_questions(viewer: Client) -> None:
+    def questions(messages: int) -> int:
+        seed(messages=messages, connections=1)
+        with CaptureQueriesContext(database) as queries:
+            text(viewer, Connection.objects.latest("pk"))
+        return len(queries)
+
+    assert questions(50) == questions(5)
+
+
+def test_days_part_the_transcript(viewer: Client, conversation: Connection) -> None:
+    Message.objects.filter(seq=1).update(created_at=timezone.now() - timedelta(days=3))
+
+    assert text(viewer, conversation).count("bridge-day") == 2
