@@ -1,0 +1,78 @@
+// Everything that the reader does: writing, replying, reacting, changing, deleting.
+
+import * as api from "./api.js";
+import { $, TYPING_MS, me, state } from "./state.js";
+
+const EMOJI = { react: "👍", check: "✅" };
+let typedAt = 0;
+
+export function setReply(message) {
+  state.replyTo = message;
+  $("replying").hidden = !message;
+  if (message) $("replying-text").textContent = `Replying to ${message.author.name}`;
+}
+
+// Asks the sandbox; what it refuses is shown under the composer.
+export async function attempt(name, body = {}) {
+  $("error").hidden = true;
+  try {
+    await api.act(name, { as: $("who").value, channel: state.channel, ...body });
+    return true;
+  } catch (error) {
+    $("error").textContent = error.message;
+    $("error").hidden = false;
+    return false;
+  }
+}
+
+async function send() {
+  const content = $("text").value.trim();
+  if (!content) return;
+  $("text").value = "";
+  grow();
+  typedAt = 0;
+  const body = { content, reply_to: state.replyTo?.id ?? null };
+  setReply(null);
+  const sent = await attempt("post", body);
+  if (!sent && !$("text").value) $("text").value = content;
+}
+
+function onType() {
+  grow();
+  if (Date.now() - typedAt < TYPING_MS - 2000 || !$("text").value) return;
+  typedAt = Date.now();
+  attempt("type");
+}
+
+function grow() {
+  $("text").style.height = "auto";
+  $("text").style.height = `${Math.min($("text").scrollHeight, 200)}px`;
+}
+
+// One of the buttons beside a message.
+export function useTool(name, message) {
+  if (name in EMOJI) return toggleReaction(message, EMOJI[name]);
+  if (name === "reply") {
+    setReply(message);
+    return $("text").focus();
+  }
+  if (name === "delete") return attempt("delete", { message: message.id });
+  const content = prompt("Change the message", message.content);
+  return content ? attempt("edit", { message: message.id, content }) : null;
+}
+
+export function toggleReaction(message, emoji) {
+  const mine = message.reactions.some((each) => each.emoji === emoji && each.users.includes(me().id));
+  return attempt(mine ? "unreact" : "react", { message: message.id, emoji });
+}
+
+export function startComposer() {
+  $("composer").addEventListener("submit", (event) => event.preventDefault());
+  $("text").addEventListener("input", onType);
+  $("text").addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    send();
+  });
+  $("reply-cancel").addEventListener("click", () => setReply(null));
+}
