@@ -1,5 +1,6 @@
 """Django's settings. What can be set from outside is declared in `environment.py`; the rest is fixed here."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,8 @@ STORAGES = {
 }
 # Without DEBUG files are served from STATIC_ROOT only, under names that carry their hash.
 WHITENOISE_USE_FINDERS = DEBUG
+# Said of every static file that is served under ASGI: they are small, reading one whole does no harm.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
 HTTPS = ENVIRONMENT.https if ENVIRONMENT.https is not None else not DEBUG
 SECURE_SSL_REDIRECT = HTTPS

@@ -16,14 +16,9 @@ import psutil
 import pytest
 
 from chatbridge_site.environment import BASE_DIR
+from tests.processes import free_ports
 
 pytestmark = pytest.mark.processes
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -69,7 +64,7 @@ def belonging_to(var: Path) -> list[psutil.Process]:
 
 
 def test_everything_comes_up_and_ctrl_c_ends_it(tmp_path: Path) -> None:
-    port, sandbox_port = free_port(), free_port()
+    port, sandbox_port = free_ports(2)
     with run(tmp_path, port=port, sandbox_port=sandbox_port) as process:
         wait_for(tmp_path, "DISCORD_TOKEN is not set: a sandbox Discord")
         page = wait_for(tmp_path, r"Chat page +(\S+)")[1]
@@ -91,7 +86,8 @@ def test_everything_comes_up_and_ctrl_c_ends_it(tmp_path: Path) -> None:
 
 
 def test_a_part_that_dies_is_named_and_the_rest_ends(tmp_path: Path) -> None:
-    with run(tmp_path, port=free_port(), sandbox_port=free_port()) as process:
+    port, sandbox_port = free_ports(2)
+    with run(tmp_path, port=port, sandbox_port=sandbox_port) as process:
         wait_for(tmp_path, "Connected to Discord")
         (bot,) = (
             each for each in psutil.Process(process.pid).children() if "run_discord_bot" in each.cmdline()
@@ -104,8 +100,8 @@ def test_a_part_that_dies_is_named_and_the_rest_ends(tmp_path: Path) -> None:
 @pytest.mark.parametrize("taken", ["PORT", "SANDBOX_PORT"])
 def test_a_taken_port_ends_in_one_sentence(tmp_path: Path, taken: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
-        busy, free = other.getsockname()[1], free_port()
-        ports = {"port": free, "sandbox_port": free_port()} | {taken.lower(): busy}
+        busy = other.getsockname()[1]
+        ports = dict(zip(("port", "sandbox_port"), free_ports(2), strict=True)) | {taken.lower(): busy}
         with run(tmp_path, **ports) as process:
             assert process.wait(40) == 1
     output = (tmp_path / "output").read_text()
