@@ -129,12 +129,17 @@ def move_watermark(endpoint_id: int, remote_id: str) -> None:
 
 
 def known_since(endpoint_id: int, remote_id: int) -> list[str]:
-    """Their messages from this id on that are here and not known to be deleted."""
+    """Their messages in the present thread, from this id on, that are here and not known to be deleted.
+
+    What was said in a thread before it, which was deleted as a whole, stays on the page.
+    """
+    thread = Endpoint.objects.values_list("remote_id", flat=True).get(pk=endpoint_id)
     theirs = RemoteMessage.objects.filter(
         endpoint=endpoint_id, ours=False, deleted_at__isnull=True, remote_id__isnull=False
     )
     newest = theirs.order_by("-pk").values_list("remote_id", flat=True)[:100]
-    return [known for known in newest if known and int(known) >= remote_id]
+    oldest = max(remote_id, int(thread or 0))
+    return [known for known in newest if known and int(known) >= oldest]
 
 
 def _advance_watermark(endpoint_id: int, remote_id: str) -> None:
