@@ -38,9 +38,11 @@ class Change(NamedTuple):
     frame: bytes
     visitor: str | None = None
     """Also to every session of this visitor: a conversation that his other tabs do not know yet."""
+    skip: str = ""
+    """The name of the socket that need not be told: it wrote this, and its replies say so."""
 
 
-Entry = tuple[str, str | None, bytes]
+Entry = tuple[str, str | None, str, bytes]
 
 
 class Publisher:
@@ -143,7 +145,7 @@ def publish(changes: Sequence[Change], *, nudge: bool = False) -> None:
 
     Never raises and never waits for Redis.
     """
-    entries = [(change.connection, change.visitor, change.frame) for change in changes]
+    entries = [(change.connection, change.visitor, change.skip, change.frame) for change in changes]
     bot = [("nudge", {"type": "bot.nudge"})] if nudge else []
     try:
         _current().add(entries, bot)
@@ -159,7 +161,7 @@ def publish_on_commit(changes: Sequence[Change], *, nudge: bool = False) -> None
 
 def tell(connection: str, frame: bytes) -> None:
     """An event that changes nothing: typing, receipts."""
-    _current().add([(connection, None, frame)])
+    _current().add([(connection, None, "", frame)])
 
 
 def tell_bot_typing(connection: str) -> None:
@@ -169,6 +171,8 @@ def tell_bot_typing(connection: str) -> None:
 
 class Listener(Protocol):
     """A socket, as the hub sees it."""
+
+    name: str
 
     def deliver(self, text: str) -> None:
         """Send an event. Never waits."""
@@ -246,15 +250,16 @@ class Hub:
                 self.hand_out(message["entries"], stale=time.time() - message["at"] > STALE_AFTER)
 
     def hand_out(self, entries: Iterable[Entry], *, stale: bool = False) -> None:
-        for connection, visitor, frame in entries:
+        for connection, visitor, skip, frame in entries:
             if visitor is not None:
                 for listener in self.visitors.get(visitor, ()):
                     listener.follow(connection)
             listeners = self.connections.get(connection)
             if listeners:
-                text = frame.decode()
-                for listener in tuple(listeners):
-                    _hand(listener, None if stale else text)
+                told = [listener for listener in listeners if listener.name != skip]
+                text = frame.decode() if told and not stale else None
+                for listener in told:
+                    _hand(listener, text)
 
 
 def _hand(listener: Listener, text: str | None) -> None:

@@ -3,7 +3,7 @@
 import uuid
 
 from bridge import actions, broadcast, history, protocol
-from bridge.actions import Post
+from bridge.actions import Post, Posted
 from bridge.errors import BridgeError, Code, Goodbye
 from bridge.history import Reader
 from bridge.models import Connection, Inbox, Participant
@@ -110,24 +110,46 @@ def _reader(session: Session, connection: uuid.UUID) -> Reader:
 async def message_send(session: Session, payload: MessageSend) -> MessageSent:
     if len(payload.content) > protocol.MAX_CONTENT:
         raise protocol.too_long(payload.content)
-    process = Process.current()
-    target: Target | Opening
     if payload.connection is not None:
-        target = session.connections[str(payload.connection)]
+        posted = await _post(session, payload, target=session.connections[str(payload.connection)])
     else:
-        target = session.start
-        if session.open_connection is None:
-            # Each makes a thread in Discord, which has room for a thousand.
-            await process.throttler.take("opening", visitor=session.visitor, address=session.arrival.address)
-    posted = await process.writer.post(
-        Post(target=target, content=payload.content, client_id=payload.client_id)
-    )
-    if payload.connection is None:
-        session.know(posted.target)
-        session.open_connection = posted.target.uid
+        posted = await _post_to_open(session, payload)
     message = posted.message.copy()
     message["own"] = True
     return {"message": message}
+
+
+async def _post(
+    session: Session, payload: MessageSend, *, target: Target | None = None, opening: Opening | None = None
+) -> Posted:
+    post = Post(
+        target=target,
+        opening=opening,
+        content=payload.content,
+        client_id=payload.client_id,
+        origin=session.listener.name,
+    )
+    return await Process.current().writer.post(post)
+
+
+async def _post_to_open(session: Session, payload: MessageSend) -> Posted:
+    """To the visitor's open conversation: the one this socket knows of, else whichever it is, else a new one."""
+    known = session.open_connection
+    if known is not None:
+        try:
+            target = session.connections[known]
+            return await _post(session, payload, target=target, opening=session.start)
+        except BridgeError as refusal:
+            if refusal.code not in {Code.CLOSED, Code.NOT_FOUND}:
+                raise
+            session.forget_open(known)
+    # Each may make a thread in Discord, which has room for a thousand.
+    throttler = Process.current().throttler
+    await throttler.take("opening", visitor=session.visitor, address=session.arrival.address)
+    posted = await _post(session, payload, opening=session.start)
+    session.know(posted.target)
+    session.open_connection = posted.target.uid
+    return posted
 
 
 @command("history.page", permission=participant, throttle="read")

@@ -1,8 +1,10 @@
 """The chat socket: gives each frame to its command, sends replies and events out. No rules in here."""
 
 import asyncio
+import itertools
 import logging
 import time
+import uuid
 from typing import Any
 
 from channels.consumer import AsyncConsumer
@@ -19,6 +21,9 @@ from bridge.sessions import Arrival, Session
 __all__ = ["ChatConsumer", "commands"]
 
 logger = logging.getLogger(__name__)
+
+_PROCESS = uuid.uuid4().hex
+_numbers = itertools.count()
 
 START_WITHIN = 15.0
 HEARTBEAT = 75.0
@@ -41,6 +46,7 @@ class ChatConsumer(AsyncConsumer):
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self._process = Process.current()
+        self.name = f"{_PROCESS}.{next(_numbers)}"
         self._outlet = Outlet(send, self.fall_behind)
         self._task = asyncio.current_task()
         self._close_code: int | None = None
@@ -114,7 +120,8 @@ class ChatConsumer(AsyncConsumer):
                     return refusal.close
                 if self._is_flooding():
                     return protocol.CLOSE_FLOODING
-            await self._outlet.flushed()
+            if self._outlet.busy:
+                await self._outlet.flushed()
 
     def _is_flooding(self) -> bool:
         """One more refusal, counted against one a second since the socket was opened."""

@@ -74,12 +74,6 @@ def connection_for(reader: Reader) -> ConnectionOut:
     return connection_out(participant.connection, reader=participant)
 
 
-def participation(visitor: uuid.UUID, *, uid: uuid.UUID) -> Participant | None:
-    """The visitor in this conversation of his; None where it is not his, or is none."""
-    found = Participant.objects.filter(visitor=visitor, connection__visitor=visitor, connection__uid=uid)
-    return found.select_related("connection").first()
-
-
 def latest(visitor: uuid.UUID, *, inbox: int) -> Participant | None:
     """The visitor in the conversation that he would go on with: the open one, else his last."""
     found = Participant.objects.filter(

@@ -77,6 +77,10 @@ class Outlet:
         """Seconds for which the frame at the front has been waiting."""
         return now - self._since if self._task is not None else 0.0
 
+    @property
+    def busy(self) -> bool:
+        return self._task is not None
+
     async def flushed(self) -> None:
         """Once nothing waits: who sends more than he reads is not read from."""
         if self._task is not None:

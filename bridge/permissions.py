@@ -2,9 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Any
+from uuid import UUID
 
-from bridge import history
 from bridge.errors import BridgeError, Code
+from bridge.models import Participant
 from bridge.sessions import Session
 from bridge.speaking import Target
 
@@ -28,7 +29,12 @@ async def participant(session: Session, payload: Any) -> None:
     visitor = session.who
     if payload.connection is None or str(payload.connection) in session.connections:
         return
-    found = await session.database.run(history.participation, visitor, uid=payload.connection)
+    found = await session.database.run(_participation, visitor, payload.connection)
     if found is None:
         raise BridgeError(Code.NOT_FOUND, "You have no such conversation.")
     session.know(Target.of(found.connection, found))
+
+
+def _participation(visitor: UUID, connection: UUID) -> Participant | None:
+    mine = Participant.objects.filter(visitor=visitor, connection__visitor=visitor)
+    return mine.filter(connection__uid=connection).select_related("connection").first()

@@ -27,15 +27,21 @@ from bridge.wire import message_out
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
-    """A message to be. With an `Opening` it goes to that visitor's open conversation, opened where needed."""
+    """A message to be, for a `target` that is known, or for the open conversation of a visitor (`opening`).
 
-    target: Target | Opening
+    With both, the target is where that conversation was last seen; a resend is found wherever it is.
+    """
+
     content: str
+    target: Target | None = None
+    opening: Opening | None = None
     client_id: uuid.UUID | None = None
     service: str = WEB
     kind: str = Message.Kind.MESSAGE
     gap_size: int | None = None
     created_at: datetime | None = None
+    origin: str = ""
+    """The socket it comes from: its reply tells it what the event tells all others."""
 
 
 class Posted(NamedTuple):
@@ -61,51 +67,13 @@ def post_messages(batch: Sequence[Post], *, wait: bool = True) -> list[Result]:
     keeping all the others waiting. Whatever else goes wrong raises, and nothing of the batch is stored.
     """
     with transaction.atomic():
-        results = _repeated_openings(batch)
+        results = _repeated(batch)
         targets = _targets(batch, results)
-        _repeated(batch, targets, results)
         fresh, echoes = _distinct(batch, targets, results)
         _store(batch, targets, fresh, results, wait=wait)
         for index, first in echoes.items():
             results[index] = results[first]
     return [results[index] for index in range(len(batch))]
-
-
-def _repeated_openings(batch: Sequence[Post]) -> dict[int, Result]:
-    """A resend that does not name its conversation: it may be in one that was closed since."""
-    results: dict[int, Result] = {}
-    for index, post in enumerate(batch):
-        if isinstance(post.target, Opening) and post.client_id:
-            found = (
-                Message.objects.filter(
-                    connection__visitor=post.target.visitor,
-                    connection__inbox=post.target.inbox,
-                    author__visitor=post.target.visitor,
-                    client_id=post.client_id,
-                )
-                .select_related("author", "connection")
-                .first()
-            )
-            if found:
-                target = Target.of(found.connection, found.author)
-                results[index] = Posted(found.pk, target, message_out(found, connection=target.uid))
-    return results
-
-
-def _targets(batch: Sequence[Post], done: dict[int, Result]) -> dict[int, Target]:
-    """Where each post goes. Conversations are opened in one order everywhere, before any row is locked."""
-    targets: dict[int, Target] = {}
-    openings: dict[tuple[int, str], tuple[Opening, list[int]]] = {}
-    for index, post in enumerate(batch):
-        if isinstance(post.target, Target):
-            targets[index] = post.target
-        elif index not in done:
-            key = (post.target.inbox, post.target.visitor.hex)
-            openings.setdefault(key, (post.target, []))[1].append(index)
-    for key in sorted(openings):
-        opening, indexes = openings[key]
-        targets.update(dict.fromkeys(indexes, Target.of(*open_connection(opening))))
-    return targets
 
 
 Key = tuple[int, int, uuid.UUID]
@@ -117,19 +85,47 @@ def _key(post: Post, target: Target) -> Key | None:
     return target.connection, target.participant, post.client_id
 
 
-def _repeated(batch: Sequence[Post], targets: dict[int, Target], results: dict[int, Result]) -> None:
+def _repeated(batch: Sequence[Post]) -> dict[int, Result]:
     """Posts that came before. Always looked up: a fallback on error cost 44 ms for one resend."""
-    keys = {index: _key(batch[index], target) for index, target in targets.items()}
-    stored = rows.find_messages({key for key in keys.values() if key})
+    stored = rows.find_messages({key for post in batch if (key := _place(post))})
     if not stored:
-        return
-    found = Message.objects.select_related("author").in_bulk(list(stored.values()))
-    for index, key in keys.items():
+        return {}
+    found = Message.objects.select_related("author", "connection").in_bulk(list(stored.values()))
+    results: dict[int, Result] = {}
+    for index, post in enumerate(batch):
+        key = _place(post)
         if key in stored:
             message = found[stored[key]]
-            target = targets[index]
-            body = message_out(message, connection=target.uid)
-            results[index] = Posted(message.pk, target, body)
+            target = Target.of(message.connection, message.author)
+            results[index] = Posted(message.pk, target, message_out(message, connection=target.uid))
+    return results
+
+
+def _place(post: Post) -> rows.Place | None:
+    """Where this post's `client_id` must be unknown: its conversation, or any of its visitor's."""
+    if post.client_id is None:
+        return None
+    if post.opening is not None:
+        return rows.Place(post.opening.inbox, post.opening.visitor, post.client_id)
+    if post.target is not None and post.target.participant is not None:
+        return rows.Place(post.target.connection, post.target.participant, post.client_id)
+    return None
+
+
+def _targets(batch: Sequence[Post], done: dict[int, Result]) -> dict[int, Target]:
+    """Where each post goes. Conversations are opened in one order everywhere, before any row is locked."""
+    targets: dict[int, Target] = {}
+    openings: dict[tuple[int, str], tuple[Opening, list[int]]] = {}
+    for index, post in enumerate(batch):
+        if post.target is not None:
+            targets[index] = post.target
+        elif post.opening is not None and index not in done:
+            key = (post.opening.inbox, post.opening.visitor.hex)
+            openings.setdefault(key, (post.opening, []))[1].append(index)
+    for key in sorted(openings):
+        opening, indexes = openings[key]
+        targets.update(dict.fromkeys(indexes, Target.of(*open_connection(opening))))
+    return targets
 
 
 def _distinct(
@@ -192,14 +188,18 @@ def _store(
         )
     ids = rows.insert_messages(new)
     changes: dict[str, list[MessageOut]] = {}
+    origins: dict[str, set[str]] = {}
     for index, row in zip(places, new, strict=True):
         # A KeyError is right: a row that was not returned was not stored, and nobody may be told so.
         pk = ids[row.connection, row.seq]
         body = _body(row, targets[index])
         results[index] = Posted(pk, targets[index], body)
-        changes.setdefault(targets[index].uid, []).append(body)
+        changes.setdefault(body["connection"], []).append(body)
+        origins.setdefault(body["connection"], set()).add(batch[index].origin)
     nudge = rows.insert_deliveries([(ids[row.connection, row.seq], row) for row in new])
-    broadcast.publish_on_commit([_posted(uid, bodies) for uid, bodies in changes.items()], nudge=nudge)
+    broadcast.publish_on_commit(
+        [_posted(uid, bodies, origins[uid]) for uid, bodies in changes.items()], nudge=nudge
+    )
 
 
 def _refusals(connections: Iterable[int]) -> dict[int, Result]:
@@ -235,11 +235,13 @@ def _body(row: "rows.NewMessage", target: Target) -> MessageOut:
     }
 
 
-def _posted(uid: str, messages: list[MessageOut]) -> Change:
+def _posted(uid: str, messages: list[MessageOut], origins: set[str]) -> Change:
     since, revision = messages[0]["revision"] - 1, messages[-1]["revision"]
     payload = {"messages": messages}
     frame = event_frame("message.posted", payload, connection=uid, since=since, revision=revision)
-    return Change(uid, since, revision, frame)
+    # One socket wrote all of it and has it in its replies.
+    skip = origins.pop() if len(origins) == 1 else ""
+    return Change(uid, since, revision, frame, skip=skip)
 
 
 def fan_out(message: Message, *, operation: str = Delivery.Operation.POST) -> bool:

@@ -1,7 +1,7 @@
 """The multi-row statements under `post_messages`, for SQLite and PostgreSQL alike."""
 
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -39,8 +39,17 @@ def _values(count: int, width: int) -> str:
     return ", ".join([row] * count)
 
 
-def _uuid(value: uuid.UUID | None) -> Any:
-    return value if value is None or database.features.has_native_uuid_field else value.hex
+def _uuids() -> Callable[[uuid.UUID], Any]:
+    """How this database takes UUIDs."""
+    return _as_is if database.features.has_native_uuid_field else _hex
+
+
+def _as_is(value: uuid.UUID) -> Any:
+    return value
+
+
+def _hex(value: uuid.UUID) -> Any:
+    return f"{value.int:032x}"
 
 
 def _moment(value: datetime) -> Any:
@@ -60,26 +69,47 @@ def _now() -> str:
     return "STATEMENT_TIMESTAMP()" if _on_postgres() else "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')"
 
 
-def find_messages(
-    keys: Collection[tuple[int, int, uuid.UUID]],
-) -> dict[tuple[int, int, uuid.UUID], int]:
-    """The messages that are stored under these (connection, author, client_id).
+class Place(NamedTuple):
+    """Where a `client_id` is unique: a participant in a connection, or a visitor (a UUID) in an inbox."""
 
-    A join, since SQLite scans the table for `(a, b) IN (VALUES …)`.
-    """
-    if not keys:
-        return {}
-    sql = (
-        f"WITH k(connection, author, client_id) AS (VALUES {_values(len(keys), 3)})"
-        " SELECT m.id, m.connection_id, m.author_id, m.client_id FROM k JOIN bridge_message m"
-        " ON m.connection_id = k.connection AND m.author_id = k.author AND m.client_id = k.client_id"
-    )
-    params: list[Any] = []
-    for connection, author, client_id in keys:
-        params += (connection, author, _uuid(client_id))
-    with database.cursor() as cursor:
-        cursor.execute(sql, params)
-        return {(row[1], row[2], _read_uuid(row[3])): row[0] for row in cursor.fetchall()}
+    within: int
+    author: int | uuid.UUID
+    client_id: uuid.UUID
+
+
+# Joins, since SQLite scans the table for `(a, b) IN (VALUES …)`.
+_BY_PARTICIPANT = (
+    "WITH k(within, author, client_id) AS (VALUES {})"
+    " SELECT k.within, k.author, k.client_id, m.id FROM k JOIN bridge_message m"
+    " ON m.connection_id = k.within AND m.author_id = k.author AND m.client_id = k.client_id"
+)
+_BY_VISITOR = (
+    "WITH k(within, author, client_id) AS (VALUES {})"
+    " SELECT k.within, k.author, k.client_id, m.id FROM k"
+    " JOIN bridge_connection c ON c.visitor = k.author AND c.inbox_id = k.within"
+    " JOIN bridge_participant p ON p.connection_id = c.id AND p.visitor = k.author"
+    " JOIN bridge_message m"
+    " ON m.connection_id = c.id AND m.author_id = p.id AND m.client_id = k.client_id"
+)
+
+
+def find_messages(places: Collection[Place]) -> dict[Place, int]:
+    """The ids of the messages that are stored under these."""
+    found: dict[Place, int] = {}
+    as_stored = _uuids()
+    for sql, kind in ((_BY_PARTICIPANT, int), (_BY_VISITOR, uuid.UUID)):
+        params: list[Any] = []
+        for place in places:
+            if isinstance(place.author, kind):
+                author = as_stored(place.author) if isinstance(place.author, uuid.UUID) else place.author
+                params += (place.within, author, as_stored(place.client_id))
+        if params:
+            with database.cursor() as cursor:
+                cursor.execute(sql.format(_values(len(params) // 3, 3)), params)
+                for within, author, client_id, pk in cursor.fetchall():
+                    author = author if kind is int else _read_uuid(author)
+                    found[Place(within, author, _read_uuid(client_id))] = pk
+    return found
 
 
 def advance(counts: Mapping[int, int], *, now: datetime, wait: bool) -> dict[int, Head]:
@@ -124,11 +154,12 @@ def insert_messages(new: Sequence[NewMessage]) -> dict[tuple[int, int], int]:
     if not new:
         return {}
     params: list[Any] = []
+    as_stored, moments = _uuids(), {moment: _moment(moment) for moment in {row.created_at for row in new}}
     for row in new:
         params += row
-        params[-11] = _uuid(row.uid)
-        params[-5] = _uuid(row.client_id)
-        params[-1] = _moment(row.created_at)
+        params[-11] = as_stored(row.uid)
+        params[-5] = row.client_id and as_stored(row.client_id)
+        params[-1] = moments[row.created_at]
     sql = (
         "INSERT INTO bridge_message (uid, connection_id, author_id, kind, seq, revision, client_id, service,"
         " content, gap_size, created_at, state, failure) VALUES "

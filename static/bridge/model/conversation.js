@@ -45,6 +45,8 @@ export class Conversation extends EventTarget {
   /** Our own message, acknowledged. */
   apply(messages) {
     this.timeline.apply(messages);
+    // The reply stands for the event, which goes to all sockets but the one that wrote.
+    for (const { revision } of messages) this.catchup.cover(revision - 1, revision);
     this.#changed();
   }
 
