@@ -90,12 +90,14 @@ class Visitor:
         if self._socket is None:
             raise ConnectionError("not connected")
         command_id = str(next(self._ids))
+        frame = {"command": name, "id": command_id, "payload": payload}
         future = self._replies[command_id] = asyncio.get_running_loop().create_future()
-        await self._socket.send(
-            orjson.dumps({"command": name, "id": command_id, "payload": payload}).decode()
-        )
-        async with asyncio.timeout(10):
-            reply = await future
+        try:
+            async with asyncio.timeout(10):
+                await self._socket.send(orjson.dumps(frame).decode())
+                reply = await future
+        finally:
+            self._replies.pop(command_id, None)
         if not reply["ok"]:
             raise Refused(reply["error"])
         payload_out: dict[str, Any] = reply["payload"]
@@ -201,7 +203,7 @@ class Visitor:
         async for text in socket:
             frame = orjson.loads(text)
             if "reply" in frame:
-                future = self._replies.pop(frame["reply"], None)
+                future = self._replies.get(frame["reply"])
                 if future and not future.done():
                     future.set_result(frame)
             else:
