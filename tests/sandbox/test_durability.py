@@ -3,6 +3,7 @@
 import asyncio
 import random
 import sys
+import time
 from pathlib import Path
 
 import aiohttp
@@ -10,6 +11,7 @@ import pytest
 
 from bridge.sandbox import defaults
 from bridge.sandbox.client import SandboxClient, SandboxRefused
+from bridge.sandbox.sandbox import Sandbox
 from bridge.sandbox.server import Server
 from tests.sandbox.api import Api
 
@@ -159,3 +161,18 @@ async def test_it_listens_on_loopback_only() -> None:
     _, said = await process.communicate()
     assert process.returncode == 2
     assert b"loopback only" in said
+
+
+async def test_ids_rise_though_the_clock_was_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tmp_path / "state"
+    ids = []
+    now = time.time()
+    for clock in (now, now - 3600):
+        monkeypatch.setattr(time, "time", lambda clock=clock: clock)
+        sandbox = Sandbox(base_url="http://127.0.0.1", state=state)
+        ids += [sandbox.world.say(SUPPORT, defaults.ADA_ID, "Hello").id for _ in range(3)]
+        sandbox.settle()
+        sandbox.journal.close()
+    assert ids == sorted(set(ids))
