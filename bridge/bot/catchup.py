@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import discord
-from channels.db import database_sync_to_async
 from django.utils import timezone
 
 from bridge.bot import lease
-from bridge.bot.relay import Compare, Relay
+from bridge.bot.aside import PROBLEMS, db
+from bridge.bot.lanes import Compare
+from bridge.bot.relay import Relay
 from bridge.models import Connection, Endpoint, Inbox
 from bridge.services.discord import DiscordService
 
@@ -18,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 MARGIN = timedelta(minutes=5)
 """Look back further than the last heartbeat: a connection that hangs is noticed only after a while."""
+OVERLAP = timedelta(seconds=15)
+"""What was written this long before the last heartbeat is read again: events may come in the wrong order."""
 SWEEP_EVERY = 600.0
 SWEEP_RATE = 10.0
 """Requests a second at most: Discord takes 50 of a bot, and messages go first."""
@@ -25,31 +28,48 @@ SWEEP_DAYS = 7
 BATCH = 500
 
 
-async def catch_up(client: discord.Client, relay: Relay) -> None:
+async def catch_up(client: discord.Client, relay: Relay) -> bool:
     """After READY: find the threads that hold what is not here, and let the relay read those alone.
 
     One request for all active threads of a server; archived ones are listed newest first, back to the last
     heartbeat: a restart costs as much as there was news, not as much as there are threads.
+
+    Returns False where a channel's archived threads could not be listed: its inbox alone has to wait for them.
     """
-    since = await database_sync_to_async(lease.last_beat)()
+    since = await db(lease.last_beat)
+    found = await channels(client)
     newest: dict[int, int | None] = {}
-    for channel in await channels(client):
-        for thread in await channel.guild.active_threads():
-            if thread.parent_id == channel.id:
-                newest[thread.id] = thread.last_message_id
-        async for thread in channel.archived_threads(limit=None):
-            if since is not None and thread.archive_timestamp < since - MARGIN:
-                break
+    for guild in {channel.guild for channel in found}:
+        for thread in await guild.active_threads():
             newest[thread.id] = thread.last_message_id
-    behind = await database_sync_to_async(_behind)(newest)
+    complete = True
+    for channel in found:
+        try:
+            newest |= await _archived(channel, since)
+        except discord.Forbidden as error:
+            logger.error("The archived threads of #%s cannot be listed: %s", channel.name, error)
+            complete = False
+    behind = await db(_behind, newest, since)
     logger.info("Of %d threads %d hold something new.", len(newest), len(behind))
     relay.caught_up(behind)
+    return complete
+
+
+async def _archived(
+    channel: discord.TextChannel | discord.ForumChannel, since: datetime | None
+) -> dict[int, int | None]:
+    newest = {}
+    async for thread in channel.archived_threads(limit=None):
+        if since is not None and thread.archive_timestamp < since - MARGIN:
+            break
+        newest[thread.id] = thread.last_message_id
+    return newest
 
 
 async def channels(client: discord.Client) -> list[discord.TextChannel | discord.ForumChannel]:
     """The channels of all inboxes, as they are now."""
     found = []
-    for channel_id in await database_sync_to_async(_channel_ids)():
+    for channel_id in await db(_channel_ids):
         channel = client.get_channel(channel_id)
         if isinstance(channel, discord.TextChannel | discord.ForumChannel):
             found.append(channel)
@@ -59,25 +79,32 @@ async def channels(client: discord.Client) -> list[discord.TextChannel | discord
 async def sweep(relay: Relay) -> None:
     """Compare the newest page of each open conversation of the last days, slowly."""
     after = 0
-    while batch := await database_sync_to_async(_open_threads)(after):
-        for endpoint_id, thread in batch:
-            relay.see(int(thread), Compare())
-            await asyncio.sleep(1 / SWEEP_RATE)
-            after = endpoint_id
+    try:
+        while batch := await db(_open_threads, after):
+            for endpoint_id, thread in batch:
+                relay.see(int(thread), Compare())
+                await asyncio.sleep(1 / SWEEP_RATE)
+                after = endpoint_id
+    except PROBLEMS as error:
+        logger.warning("What was changed meanwhile is compared later: %r", error)
 
 
 def _channel_ids() -> set[int]:
     return {inbox.channel_id for inbox in Inbox.objects.filter(enabled=True) if inbox.channel_id is not None}
 
 
-def _behind(newest: dict[int, int | None]) -> set[int]:
-    """Those whose newest message is beyond the watermark. A thread's own id is its first."""
+def _behind(newest: dict[int, int | None], since: datetime | None) -> set[int]:
+    """Those whose newest message is beyond the watermark. A thread's own id is its first.
+
+    And those that were written in just before the end: of two neighbours the second may have come first.
+    """
+    restless = discord.utils.time_snowflake(since - OVERLAP) if since else 0
     behind = set()
     for batch in _batches(sorted(newest)):
         known = Endpoint.objects.filter(service=DiscordService.name, remote_id__in=map(str, batch))
         for thread, watermark in known.values_list("remote_id", "watermark"):
             last = newest[int(thread or 0)]
-            if last is None or last > (watermark or 0):
+            if last is None or last > (watermark or 0) or last > restless:
                 behind.add(int(thread or 0))
     return behind
 

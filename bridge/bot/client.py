@@ -12,11 +12,15 @@ from django.conf import settings
 
 from bridge import presence
 from bridge.bot import catchup
+from bridge.bot.aside import PROBLEMS, Aside
+from bridge.bot.lanes import Deleted, Edited, Posted
 from bridge.bot.outbox import Brake, Outbox
-from bridge.bot.relay import Deleted, Edited, Posted, Relay
+from bridge.bot.relay import Relay
+from bridge.bot.typists import Typists
 from bridge.clock import Clock
 from bridge.redis import RedisError
-from bridge.services.discord import DiscordService, http_trace
+from bridge.services.discord import DiscordService
+from bridge.services.discord_errors import http_trace
 
 logger = logging.getLogger(__name__)
 
@@ -36,10 +40,19 @@ class BridgeBot(commands.Bot):
             http_trace=http_trace(brake.invalid),
             max_messages=None,
         )
-        self.relay = Relay(self)
+        self.aside = Aside()
+        self.relay = Relay(self, self.aside)
+        self.typists = Typists(self, self.aside)
         self.outbox = Outbox(DiscordService(self), clock=clock, brake=brake, opened=self.relay.opened)
-        # Set while everything that Discord told is taken in or waits in a lane.
-        self.up_to_date = asyncio.Event()
+        # The gateway brings events now.
+        self.attached = False
+        # All threads were listed since the session began.
+        self.listed = False
+
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether everything that Discord holds was taken in, or will be seen after a restart from now on."""
+        return self.attached and self.listed and not self.relay.is_behind
 
     async def setup_hook(self) -> None:
         await self.add_cog(RelayCog(self))
@@ -47,8 +60,18 @@ class BridgeBot(commands.Bot):
     async def on_message(self, message: discord.Message, /) -> None:
         """Nothing: no prefix commands. The cog has its own listener."""
 
-    async def close(self) -> None:
+    async def leave_gateway(self) -> None:
+        """Hear no more of Discord; requests may still be made."""
+        self.attached = False
         await self.relay.stop()
+        # There is none before the first connection, whatever discord.py's annotation says.
+        if self.ws is not None and self.ws.open:
+            await self.ws.close(code=1000)
+
+    async def close(self) -> None:
+        self.attached = False
+        await self.relay.stop()
+        await self.aside.stop()
         await super().close()
 
 
@@ -79,27 +102,43 @@ class RelayCog(commands.Cog):
     @commands.Cog.listener()
     async def on_connect(self) -> None:
         # A new session, not a resumed one: before any of its events.
-        self.bot.up_to_date.clear()
+        self.bot.listed = False
         self.bot.relay.fall_behind()
 
     @commands.Cog.listener()
+    async def on_disconnect(self) -> None:
+        self.bot.attached = False
+
+    @commands.Cog.listener()
+    async def on_resumed(self) -> None:
+        # What was missed has come again before this.
+        self.bot.attached = True
+
+    @commands.Cog.listener()
     async def on_ready(self) -> None:
+        self.bot.attached = True
         if self._catching_up:
             self._catching_up.cancel()
         self._catching_up = asyncio.create_task(self._catch_up())
 
     async def _catch_up(self) -> None:
         """Again and again until it succeeds: until then nothing from Discord is taken in."""
+        await self._say_present()
         pause = 1.0
-        while True:
+        while not self.bot.listed:
             try:
-                await catchup.catch_up(self.bot, self.bot.relay)
-                break
-            except Exception:
-                logger.exception("The threads could not be listed, again in %.0f s", pause)
+                self.bot.listed = await catchup.catch_up(self.bot, self.bot.relay)
+            except Exception as error:
+                expected = isinstance(error, PROBLEMS)
+                logger.warning(
+                    "The threads could not be listed, again in %.0f s: %r",
+                    pause,
+                    error,
+                    exc_info=not expected,
+                )
+            if not self.bot.listed:
                 await asyncio.sleep(pause)
                 pause = min(60.0, pause * 2)
-        self.bot.up_to_date.set()
         await catchup.sweep(self.bot.relay)
 
     @commands.Cog.listener()
@@ -127,17 +166,19 @@ class RelayCog(commands.Cog):
     async def on_raw_typing(self, payload: discord.RawTypingEvent) -> None:
         channel = self.bot.get_channel(payload.channel_id)
         if isinstance(channel, discord.Thread) and payload.user is not None:
-            await self.bot.relay.typing(payload.channel_id, payload.user)
+            self.bot.typists.staff(payload.channel_id, payload.user)
 
     @tasks.loop(seconds=catchup.SWEEP_EVERY)
     async def sweep(self) -> None:
-        if self.bot.up_to_date.is_set():
+        if self.bot.is_up_to_date:
             await catchup.sweep(self.bot.relay)
 
     @tasks.loop(seconds=5)
     async def presence(self) -> None:
-        if not self.bot.is_ready() or self.bot.is_closed():
-            return
+        if self.bot.attached:
+            await self._say_present()
+
+    async def _say_present(self) -> None:
         try:
             await presence.gateway_up()
         except RedisError as error:

@@ -8,11 +8,10 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from typing import TypeVar
 
 from channels.db import database_sync_to_async
-from django.db import DatabaseError
+from django.db import Error as DatabaseProblem
 
 from bridge import delivery
 from bridge.clock import Clock
@@ -27,6 +26,8 @@ LINES = 20
 POLL = 1.0
 ANSWER_WITHIN = 20.0
 """Seconds after the claim in which an answer counts; then the line is left and looked up later."""
+STOP_WITHIN = 8.0
+"""Seconds that a stop waits for requests in hand. What is given up then is looked up by whoever starts next."""
 INVALID_LIMIT = 100
 INVALID_WINDOW = 600.0
 PROBE_EVERY = 60.0
@@ -41,13 +42,29 @@ class Brake:
         self._clock = clock
         self._invalid: deque[float] = deque(maxlen=INVALID_LIMIT + 1)
 
+        self._next_probe = 0.0
+
     def invalid(self) -> None:
         self._invalid.append(self._clock.uptime())
+
+    def got_through(self) -> None:
+        """A request was taken: if this was a probe, the others may go again."""
+        if self.on:
+            self._invalid.clear()
 
     @property
     def on(self) -> bool:
         full = len(self._invalid) > INVALID_LIMIT
         return full and self._clock.uptime() - self._invalid[0] < INVALID_WINDOW
+
+    @property
+    def may_probe(self) -> bool:
+        return self._clock.uptime() >= self._next_probe
+
+    def probe(self) -> None:
+        """Once a minute."""
+        logger.error("Discord refused over %d requests: one a minute until it takes one.", INVALID_LIMIT)
+        self._next_probe = self._clock.uptime() + PROBE_EVERY
 
 
 class Outbox:
@@ -62,7 +79,7 @@ class Outbox:
         self._opened = opened
         self._wake = asyncio.Event()
         self._stopping = False
-        self._lines: dict[int, asyncio.Task[None]] = {}
+        self._lines: set[asyncio.Task[None]] = set()
         # How many requests had got through when this one began to fail.
         self._failing: dict[int, int] = {}
         self._got_through = 0
@@ -75,49 +92,50 @@ class Outbox:
         """Until `stop`. A database that is away is waited for."""
         while not self._stopping:
             self._wake.clear()
-            pause = POLL
             try:
-                pause = await self._claim()
-            except DatabaseError as error:
+                await self._claim()
+            except DatabaseProblem as error:
                 logger.warning("The database does not answer, deliveries wait: %s", error)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), pause)
+                await asyncio.wait_for(self._wake.wait(), POLL)
 
     async def stop(self) -> None:
         """Finish the requests in hand; what is not sent yet is carried by whoever starts next."""
         self._stopping = True
         self._wake.set()
         if self._lines:
-            await asyncio.wait(list(self._lines.values()), timeout=ANSWER_WITHIN)
-        for task in self._lines.values():
+            await asyncio.wait(self._lines, timeout=STOP_WITHIN)
+        for task in self._lines:
             task.cancel()
+        await asyncio.gather(*self._lines, return_exceptions=True)
 
-    async def _claim(self) -> float:
-        free = 1 if self._brake.on else LINES - len(self._lines)
-        if free > 0:
-            for line in await _db(delivery.claim, self._service.name, limit=free, clock=self._clock):
-                task = asyncio.create_task(self._work(line), name=f"line {line.endpoint_id}")
-                self._lines[line.endpoint_id] = task
-                task.add_done_callback(partial(self._done, line.endpoint_id))
+    async def _claim(self) -> None:
+        free = LINES - len(self._lines)
         if self._brake.on:
-            logger.error("Discord refused over %d requests: one a minute until it stops.", INVALID_LIMIT)
-            await asyncio.sleep(PROBE_EVERY)
-        return POLL
+            free = 1 if free == LINES and self._brake.may_probe else 0
+        if free <= 0:
+            return
+        for line in await _db(delivery.claim, self._service.name, limit=free, clock=self._clock):
+            if self._brake.on:
+                self._brake.probe()
+            task = asyncio.create_task(self._work(line), name=f"line {line.endpoint_id}")
+            self._lines.add(task)
+            task.add_done_callback(self._done)
 
-    def _done(self, endpoint_id: int, _task: object) -> None:
-        self._lines.pop(endpoint_id, None)
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self._lines.discard(task)
         self._wake.set()
 
     async def _work(self, line: Line) -> None:
         """Until nothing waits, the line is lost or left for later."""
         try:
-            while not self._stopping and await self._step(line):
-                pass
-            if self._stopping:
-                await _db(delivery.leave, line, clock=self._clock)
+            while await self._step(line):
+                if self._stopping:
+                    await _db(delivery.leave, line, clock=self._clock)
+                    return
         except LineLost:
             logger.info("Line %s is another worker's now.", line.endpoint_id)
-        except DatabaseError as error:
+        except DatabaseProblem as error:
             # The claim runs out by itself; what was sent is known to be of unknown fate.
             logger.warning("Line %s is left: %s", line.endpoint_id, error)
         except Exception:
@@ -137,6 +155,7 @@ class Outbox:
             return await _db(delivery.fail, line, request, failure, flowing=flowing, clock=self._clock)
         await _db(delivery.settle, line, request, answer, clock=self._clock)
         self._got_through += 1
+        self._brake.got_through()
         self._failing.pop(line.endpoint_id, None)
         if isinstance(answer, Opened) and self._opened:
             self._opened(answer.remote_id)
@@ -147,20 +166,28 @@ class Outbox:
         attempt = Attempt(clock=self._clock, until=line.until)
         with attempting(attempt):
             task = asyncio.create_task(self._service.perform(request))
-        done, _ = await asyncio.wait(
-            {task}, timeout=max(0.0, line.began + ANSWER_WITHIN - self._clock.uptime())
-        )
+        left = max(0.0, line.began + ANSWER_WITHIN - self._clock.uptime())
+        try:
+            done, _ = await asyncio.wait({task}, timeout=left)
+        except asyncio.CancelledError:
+            _give_up(task, attempt)
+            raise
         if done:
             return task.result()
-        if attempt.in_flight:
-            attempt.broke()
-            task.cancel()
-        # Otherwise it sleeps out a rate limit inside discord.py, which holds a lock that every request needs:
-        # cancelled there, it would never be given back. It ends by itself: no write is allowed it any more.
-        task.add_done_callback(_forget)
+        _give_up(task, attempt)
         raise DeliveryFailed(
             "timed_out", "Discord did not answer in time.", permanent=False, certain=not attempt.uncertain
         )
+
+
+def _give_up(task: "asyncio.Task[Answer]", attempt: Attempt) -> None:
+    """Stop waiting for a request."""
+    if attempt.in_flight:
+        attempt.broke()
+        task.cancel()
+    # Otherwise it sleeps out a rate limit inside discord.py, which holds a lock that every request needs:
+    # cancelled there, it would never be given back. It ends by itself: no write is allowed it any more.
+    task.add_done_callback(_forget)
 
 
 def _forget(task: "asyncio.Task[Answer]") -> None:

@@ -99,7 +99,7 @@ class Runner:
         await _log_in(bot)
         self._pause = SHORTEST_PAUSE
         gateway = asyncio.create_task(bot.connect(), name="gateway")
-        tasks = {
+        tasks: set[asyncio.Task[Any]] = {
             gateway,
             asyncio.create_task(bot.outbox.run(), name="outbox"),
             asyncio.create_task(_check_when_ready(bot), name="check"),

@@ -1,8 +1,8 @@
 """What must be right in Discord before the bot is of use, each mistake in one sentence that says what to do."""
 
 import discord
-from channels.db import database_sync_to_async
 
+from bridge.bot.aside import db
 from bridge.models import Inbox
 
 
@@ -32,21 +32,22 @@ NEEDED = {
     "manage_threads": "Manage Threads",
     "embed_links": "Embed Links",
 }
+TO_MARK = {"add_reactions": "Add Reactions"}
+"""Needed where an inbox wants ✅ and ⚠."""
 FORUM_ONLY_SENDING = frozenset({"create_public_threads"})
 """In a forum, “Send Messages” is the right to make posts."""
 
 
 async def check(client: discord.Client) -> None:
     """Raises SetupError for the first thing that is wrong."""
-    inboxes = await database_sync_to_async(_inboxes)()
-    if not any(channel_id for _, channel_id in inboxes):
+    inboxes = await db(_inboxes)
+    if not inboxes:
         raise SetupError(NO_CHANNEL)
-    for name, channel_id in inboxes:
-        if channel_id is not None:
-            await _check_channel(client, name, channel_id)
+    for inbox, channel_id in inboxes:
+        await _check_channel(client, inbox, channel_id)
 
 
-async def _check_channel(client: discord.Client, inbox: str, channel_id: int) -> None:
+async def _check_channel(client: discord.Client, inbox: Inbox, channel_id: int) -> None:
     try:
         channel = client.get_channel(channel_id) or await client.fetch_channel(channel_id)
     except (discord.NotFound, discord.Forbidden, discord.InvalidData) as error:
@@ -59,8 +60,9 @@ async def _check_channel(client: discord.Client, inbox: str, channel_id: int) ->
             f"The channel {channel_id} of inbox “{inbox}” is neither a text nor a forum channel: choose another."
         )
     granted = channel.permissions_for(channel.guild.me)
-    forum = isinstance(channel, discord.ForumChannel)
-    needed = {name: label for name, label in NEEDED.items() if not (forum and name in FORUM_ONLY_SENDING)}
+    needed = NEEDED | (TO_MARK if inbox.mark_relayed else {})
+    if isinstance(channel, discord.ForumChannel):
+        needed = {name: label for name, label in needed.items() if name not in FORUM_ONLY_SENDING}
     missing = [label for name, label in needed.items() if not getattr(granted, name)]
     if missing:
         raise SetupError(
@@ -68,5 +70,6 @@ async def _check_channel(client: discord.Client, inbox: str, channel_id: int) ->
         )
 
 
-def _inboxes() -> list[tuple[str, int | None]]:
-    return [(inbox.name, inbox.channel_id) for inbox in Inbox.objects.filter(enabled=True).order_by("pk")]
+def _inboxes() -> list[tuple[Inbox, int]]:
+    found = [(inbox, inbox.channel_id) for inbox in Inbox.objects.filter(enabled=True).order_by("pk")]
+    return [(inbox, channel_id) for inbox, channel_id in found if channel_id is not None]

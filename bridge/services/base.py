@@ -152,9 +152,15 @@ class Attempt:
         self._writing = write
 
     def answered(self, status: int) -> None:
-        """Of a 5xx nobody knows whether it was stored; 4xx, 429 among them, says that it was not."""
+        """Only 4xx, 429 among them, says that it was not stored. Of a 5xx nobody knows; and a 2xx that its caller
+        never got to see was: the answer broke off, or discord.py sleeps out a limit before it hands it over.
+        """
         self.in_flight = False
-        self.uncertain = self.uncertain or (self._writing and status >= 500)
+        self.uncertain = self.uncertain or (self._writing and not 400 <= status < 500)
+
+    def beside(self) -> "Attempt":
+        """For another write on the way, e.g. to make room: under the same claim, with a fate of its own."""
+        return Attempt(clock=self._clock, until=self._until)
 
     def broke(self) -> None:
         """Cut or timed out after it was written."""

@@ -1,8 +1,9 @@
 """Discord as a service: one request of the delivery rules becomes one or two calls of discord.py."""
 
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import aiohttp
 import discord
@@ -11,9 +12,7 @@ from channels.db import database_sync_to_async
 from bridge.errors import DeliveryFailed
 from bridge.models import Connection, Endpoint
 from bridge.services.base import (
-    MESSAGE_GONE,
     NOT_PERMITTED,
-    THREAD_GONE,
     Answer,
     Delete,
     Done,
@@ -29,29 +28,18 @@ from bridge.services.base import (
     Seen,
     Service,
     Stored,
+    attempting,
     current_attempt,
 )
 from bridge.services.discord_card import card_embed, card_text, thread_name
+from bridge.services.discord_errors import (
+    THREAD_ALREADY_STARTED,
+    THREAD_ARCHIVED,
+    TOO_MANY_ACTIVE_THREADS,
+    failure_of,
+)
 
 T = TypeVar("T")
-
-# Discord's JSON error codes, from its API documentation.
-UNKNOWN_CHANNEL = 10003
-UNKNOWN_MESSAGE = 10008
-THREAD_ALREADY_STARTED = 160004
-THREAD_LOCKED = 160005
-TOO_MANY_ACTIVE_THREADS = 160006
-THREAD_ARCHIVED = 50083
-REFUSALS = {
-    50035: "refused",
-    50006: "refused",
-    30046: "edited_too_often",
-    200000: "blocked_by_automod",
-    200001: "blocked_by_automod",
-    240000: "blocked_link",
-    40005: "too_large",
-}
-"""This content is refused and will be tomorrow. The message itself is at fault."""
 
 NO_MENTIONS = discord.AllowedMentions.none()
 NEAR_PAGES = 1000
@@ -93,7 +81,7 @@ class DiscordService(Service):
 
     async def _post(self, request: Post) -> Stored:
         thread = self._thread(request.thread)
-        reply: dict[str, discord.MessageReference] = {}
+        reply: dict[str, Any] = {}
         if request.reply_to:
             reply["reference"] = discord.MessageReference(
                 message_id=int(request.reply_to), channel_id=thread.id, fail_if_not_exists=False
@@ -131,7 +119,8 @@ class DiscordService(Service):
             thread = await self._client.fetch_channel(int(request.thread))
             if not isinstance(thread, discord.Thread):
                 raise
-            await thread.edit(archived=False)
+            with _beside():
+                await thread.edit(archived=False)
             await change(request)
 
     async def _open(self, request: Open) -> Answer:
@@ -160,14 +149,15 @@ class DiscordService(Service):
         # A forum post takes no nonce: a second request would make a second post.
         if (attempt := current_attempt()) is not None:
             attempt.repeatable = False
-        needs_tag = forum.flags.require_tag and forum.available_tags
+        # One that everybody may set comes first.
+        tags = sorted(forum.available_tags, key=lambda tag: tag.moderated)
         created = await self._with_room(
             forum,
             lambda: forum.create_thread(
                 name=thread_name(endpoint.connection),
                 content=text,
                 embed=embed,
-                applied_tags=forum.available_tags[:1] if needs_tag else [],
+                applied_tags=tags[:1] if forum.flags.require_tag else [],
                 allowed_mentions=NO_MENTIONS,
             ),
         )
@@ -198,7 +188,8 @@ class DiscordService(Service):
             (mine[int(pk)] for pk in closed), key=lambda thread: thread.last_message_id or thread.id
         )
         if idle:
-            await idle[0].edit(archived=True)
+            with _beside():
+                await idle[0].edit(archived=True)
         return bool(idle)
 
     async def _find_opening(self, request: FindOpening) -> Answer:
@@ -249,72 +240,15 @@ class DiscordService(Service):
         return self._client.user
 
 
-def failure_of(error: Exception, *, opening: bool) -> DeliveryFailed:
-    """What an exception of discord.py or aiohttp says of a delivery (rule 5)."""
+@contextlib.contextmanager
+def _beside() -> Iterator[None]:
+    """Other writes than the delivery's own: whether they arrived says nothing of it."""
     attempt = current_attempt()
-    certain = attempt is None or not attempt.uncertain
-    if isinstance(error, discord.HTTPException):
-        reason, detail, permanent = _verdict(error, opening=opening)
-        return DeliveryFailed(reason, detail, permanent=permanent and certain, certain=certain)
-    return DeliveryFailed(
-        "unreachable",
-        f"Discord cannot be reached: {error or type(error).__name__}",
-        permanent=False,
-        certain=certain,
-    )
-
-
-def _verdict(error: discord.HTTPException, *, opening: bool) -> tuple[str, str, bool]:
-    """The reason, a sentence for staff, and whether the content is to blame."""
-    said = f"Discord said: {error.text or error.status} ({error.status}, code {error.code})"[:300]
-    if error.code in REFUSALS:
-        return REFUSALS[error.code], said, True
-    if error.code == UNKNOWN_CHANNEL:
-        if opening:
-            return NOT_PERMITTED, "The inbox's Discord channel is gone: set another in the admin.", False
-        return THREAD_GONE, said, False
-    if error.code == UNKNOWN_MESSAGE:
-        return MESSAGE_GONE, said, False
-    if error.code == THREAD_LOCKED:
-        return NOT_PERMITTED, "The thread is locked: unlock it, or give the bot “Manage Threads”.", False
-    if error.status in {401, 403}:
-        return NOT_PERMITTED, f"The bot may not do this in Discord: check its permissions. {said}", False
-    if error.status == 429:
-        return "rate_limited", "Discord asks us to slow down.", False
-    if error.status >= 500:
-        return "unreachable", said, False
-    return f"refused_{error.code or error.status}", said, True
-
-
-def http_trace(on_invalid: Callable[[], None]) -> aiohttp.TraceConfig:
-    """Ask the attempt before each write, and tell it what came back: discord.py repeats requests by itself.
-
-    `on_invalid` is called for each answer that Discord counts towards a ban of the address (rule 5).
-    """
-    trace = aiohttp.TraceConfig()
-
-    async def start(_session: object, _context: object, params: aiohttp.TraceRequestStartParams) -> None:
-        if (attempt := current_attempt()) is not None:
-            attempt.begin(write=params.method != "GET")
-
-    async def end(_session: object, _context: object, params: aiohttp.TraceRequestEndParams) -> None:
-        if params.response.status in {401, 403, 429}:
-            on_invalid()
-        if (attempt := current_attempt()) is not None:
-            attempt.answered(params.response.status)
-
-    async def broke(_session: object, _context: object, params: aiohttp.TraceRequestExceptionParams) -> None:
-        if (attempt := current_attempt()) is None:
-            return
-        if isinstance(params.exception, aiohttp.ClientConnectorError):
-            attempt.unreached()
-        else:
-            attempt.broke()
-
-    trace.on_request_start.append(start)
-    trace.on_request_end.append(end)
-    trace.on_request_exception.append(broke)
-    return trace
+    if attempt is None:
+        yield
+        return
+    with attempting(attempt.beside()):
+        yield
 
 
 def _endpoint(pk: int) -> Endpoint:

@@ -1,6 +1,7 @@
 """The card that opens a thread: who writes, from where, and where to read on."""
 
 import re
+import unicodedata
 from urllib.parse import urlsplit
 
 import discord
@@ -71,10 +72,14 @@ def browser(user_agent: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Without markdown, mentions and masked links of the visitor's."""
-    text = re.sub(r"\s+", " ", text)
-    text = discord.utils.escape_mentions(discord.utils.escape_markdown(text))
-    return text.replace("[", "\\[").replace("<", "\\<")
+    """Without markdown, mentions and links of the visitor's, and without marks that turn the direction of text."""
+    text = "".join(" " if char.isspace() else char for char in text if unicodedata.category(char) != "Cf")
+    text = re.sub(" +", " ", text).strip()
+    text = discord.utils.escape_mentions(discord.utils.escape_markdown(text, ignore_links=False))
+    for mark in "[<#-":
+        text = text.replace(mark, "\\" + mark)
+    # Between these a space without width: an address that nobody follows by mistake.
+    return text.replace("://", ":\u200b//").replace("@", "@\u200b")
 
 
 def _address(url: str) -> str:

@@ -20,6 +20,10 @@ from bridge.bot.runner import Runner
 from bridge.sandbox import defaults
 
 PATIENCE = 15.0
+SANDBOX_CHANNELS = {
+    str(channel)
+    for channel in (defaults.GENERAL_CHANNEL_ID, defaults.SUPPORT_CHANNEL_ID, defaults.FORUM_CHANNEL_ID)
+}
 
 
 class Command(BaseCommand):
@@ -46,8 +50,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         finally:
             if sandbox is not None:
-                sandbox.terminate()
-                sandbox.wait(PATIENCE)
+                end(sandbox)
 
 
 async def run() -> None:
@@ -68,7 +71,9 @@ def use_sandbox(port: int) -> "subprocess.Popen[bytes] | None":
     """Point the settings at the sandbox; the process that was started for it, or None where one runs."""
     base = f"http://{defaults.HOST}:{port}"
     settings.DISCORD_TOKEN = defaults.TOKEN
-    settings.DISCORD_CHANNEL_ID = settings.DISCORD_CHANNEL_ID or defaults.SUPPORT_CHANNEL_ID
+    if str(settings.DISCORD_CHANNEL_ID) not in SANDBOX_CHANNELS:
+        # None, or one of the real Discord.
+        settings.DISCORD_CHANNEL_ID = defaults.SUPPORT_CHANNEL_ID
     settings.DISCORD_API_URL = defaults.api_url(base)
     settings.DISCORD_GATEWAY_URL = defaults.gateway_url(base)
     if answers(base):
@@ -79,10 +84,18 @@ def use_sandbox(port: int) -> "subprocess.Popen[bytes] | None":
     deadline = monotonic() + PATIENCE
     while not answers(base):
         if process.poll() is not None or monotonic() > deadline:
-            process.terminate()
+            end(process)
             raise CommandError(f"The sandbox did not start on port {port}: is the port taken?")
         sleep(0.1)
     return process
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def answers(base: str) -> bool:

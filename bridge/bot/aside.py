@@ -1,0 +1,50 @@
+"""Work beside the way of the messages, which it must never hold up: what fails is only noted."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import aiohttp
+import discord
+from channels.db import database_sync_to_async
+from django.db import Error as DatabaseProblem
+
+from bridge.redis import RedisError
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+PROBLEMS = (DatabaseProblem, RedisError, discord.HTTPException, aiohttp.ClientError, OSError)
+"""What may happen any day to what the bot talks to. Anything else is a mistake of ours."""
+
+
+async def db(function: Callable[..., T], *args: Any, **options: Any) -> T:
+    return await database_sync_to_async(function)(*args, **options)
+
+
+class Aside:
+    """Holds its tasks, since the event loop would let them be collected."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(_noted(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def _noted(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except PROBLEMS as error:
+        logger.warning("Not done, and not tried again: %s: %r", work, error)
+    except Exception:
+        logger.exception("%s failed", work)

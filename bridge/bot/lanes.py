@@ -1,0 +1,65 @@
+"""One lane for each thread: what Discord told of it, in the order in which it is taken."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+
+import discord
+
+SETTLE = 0.1
+"""Seconds that an event waits for one with a lower id that is on its way: neighbours may come in the wrong order."""
+
+
+@dataclass(frozen=True)
+class Posted:
+    message: discord.Message
+
+
+@dataclass(frozen=True)
+class Edited:
+    message: discord.Message
+
+
+@dataclass(frozen=True)
+class Deleted:
+    message_id: int
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Compare the newest page of the thread with what is known (rule 8)."""
+
+
+Event = Posted | Edited | Deleted | Compare
+
+
+@dataclass
+class Lane:
+    """One thread's events, oldest first, each with the time at which it may be taken.
+
+    `behind`: the thread holds what is not here; it is read from the watermark on before any event is taken;
+    `reading` until that is done.
+    """
+
+    events: deque[tuple[float, Event]] = field(default_factory=deque)
+    behind: bool = False
+    reading: bool = False
+    task: "asyncio.Task[None] | None" = None
+
+    def add(self, event: Event) -> None:
+        """Behind what is there; a message before those that were written after it, and before its own edit."""
+        place = len(self.events)
+        if isinstance(event, Posted):
+            while place and _belongs_after(self.events[place - 1][1], event):
+                place -= 1
+        self.events.insert(place, (asyncio.get_running_loop().time() + SETTLE, event))
+
+    async def settle(self) -> None:
+        """Wait until the event at its head may be taken."""
+        await asyncio.sleep(self.events[0][0] - asyncio.get_running_loop().time())
+
+
+def _belongs_after(other: Event, event: Posted) -> bool:
+    if isinstance(other, Posted):
+        return other.message.id > event.message.id
+    return isinstance(other, Edited) and other.message.id >= event.message.id
