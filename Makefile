@@ -46,12 +46,14 @@ clean:  ## remove what was installed and made; the database in var/ stays
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 .venv/bin/python:
-	./scripts/venv.sh
+	@./scripts/venv.sh
 
 .venv/runs: requirements.txt | .venv/bin/python
-	$(PIP) -r requirements.txt
+	@echo "Installing what ChatBridge runs on: about a minute."
+	@$(PIP) -r requirements.txt
 	@touch $@
 
 .venv/develops: requirements.txt requirements-dev.txt | .venv/bin/python
-	$(PIP) -r requirements-dev.txt
+	@echo "Installing what ChatBridge is developed with: about a minute."
+	@$(PIP) -r requirements-dev.txt
 	@touch $@ .venv/runs
