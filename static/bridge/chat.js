@@ -41,7 +41,10 @@ const composer = new Composer(
   },
 );
 const view = new ConversationView(chat, { rewrite: (content) => composer.restore(content) });
-const banner = new Banner({ box: part("banner"), text: part("banner-text"), action: part("banner-action") }, socket);
+const banner = new Banner(
+  { box: part("banner"), text: part("banner-text"), action: part("banner-action") },
+  socket,
+);
 const header = new Header({
   title: part("title"),
   greeting: part("greeting"),

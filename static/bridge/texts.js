@@ -6,10 +6,17 @@ export const texts = {
   you: "You",
   nick: (name) => `You are here as ${name}`,
   typing: (names) =>
-    names.length === 1 ? `${names[0]} is writing` : `${names.slice(0, -1).join(", ")} and ${names.at(-1)} are writing`,
-  newer: (count) => (count === 0 ? "Newest messages" : count === 1 ? "1 new message" : `${count} new messages`),
+    names.length === 1
+      ? `${names[0]} is writing`
+      : `${names.slice(0, -1).join(", ")} and ${names.at(-1)} are writing`,
+  newer: (count) =>
+    count === 0 ? "Newest messages" : count === 1 ? "1 new message" : `${count} new messages`,
   gap: (size) =>
-    size === null ? "Some messages are missing here" : size === 1 ? "1 message is missing here" : `${size} messages are missing here`,
+    size === null
+      ? "Some messages are missing here"
+      : size === 1
+        ? "1 message is missing here"
+        : `${size} messages are missing here`,
   deleted: "This message was deleted",
   counter: (length, limit) => `${length.toLocaleString()} of ${limit.toLocaleString()} characters`,
   tooLong: (over) => `${over.toLocaleString()} ${over === 1 ? "character" : "characters"} too many`,

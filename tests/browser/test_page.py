@@ -172,7 +172,7 @@ async def test_a_message_that_did_not_reach_the_team_says_so_and_can_be_written_
 ) -> None:
     server.say(server.visitor, "too rude", state="failed", failure="refused")
     await load(page, visitor)
-    await expect(page.locator(".message.own")).to_contain_text("The team did not receive this.")
+    await expect(page.locator(".message.own")).to_contain_text("It was refused on the way to the team.")
     await page.get_by_role("button", name="Write it again").click()
     await expect(page.get_by_label("Your message")).to_have_value("too rude")
 

@@ -41,7 +41,8 @@ export class Chat extends EventTarget {
   }
 
   typing() {
-    if (!this.conversation || this.socket.state !== "ready" || Date.now() - this.#typed < TYPING_EVERY) return;
+    if (!this.conversation || this.socket.state !== "ready" || Date.now() - this.#typed < TYPING_EVERY)
+      return;
     this.#typed = Date.now();
     this.socket
       .command("typing.start", { connection: this.conversation.uid })
@@ -49,7 +50,9 @@ export class Chat extends EventTarget {
   }
 
   async end() {
-    const { connection } = await this.socket.command("connection.close", { connection: this.conversation.uid });
+    const { connection } = await this.socket.command("connection.close", {
+      connection: this.conversation.uid,
+    });
     this.conversation.resume(connection);
   }
 

@@ -52,7 +52,8 @@ export class Conversation extends EventTarget {
 
   event({ event, since, revision, payload }) {
     if (payload.messages) this.timeline.apply(payload.messages);
-    if (event === "message.posted") payload.messages.forEach(({ author }) => author && this.typists.forget(author.id));
+    if (event === "message.posted")
+      payload.messages.forEach(({ author }) => author && this.typists.forget(author.id));
     if (event === "typing.started" && payload.author.id !== this.me) this.typists.note(payload.author);
     if (event === "receipt.read") this.reading.receipt(payload, payload.participant === this.me);
     if (STATES.has(event) && revision > this.#stated) this.#state({ ...payload.connection, revision });
@@ -62,7 +63,10 @@ export class Conversation extends EventTarget {
 
   async older() {
     const before = this.timeline.first;
-    const { messages, has_more } = await this.socket.command("history.page", { connection: this.uid, before });
+    const { messages, has_more } = await this.socket.command("history.page", {
+      connection: this.uid,
+      before,
+    });
     this.page(messages, has_more);
   }
 
@@ -80,7 +84,9 @@ export class Conversation extends EventTarget {
   #tellRead() {
     const receipt = { connection: this.uid, seq: this.reading.mine };
     // If it is lost or refused, the next session's read_seq shows it and it is told again.
-    this.socket.command("receipt.read", receipt).catch((failure) => console.debug("receipt:", failure.message));
+    this.socket
+      .command("receipt.read", receipt)
+      .catch((failure) => console.debug("receipt:", failure.message));
   }
 
   #synced({ connection, messages, reset }) {

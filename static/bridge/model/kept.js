@@ -29,7 +29,9 @@ export class Kept {
 
   all() {
     const keys = Array.from({ length: this.storage.length }, (_, at) => this.storage.key(at));
-    const names = keys.filter((key) => key?.startsWith(this.prefix)).map((key) => key.slice(this.prefix.length));
+    const names = keys
+      .filter((key) => key?.startsWith(this.prefix))
+      .map((key) => key.slice(this.prefix.length));
     return [...new Set([...names, ...this.#unkept.keys()])].map((name) => this.get(name));
   }
 

@@ -48,7 +48,7 @@ export class Outbox extends EventTarget {
     if (this.#flushing) return;
     this.#flushing = true;
     try {
-      for (let entry; (entry = this.entries.find(({ error }) => !error)); ) await this.#deliver(entry);
+      for (let entry; (entry = this.entries.find(({ error }) => !error));) await this.#deliver(entry);
     } catch (lost) {
       // The next session flushes again.
       console.debug("outbox waits:", lost.name);

@@ -6,7 +6,10 @@ const TOGETHER = 5 * 60_000; // messages of one author that stand so close are o
 export function rowsOf({ messages, pending, me, readUpTo, newAfter, connected }) {
   const rows = [];
   let day = null;
-  for (const each of [...messages.map((message) => said(message, me, readUpTo)), ...pending.map((entry) => waiting(entry, connected))]) {
+  for (const each of [
+    ...messages.map((message) => said(message, me, readUpTo)),
+    ...pending.map((entry) => waiting(entry, connected)),
+  ]) {
     const date = dayOf(each.at);
     // Named by its row too: what was caught up on from another day can part a day in two.
     if (date !== day) rows.push({ kind: "day", key: `day:${date}:${each.key}`, at: each.at });
@@ -43,7 +46,16 @@ function said(message, me, readUpTo) {
 
 function waiting({ client_id, content, at, error }, connected) {
   const status = error ? "refused" : connected ? "sending" : "kept";
-  return { kind: "message", key: `own:${client_id}`, at: new Date(at), own: true, content, status, error, clientId: client_id };
+  return {
+    kind: "message",
+    key: `own:${client_id}`,
+    at: new Date(at),
+    own: true,
+    content,
+    status,
+    error,
+    clientId: client_id,
+  };
 }
 
 function grouped(rows) {

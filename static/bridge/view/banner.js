@@ -9,7 +9,9 @@ export class Banner {
 
   constructor({ box, text, action }, socket) {
     Object.assign(this, { box, text, action, socket });
-    action.addEventListener("click", () => (socket.state === "stopped" ? location.reload() : socket.connect()));
+    action.addEventListener("click", () =>
+      socket.state === "stopped" ? location.reload() : socket.connect(),
+    );
   }
 
   get shown() {

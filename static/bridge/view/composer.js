@@ -42,8 +42,9 @@ export class Composer {
 
   #key(event) {
     // On a phone Enter makes a new line; while an input method composes it belongs to that.
-    const sends = event.key === "Enter" && !event.shiftKey && !event.isComposing && !matchMedia("(pointer: coarse)").matches;
-    if (!sends) return;
+    const composing = event.isComposing || event.keyCode === 229; // 229: Safari's word for it
+    const newLine = event.shiftKey || matchMedia("(pointer: coarse)").matches;
+    if (event.key !== "Enter" || composing || newLine) return;
     event.preventDefault();
     this.#submit();
   }
@@ -69,7 +70,11 @@ export class Composer {
     this.button.disabled = length === 0 || over > 0;
     this.counter.hidden = length < this.limit * NEAR_LIMIT;
     this.counter.classList.toggle("over", over > 0);
-    this.counter.textContent = this.counter.hidden ? "" : over > 0 ? texts.tooLong(over) : texts.counter(length, this.limit);
+    this.counter.textContent = this.counter.hidden
+      ? ""
+      : over > 0
+        ? texts.tooLong(over)
+        : texts.counter(length, this.limit);
     this.text.setAttribute("aria-invalid", String(over > 0));
     this.text.style.height = "auto";
     this.text.style.height = `${this.text.scrollHeight}px`;

@@ -16,6 +16,11 @@ export function afterClose(code) {
 
 /** The same for an error reply to session.start, after which the socket is of no use. */
 export function afterRefusal({ code, details }) {
-  const final = { blocked: "refused", not_permitted: "refused", not_identified: "outdated", not_found: "missing" };
+  const final = {
+    blocked: "refused",
+    not_permitted: "refused",
+    not_identified: "outdated",
+    not_found: "missing",
+  };
   return { stop: final[code] ?? null, pause: (details.retry_after ?? 0) * 1000 };
 }

@@ -1,13 +1,14 @@
 // Keeps a socket honest: a ping now and then whose answer says how far each connection is, and at once when the
 // network or the reader comes back.
 
-const EVERY = 20_000;
+const EVERY = 25_000; // the server gives up a socket that was silent for 75 s
+const PATIENCE = 8_000;
 
 export function beat(socket, { onHeads }) {
   const ping = async () => {
     if (socket.state !== "ready") return;
     try {
-      onHeads((await socket.command("ping")).heads);
+      onHeads((await socket.command("ping", {}, PATIENCE)).heads);
     } catch (failure) {
       // Refused (throttled) or lost: the next one asks again, and a lost socket comes back by itself.
       console.debug("ping:", failure.message || failure.name);

@@ -39,13 +39,13 @@ export class Socket extends EventTarget {
   }
 
   /** Rejects with CommandFailed or ConnectionLost. */
-  command(command, payload = {}) {
+  command(command, payload = {}, patience = PATIENCE) {
     if (this.#ws?.readyState !== WebSocket.OPEN) return Promise.reject(new ConnectionLost(command));
     this.#last += 1;
     const id = String(this.#last);
     this.#ws.send(JSON.stringify({ command, id, payload }));
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.drop(), PATIENCE);
+      const timer = setTimeout(() => this.drop(), patience);
       this.#waiting.set(id, { resolve, reject, timer });
     });
   }
