@@ -144,7 +144,7 @@ class Site:
         self.web = self._part("web", web, lambda: answers(f"{self.url}/"))
         self.sandbox = self._part("sandbox", sandbox, lambda: answers(f"{self.sandbox_url}/sandbox/world"))
         self.bot = self._part("bot", ["manage.py", "run_discord_bot"], self._bot_is_connected)
-        self.parts = (self.sandbox, self.web, self.bot)
+        self.parts: tuple[Process, ...] = (self.sandbox, self.web, self.bot)
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -156,6 +156,16 @@ class Site:
         with ExitStack() as stack:
             for part in self.parts:
                 stack.callback(part.stop)
+
+    def another_bot(self) -> Process:
+        """A second `run_discord_bot`, ready once it waits to take over."""
+
+        def waits() -> bool:
+            return heir.log.exists() and "waiting to take over" in heir.log.read_text()
+
+        heir = self._part("heir", ["manage.py", "run_discord_bot"], waits)
+        self.parts = (*self.parts, heir)
+        return heir
 
     def manage(self, *arguments: str) -> str:
         """Run a management command and return what it printed."""

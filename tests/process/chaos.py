@@ -11,6 +11,8 @@ from typing import Any
 from tests.process.crowd import Conversation, Crowd, persist
 from tests.processes import Process, Site, until
 
+SEED = int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(1_000_000))
+"""CHAOS_SEED repeats a run as far as the machine does."""
 POST = "POST /channels/*/messages"
 STRUCK_WITHIN = 8.0
 """Seconds that a fault waits for its victim; then it is tried again later."""
@@ -38,11 +40,6 @@ EVENTS: dict[str, dict[str, Any]] = {
     "event doubled": {"fault": "duplicate", "times": 4},
     "event out of order": {"fault": "reorder", "times": 4},
 }
-
-
-def seed() -> int:
-    """CHAOS_SEED repeats a run as far as the machine does."""
-    return int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(1_000_000))
 
 
 class Killer:

@@ -1,0 +1,35 @@
+"""The promise, with real processes: a message that was acknowledged is everywhere, once and in order, whoever dies.
+
+CHAOS_SEED repeats a run; CHAOS_ROUNDS makes it longer, two are usual: in each round every part dies once more.
+"""
+
+import pytest
+
+from tests.process import scenarios
+from tests.process.conftest import Report
+
+
+@pytest.mark.scenario.with_args(scenarios.chaos_on_sqlite)
+def test_both_sides_hold_the_same_however_the_parts_die_and_discord_misbehaves(report: Report) -> None:
+    report()
+
+
+@pytest.mark.scenario.with_args(scenarios.chaos_on_postgres)
+@pytest.mark.postgres
+def test_both_sides_hold_the_same_on_postgresql_too(report: Report) -> None:
+    report()
+
+
+@pytest.mark.scenario.with_args(scenarios.all_at_once)
+def test_nothing_is_lost_when_all_parts_die_at_once_and_start_in_any_order(report: Report) -> None:
+    report()
+
+
+@pytest.mark.scenario.with_args(scenarios.paused)
+def test_a_process_that_hung_does_not_repeat_what_others_did_meanwhile(report: Report) -> None:
+    report()
+
+
+@pytest.mark.scenario.with_args(scenarios.valkey_alone)
+def test_nobody_waits_for_valkey(report: Report) -> None:
+    report()
