@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bridge.actions.retrying import hurry_lines, retry_deliveries
@@ -21,7 +22,7 @@ MOST_AT_ONCE = 1000
 class ConnectionAdmin(HistoryAdmin):
     keys = ("active_at", "id")
     list_prefetch = ("inbox",)
-    list_display = ("who", "inbox", "kind", "state", "said", "active_at", "created_at")
+    list_display = ("who", "kind", "state", "said", "active", "opened")
     list_display_links = None
     list_filter = (
         filters.ConnectionByInbox,
@@ -41,6 +42,14 @@ class ConnectionAdmin(HistoryAdmin):
     @admin.display(description="conversation")
     def who(self, row: Connection) -> SafeString:
         return words.conversation_link(row)
+
+    @admin.display(description="last activity")
+    def active(self, row: Connection) -> str:
+        return words.moment(row.active_at)
+
+    @admin.display
+    def opened(self, row: Connection) -> str:
+        return words.moment(row.created_at)
 
     @admin.display(description="messages")
     def said(self, row: Connection) -> int:
@@ -69,7 +78,7 @@ class OfConversation(HistoryAdmin):
 class MessageAdmin(OfConversation):
     keys = ("created_at", "id")
     list_prefetch = ("author", "connection__inbox")
-    list_display = ("created_at", "author_nick", "text", "conversation", "inbox", "service", "state", "why")
+    list_display = ("when", "by", "text", "conversation", "became")
     list_display_links = None
     list_filter = (filters.ByInbox, filters.ByState, filters.MessageByService, filters.Dates)
     search_help_text = (
@@ -84,9 +93,9 @@ class MessageAdmin(OfConversation):
     def place_of(self, row: Message) -> str:
         return words.conversation_url(row.connection_id, seq=row.seq)
 
-    @admin.display(description="author")
-    def author_nick(self, row: Message) -> str:
-        return f"{row.author.nick} ({row.author.role})" if row.author else "–"
+    @admin.display
+    def by(self, row: Message) -> str:
+        return f"{row.author.nick} ({row.author.role}, {row.service})" if row.author else "–"
 
     @admin.display(description="message")
     def text(self, row: Message) -> SafeString:
@@ -97,12 +106,12 @@ class MessageAdmin(OfConversation):
         return words.conversation_link(row.connection)
 
     @admin.display
-    def inbox(self, row: Message) -> str:
-        return row.connection.inbox.name
+    def when(self, row: Message) -> str:
+        return words.moment(row.created_at)
 
-    @admin.display(description="why it failed")
-    def why(self, row: Message) -> str:
-        return words.reason(row.failure)
+    @admin.display(description="state")
+    def became(self, row: Message) -> str:
+        return f"{row.get_state_display()}. {words.reason(row.failure)}".rstrip(". ")
 
 
 @admin.register(Delivery)
@@ -110,7 +119,7 @@ class DeliveryAdmin(OfConversation):
     """Only what failed for good: what is still on its way needs nobody."""
 
     list_prefetch = ("message__connection__inbox", "endpoint")
-    list_display = ("message_text", "conversation", "service", "operation", "why", "detail", "settled_at")
+    list_display = ("message_text", "conversation", "why", "since")
     list_display_links = None
     list_filter = (filters.DeliveryByInbox, filters.DeliveryByService)
     search_help_text = "How a nick begins, or an id: of the conversation, its Discord thread, or a message."
@@ -135,19 +144,20 @@ class DeliveryAdmin(OfConversation):
 
     @admin.display(description="message")
     def message_text(self, row: Delivery) -> SafeString:
-        return words.message_link(row.message)
+        what = format_html('<span class="bridge-code">{} to {}</span>', row.operation, row.endpoint.service)
+        return words.message_link(row.message) + " " + what
 
     @admin.display
     def conversation(self, row: Delivery) -> SafeString:
         return words.conversation_link(row.message.connection)
 
-    @admin.display
-    def service(self, row: Delivery) -> str:
-        return row.endpoint.service
-
     @admin.display(description="why, and what to do")
     def why(self, row: Delivery) -> str:
-        return words.reason(row.reason)
+        return f"{words.reason(row.reason)} ({row.detail})" if row.detail else words.reason(row.reason)
+
+    @admin.display(description="failed at")
+    def since(self, row: Delivery) -> str:
+        return words.moment(row.settled_at)
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         """Who may look may not yet send: that takes the permission “Can change delivery”."""
@@ -166,7 +176,7 @@ class EndpointAdmin(OfConversation):
     """Lines in which nothing moves: each is tried again by itself; here one sees what it waits for."""
 
     list_prefetch = ("connection__inbox",)
-    list_display = ("conversation", "inbox", "service", "remote_id", "trouble", "failures", "due")
+    list_display = ("conversation", "address", "what_for", "next_try")
     list_display_links = None
     list_filter = (filters.ByInbox, filters.ByService)
     search_help_text = "How a nick begins, or an id: of the conversation, its Discord thread, or a message."
@@ -190,9 +200,17 @@ class EndpointAdmin(OfConversation):
     def conversation(self, row: Endpoint) -> SafeString:
         return words.conversation_link(row.connection)
 
+    @admin.display(description="line to")
+    def address(self, row: Endpoint) -> str:
+        return f"{row.service}: {row.remote_id or 'not opened yet'}"
+
+    @admin.display(description="what it waits for")
+    def what_for(self, row: Endpoint) -> str:
+        return row.trouble
+
     @admin.display
-    def inbox(self, row: Endpoint) -> str:
-        return row.connection.inbox.name
+    def next_try(self, row: Endpoint) -> str:
+        return words.moment(row.due)
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("bridge.change_endpoint")

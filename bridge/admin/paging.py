@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django.contrib.admin import ModelAdmin
+from django.contrib.admin import ModelAdmin, ShowFacets
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
@@ -114,7 +114,8 @@ class KeysetChangeList(ChangeList):
         self.result_list = page
         self.result_count = len(page)
         self.show_full_result_count = False
-        self.full_result_count = None
+        # The same as result_count: "12 results (Show all)" would be about this page only.
+        self.full_result_count = len(page)
         self.show_admin_actions = bool(page)
         self.can_show_all = self.multi_page = False
         self.paginator = Paginator(page, max(1, len(page)))
@@ -134,6 +135,8 @@ class HistoryAdmin(ModelAdmin[Any]):
     list_per_page = 50
     sortable_by = ()
     show_full_result_count = False
+    # "Show counts" beside the filters would count the table for each of them.
+    show_facets = ShowFacets.NEVER
     # Only makes the search box appear: `find` does the searching.
     search_fields = ("pk",)
     change_list_template = "admin/bridge/history_list.html"

@@ -1,13 +1,16 @@
 """Reasons, states and addresses as staff read them."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
+from django.utils.timezone import localtime
 
 from bridge.models import Connection, Message
 
@@ -62,11 +65,22 @@ FOLLOWING = 11
 
 
 def conversation_link(connection: Connection) -> SafeString:
+    """With its code and inbox."""
     return format_html(
-        '<a href="{}">{} <span class="bridge-code">{}</span></a>',
+        '<a href="{}">{}</a> <span class="bridge-code">{} {}</span>',
         conversation_url(connection.pk),
         connection.nick or f"({connection.kind})",
         connection.code,
+        connection.inbox.name,
+    )
+
+
+def moment(at: datetime | None) -> SafeString | str:
+    """To the second: two events are often compared."""
+    return (
+        format_html('<span class="bridge-moment">{}</span>', date_format(localtime(at), "Y-m-d H:i:s"))
+        if at
+        else "–"
     )
 
 
