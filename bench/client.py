@@ -1,6 +1,6 @@
 """The one client program: many sockets in a closed loop, each sending its next frame when it has its reply.
 
-`python -m bench.client URL VISITORS SECONDS` prints one line of JSON. It speaks just enough WebSocket to be no
+`python -m bench.client URL VISITORS SECONDS PID` prints one line of JSON; PID is the server whose CPU is counted. It speaks just enough WebSocket to be no
 bottleneck: frames are masked with zeros, and only the first bytes of what comes in are looked at.
 """
 
@@ -147,7 +147,14 @@ class Visitor:
             self.write()
 
 
-async def run(url: str, visitors: int, seconds: float, warm: float = 1.0) -> dict[str, float]:
+def cpu_seconds(pid: int) -> float:
+    """What a process and its threads used so far."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def run(url: str, visitors: int, seconds: float, pid: int, warm: float = 0.5) -> dict[str, float]:
     times: list[tuple[float, float]] = []
     everybody = [Visitor(await connect(url), times) for _ in range(visitors)]
     if "/ws/chat/" in url:
@@ -156,11 +163,9 @@ async def run(url: str, visitors: int, seconds: float, warm: float = 1.0) -> dic
     for visitor in everybody:
         visitor.write()
     await asyncio.sleep(warm)
-    print("started", flush=True)
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), cpu_seconds(pid)
     await asyncio.sleep(seconds)
-    end = time.perf_counter()
-    print("ended", flush=True)
+    end, cpu = time.perf_counter(), cpu_seconds(pid) - cpu
     for visitor in everybody:
         visitor.running = False
     await asyncio.sleep(0.2)
@@ -173,6 +178,7 @@ async def run(url: str, visitors: int, seconds: float, warm: float = 1.0) -> dic
         "per_second": len(taken) / (end - start),
         "p50": taken[len(taken) // 2] * 1000,
         "p99": taken[int(len(taken) * 0.99)] * 1000,
+        "cpu": cpu / len(taken) * 1000,
     }
 
 
@@ -183,4 +189,4 @@ if __name__ == "__main__":
         runner = uvloop.run
     except ImportError:
         runner = asyncio.run
-    print(json.dumps(runner(run(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))), flush=True)
+    print(json.dumps(runner(run(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])))), flush=True)

@@ -266,7 +266,10 @@ class Message(models.Model):
         FAILED = "failed"
 
     uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="messages")
+    # Without an index of its own: message_place begins with it, and each index is written with each message.
+    connection = models.ForeignKey(
+        Connection, on_delete=models.CASCADE, related_name="messages", db_index=False
+    )
     author = models.ForeignKey(Participant, null=True, on_delete=models.PROTECT, related_name="messages")
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.MESSAGE)
     seq = models.BigIntegerField()
@@ -370,7 +373,8 @@ class Delivery(models.Model):
         # A later change made it needless: deleted before it was sent, or edited again.
         SUPERSEDED = "superseded"
 
-    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="deliveries")
+    # Without an index of its own: delivery_once begins with it.
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="deliveries")
     operation = models.CharField(max_length=8, choices=Operation.choices)
     revision = models.BigIntegerField()

@@ -113,7 +113,7 @@ def _settle(waiting: Waiting, result: Posted | BridgeError) -> None:
 def write(posts: Sequence[Post], *, again: bool = True) -> list[Result]:
     """Write them all, or halve the batch until what cannot be written hurts only itself."""
     try:
-        return post_messages(posts, wait=False)
+        return post_messages(posts)
     except (InterfaceError, OperationalError) as error:
         # Perhaps it was committed and only the answer was lost: the second run looks that up first.
         connections.close_all()

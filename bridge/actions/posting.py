@@ -8,7 +8,6 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import NamedTuple
 
 from django.db import transaction
@@ -19,7 +18,7 @@ from bridge.actions import rows
 from bridge.actions.opening import open_connection
 from bridge.broadcast import Change
 from bridge.errors import BridgeError, Code
-from bridge.models import WEB, Connection, Delivery, Endpoint, Message
+from bridge.models import Connection, Delivery, Endpoint, Message
 from bridge.protocol import MessageOut, event_frame, rfc3339
 from bridge.speaking import Opening, Target
 from bridge.wire import message_out
@@ -27,7 +26,7 @@ from bridge.wire import message_out
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
-    """A message to be, for a `target` that is known, or for the open conversation of a visitor (`opening`).
+    """What a visitor wrote: for a `target` that is known, or for his open conversation (`opening`).
 
     With both, the target is where that conversation was last seen; a resend is found wherever it is.
     """
@@ -36,10 +35,6 @@ class Post:
     target: Target | None = None
     opening: Opening | None = None
     client_id: uuid.UUID | None = None
-    service: str = WEB
-    kind: str = Message.Kind.MESSAGE
-    gap_size: int | None = None
-    created_at: datetime | None = None
     origin: str = ""
     """The socket it comes from: its reply tells it what the event tells all others."""
 
@@ -59,18 +54,18 @@ class Busy(Exception):
 Result = Posted | BridgeError | Busy
 
 
-def post_messages(batch: Sequence[Post], *, wait: bool = True) -> list[Result]:
+def post_messages(batch: Sequence[Post]) -> list[Result]:
     """Store them, with a delivery for each other endpoint, and answer each: its result at its own place.
 
-    A result is what was stored (also for a repeated `client_id`), or why that one was not: `closed` or
-    `not_found`. With `wait=False` a conversation that another transaction holds answers `Busy` instead of
-    keeping all the others waiting. Whatever else goes wrong raises, and nothing of the batch is stored.
+    A result is what was stored (also for a repeated `client_id`); or why that one was not: `closed` or
+    `not_found`; or Busy. Whatever else goes wrong raises, and nothing of the batch is stored.
     """
     with transaction.atomic():
         results = _repeated(batch)
         targets = _targets(batch, results)
         fresh, echoes = _distinct(batch, targets, results)
-        _store(batch, targets, fresh, results, wait=wait)
+        if fresh:
+            _store(batch, targets, fresh, results)
         for index, first in echoes.items():
             results[index] = results[first]
     return [results[index] for index in range(len(batch))]
@@ -147,21 +142,14 @@ def _distinct(
 
 
 def _store(
-    batch: Sequence[Post],
-    targets: dict[int, Target],
-    fresh: list[int],
-    results: dict[int, Result],
-    *,
-    wait: bool,
+    batch: Sequence[Post], targets: dict[int, Target], fresh: list[int], results: dict[int, Result]
 ) -> None:
-    if not fresh:
-        return
     now = timezone.now()
-    heads = rows.advance(Counter(targets[index].connection for index in fresh), now=now, wait=wait)
+    heads = rows.advance(Counter(targets[index].connection for index in fresh), now=now)
     missing = {targets[index].connection for index in fresh} - heads.keys()
     refusals = _refusals(missing) if missing else {}
-    new: list[rows.NewMessage] = []
     places: list[int] = []
+    new: list[rows.NewMessage] = []
     for index in fresh:
         post, target = batch[index], targets[index]
         head = heads.get(target.connection)
@@ -176,30 +164,24 @@ def _store(
                 uuid.uuid4(),
                 target.connection,
                 target.participant,
-                post.kind,
                 head.seq,
                 head.revision,
                 post.client_id,
-                post.service,
                 post.content,
-                post.gap_size,
-                post.created_at or now,
             )
         )
-    ids = rows.insert_messages(new)
-    changes: dict[str, list[MessageOut]] = {}
-    origins: dict[str, set[str]] = {}
+    if not new:
+        return
+    ids = rows.insert_messages(new, now=now)
+    nudge = rows.insert_deliveries(new, ids)
+    said: dict[str, list[tuple[MessageOut, str]]] = {}
+    created_at = rfc3339(now)
     for index, row in zip(places, new, strict=True):
+        body = _body(row, targets[index], created_at)
         # A KeyError is right: a row that was not returned was not stored, and nobody may be told so.
-        pk = ids[row.connection, row.seq]
-        body = _body(row, targets[index])
-        results[index] = Posted(pk, targets[index], body)
-        changes.setdefault(body["connection"], []).append(body)
-        origins.setdefault(body["connection"], set()).add(batch[index].origin)
-    nudge = rows.insert_deliveries([(ids[row.connection, row.seq], row) for row in new])
-    broadcast.publish_on_commit(
-        [_posted(uid, bodies, origins[uid]) for uid, bodies in changes.items()], nudge=nudge
-    )
+        results[index] = Posted(ids[row.connection, row.seq], targets[index], body)
+        said.setdefault(body["connection"], []).append((body, batch[index].origin))
+    broadcast.publish_on_commit([_posted(uid, bodies) for uid, bodies in said.items()], nudge=nudge)
 
 
 def _refusals(connections: Iterable[int]) -> dict[int, Result]:
@@ -216,18 +198,18 @@ def _refusal(state: str | None) -> Result:
     return Busy()
 
 
-def _body(row: "rows.NewMessage", target: Target) -> MessageOut:
+def _body(row: rows.NewMessage, target: Target, created_at: str) -> MessageOut:
     return {
         "uid": str(row.uid),
         "connection": target.uid,
-        "kind": row.kind,  # type: ignore[typeddict-item]
+        "kind": "message",
         "seq": row.seq,
         "revision": row.revision,
         "client_id": str(row.client_id) if row.client_id else None,
         "author": target.author,
         "content": row.content,
-        "gap_size": row.gap_size,
-        "created_at": rfc3339(row.created_at),
+        "gap_size": None,
+        "created_at": created_at,
         "edited_at": None,
         "deleted_at": None,
         "state": "sent",
@@ -235,13 +217,15 @@ def _body(row: "rows.NewMessage", target: Target) -> MessageOut:
     }
 
 
-def _posted(uid: str, messages: list[MessageOut], origins: set[str]) -> Change:
+def _posted(uid: str, said: list[tuple[MessageOut, str]]) -> Change:
+    messages = [body for body, _ in said]
+    origins = {origin for _, origin in said}
     since, revision = messages[0]["revision"] - 1, messages[-1]["revision"]
-    payload = {"messages": messages}
-    frame = event_frame("message.posted", payload, connection=uid, since=since, revision=revision)
-    # One socket wrote all of it and has it in its replies.
-    skip = origins.pop() if len(origins) == 1 else ""
-    return Change(uid, since, revision, frame, skip=skip)
+    frame = event_frame(
+        "message.posted", {"messages": messages}, connection=uid, since=since, revision=revision
+    )
+    # Where one socket wrote all of it, it has it in its replies.
+    return Change(uid, since, revision, frame, skip=origins.pop() if len(origins) == 1 else "")
 
 
 def fan_out(message: Message, *, operation: str = Delivery.Operation.POST) -> bool:

@@ -24,14 +24,10 @@ class NewMessage(NamedTuple):
     uid: uuid.UUID
     connection: int
     author: int | None
-    kind: str
     seq: int
     revision: int
     client_id: uuid.UUID | None
-    service: str
     content: str
-    gap_size: int | None
-    created_at: datetime
 
 
 def _values(count: int, width: int) -> str:
@@ -112,23 +108,18 @@ def find_messages(places: Collection[Place]) -> dict[Place, int]:
     return found
 
 
-def advance(counts: Mapping[int, int], *, now: datetime, wait: bool) -> dict[int, Head]:
+def advance(counts: Mapping[int, int], *, now: datetime) -> dict[int, Head]:
     """Take `counts[pk]` revisions and places in each open conversation, and with them the rows' locks.
 
-    In key order: unsorted transactions deadlocked 157 times in 240 forced races. Those that are closed or
-    gone are missing from the answer, and without `wait` those that another transaction holds.
+    In key order: unsorted transactions deadlocked 157 times in 240 forced races. Missing from the answer are
+    those that are closed or gone, and on PostgreSQL those that another transaction holds.
     """
     params: list[Any] = []
     for pk in sorted(counts):
         params += (pk, counts[pk])
     if _on_postgres():
-        # The rows are locked below the sort of the inner query, in its order; an UPDATE alone has none.
-        source = (
-            ", locked AS MATERIALIZED (SELECT c.id, d.n FROM bridge_connection c JOIN d ON d.id = c.id"
-            " WHERE c.state = 'open' ORDER BY c.id FOR NO KEY UPDATE OF c"
-            f"{'' if wait else ' SKIP LOCKED'})"
-        )
-        table = "locked"
+        # The rows are locked above the sort of the inner query, in its order; an UPDATE alone has none.
+        source, table = _LOCKED, "locked"
     else:
         source, table = "", "d"
     sql = (
@@ -149,21 +140,31 @@ def advance(counts: Mapping[int, int], *, now: datetime, wait: bool) -> dict[int
     return heads
 
 
-def insert_messages(new: Sequence[NewMessage]) -> dict[tuple[int, int], int]:
+_LOCKED = (
+    ", locked AS MATERIALIZED (SELECT c.id, d.n FROM bridge_connection c JOIN d ON d.id = c.id"
+    " WHERE c.state = 'open' ORDER BY c.id FOR NO KEY UPDATE OF c SKIP LOCKED)"
+)
+
+
+def insert_messages(new: Sequence[NewMessage], *, now: datetime) -> dict[tuple[int, int], int]:
     """Their ids by (connection, seq), as the database returned them: what is missing was not stored."""
-    if not new:
-        return {}
+    as_stored, moment = _uuids(), _moment(now)
     params: list[Any] = []
-    as_stored, moments = _uuids(), {moment: _moment(moment) for moment in {row.created_at for row in new}}
     for row in new:
-        params += row
-        params[-11] = as_stored(row.uid)
-        params[-5] = row.client_id and as_stored(row.client_id)
-        params[-1] = moments[row.created_at]
+        params += (
+            as_stored(row.uid),
+            row.connection,
+            row.author,
+            row.seq,
+            row.revision,
+            row.client_id and as_stored(row.client_id),
+            row.content,
+            moment,
+        )
     sql = (
-        "INSERT INTO bridge_message (uid, connection_id, author_id, kind, seq, revision, client_id, service,"
-        " content, gap_size, created_at, state, failure) VALUES "
-        + ", ".join([f"({', '.join(['%s'] * 11)}, 'sent', '')"] * len(new))
+        "INSERT INTO bridge_message (uid, connection_id, author_id, seq, revision, client_id, content,"
+        " created_at, kind, service, state, failure) VALUES "
+        + ", ".join(["(%s, %s, %s, %s, %s, %s, %s, %s, 'message', 'web', 'sent', '')"] * len(new))
         + " RETURNING id, connection_id, seq"
     )
     with database.cursor() as cursor:
@@ -171,34 +172,21 @@ def insert_messages(new: Sequence[NewMessage]) -> dict[tuple[int, int], int]:
         return {(row[1], row[2]): row[0] for row in cursor.fetchall()}
 
 
-def insert_deliveries(messages: Sequence[tuple[int, NewMessage]]) -> bool:
-    """One for each message and each endpoint of another service, and those lines are due. Whether any was."""
-    connections = sorted({row.connection for _, row in messages})
-    if not connections:
-        return False
+def insert_deliveries(new: Sequence[NewMessage], ids: Mapping[tuple[int, int], int]) -> bool:
+    """One for each message and each endpoint but the web's, and those lines are due. Whether any was."""
+    params: list[Any] = []
+    for row in new:
+        params += (ids[row.connection, row.seq], row.connection, row.revision)
+    sql = (
+        f"WITH k(id, connection, revision) AS (VALUES {_values(len(new), 3)})"
+        " INSERT INTO bridge_delivery (message_id, endpoint_id, revision, operation, outcome, reason, detail)"
+        " SELECT k.id, e.id, k.revision, 'post', '', '', '' FROM k"
+        " JOIN bridge_endpoint e ON e.connection_id = k.connection AND e.service <> 'web'"
+        " RETURNING endpoint_id"
+    )
     with database.cursor() as cursor:
-        cursor.execute(
-            "SELECT id, connection_id, service FROM bridge_endpoint"
-            f" WHERE connection_id IN {_values(1, len(connections))}",
-            connections,
-        )
-        endpoints: dict[int, list[Any]] = {}
-        for endpoint in cursor.fetchall():
-            endpoints.setdefault(endpoint[1], []).append(endpoint)
-        params: list[Any] = []
-        lines: set[int] = set()
-        for pk, row in messages:
-            for endpoint_id, _, service in endpoints.get(row.connection, ()):
-                if service != row.service:
-                    params += (pk, endpoint_id, row.revision)
-                    lines.add(endpoint_id)
-        if params:
-            cursor.execute(
-                "INSERT INTO bridge_delivery"
-                " (message_id, endpoint_id, operation, revision, outcome, reason, detail) VALUES "
-                + ", ".join(["(%s, %s, 'post', %s, '', '', '')"] * (len(params) // 3)),
-                params,
-            )
+        cursor.execute(sql, params)
+        lines = {row[0] for row in cursor.fetchall()}
     wake(sorted(lines))
     return bool(lines)
 
