@@ -28,7 +28,7 @@ LEVEL = {unit: level for level, units in enumerate(LAYERS) for unit in units}
 
 SIDEWAYS = {
     ("redis", "valkey"): "the client's factory starts the server",
-    ("delivery", "actions"): "what became of a delivery changes its message, and only actions change messages",
+    ("delivery", "actions"): "what became of a delivery shows on its message, which only actions change",
     ("migrations", "models"): "a migration may name a function of the models as a default",
 }
 
