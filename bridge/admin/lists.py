@@ -144,8 +144,10 @@ class DeliveryAdmin(OfConversation):
 
     @admin.display(description="message")
     def message_text(self, row: Delivery) -> SafeString:
-        what = format_html('<span class="bridge-code">{} to {}</span>', row.operation, row.endpoint.service)
-        return words.message_link(row.message) + " " + what
+        link = words.message_link(row.message)
+        return format_html(
+            '{} <span class="bridge-code">{} to {}</span>', link, row.operation, row.endpoint.service
+        )
 
     @admin.display
     def conversation(self, row: Delivery) -> SafeString:

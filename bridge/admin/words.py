@@ -76,11 +76,12 @@ def conversation_link(connection: Connection) -> SafeString:
 
 
 def moment(at: datetime | None) -> SafeString | str:
-    """To the second: two events are often compared."""
-    return (
-        format_html('<span class="bridge-moment">{}</span>', date_format(localtime(at), "Y-m-d H:i:s"))
-        if at
-        else "–"
+    """To the second: two events are often compared. It may break between date and time."""
+    if at is None:
+        return "–"
+    day, time = date_format(localtime(at), "Y-m-d H:i:s").split()
+    return format_html(
+        '<span class="bridge-moment">{}</span> <span class="bridge-moment">{}</span>', day, time
     )
 
 

@@ -223,9 +223,11 @@ def test_without_the_token_of_a_form_nothing_happens(failing: Failing) -> None:
 
 
 def test_reasons_are_given_in_words(staff: Client, failing: Failing) -> None:
-    failing(1)
+    message = failing(1)[0].message
 
     page = staff.get(DELIVERIES).content.decode()
+    place = reverse("admin:bridge_connection_change", args=[message.connection_id])
+    assert f'<a href="{place}?before=12#message-1">Help 0</a>' in page
     assert "AutoMod refused the text: change its rule, then try again." in page
     assert "Discord said: no" in page
     assert "The bot may not write here." in staff.get(LINES).content.decode()
