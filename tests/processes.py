@@ -161,7 +161,7 @@ class Site:
         """A second `run_discord_bot`, ready once it waits to take over."""
 
         def waits() -> bool:
-            return heir.log.exists() and "waiting to take over" in heir.log.read_text()
+            return heir.log.exists() and "Waiting for the gateway" in heir.log.read_text()
 
         heir = self._part("heir", ["manage.py", "run_discord_bot"], waits)
         self.parts = (*self.parts, heir)

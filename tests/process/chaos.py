@@ -9,13 +9,16 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tests.process.crowd import Conversation, Crowd, persist
-from tests.processes import Process, Site, until
+from tests.processes import Process, until
 
 SEED = int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(1_000_000))
 """CHAOS_SEED repeats a run as far as the machine does."""
 POST = "POST /channels/*/messages"
 STRUCK_WITHIN = 8.0
 """Seconds that a fault waits for its victim; then it is tried again later."""
+
+LONGEST = 240.0
+"""Seconds for one of each."""
 
 # Every fault of a request, by the name under which it is counted.
 REQUESTS: dict[str, dict[str, Any]] = {
@@ -45,11 +48,9 @@ EVENTS: dict[str, dict[str, Any]] = {
 class Killer:
     """`kill -9` for each part at random moments, and again when it has come back."""
 
-    def __init__(self, site: Site, chance: random.Random) -> None:
-        self.site, self.chance = site, chance
+    def __init__(self, crowd: Crowd, chance: random.Random) -> None:
+        self.crowd, self.site, self.chance = crowd, crowd.site, chance
         self.kills: Counter[str] = Counter()
-        self.downtime = 3.0
-        self.before_kill: Callable[[str], Awaitable[None]] | None = None
 
     async def rounds(self, count: int) -> None:
         """Each part `count` times, in a new order each time; the next may die while the last still starts."""
@@ -61,21 +62,23 @@ class Killer:
             await asyncio.to_thread(part.wait_until_ready)
 
     async def kill(self, name: str) -> None:
-        if self.before_kill:
-            await self.before_kill(name)
+        """In the middle of something: everybody writes, and a moment later it is dead."""
         if name == "valkey":
-            await asyncio.to_thread(self._kill_valkey)
+            await asyncio.to_thread(until, self.site.valkeys, "a Valkey to kill")
+            await self._in_the_middle()
+            self.site.kill_valkey()
         else:
             part: Process = getattr(self.site, name)
             await asyncio.to_thread(part.wait_until_ready)
+            await self._in_the_middle()
             part.kill()
-            await asyncio.sleep(self.chance.uniform(0, self.downtime))
+            await asyncio.sleep(self.chance.uniform(0, 3))
             part.start(wait=False)
         self.kills[name] += 1
 
-    def _kill_valkey(self) -> None:
-        until(self.site.valkeys, "a Valkey to kill")
-        self.site.kill_valkey()
+    async def _in_the_middle(self) -> None:
+        self.crowd.hurry()
+        await asyncio.sleep(self.chance.uniform(0, 0.2))
 
 
 class Discord:
@@ -84,7 +87,6 @@ class Discord:
     def __init__(self, crowd: Crowd, chance: random.Random) -> None:
         self.crowd, self.sandbox, self.chance = crowd, crowd.sandbox, chance
         self.struck: Counter[str] = Counter()
-        self.untried: list[str] = []
         self.last_landing = 0.0
 
     async def misbehave(self, *, times: int = 1) -> None:
@@ -99,7 +101,9 @@ class Discord:
             "thread locked and unlocked": self._lock,
         }
         waiting = [name for _ in range(times) for name in self.chance.sample(list(acts), len(acts))]
+        end = time.monotonic() + LONGEST * times
         while waiting:
+            assert time.monotonic() < end, f"found nobody to strike: {waiting}"
             name = waiting.pop(0)
             if await acts[name]():
                 self.struck[name] += 1

@@ -1,6 +1,7 @@
 """Visitors and staff who write numbered lines to each other, and who know afterwards what must be where."""
 
 import asyncio
+import contextlib
 import itertools
 import random
 from collections.abc import Awaitable, Callable
@@ -66,6 +67,7 @@ class Counts:
     gone_with_their_thread: int = 0
     reconnects: int = 0
     resends: int = 0
+    while_away: int = 0
 
 
 class Crowd:
@@ -78,7 +80,9 @@ class Crowd:
         self.chance = chance or random.Random()
         visitors = [Visitor(site.url, address=f"10.0.0.{number}") for number in range(size)]
         self.conversations = [Conversation(number, visitor) for number, visitor in enumerate(visitors)]
+        self.while_away = 0
         self._stack = AsyncExitStack()
+        self._hurry = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self.sandbox)
@@ -109,6 +113,8 @@ class Crowd:
                 if text not in await self._lines(thread):
                     continue
             conversation.answered.append(Answer(thread, text))
+            # No event will ever bring this one: whoever takes over must look for it.
+            self.while_away += not await persist(self.sandbox.connected)
             return
 
     async def thread(self, conversation: Conversation) -> str:
@@ -122,17 +128,29 @@ class Crowd:
                         return str(each["id"])
                 await asyncio.sleep(0.2)
 
-    async def talk(self, conversation: Conversation, *, messages: int, pace: float) -> None:
-        """So many messages each way, at random moments `pace` seconds apart on average."""
-        await asyncio.gather(
-            self._every(pace, messages, lambda n: self.say(conversation, visitor_text(conversation, n))),
-            self._every(pace, messages, lambda n: self.answer(conversation, staff_text(conversation, n))),
-        )
+    async def talk(
+        self, conversation: Conversation, *, messages: int, pace: float, until: asyncio.Event | None = None
+    ) -> None:
+        """At least so many messages each way, and on `until` then; `pace` seconds apart on average."""
 
-    async def _every(self, pace: float, messages: int, write: Callable[[int], Awaitable[None]]) -> None:
-        for number in range(messages):
-            await asyncio.sleep(self.chance.uniform(0, 2 * pace))
-            await write(number)
+        async def write(text: Callable[[Conversation, int], str], by: Callable[..., Awaitable[None]]) -> None:
+            for number in itertools.count():
+                if number >= messages and (until is None or until.is_set()):
+                    return
+                await self._pause(self.chance.uniform(0, 2 * pace))
+                await by(conversation, text(conversation, number))
+
+        await asyncio.gather(write(visitor_text, self.say), write(staff_text, self.answer))
+
+    def hurry(self) -> None:
+        """Everybody writes now."""
+        self._hurry.set()
+        self._hurry = asyncio.Event()
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._hurry.wait()
 
     # -------------------------------------------------------------- checking
 
@@ -153,7 +171,7 @@ class Crowd:
 
     async def prove(self) -> Counts:
         """Each message once and in order, on the page, in the database and in Discord."""
-        counts = Counts()
+        counts = Counts(while_away=self.while_away)
         for conversation in self.conversations:
             await self._prove(conversation, counts)
         return counts

@@ -30,7 +30,7 @@ async def start(site: Site) -> None:
 async def chaos_on_sqlite(folder: Path) -> str:
     """200 messages each way; every part dies, Discord misbehaves in every way, on SQLite."""
     with shown(site_in(folder)) as site:
-        return await _chaos(site, visitors=10, messages=20 * max(1, ROUNDS // 2), rounds=ROUNDS)
+        return await _chaos(site, visitors=10, rounds=ROUNDS)
 
 
 async def chaos_on_postgres(folder: Path) -> str:
@@ -40,27 +40,32 @@ async def chaos_on_postgres(folder: Path) -> str:
         postgres.database(server) as url,
         shown(site_in(folder, database_url=url)) as site,
     ):
-        return await _chaos(site, visitors=5, messages=20 * max(1, ROUNDS // 2), rounds=max(1, ROUNDS // 2))
+        return await _chaos(site, visitors=5, rounds=max(1, ROUNDS // 2))
 
 
-async def _chaos(site: Site, *, visitors: int, messages: int, rounds: int) -> str:
+async def _chaos(site: Site, *, visitors: int, rounds: int) -> str:
     began = time.monotonic()
     await start(site)
     async with Crowd(site, size=visitors, chance=random.Random(SEED)) as crowd:
-        discord, killer = Discord(crowd, random.Random(SEED + 1)), Killer(site, random.Random(SEED + 2))
+        discord, killer = Discord(crowd, random.Random(SEED + 1)), Killer(crowd, random.Random(SEED + 2))
         await crowd.sandbox.settings(seed=SEED)
         await discord.open_badly()
+        over = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             for conversation in crowd.conversations:
-                group.create_task(crowd.talk(conversation, messages=messages, pace=2.5))
-            group.create_task(killer.rounds(rounds))
-            group.create_task(discord.misbehave(times=max(1, rounds // 2)))
-            group.create_task(_delete_one(crowd, discord))
+                group.create_task(crowd.talk(conversation, messages=20, pace=3, until=over))
+            await asyncio.gather(
+                killer.rounds(rounds),
+                discord.misbehave(times=max(1, rounds // 2)),
+                _delete_one(crowd, discord),
+            )
+            over.set()
         noisy = time.monotonic() - began
         await crowd.settle()
         # A request that was held up on its way may land only now.
         await asyncio.sleep(max(0.0, discord.last_landing - time.monotonic()))
         counts = await crowd.prove()
+    assert counts.to_discord >= 20 * visitors
     struck = ", ".join(f"{name} {count}" for name, count in discord.struck.items())
     return "\n".join(
         [
@@ -89,9 +94,11 @@ async def all_at_once(folder: Path) -> str:
             for conversation, order in zip(crowd.conversations, orders, strict=True):
                 talk = asyncio.create_task(crowd.talk(conversation, messages=4, pace=0.7))
                 await asyncio.sleep(chance.uniform(0.5, 3))
+                crowd.hurry()
+                await asyncio.sleep(chance.uniform(0, 0.2))
+                site.kill_valkey()
                 for part in site.parts:
                     part.kill()
-                site.kill_valkey()
                 for part in order:
                     part.start(wait=False)
                     await asyncio.sleep(chance.uniform(0, 0.5))
@@ -192,7 +199,8 @@ def told(counts: Counts) -> str:
             f" Discord to page: {counts.to_page}; each once and in order on page, in database and in Discord",
             f"copies: 0 in one thread, {counts.copies} in a successor of what a deleted thread had;"
             f" of staff's words {counts.gone_with_their_thread} were deleted with their thread unread",
-            f"visitors' reconnects: {counts.reconnects}, repeated sends: {counts.resends}",
+            f"visitors' reconnects: {counts.reconnects}, repeated sends: {counts.resends};"
+            f" staff wrote {counts.while_away} while no bot was there",
         ]
     )
 
