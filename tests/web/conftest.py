@@ -1,0 +1,106 @@
+"""The cast: a visitor and a stranger, each in a browser; staff write through the database, as the bot does."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from asgiref.sync import sync_to_async
+
+from bridge.models import Connection, Inbox, Message, Participant
+from bridge.process import Process
+from bridge.throttling import THROTTLES, Limit, Throttle
+from tests.web.browser import Browser
+
+Open = Callable[..., Browser]
+
+
+@pytest.fixture
+def inbox(transactional_db: None) -> Inbox:
+    # The tests before this one emptied the table that a migration fills.
+    return Inbox.objects.get_or_create(name="default")[0]
+
+
+@pytest_asyncio.fixture
+async def browser(valkey_url: str, inbox: Inbox) -> AsyncIterator[Open]:
+    """Make a browser; all of them leave at the end, and the process with them."""
+    made: list[Browser] = []
+
+    def make(**arguments: Any) -> Browser:
+        made.append(Browser(**arguments))
+        return made[-1]
+
+    yield make
+    for each in made:
+        await each.leave()
+    await Process.current().stop()
+
+
+@pytest_asyncio.fixture
+async def visitor(browser: Open) -> Browser:
+    """Somebody whose session has started."""
+    someone = browser()
+    await someone.start()
+    return someone
+
+
+@pytest_asyncio.fixture
+async def stranger(browser: Open) -> Browser:
+    """Somebody else, with a conversation of his own."""
+    someone = browser(address="198.51.100.7")
+    await someone.start()
+    return someone
+
+
+@pytest.fixture
+def staff_write() -> Callable[..., Awaitable[None]]:
+    """Staff answer in a conversation, in a transaction of another process, so to speak."""
+    return sync_to_async(_staff_write)
+
+
+def _staff_write(connection: str, content: str) -> None:
+    from django.db import transaction
+    from django.utils import timezone
+
+    from bridge import broadcast
+    from bridge.protocol import event_frame
+    from bridge.wire import message_out
+
+    row = Connection.objects.get(uid=connection)
+    with transaction.atomic():
+        advance = Connection.objects.advance(row.pk, messages=1)
+        author, _ = Participant.objects.get_or_create(
+            connection=row,
+            service="discord",
+            remote_id="42",
+            defaults={"role": Participant.Role.STAFF, "nick": "Sam"},
+        )
+        message = Message.objects.create(
+            connection=row,
+            author=author,
+            service="discord",
+            seq=advance.last_seq,
+            revision=advance.revision,
+            content=content,
+            created_at=timezone.now(),
+        )
+        frame = event_frame(
+            "message.posted",
+            {"messages": [message_out(message, connection=connection)]},
+            connection=connection,
+            since=advance.since,
+            revision=advance.revision,
+        )
+        broadcast.publish_on_commit(
+            [broadcast.Change(connection, advance.since, advance.revision, frame)]
+        )
+
+
+
+
+@pytest.fixture
+def settings_without_limits(settings: Any) -> None:
+    """Throttles that count but never refuse: for tests of something else that send a lot."""
+    plenty = Limit(1_000_000, 60)
+    settings.BRIDGE_THROTTLES = dict.fromkeys(THROTTLES, Throttle(visitor=plenty, address=plenty))
+    settings.BRIDGE_SOCKETS_PER_ADDRESS = 100_000

@@ -1,0 +1,34 @@
+"""Holds frames against the published JSON Schema."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from bridge.protocol import COMMANDS
+
+PUBLISHED = Path(__file__).resolve().parent.parent.parent / "docs" / "protocol.schema.json"
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return dict(json.loads(PUBLISHED.read_text()))
+
+
+@cache
+def _validator(kind: str, name: str) -> Draft202012Validator:
+    schema = _schema()
+    return Draft202012Validator({"$ref": f"#/$defs/{kind}:{name}", "$defs": schema["$defs"]})
+
+
+def check(frame: dict[str, Any], command: Any) -> None:
+    """Raises where a reply to `command`, or an event, is not as the schema says."""
+    if "event" in frame:
+        _validator("event", frame["event"]).validate(frame)
+    elif not frame["ok"]:
+        _validator("reply", "error").validate(frame)
+    else:
+        assert command["command"] in COMMANDS
+        _validator("reply", command["command"]).validate(frame)

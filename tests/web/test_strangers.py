@@ -1,0 +1,195 @@
+"""A stranger sees nothing and changes nothing, whatever he claims."""
+
+import base64
+import uuid
+from collections.abc import Awaitable, Callable
+
+import pytest
+from django.conf import settings
+
+from bridge import sessions
+from bridge.errors import BridgeError
+from bridge.models import Connection, Inbox, Message
+from bridge.protocol import COMMANDS
+from tests.web.browser import Browser, Closed
+from tests.web.conftest import Open
+
+Staff = Callable[..., Awaitable[None]]
+
+# Every command that names a conversation, with what else it needs.
+WITH_CONNECTION = {
+    "message.send": {"client_id": str(uuid.uuid4()), "content": "Let me in"},
+    "history.page": {},
+    "connection.sync": {"since": 0},
+    "connection.close": {},
+    "typing.start": {},
+    "receipt.read": {"seq": 1},
+}
+
+
+def test_every_command_that_names_a_conversation_is_tried() -> None:
+    named = {name for name, (payload, _) in COMMANDS.items() if "connection" in payload.model_fields}
+    assert named == set(WITH_CONNECTION)
+
+
+@pytest.mark.parametrize("command", WITH_CONNECTION)
+async def test_anothers_conversation_answers_as_one_that_does_not_exist(
+    visitor: Browser, stranger: Browser, command: str
+) -> None:
+    await visitor.write("My secret")
+    await visitor.event("connection.opened")
+    rest = WITH_CONNECTION[command]
+    theirs = await stranger.ask(command, connection=visitor.connection, **rest)
+    nobodys = await stranger.ask(command, connection=str(uuid.uuid4()), **rest)
+    assert theirs["error"] == nobodys["error"]
+    assert theirs["error"]["code"] == "not_found"
+    assert "secret" not in str(theirs)
+    assert await Message.objects.acount() == 1
+    assert (await Connection.objects.aget()).state == "open"
+    assert await visitor.hears_nothing()
+
+
+async def test_a_stranger_hears_nothing_of_anothers_conversation(
+    visitor: Browser, stranger: Browser, staff_write: Staff
+) -> None:
+    await visitor.write("My secret")
+    await stranger.write("Hello")
+    await stranger.event("connection.opened")
+    await staff_write(visitor.connection, "I know your secret")
+    await visitor.event("message.posted")
+    assert await stranger.hears_nothing()
+    assert set((await stranger.ok("ping"))["heads"]) == {stranger.connection}
+
+
+def _altered(token: str) -> dict[str, str]:
+    value, signature = token.split(":")
+    other = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+    return {
+        "another visitor, same signature": f"{other}:{signature}",
+        "no signature": value,
+        "empty signature": f"{value}:",
+        "cut off": token[:-1],
+        "made longer": token + "A",
+        "other case": token.swapcase(),
+        "the bare id": str(uuid.uuid4()),
+        "nothing at all": ":",
+        "not ascii": "é" + token,
+        "a surrogate's neighbour": "\ud7ff" + token,
+    }
+
+
+@pytest.mark.parametrize("how", _altered("a:b"))
+async def test_an_altered_token_is_refused(visitor: Browser, browser: Open, how: str) -> None:
+    await visitor.write("My secret")
+    forger = browser()
+    await forger.open()
+    reply = await forger.ask("session.start", token=_altered(visitor.token or "")[how])
+    assert reply["error"]["code"] == "not_identified"
+    assert "secret" not in str(reply)
+    # The socket lives, without a session.
+    assert await forger.refused("ping") == "not_identified"
+
+
+async def test_a_token_that_another_key_signed_is_refused(browser: Open) -> None:
+    from django.core import signing
+
+    value = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+    forged = signing.Signer(key="guessed", salt="bridge.visitor").sign(value)
+    # Signed by the right key, but for another purpose.
+    for token in (forged, signing.Signer(salt="something.else").sign(value)):
+        with pytest.raises(BridgeError, match="not one of ours"):
+            sessions.read_token(token)
+    forger = browser(cookie=forged)
+    await forger.open()
+    assert await forger.refused("session.start") == "not_identified"
+
+
+def test_a_token_is_short_and_comes_back_as_its_visitor() -> None:
+    visitor = uuid.uuid4()
+    token = sessions.token_for(visitor)
+    assert sessions.read_token(token) == visitor
+    assert len(token) < 80
+    assert visitor.hex not in token
+
+
+def test_what_others_know_a_visitor_by_is_not_in_his_token() -> None:
+    visitor = uuid.uuid4()
+    assert sessions.public_id(visitor) not in {visitor.hex, str(visitor), sessions.token_for(visitor)}
+    assert sessions.public_id(visitor) == sessions.public_id(visitor)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example",
+        "http://testserver.evil.example",
+        "http://testserver:8080",
+        "null",
+        "testserver",
+        "http://",
+        "http://testserver@evil.example",
+        "http://[half",
+        "file://testserver",
+    ],
+)
+async def test_another_origin_is_closed_with_4403(browser: Open, origin: str) -> None:
+    foreign = browser(origin=origin)
+    await foreign.open()
+    assert await foreign.closed() == 4403
+
+
+async def test_a_host_that_is_not_ours_is_closed_with_4403(browser: Open) -> None:
+    rebound = browser(host="evil.example", origin="http://evil.example")
+    await rebound.open()
+    assert await rebound.closed() == 4403
+
+
+@pytest.mark.parametrize("origin", ["http://testserver", "http://TESTSERVER", "https://testserver", None])
+async def test_our_own_page_and_what_is_no_browser_come_in(browser: Open, origin: str | None) -> None:
+    assert await browser(origin=origin).start()
+
+
+async def test_an_allowed_site_comes_in_but_not_with_our_cookie(browser: Open, inbox: Inbox) -> None:
+    await Inbox.objects.aupdate(allowed_origins="https://shop.example\nhttps://Other.example/")
+    known = browser()
+    await known.start()
+    await known.write("My secret")
+    for origin in ("https://shop.example", "https://other.example"):
+        embedded = browser(origin=origin, cookie=known.token)
+        started = await embedded.start()
+        assert started["connection"] is None
+        assert started["token"]
+
+
+async def test_a_site_that_one_inbox_allows_may_not_open_another(browser: Open) -> None:
+    await Inbox.objects.acreate(name="shop", allowed_origins="https://shop.example")
+    embedded = browser(origin="https://shop.example")
+    await embedded.open()
+    assert await embedded.refused("session.start", inbox="default") == "not_permitted"
+    with pytest.raises(Closed) as close:
+        await embedded.receive()
+    assert close.value.code == 4403
+    again = browser(origin="https://shop.example")
+    await again.start(inbox="shop")
+
+
+async def test_a_conversation_of_another_inbox_is_his_but_not_what_he_goes_on_with(browser: Open) -> None:
+    await Inbox.objects.acreate(name="shop")
+    here = browser()
+    await here.start()
+    await here.write("Hello")
+    there = browser(token=here.token)
+    assert (await there.start(inbox="shop"))["connection"] is None
+    assert (await there.ok("ping"))["heads"] == {}
+
+
+async def test_an_internal_error_says_nothing_of_what_went_wrong(
+    visitor: Browser, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError(f"the key is {settings.SECRET_KEY}")
+
+    monkeypatch.setattr("bridge.history.heads", fail)
+    reply = await visitor.ask("ping")
+    assert reply["error"] == {"code": "internal", "message": "Something went wrong on the server."}
+    assert "the key is" in caplog.text
