@@ -43,7 +43,7 @@ const composer = new Composer(
 const view = new ConversationView(chat, { rewrite: (content) => composer.restore(content) });
 const banner = new Banner(
   { box: part("banner"), text: part("banner-text"), action: part("banner-action") },
-  socket,
+  { socket, appeared: () => show() },
 );
 const header = new Header({
   title: part("title"),

@@ -1,14 +1,16 @@
 // Says when the chat is cut off, and why; silent while an interruption is too short to matter.
 
 import { texts } from "../texts.js";
+import { say } from "./header.js";
 
 const PATIENCE = 1_200;
 
 export class Banner {
   #timer = null;
 
-  constructor({ box, text, action }, socket) {
-    Object.assign(this, { box, text, action, socket });
+  /** `appeared` is called when it comes up by itself, after a while. */
+  constructor({ box, text, action }, { socket, appeared }) {
+    Object.assign(this, { box, text, action, socket, appeared });
     action.addEventListener("click", () =>
       socket.state === "stopped" ? location.reload() : socket.connect(),
     );
@@ -21,7 +23,10 @@ export class Banner {
   show() {
     const name = this.#name();
     if (name && name !== "offline" && this.box.hidden && this.socket.state !== "stopped") {
-      this.#timer ??= setTimeout(() => this.#set(this.#name()), PATIENCE);
+      this.#timer ??= setTimeout(() => {
+        this.#set(this.#name());
+        this.appeared();
+      }, PATIENCE);
     } else this.#set(name);
   }
 
@@ -39,8 +44,8 @@ export class Banner {
     this.box.hidden = !name;
     if (!name) return;
     const action = texts.bannerAction[name];
-    this.text.textContent = texts.banner[name];
+    say(this.text, texts.banner[name]);
     this.action.hidden = !action;
-    this.action.textContent = action ?? "";
+    say(this.action, action ?? "");
   }
 }

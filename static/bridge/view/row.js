@@ -34,7 +34,7 @@ function message(element, row) {
 function status(element, { status: name, latest, failure, error }) {
   const broken = name === "failed" || name === "refused";
   const line = part(element, "status");
-  line.hidden = !name || !(latest || broken || name === "kept");
+  line.hidden = !name || !(latest || broken);
   part(element, "status-text").textContent = texts.status[name] ?? "";
   const remedy = part(element, "remedy");
   remedy.hidden = !broken;
