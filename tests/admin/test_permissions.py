@@ -1,5 +1,7 @@
 """Who may not look sees nothing; nobody changes what was said."""
 
+import re
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -84,3 +86,14 @@ def test_what_is_not_there_is_not_found(staff: Client) -> None:
     for name, _ in HISTORY:
         for pk in ("999", "not-a-number", "_5F"):
             assert staff.get(f"/admin/bridge/{name}/{pk}/change/").status_code == 404
+
+
+def test_no_page_needs_what_the_security_policy_forbids(staff: Client, failing: Failing) -> None:
+    for url in [*pages(failing), reverse("admin:bridge_inbox_add"), f"{LISTS[0]}?q=visitor"]:
+        response = staff.get(url, follow=True)
+        page = response.content.decode()
+
+        assert "script-src 'self';" in response.headers["Content-Security-Policy"]
+        assert not re.findall(r"<style\b|\sstyle=|\son[a-z]+=", page), url
+        inline = [each for each in re.findall(r"<script\b[^>]*>", page) if "src=" not in each]
+        assert [each for each in inline if "application/json" not in each] == [], url
