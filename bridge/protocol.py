@@ -289,6 +289,10 @@ EVENTS: dict[str, Any] = {
 """What each event carries. Those of a connection's state cover revisions; typing and presence do not."""
 
 
+PASSING = frozenset({"typing.started", "receipt.read", "presence.changed"})
+"""Events that change nothing a sync would bring: they cover no revisions."""
+
+
 def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 

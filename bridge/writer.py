@@ -44,6 +44,11 @@ class Writer:
         self._task: asyncio.Task[None] | None = None
         self._pause = PAUSE if connection.vendor == "sqlite" else 0.0
         self._stopping = False
+        self._in_hand = 0
+
+    def __len__(self) -> int:
+        """Posts that were not answered yet."""
+        return len(self._queue) + self._in_hand
 
     async def post(self, post: Post) -> Posted:
         """The message as it is stored, once it is. Raises BridgeError where it is not."""
@@ -77,12 +82,14 @@ class Writer:
     async def _run(self) -> None:
         while self._queue:
             batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+            self._in_hand = len(batch)
             try:
                 results = await self._database.run(write, [waiting.post for waiting in batch])
             except Exception:
                 logger.exception("A batch of %d posts could not be written", len(batch))
                 results = [BridgeError(Code.INTERNAL, "Something went wrong on the server.")] * len(batch)
             busy = self._settle(batch, results)
+            self._in_hand = 0
             await asyncio.sleep(BUSY_PAUSE if busy else self._pause)
 
     def _settle(self, batch: Sequence[Waiting], results: Sequence[Result]) -> bool:

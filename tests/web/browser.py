@@ -101,9 +101,9 @@ class Browser:
     async def send_bytes(self, data: bytes) -> None:
         await self._socket.send_input({"type": "websocket.receive", "bytes": data})
 
-    async def receive(self, timeout: float = PATIENCE) -> dict[str, Any]:
+    async def receive(self) -> dict[str, Any]:
         """The next frame. Raises Closed."""
-        message = await self._socket.receive_output(timeout)
+        message = await self._socket.receive_output(PATIENCE)
         if message["type"] == "websocket.close":
             raise Closed(message["code"])
         assert message["type"] == "websocket.send", message

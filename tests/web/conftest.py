@@ -91,11 +91,7 @@ def _staff_write(connection: str, content: str) -> None:
             since=advance.since,
             revision=advance.revision,
         )
-        broadcast.publish_on_commit(
-            [broadcast.Change(connection, advance.since, advance.revision, frame)]
-        )
-
-
+        broadcast.publish_on_commit([broadcast.Change(connection, advance.since, advance.revision, frame)])
 
 
 @pytest.fixture

@@ -50,7 +50,9 @@ async def test_the_reply_carries_the_id_where_one_could_be_read(visitor: Browser
     assert (await visitor.reply())["reply"] == "7"
 
 
-@pytest.mark.parametrize("name", ["", "Ping", "ping ", "message.edit", "__class__", "websocket.disconnect", "x" * 500])
+@pytest.mark.parametrize(
+    "name", ["", "Ping", "ping ", "message.edit", "__class__", "websocket.disconnect", "x" * 500]
+)
 async def test_an_unknown_command_is_unknown(visitor: Browser, name: str) -> None:
     assert await visitor.refused(name) == "unknown_command"
 
@@ -94,7 +96,9 @@ async def test_a_payload_that_does_not_fit_is_refused_by_field(
     assert not await Message.objects.aexists()
 
 
-@pytest.mark.parametrize("payload", [{"page": "x"}, {"page": {"url": 1}}, {"nick": ""}, {"nick": "a\u202eb"}, {"token": 1}])
+@pytest.mark.parametrize(
+    "payload", [{"page": "x"}, {"page": {"url": 1}}, {"nick": ""}, {"nick": "a\u202eb"}, {"token": 1}]
+)
 async def test_a_session_that_does_not_fit_is_refused(browser: Open, payload: Any) -> None:
     nobody = browser()
     await nobody.open()
@@ -103,7 +107,19 @@ async def test_a_session_that_does_not_fit_is_refused(browser: Open, payload: An
 
 @pytest.mark.parametrize(
     "content",
-    ["", " ", "\n\t\n", "\u200b", "\u00ad\u2060", "a\x00b", "a\x1bb", "a\u202eb", "a\u202db", "\x7f", "a\x85b"],
+    [
+        "",
+        " ",
+        "\n\t\n",
+        "\u200b",
+        "\u00ad\u2060",
+        "a\x00b",
+        "a\x1bb",
+        "a\u202eb",
+        "a\u202db",
+        "\x7f",
+        "a\x85b",
+    ],
 )
 async def test_empty_and_misleading_text_is_refused(visitor: Browser, content: str) -> None:
     code = await visitor.refused("message.send", client_id=str(uuid.uuid4()), content=content)
@@ -157,7 +173,19 @@ _json = st.recursive(
 )
 _names = st.sampled_from([*COMMANDS, "unknown"])
 _field = st.sampled_from(
-    ["connection", "client_id", "content", "since", "seq", "before", "limit", "token", "nick", "page", "inbox"]
+    [
+        "connection",
+        "client_id",
+        "content",
+        "since",
+        "seq",
+        "before",
+        "limit",
+        "token",
+        "nick",
+        "page",
+        "inbox",
+    ]
 )
 _value = _json | st.uuids().map(str) | st.just("OWN") | st.integers(0, 200) | st.text(max_size=200)
 _command = st.fixed_dictionaries(
@@ -180,6 +208,7 @@ async def test_every_frame_gets_exactly_one_reply_or_a_documented_close(
     from tests.web.schema import check
 
     shared = _Shared()
+    codes: set[int] = set()
     shared.browser = browser()
     await shared.browser.start()
     await shared.browser.write("Hello")
@@ -192,7 +221,7 @@ async def test_every_frame_gets_exactly_one_reply_or_a_documented_close(
             try:
                 reply = await each.reply()
             except Closed as close:
-                assert close.code == 4429  # the only one that JSON within the limit can earn
+                codes.add(close.code)
                 shared.browser = browser(token=each.token)
                 await shared.browser.start()
                 break
@@ -212,6 +241,8 @@ async def test_every_frame_gets_exactly_one_reply_or_a_documented_close(
         run(example(frames))
 
     await sync_to_async(property_, thread_sensitive=False)()
+    # The only one that JSON within the limit can earn.
+    assert codes <= {4429}
     stored = [each async for each in Message.objects.order_by("seq").values_list("connection_id", "seq")]
     assert len(set(stored)) == len(stored)
 

@@ -54,7 +54,9 @@ async def test_each_message_waits_for_discord_and_its_line_is_due(visitor: Brows
     assert (endpoint.service, endpoint.remote_id) == ("discord", None)
     assert endpoint.due is not None
     assert endpoint.due <= timezone.now()
-    waiting = [each async for each in Delivery.objects.order_by("revision").values_list("revision", "operation")]
+    waiting = [
+        each async for each in Delivery.objects.order_by("revision").values_list("revision", "operation")
+    ]
     assert waiting == [(2, "post"), (3, "post")]
 
 
@@ -64,7 +66,11 @@ async def test_staff_answer_and_he_sees_it_at_once(visitor: Browser, staff_write
     event = await visitor.event("message.posted")
     (message,) = event["payload"]["messages"]
     assert (event["since"], event["revision"]) == (2, 3)
-    assert (message["content"], message["author"]["role"], message["author"]["name"]) == ("Yes!", "staff", "Sam")
+    assert (message["content"], message["author"]["role"], message["author"]["name"]) == (
+        "Yes!",
+        "staff",
+        "Sam",
+    )
     assert "own" not in message
 
 
@@ -74,7 +80,7 @@ async def test_his_own_message_comes_as_a_reply_here_and_as_an_event_in_his_othe
     await here.write("Hello")
     there = browser(token=here.token)
     await there.start()
-    here.events.clear()
+    await here.event("connection.opened")
     message = await here.write("Again")
     # The first one's event may still have been on its way when the other tab came.
     event = await there.event("message.posted", lambda frame: frame["revision"] == message["revision"])
@@ -208,7 +214,9 @@ async def _fill(connection: str, count: int) -> None:
     row = await Connection.objects.aget(uid=connection)
     author = await Participant.objects.aget(connection=row)
     await Message.objects.abulk_create(
-        Message(connection=row, author=author, seq=seq, revision=seq + 1, content=str(seq), client_id=uuid.uuid4())
+        Message(
+            connection=row, author=author, seq=seq, revision=seq + 1, content=str(seq), client_id=uuid.uuid4()
+        )
         for seq in range(2, count + 2)
     )
     await Connection.objects.filter(pk=row.pk).aupdate(revision=count + 2, last_seq=count + 1)

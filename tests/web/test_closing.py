@@ -1,0 +1,113 @@
+"""Each way in which a socket ends has its code."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from bridge import consumers
+from bridge.process import Process
+from tests.web.browser import Browser
+from tests.web.conftest import Open
+
+
+def _later(seconds: float) -> None:
+    """What the process does every two seconds, as if so much time had passed."""
+    for socket in tuple(Process.current().sockets):
+        socket.check(time.monotonic() + seconds)
+
+
+@pytest.mark.parametrize("offered", [(), ("chat",), ("chatbridge.v2", "chat")])
+async def test_a_socket_without_our_subprotocol_is_closed_with_4400(
+    browser: Open, offered: tuple[str, ...]
+) -> None:
+    other = browser(subprotocols=offered)
+    # One of those it offered, or a browser would hear no code.
+    assert await other.open() == next(iter(offered), None)
+    assert await other.closed() == 4400
+
+
+async def test_ours_is_chosen_among_several(browser: Open) -> None:
+    assert await browser(subprotocols=("x", "chatbridge.v1")).open() == "chatbridge.v1"
+
+
+async def test_a_socket_that_starts_no_session_is_closed_with_4401(browser: Open) -> None:
+    silent = browser()
+    await silent.open()
+    _later(consumers.START_WITHIN - 1)
+    assert await silent.refused("ping") == "not_identified"
+    _later(consumers.START_WITHIN + 1)
+    assert await silent.closed() == 4401
+
+
+async def test_a_socket_that_sends_nothing_is_closed_with_4408(visitor: Browser) -> None:
+    _later(consumers.HEARTBEAT - 5)
+    await visitor.ok("ping")
+    _later(consumers.HEARTBEAT + 5)
+    assert await visitor.closed() == 4408
+
+
+async def test_a_flood_of_refused_frames_is_closed_with_4429(visitor: Browser) -> None:
+    for _ in range(consumers.MOST_REFUSALS + 10):
+        await visitor.send_text("x")
+    refused = [await visitor.receive() for _ in range(consumers.MOST_REFUSALS)]
+    assert {each["error"]["code"] for each in refused} == {"invalid_frame"}
+    assert await visitor.closed() == 4429
+
+
+async def test_more_sockets_than_one_address_may_have_are_closed_with_4429(
+    browser: Open, settings: Any
+) -> None:
+    settings.BRIDGE_SOCKETS_PER_ADDRESS = 2
+    first, second, third = browser(), browser(), browser()
+    await first.start()
+    await second.start()
+    await third.open()
+    assert await third.closed() == 4429
+    elsewhere = browser(address="203.0.113.9")
+    await elsewhere.start()
+    await first.leave()
+    fourth = browser()
+    assert await fourth.start()
+
+
+async def test_a_stopping_server_writes_what_waits_and_closes_with_1012(visitor: Browser) -> None:
+    from bridge.models import Message
+
+    await visitor.write("Hello")
+    await visitor.send(
+        {
+            "command": "message.send",
+            "id": "9",
+            "payload": {"client_id": "0" * 32, "content": "on its way"},
+        }
+    )
+    while len(Process.current().writer) == 0:  # noqa: ASYNC110  # it is there at the next turn
+        await asyncio.sleep(0)
+    # What daphne does at its end.
+    visitor._socket.future.cancel()
+    assert await visitor.closed() == 1012
+    assert await Message.objects.acount() == 2
+
+
+async def test_a_page_behind_a_proxy_is_counted_by_its_own_address(browser: Open, settings: Any) -> None:
+    settings.BRIDGE_SOCKETS_PER_ADDRESS = 1
+
+    def behind(forwarded: str) -> Browser:
+        return browser(address="10.0.0.1", headers=((b"x-forwarded-for", forwarded.encode()),))
+
+    # Nobody stands in front: anybody may have written that header.
+    await behind("1.1.1.1").start()
+    liar = behind("2.2.2.2")
+    await liar.open()
+    assert await liar.closed() == 4429
+    settings.TRUSTED_PROXIES = 2
+    await behind("6.6.6.6, 1.1.1.1, 10.0.0.2").start()
+    again = behind("7.7.7.7, 1.1.1.1, 10.0.0.2")
+    await again.open()
+    assert await again.closed() == 4429
+    await behind("6.6.6.6, 2001:db8:1:2::1, 10.0.0.2").start()
+    same_household = behind("2001:db8:1:2:ffff::9, 10.0.0.2")
+    await same_household.open()
+    assert await same_household.closed() == 4429

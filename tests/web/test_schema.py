@@ -1,0 +1,99 @@
+"""The published description of the protocol is current, and the code answers by it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from jsonschema import Draft202012Validator, ValidationError
+
+from bridge import protocol, registry
+from bridge.management.commands import protocol_schema
+from bridge.protocol import COMMANDS, EVENTS
+from tests.web import schema as published
+
+
+def test_the_published_schema_and_the_reference_are_current() -> None:
+    call_command("protocol_schema", "--check")
+
+
+def test_a_schema_that_is_not_current_is_found(tmp_path: Path, settings: pytest.FixtureRequest) -> None:
+    settings.BASE_DIR = tmp_path  # type: ignore[attr-defined]
+    (tmp_path / "docs").mkdir()
+    reference = (published.PUBLISHED.parent / "protocol.md").read_text()
+    (tmp_path / "docs" / "protocol.md").write_text(reference)
+    with pytest.raises(CommandError, match="not current"):
+        call_command("protocol_schema", "--check")
+    call_command("protocol_schema", "--write")
+    call_command("protocol_schema", "--check")
+    (tmp_path / "docs" / "protocol.md").write_text(reference.replace("| `ping` |", "| `pong` |"))
+    with pytest.raises(CommandError, match=r"protocol\.md"):
+        call_command("protocol_schema", "--check")
+
+
+def test_it_is_a_schema_and_names_every_frame(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("protocol_schema")
+    schema = json.loads(capsys.readouterr().out)
+    Draft202012Validator.check_schema(schema)
+    frames = {each["$ref"].removeprefix("#/$defs/") for each in schema["oneOf"]}
+    assert frames == (
+        {f"command:{name}" for name in COMMANDS}
+        | {f"reply:{name}" for name in COMMANDS}
+        | {f"event:{name}" for name in EVENTS}
+        | {"reply:error"}
+    )
+
+
+def test_it_refuses_what_is_not_so() -> None:
+    with pytest.raises(ValidationError):
+        published.check({"reply": "1", "ok": True, "payload": {"heads": {}, "more": 1}}, {"command": "ping"})
+    with pytest.raises(ValidationError):
+        published.check({"event": "typing.started", "payload": {}}, None)
+
+
+def test_every_command_is_answered_by_one_function() -> None:
+    assert set(registry.entries) == set(COMMANDS)
+
+
+def test_the_reference_tells_of_every_close_code() -> None:
+    text = (published.PUBLISHED.parent / "protocol.md").read_text()
+    codes = {value for name, value in vars(protocol).items() if name.startswith("CLOSE_")}
+    assert all(f"| {code} |" in text for code in codes)
+
+
+def test_a_command_that_does_not_fit_does_not_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bridge.permissions import anyone
+    from bridge.protocol import Ping, Pong
+    from bridge.registry import command
+    from bridge.sessions import Session
+
+    monkeypatch.setattr(registry, "entries", {})
+
+    async def fits(session: Session, payload: Ping) -> Pong:
+        return {"heads": {}}
+
+    async def other_payload(session: Session, payload: protocol.TypingStart) -> Pong:
+        return {"heads": {}}
+
+    def not_async(session: Session, payload: Ping) -> Pong:
+        return {"heads": {}}
+
+    for function in (other_payload, not_async):
+        with pytest.raises(TypeError, match="ping"):
+            command("ping", permission=anyone, throttle="signal")(function)
+    with pytest.raises(TypeError, match="no command"):
+        command("pang", permission=anyone, throttle="signal")(fits)
+    with pytest.raises(TypeError, match="no throttle"):
+        command("ping", permission=anyone, throttle="whatever")
+    with pytest.raises(TypeError, match="permission"):
+        command("ping", throttle="signal")  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="permission"):
+        command("ping", permission=None, throttle="signal")  # type: ignore[arg-type]
+    assert command("ping", permission=anyone, throttle="signal")(fits) is fits
+    with pytest.raises(TypeError, match="already"):
+        command("ping", permission=anyone, throttle="signal")(fits)
+
+
+def test_the_tables_have_their_places() -> None:
+    with pytest.raises(CommandError, match="commands"):
+        protocol_schema.with_tables("nothing")
