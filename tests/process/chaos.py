@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from bridge.sandbox import defaults
 from tests.process.crowd import Conversation, Crowd, persist
 from tests.processes import Process, until
 
@@ -123,6 +124,19 @@ class Discord:
         await self.sandbox.fault("cut", route=POST, when="after", times=1)
         self.struck["opening"] = 4
 
+    async def hold(self, conversation: Conversation) -> None:
+        """The bot may not write in this thread, until somebody has seen why the line is held and mends it."""
+        thread = await self.crowd.thread(conversation)
+        support = defaults.SUPPORT_CHANNEL_ID
+        await persist(lambda: self.sandbox.permit(support, "manage_threads", False))
+        await persist(lambda: self.sandbox.lock(thread))
+        async with asyncio.timeout(LONGEST):
+            while not any("locked" in trouble for trouble in await self.crowd.troubles()):
+                await asyncio.sleep(0.2)
+        await persist(lambda: self.sandbox.permit(support, "manage_threads", True))
+        await persist(lambda: self.sandbox.unlock(thread))
+        self.struck["line held for a right"] += 1
+
     async def delete_thread(self, conversation: Conversation) -> None:
         """With all that is in it. What is said from now on goes to its successor."""
         thread = await self.crowd.thread(conversation)
@@ -162,12 +176,12 @@ class Discord:
         return withheld > 0
 
     async def _archive(self) -> bool:
-        thread = await self.crowd.thread(self.chance.choice(self.crowd.conversations))
+        thread = await self.crowd.thread(self.chance.choice(self.crowd.conversations[1:]))
         await persist(lambda: self.sandbox.archive(thread))
         return True
 
     async def _lock(self) -> bool:
-        thread = await self.crowd.thread(self.chance.choice(self.crowd.conversations))
+        thread = await self.crowd.thread(self.chance.choice(self.crowd.conversations[1:]))
         await persist(lambda: self.sandbox.lock(thread))
         await asyncio.sleep(1)
         await persist(lambda: self.sandbox.unlock(thread))

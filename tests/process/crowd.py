@@ -154,6 +154,10 @@ class Crowd:
 
     # -------------------------------------------------------------- checking
 
+    async def troubles(self) -> list[str]:
+        """What staff read in the admin about lines that do not move."""
+        return await asyncio.to_thread(self.ledger.troubles)
+
     async def settle(self, *, seconds: float = PATIENCE) -> Counts:
         """Wait until all sides hold the same, then look for what must not be there. Raises AssertionError."""
         waiting = ["not looked yet"]
@@ -172,6 +176,8 @@ class Crowd:
     async def prove(self) -> Counts:
         """Each message once and in order, on the page, in the database and in Discord."""
         counts = Counts(while_away=self.while_away)
+        conversations = await asyncio.to_thread(self.ledger.connections)
+        assert conversations == len(self.conversations), "one conversation for each visitor"
         for conversation in self.conversations:
             await self._prove(conversation, counts)
         return counts

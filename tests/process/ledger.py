@@ -54,6 +54,17 @@ class Ledger:
     def connections(self) -> int:
         return int(self._rows(CONNECTIONS)[0][0])
 
+    def is_locked(self) -> bool:
+        """Whether somebody is writing, for longer than a transaction takes. Only SQLite has one lock for all."""
+        if self._is_postgres():
+            return False
+        with closing(sqlite3.connect(self._file, timeout=0.5, isolation_level=None)) as database:
+            try:
+                database.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return True
+            return False
+
     def _of(self, connection: str, sql: str) -> list[Any]:
         # SQLite keeps a UUID as 32 digits, PostgreSQL as a type of its own.
         if self._is_postgres():

@@ -57,6 +57,7 @@ async def _chaos(site: Site, *, visitors: int, rounds: int) -> str:
             await asyncio.gather(
                 killer.rounds(rounds),
                 discord.misbehave(times=max(1, rounds // 2)),
+                discord.hold(crowd.conversations[0]),
                 _delete_one(crowd, discord),
             )
             over.set()
@@ -78,7 +79,7 @@ async def _chaos(site: Site, *, visitors: int, rounds: int) -> str:
 
 
 async def _delete_one(crowd: Crowd, discord: Discord) -> None:
-    victim = crowd.chance.choice(crowd.conversations)
+    victim = crowd.chance.choice(crowd.conversations[1:])
     await crowd.thread(victim)
     await asyncio.sleep(crowd.chance.uniform(10, 25))
     await discord.delete_thread(victim)
@@ -151,7 +152,7 @@ async def paused(folder: Path) -> str:
             async with asyncio.TaskGroup() as group:
                 for conversation in crowd.conversations:
                     group.create_task(crowd.talk(conversation, messages=12, pace=4))
-                group.create_task(_hang(site.web, after=20, seconds=15))
+                group.create_task(_hang(crowd, site.web, after=20, seconds=15))
                 group.create_task(_hang_in_the_middle_of_requests(crowd, site.bot, seconds=40))
             counts = await crowd.settle()
         assert heir.alive
@@ -160,9 +161,14 @@ async def paused(folder: Path) -> str:
     return f"{told(counts)}\nthe bot hung for 40 s, web for 15 s; {time.monotonic() - began:.0f} s"
 
 
-async def _hang(part: Process, *, after: float, seconds: float) -> None:
+async def _hang(crowd: Crowd, part: Process, *, after: float, seconds: float) -> None:
+    """Outside of a transaction: SQLite's lock cannot be taken from a process that hangs with it, so all would wait."""
     await asyncio.sleep(after)
     part.pause()
+    while await asyncio.to_thread(crowd.ledger.is_locked):
+        part.resume()
+        await asyncio.sleep(0.01)
+        part.pause()
     try:
         await asyncio.sleep(seconds)
     finally:
@@ -178,7 +184,7 @@ async def _hang_in_the_middle_of_requests(crowd: Crowd, bot: Process, *, seconds
     async with asyncio.timeout(60):
         while sum(each["struck"] for each in await persist(crowd.sandbox.faults)) < 4:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
-    await _hang(bot, after=0, seconds=seconds)
+    await _hang(crowd, bot, after=0, seconds=seconds)
 
 
 @contextmanager
