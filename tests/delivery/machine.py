@@ -1,0 +1,194 @@
+"""Random schedules of everything that can happen to a delivery, and what must be true at the end.
+
+Visitors post, edit and delete; workers claim, plan, send and settle, one small step at a time, so that any of them may
+be paused or killed between any two; Discord fails in every way it knows. At last all is healed, and what the threads
+hold must be what the database says.
+"""
+
+from dataclasses import dataclass, field
+
+from django.db import transaction
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from bridge import delivery
+from bridge.actions.changing import delete_message, edit_message
+from bridge.actions.posting import Post as NewPost
+from bridge.actions.posting import Posted, Target, post_messages
+from bridge.delivery import Line, LineLost
+from bridge.delivery.composing import text_of
+from bridge.errors import DeliveryFailed
+from bridge.models import Connection, Endpoint, Inbox, Message, Participant
+from bridge.services.base import Answer, Attempt, Post, Request
+from tests.delivery.model import LIMIT, Discord, FakeClock
+
+OUTCOMES = ["ok", "ok", "ok", "stored_but_error", "lost", "late", "refused"]
+SERVICE = "discord"
+
+
+@dataclass
+class Worker:
+    """A worker process, stopped between two steps."""
+
+    lines: list[Line] = field(default_factory=list)
+    request: Request | None = None
+    answer: Answer | None = None
+    failure: DeliveryFailed | None = None
+
+    def forget(self) -> None:
+        self.request = self.answer = self.failure = None
+
+
+class DeliveryMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.atomic = transaction.atomic()
+        self.atomic.__enter__()
+        self.clock = FakeClock()
+        self.workers = [Worker(), Worker(), Worker()]
+        self.targets: list[Target] = []
+        self.messages: list[int] = []
+        self.grown = False
+
+    def teardown(self) -> None:
+        try:
+            self.heal()
+            self.compare()
+        finally:
+            transaction.set_rollback(True)
+            self.atomic.__exit__(None, None, None)
+
+    @initialize(forum=st.booleans(), connections=st.integers(1, 2))
+    def begin(self, forum: bool, connections: int) -> None:
+        self.discord = Discord(self.clock, forum=forum)
+        inbox = Inbox.objects.get(name="default")
+        for _ in range(connections):
+            connection = Connection.objects.create(inbox=inbox, nick="Visitor")
+            visitor = Participant.objects.create(connection=connection, role="visitor", nick="Visitor")
+            Endpoint.objects.create(connection=connection, service=SERVICE)
+            self.targets.append(Target.of(connection, visitor))
+
+    @rule(data=st.data(), length=st.sampled_from([1, 1, 2, 30]), count=st.integers(1, 3))
+    def post(self, data: st.DataObject, length: int, count: int) -> None:
+        target = data.draw(st.sampled_from(self.targets))
+        for _ in range(count):
+            # Now and then the same words twice: they are two messages.
+            word = "ok" if data.draw(st.integers(0, 4)) == 0 else f"m{len(self.messages)}v0"
+            content = " ".join([word, *(f"{word}w{n}" for n in range(length - 1))])
+            self.store(target, content)
+
+    def store(self, target: Target, content: str) -> None:
+        (posted,) = post_messages([NewPost(target=target, content=content)])
+        assert isinstance(posted, Posted)
+        self.messages.append(posted.id)
+
+    @precondition(lambda self: self.messages)
+    @rule(data=st.data(), version=st.integers(1, 9), grow=st.sampled_from([False, False, False, True]))
+    def edit(self, data: st.DataObject, version: int, grow: bool) -> None:
+        message = Message.objects.get(pk=data.draw(st.sampled_from(self.messages)))
+        if not message.deleted_at:
+            content = " ".join(f"{word.partition('v')[0]}v{version}" for word in message.content.split())
+            self.rewrite(message.pk, content + " and" * 12 * grow)
+
+    def rewrite(self, message_id: int, content: str) -> None:
+        self.grown = self.grown or len(content) > LIMIT
+        edit_message(message_id, content=content)
+
+    @precondition(lambda self: self.messages)
+    @rule(data=st.data())
+    def delete(self, data: st.DataObject) -> None:
+        delete_message(data.draw(st.sampled_from(self.messages)))
+
+    @rule(seconds=st.sampled_from([0.1, 1.0, 5.0, 11.0, 31.0, 70.0, 200.0]))
+    def wait(self, seconds: float) -> None:
+        self.clock.elapsed += seconds
+        self.discord.arrive()
+
+    @rule(number=st.integers(0, 2))
+    def crash(self, number: int) -> None:
+        """`kill -9`: what it had written to the network is on its way; the rest never was."""
+        self.workers[number] = Worker()
+
+    @rule(
+        number=st.integers(0, 2),
+        outcome=st.sampled_from(OUTCOMES),
+        delay=st.floats(1, 100),
+        steps=st.integers(1, 8),
+    )
+    def work(self, number: int, outcome: str, delay: float, steps: int) -> None:
+        for _ in range(steps):
+            self.step(self.workers[number], outcome, delay)
+
+    def step(self, worker: Worker, outcome: str, delay: float) -> None:
+        if not worker.lines:
+            worker.lines = delivery.claim(SERVICE, limit=2, clock=self.clock)
+            return
+        line = worker.lines[0]
+        try:
+            if worker.request is None:
+                worker.request = delivery.plan(line, limit=LIMIT, clock=self.clock)
+                if worker.request is None:
+                    worker.lines.pop(0)
+                else:
+                    self.is_fit_to_send(worker.request)
+            elif worker.answer is None and worker.failure is None:
+                self.ask(worker, line, outcome, delay)
+            else:
+                self.finish(worker, line)
+        except LineLost:
+            worker.lines.pop(0)
+            worker.forget()
+
+    def ask(self, worker: Worker, line: Line, outcome: str, delay: float) -> None:
+        assert worker.request is not None
+        attempt = Attempt(clock=self.clock, until=line.until)
+        try:
+            worker.answer = self.discord.perform(worker.request, attempt, outcome=outcome, delay=delay)
+        except DeliveryFailed as failure:
+            worker.failure = failure
+
+    def finish(self, worker: Worker, line: Line) -> None:
+        request, answer, failure = worker.request, worker.answer, worker.failure
+        worker.forget()
+        assert request is not None
+        if answer is not None:
+            delivery.settle(line, request, answer, clock=self.clock)
+        elif failure is not None and not delivery.fail(
+            line, request, failure, flowing=False, clock=self.clock
+        ):
+            worker.lines.pop(0)
+
+    def is_fit_to_send(self, request: Request) -> None:
+        """What was deleted before it was composed is never sent."""
+        if isinstance(request, Post) and not request.repeat and request.reply_to is None:
+            deleted = Message.objects.filter(remote_parts__remote=request.remote_pk, deleted_at__isnull=False)
+            assert not deleted.exists(), f"{request.text!r} was deleted before it was composed"
+
+    def heal(self) -> None:
+        """All workers but one die, Discord works, time passes: in the end nothing waits."""
+        worker = Worker()
+        for _ in range(600):
+            self.step(worker, "ok", 0)
+            if not worker.lines:
+                if not Endpoint.objects.filter(due__isnull=False).exists() and not self.discord.late:
+                    return
+                self.clock.elapsed += 35
+                self.discord.arrive()
+        waiting = list(Endpoint.objects.values_list("due", "trouble"))
+        raise AssertionError(f"deliveries still wait: {waiting} at {self.clock.now()}")
+
+    def compare(self) -> None:
+        for target in self.targets:
+            messages = Message.objects.filter(connection=target.connection).order_by("seq")
+            wanted = " ".join(filter(None, map(text_of, messages))).split()
+            opened = self.discord.openings.get(Endpoint.objects.get(connection=target.connection).pk, [])
+            assert len(opened) <= 1, f"{len(opened)} threads were opened for one conversation"
+            said = self.discord.threads[opened[0]].said if opened else []
+            there = " ".join(each.text for each in said if not each.deleted).split()
+            if self.grown:
+                # What outgrew its message goes on further down.
+                assert sorted(there) == sorted(wanted)
+            else:
+                assert there == wanted
+            failed = messages.filter(state=Message.State.FAILED)
+            assert not failed.exists(), f"given up: {failed.values_list('content', 'failure')}"

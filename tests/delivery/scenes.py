@@ -1,0 +1,151 @@
+"""For each rule the fault that it closes, as the shortest schedule that shows it."""
+
+from collections.abc import Callable
+
+from bridge.models import Message
+from tests.delivery.machine import DeliveryMachine, Worker
+from tests.delivery.mutations import (
+    Mutation,
+    a_failed_head_is_overtaken,
+    a_repeat_has_a_nonce_of_its_own,
+    an_edit_leaves_what_outgrew_its_message,
+    an_opening_of_unknown_fate_is_repeated,
+    no_answer_counts_as_not_stored,
+    posts_do_not_wake_their_line,
+    requests_are_written_at_any_time,
+    what_is_joined_is_settled_one_by_one,
+    what_is_sent_is_not_written_down_before,
+    what_may_be_there_is_sent_again_unseen,
+    whoever_once_held_a_line_goes_on_with_it,
+)
+
+LONG = "so long that it goes alone"
+
+
+class Scene(DeliveryMachine):
+    """A schedule told step by step."""
+
+    def opened(self, *, forum: bool = False) -> "Scene":
+        """With a first message delivered, and its thread open."""
+        self.begin(forum, 1)
+        self.say("hello")
+        self.heal()
+        return self
+
+    def say(self, *contents: str) -> None:
+        for content in contents:
+            self.store(self.targets[0], content)
+
+    def plan(self, worker: Worker) -> None:
+        """Claim where needed, and write down what is asked next."""
+        while worker.request is None:
+            self.step(worker, "ok", 0)
+
+    def request(self, worker: Worker, outcome: str = "ok", *, delay: float = 1) -> None:
+        self.plan(worker)
+        self.step(worker, outcome, delay)
+
+    def through(self, worker: Worker, outcome: str = "ok", *, delay: float = 1) -> None:
+        """One request, from the plan to what became of it."""
+        self.request(worker, outcome, delay=delay)
+        self.step(worker, outcome, delay)
+
+
+def a_message_is_posted(scene: Scene) -> None:
+    scene.opened().say(LONG)
+
+
+def a_loser_reports_a_failure(scene: Scene) -> None:
+    """It was paused; another repeats its request meanwhile, and it says that nothing was ever sent."""
+    paused, other = Worker(), Worker()
+    scene.opened().say(LONG)
+    scene.plan(paused)
+    scene.wait(31)
+    scene.through(other)
+    scene.request(other)
+    scene.step(paused, "ok", 0)
+    scene.step(paused, "ok", 0)
+    scene.step(other, "ok", 0)
+
+
+def a_paused_worker_wakes_up(scene: Scene) -> None:
+    """Another has carried on in the meantime, and Discord has forgotten the nonce."""
+    paused, other = Worker(), Worker()
+    scene.opened().say(LONG)
+    scene.plan(paused)
+    scene.wait(31)
+    scene.through(other)
+    scene.through(other)
+    scene.wait(200)
+    scene.request(paused)
+
+
+def a_worker_dies_before_its_answer(scene: Scene) -> None:
+    scene.opened().say(LONG)
+    scene.request(Worker())
+    scene.wait(31)
+
+
+def an_answer_is_lost_for_long(scene: Scene) -> None:
+    """Discord stored it, answered with an error, and has forgotten the nonce when it is tried again."""
+    scene.opened().say(LONG)
+    scene.through(Worker(), "stored_but_error")
+    scene.wait(200)
+
+
+def a_request_lands_after_its_repeat(scene: Scene) -> None:
+    first, other = Worker(), Worker()
+    scene.opened().say(LONG)
+    scene.through(first, "late", delay=60)
+    scene.wait(31)
+    scene.through(other)
+    scene.through(other)
+    scene.wait(70)
+
+
+def an_answer_is_lost(scene: Scene) -> None:
+    scene.opened().say(LONG)
+    scene.through(Worker(), "stored_but_error")
+
+
+def the_first_of_two_is_refused_for_now(scene: Scene) -> None:
+    scene.opened().say(LONG, f"and {LONG}")
+    scene.through(Worker(), "refused")
+    scene.wait(5)
+
+
+def an_opening_is_answered_with_an_error(scene: Scene) -> None:
+    scene.begin(True, 1)
+    scene.say(LONG)
+    scene.through(Worker(), "stored_but_error")
+    scene.wait(31)
+
+
+def an_outgrown_message_is_edited_again(scene: Scene) -> None:
+    scene.opened()
+    message = scene.messages[0]
+    scene.rewrite(message, "hello " + "dear " * 12)
+    scene.heal()
+    scene.rewrite(message, "goodbye " + "dear " * 12)
+
+
+def two_go_as_one(scene: Scene) -> None:
+    scene.opened().say("how are", "you")
+    assert Message.objects.filter(state="sent").count() == 2
+
+
+Play = Callable[[Scene], None]
+
+SCENES: list[tuple[Play, Mutation]] = [
+    (a_message_is_posted, posts_do_not_wake_their_line),
+    (a_loser_reports_a_failure, whoever_once_held_a_line_goes_on_with_it),
+    (a_paused_worker_wakes_up, requests_are_written_at_any_time),
+    (a_worker_dies_before_its_answer, what_is_sent_is_not_written_down_before),
+    (an_answer_is_lost_for_long, what_may_be_there_is_sent_again_unseen),
+    (a_request_lands_after_its_repeat, a_repeat_has_a_nonce_of_its_own),
+    (an_answer_is_lost, no_answer_counts_as_not_stored),
+    (the_first_of_two_is_refused_for_now, a_failed_head_is_overtaken),
+    (an_opening_is_answered_with_an_error, an_opening_of_unknown_fate_is_repeated),
+    (an_outgrown_message_is_edited_again, an_edit_leaves_what_outgrew_its_message),
+    (two_go_as_one, what_is_joined_is_settled_one_by_one),
+]
