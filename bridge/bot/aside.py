@@ -2,26 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Coroutine
+from typing import Any
 
 import aiohttp
 import discord
-from channels.db import database_sync_to_async
 from django.db import Error as DatabaseProblem
 
 from bridge.redis import RedisError
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 PROBLEMS = (DatabaseProblem, RedisError, discord.HTTPException, aiohttp.ClientError, OSError)
 """What may happen any day to what the bot talks to. Anything else is a mistake of ours."""
-
-
-async def db(function: Callable[..., T], *args: Any, **options: Any) -> T:
-    return await database_sync_to_async(function)(*args, **options)
 
 
 class Aside:

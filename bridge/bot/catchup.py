@@ -9,7 +9,8 @@ import discord
 from django.utils import timezone
 
 from bridge.bot import lease
-from bridge.bot.aside import PROBLEMS, db
+from bridge.bot.aside import PROBLEMS
+from bridge.bot.database import db
 from bridge.bot.lanes import Compare
 from bridge.bot.relay import Relay
 from bridge.models import Connection, Endpoint, Inbox

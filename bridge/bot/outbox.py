@@ -8,12 +8,11 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import TypeVar
 
-from channels.db import database_sync_to_async
 from django.db import Error as DatabaseProblem
 
 from bridge import delivery
+from bridge.bot.database import db
 from bridge.clock import Clock
 from bridge.delivery import Line, LineLost
 from bridge.errors import DeliveryFailed
@@ -31,8 +30,6 @@ STOP_WITHIN = 8.0
 INVALID_LIMIT = 100
 INVALID_WINDOW = 600.0
 PROBE_EVERY = 60.0
-
-T = TypeVar("T")
 
 
 class Brake:
@@ -115,7 +112,7 @@ class Outbox:
             free = 1 if free == LINES and self._brake.may_probe else 0
         if free <= 0:
             return
-        for line in await _db(delivery.claim, self._service.name, limit=free, clock=self._clock):
+        for line in await db(delivery.claim, self._service.name, limit=free, clock=self._clock):
             if self._brake.on:
                 self._brake.probe()
             task = asyncio.create_task(self._work(line), name=f"line {line.endpoint_id}")
@@ -131,7 +128,7 @@ class Outbox:
         try:
             while await self._step(line):
                 if self._stopping:
-                    await _db(delivery.leave, line, clock=self._clock)
+                    await db(delivery.leave, line, clock=self._clock)
                     return
         except LineLost:
             logger.info("Line %s is another worker's now.", line.endpoint_id)
@@ -143,7 +140,7 @@ class Outbox:
 
     async def _step(self, line: Line) -> bool:
         """One request. Returns whether to go on with this line now."""
-        request = await _db(delivery.plan, line, limit=self._service.max_length, clock=self._clock)
+        request = await db(delivery.plan, line, limit=self._service.max_length, clock=self._clock)
         if request is None:
             return False
         try:
@@ -152,8 +149,8 @@ class Outbox:
             since = self._failing.setdefault(line.endpoint_id, self._got_through)
             flowing = self._got_through > since
             logger.info("%s on line %s: %s", type(request).__name__, line.endpoint_id, failure)
-            return await _db(delivery.fail, line, request, failure, flowing=flowing, clock=self._clock)
-        await _db(delivery.settle, line, request, answer, clock=self._clock)
+            return await db(delivery.fail, line, request, failure, flowing=flowing, clock=self._clock)
+        await db(delivery.settle, line, request, answer, clock=self._clock)
         self._got_through += 1
         self._brake.got_through()
         self._failing.pop(line.endpoint_id, None)
@@ -194,7 +191,3 @@ def _forget(task: "asyncio.Task[Answer]") -> None:
     """Its failure was told already; asked for it here, it is not reported as never looked at."""
     if not task.cancelled() and (error := task.exception()):
         logger.debug("Given up before: %s", error)
-
-
-async def _db(function: Callable[..., T], *args: object, **options: object) -> T:
-    return await database_sync_to_async(function)(*args, **options)

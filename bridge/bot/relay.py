@@ -16,7 +16,8 @@ from django.utils import timezone
 from bridge import presence
 from bridge.actions import receiving
 from bridge.bot import translate
-from bridge.bot.aside import PROBLEMS, Aside, db
+from bridge.bot.aside import PROBLEMS, Aside
+from bridge.bot.database import db
 from bridge.bot.incoming import endpoint_of, incoming_of
 from bridge.bot.lanes import Compare, Deleted, Edited, Event, Lane, Posted
 from bridge.bot.marks import Marks
@@ -32,6 +33,8 @@ PAUSE_IF_FORBIDDEN = 300.0
 """Discord counts refused requests, and bans an address that sends many."""
 REMEMBERED = 1000
 PAGE = 100
+READERS = 5
+"""Threads that are read at once. Discord takes 50 requests a second of a bot, and messages go first."""
 
 
 class Relay:
@@ -39,6 +42,7 @@ class Relay:
         self._client = client
         self._aside = aside
         self._marks = Marks(client, aside)
+        self._readers = asyncio.Semaphore(READERS)
         self._lanes: dict[int, Lane] = {}
         self._listed = asyncio.Event()
         # Threads that an event came for before they were known here: they are being opened just now.
@@ -124,7 +128,8 @@ class Relay:
         self._strangers.pop(thread_id, None)
         if lane.behind:
             lane.behind, lane.reading = False, True
-            await self._backfill(thread_id, endpoint)
+            async with self._readers:
+                await self._backfill(thread_id, endpoint)
             lane.reading = False
             return
         await lane.settle()
@@ -207,7 +212,8 @@ class Relay:
         the bot could not see for a while.
         """
         thread = self._client.get_partial_messageable(int(endpoint.remote_id or 0))
-        page = [message async for message in thread.history(limit=PAGE)]
+        async with self._readers:
+            page = [message async for message in thread.history(limit=PAGE)]
         present = {str(message.id) for message in page}
         oldest = min((message.id for message in page), default=0) if len(page) == PAGE else 0
         for remote_id in await db(receiving.known_since, endpoint.pk, oldest):

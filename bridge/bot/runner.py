@@ -12,12 +12,12 @@ from django.conf import settings
 from django.db import Error as DatabaseProblem
 
 from bridge import broadcast, presence
-from bridge.bot import lease, setup
-from bridge.bot.aside import db
+from bridge.bot import database, lease, setup
 from bridge.bot.client import BridgeBot, point_at_discord
 from bridge.bot.listening import listen
 from bridge.bot.setup import SetupError
 from bridge.clock import Clock
+from bridge.database import DatabaseThreads
 from bridge.redis import RedisError
 
 logger = logging.getLogger(__name__)
@@ -37,6 +37,8 @@ class Runner:
         self._holder = lease.new_holder()
         self._stopping = asyncio.Event()
         self._pause = SHORTEST_PAUSE
+        # Of its own: whatever else the bot is busy with, the lease is renewed.
+        self._database = DatabaseThreads("lease", threads=1)
 
     def stop(self) -> None:
         """Finish what is in hand, then end."""
@@ -46,6 +48,13 @@ class Runner:
         """Until `stop`. Raises SetupError where only a person can help."""
         point_at_discord()
         broadcast.use_loop(asyncio.get_running_loop())
+        try:
+            await self._run()
+        finally:
+            await database.close()
+            await self._database.close()
+
+    async def _run(self) -> None:
         waiting = False
         while not self._stopping.is_set():
             pause = WAIT_FOR_LEASE
@@ -63,7 +72,7 @@ class Runner:
 
     async def _acquire(self) -> bool:
         try:
-            return await db(lease.acquire, self._holder, clock=self._clock)
+            return await self._database.run(lease.acquire, self._holder, clock=self._clock)
         except DatabaseProblem as error:
             logger.warning("The database does not answer: %s", error)
             return False
@@ -76,7 +85,8 @@ class Runner:
         listening = asyncio.create_task(listen(_hears(bot)), name="nudges")
         tasks = (session, renewing, stopping, listening)
         try:
-            done, _ = await asyncio.wait({session, renewing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            watched: set[asyncio.Task[Any]] = {session, renewing, stopping}
+            done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
             if renewing in done:
                 # Another process may own the gateway in a moment: what is in hand is finished without it.
                 session.cancel()
@@ -90,7 +100,7 @@ class Runner:
             with contextlib.suppress(RedisError):
                 await presence.gateway_down()
             with contextlib.suppress(DatabaseProblem):
-                await db(lease.release, self._holder, clock=self._clock)
+                await self._database.run(lease.release, self._holder, clock=self._clock)
         for task in done:
             task.result()
 
@@ -126,11 +136,11 @@ class Runner:
             before = self._clock.uptime()
             try:
                 async with asyncio.timeout(lease.GIVE_UP_AFTER - lease.RENEW_EVERY):
-                    if not await db(lease.acquire, self._holder, clock=self._clock):
+                    if not await self._database.run(lease.acquire, self._holder, clock=self._clock):
                         break
                     renewed = before
                     if bot.is_up_to_date:
-                        await db(lease.beat, self._holder, clock=self._clock)
+                        await self._database.run(lease.beat, self._holder, clock=self._clock)
             except (DatabaseProblem, TimeoutError) as error:
                 logger.warning("The lease could not be renewed: %r", error)
         logger.warning("The gateway is another process's now, or nobody's: closing it here.")

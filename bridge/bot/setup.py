@@ -2,7 +2,7 @@
 
 import discord
 
-from bridge.bot.aside import db
+from bridge.bot.database import db
 from bridge.models import Inbox
 
 

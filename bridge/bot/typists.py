@@ -6,7 +6,8 @@ import discord
 
 from bridge import broadcast, presence, protocol, wire
 from bridge.actions import receiving
-from bridge.bot.aside import Aside, db
+from bridge.bot.aside import Aside
+from bridge.bot.database import db
 from bridge.bot.incoming import author_of, endpoint_of
 from bridge.models import Connection, Endpoint
 from bridge.services.discord import DiscordService
