@@ -53,7 +53,7 @@ class Writer:
     async def post(self, post: Post) -> Posted:
         """The message as it is stored, once it is. Raises BridgeError where it is not."""
         if self._stopping:
-            raise BridgeError(Code.UNAVAILABLE, "The server is restarting. Please try again.")
+            raise _restarting()
         if len(self._queue) >= MOST_WAITING:
             raise BridgeError(Code.THROTTLED, "The server is busy. Please wait a moment.", retry_after=1)
         answer: asyncio.Future[Posted] = asyncio.get_running_loop().create_future()
@@ -70,7 +70,7 @@ class Writer:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         for waiting in self._queue:
-            _settle(waiting, BridgeError(Code.UNAVAILABLE, "The server is restarting. Please try again."))
+            _settle(waiting, _restarting())
         self._queue.clear()
         await self._database.close()
 
@@ -85,6 +85,11 @@ class Writer:
             self._in_hand = len(batch)
             try:
                 results = await self._database.run(write, [waiting.post for waiting in batch])
+            except asyncio.CancelledError:
+                # Stopped: it may still be stored, but nobody was told so.
+                for waiting in batch:
+                    _settle(waiting, _restarting())
+                raise
             except Exception:
                 logger.exception("A batch of %d posts could not be written", len(batch))
                 results = [BridgeError(Code.INTERNAL, "Something went wrong on the server.")] * len(batch)
@@ -105,6 +110,10 @@ class Writer:
                 _settle(waiting, BridgeError(Code.UNAVAILABLE, "The conversation is busy. Please try again."))
         self._queue.extendleft(reversed(again))
         return bool(again)
+
+
+def _restarting() -> BridgeError:
+    return BridgeError(Code.UNAVAILABLE, "The server is restarting. Please try again.")
 
 
 def _settle(waiting: Waiting, result: Posted | BridgeError) -> None:

@@ -167,7 +167,11 @@ async def test_a_binary_frame_is_not_this_protocol(visitor: Browser) -> None:
 
 # Everything that JSON can say, often in the shape of a command, often with a real uid in it.
 _json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=50),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=50),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
     max_leaves=12,
 )
