@@ -7,6 +7,7 @@ from html import unescape
 from urllib.parse import urlencode
 
 import pytest
+from django.conf import settings
 from django.db import connection as database
 from django.http import HttpResponse
 from django.test import Client
@@ -14,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from bridge.admin import conversation as conversation_page
 from bridge.admin import finding, paging
 from bridge.models import Connection, Delivery, Endpoint, Inbox, Message, Participant, RemoteMessage
 from tests.admin.conftest import Failing
@@ -335,3 +337,13 @@ def test_hostile_texts_stay_texts(staff: Client, failing: Failing) -> None:
             page = staff.get(url(name, **query)).content.decode()
             assert "<img src=x" not in page
             assert "<b>odd" not in page
+
+
+def test_the_docs_name_the_limits() -> None:
+    text = (settings.BASE_DIR / "docs" / "admin.md").read_text(encoding="utf-8")
+    text = " ".join(text.split())
+
+    assert f"newest {paging.STRETCH:,} messages" in text
+    assert f"up to {paging.FURTHER:,} more" in text
+    assert f"more than {finding.MOST:,} fit" in text
+    assert f"{conversation_page.PAGE} messages a page" in text
