@@ -12,7 +12,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bridge import broadcast
-from bridge.actions.retrying import hurry_lines, retry_deliveries
+from bridge.actions.retrying import SOON, hurry_lines, retry_deliveries
+from bridge.clock import Clock
+from bridge.delivery import lines
 from bridge.models import Connection, Delivery, Endpoint, Message
 from tests.admin.conftest import Failing
 
@@ -177,6 +179,19 @@ def test_a_line_that_a_worker_may_hold_is_not_taken_from_it(
     assert (
         start + timedelta(seconds=min(waits, 29)) <= line.due <= timezone.now() + timedelta(seconds=at_most)
     )
+
+
+def test_a_worker_keeps_the_line_that_it_works(failing: Failing) -> None:
+    delivery = failing(1)[0]
+    retry_deliveries([delivery])
+    (held,) = lines.claim("discord", limit=5, clock=Clock())
+
+    hurry_lines([delivery.endpoint_id])
+
+    assert lines.claim("discord", limit=5, clock=Clock()) == []
+    endpoint, _ = lines.hold(held, clock=Clock())
+    assert [each.pk for each in endpoint.deliveries.filter(settled_at=None)] == [delivery.pk]
+    assert lines.CLAIM <= SOON
 
 
 def test_a_viewer_tries_nothing_again(viewer: Client, failing: Failing) -> None:
