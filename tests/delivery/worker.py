@@ -1,0 +1,34 @@
+"""`python -m tests.delivery.worker NAME`: one delivery worker and nothing else.
+
+It has no gateway and so no lease: any number of them may run.
+"""
+
+import asyncio
+import os
+import sys
+
+import discord
+import django
+from django.conf import settings
+
+
+async def work(name: str) -> None:
+    from bridge.bot.client import point_at_discord
+    from bridge.bot.outbox import Brake, Outbox
+    from bridge.clock import Clock
+    from bridge.services.discord import DiscordService
+    from bridge.services.discord_errors import http_trace
+
+    clock = Clock()
+    brake = Brake(clock)
+    point_at_discord()
+    client = discord.Client(intents=discord.Intents.none(), http_trace=http_trace(brake.invalid))
+    await client.login(settings.DISCORD_TOKEN)
+    print(f"{name} works", flush=True)
+    await Outbox(DiscordService(client), clock=clock, brake=brake).run()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatbridge_site.settings")
+    django.setup()
+    asyncio.run(work(sys.argv[1]))
