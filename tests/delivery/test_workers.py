@@ -108,8 +108,8 @@ def test_four_workers_on_one_database_carry_each_message_once_and_in_order(
     repeated = sum(count - 1 for count in requests.values())
     with capsys.disabled():
         print(
-            f"\n{VISITORS * MESSAGES} messages of {VISITORS} visitors, 4 workers, {KILLS} kills: all there, once, in order; "
-            f"{len(requests)} posts, {repeated} repeated"
+            f"\n{VISITORS * MESSAGES} messages of {VISITORS} visitors, 4 workers, {KILLS} kills: "
+            f"all there, once, in order; {len(requests)} posts, {repeated} repeated"
         )
     # At most what was in hand when a worker was killed: one request on each of its lines.
     assert repeated <= KILLS * VISITORS
