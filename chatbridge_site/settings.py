@@ -83,7 +83,9 @@ def database(url: str, *, var_dir: Path) -> dict[str, Any]:
     else:
         # A pool, since persistent connections belong to a thread and ASGI makes one for each request.
         options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 5}
-        options["options"] = f"{options.get('options', '')} -c lock_timeout=5s".strip()
+        # A process that hangs in a transaction keeps its locks: deliveries of all the others stood still.
+        limits = "-c lock_timeout=5s -c idle_in_transaction_session_timeout=10s"
+        options["options"] = f"{options.get('options', '')} {limits}".strip()
     return made
 
 

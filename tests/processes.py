@@ -104,6 +104,8 @@ class Process:
             return 0
         if self.alive:
             self._running.send_signal(number)
+            # One that was paused hears of it only when it goes on.
+            self._running.send_signal(signal.SIGCONT)
         try:
             return self._running.wait(timeout=20)
         except subprocess.TimeoutExpired:

@@ -123,13 +123,14 @@ def test_sqlite_waits_for_locks_and_syncs_every_commit() -> None:
     assert "synchronous=FULL" in options["init_command"]
 
 
-def test_postgresql_has_a_pool_and_waits_for_locks() -> None:
+def test_postgresql_has_a_pool_and_waits_for_locks_but_not_for_those_of_a_hung_process() -> None:
     from chatbridge_site.settings import database
 
     made = database("postgres://me:secret@db.example/chat?options=-c%20jit%3Doff", var_dir=Path("/somewhere"))
     assert made["ENGINE"] == "django.db.backends.postgresql"
     assert made["HOST"] == "db.example"
-    assert made["OPTIONS"]["options"] == "-c jit=off -c lock_timeout=5s"
+    limits = "-c lock_timeout=5s -c idle_in_transaction_session_timeout=10s"
+    assert made["OPTIONS"]["options"] == f"-c jit=off {limits}"
     assert made["OPTIONS"]["pool"]
 
 

@@ -131,7 +131,7 @@ class Discord:
         await persist(lambda: self.sandbox.permit(support, "manage_threads", False))
         await persist(lambda: self.sandbox.lock(thread))
         async with asyncio.timeout(LONGEST):
-            while not any("locked" in trouble for trouble in await self.crowd.troubles()):
+            while not any("locked" in trouble for trouble in await self.crowd.troubles()):  # noqa: ASYNC110
                 await asyncio.sleep(0.2)
         await persist(lambda: self.sandbox.permit(support, "manage_threads", True))
         await persist(lambda: self.sandbox.unlock(thread))

@@ -28,6 +28,13 @@ THREADS = """
 """
 TROUBLES = "SELECT trouble FROM bridge_endpoint WHERE trouble <> ''"
 WAITING = "SELECT COUNT(*) FROM bridge_endpoint WHERE due IS NOT NULL"
+HANGING = """
+    SELECT COUNT(*) FROM pg_stat_activity a WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+    AND a.state = 'idle in transaction' AND a.state_change < now() - interval '0.2 s' AND EXISTS (
+        SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.relation = 'bridge_endpoint'::regclass
+        AND l.mode = 'RowExclusiveLock'
+    )
+"""
 CONNECTIONS = "SELECT COUNT(*) FROM bridge_connection"
 
 
@@ -54,10 +61,10 @@ class Ledger:
     def connections(self) -> int:
         return int(self._rows(CONNECTIONS)[0][0])
 
-    def is_locked(self) -> bool:
-        """Whether somebody is writing, for longer than a transaction takes. Only SQLite has one lock for all."""
+    def hangs(self) -> bool:
+        """Whether somebody hangs in a transaction, with a lock that others wait for."""
         if self._is_postgres():
-            return False
+            return bool(self._rows(HANGING)[0][0])
         with closing(sqlite3.connect(self._file, timeout=0.5, isolation_level=None)) as database:
             try:
                 database.execute("BEGIN IMMEDIATE")

@@ -165,7 +165,7 @@ async def _hang(crowd: Crowd, part: Process, *, after: float, seconds: float) ->
     """Outside of a transaction: SQLite's lock cannot be taken from a process that hangs with it, so all would wait."""
     await asyncio.sleep(after)
     part.pause()
-    while await asyncio.to_thread(crowd.ledger.is_locked):
+    while await asyncio.to_thread(crowd.ledger.hangs):
         part.resume()
         await asyncio.sleep(0.01)
         part.pause()
@@ -185,6 +185,50 @@ async def _hang_in_the_middle_of_requests(crowd: Crowd, bot: Process, *, seconds
         while sum(each["struck"] for each in await persist(crowd.sandbox.faults)) < 4:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     await _hang(crowd, bot, after=0, seconds=seconds)
+
+
+async def hung_on_postgres(folder: Path) -> str:
+    """A bot hangs in a transaction on PostgreSQL, while another takes over: nobody waits for its locks."""
+    began = time.monotonic()
+    with (
+        postgres.server() as server,
+        postgres.database(server) as url,
+        shown(site_in(folder, database_url=url)) as site,
+    ):
+        await start(site)
+        heir = site.another_bot()
+        await asyncio.to_thread(heir.start)
+        async with Crowd(site, size=5, chance=random.Random(SEED)) as crowd:
+            over = asyncio.Event()
+            async with asyncio.TaskGroup() as group:
+                for conversation in crowd.conversations:
+                    group.create_task(crowd.talk(conversation, messages=8, pace=4, until=over))
+                tries = await _hang_in_a_transaction(crowd, site.bot)
+                over.set()
+            try:
+                # The claim of what it was about to do runs out, and the heir looks for that: still it hangs.
+                await crowd.settle(seconds=70)
+            finally:
+                site.bot.resume()
+            await asyncio.sleep(5)
+            counts = await crowd.prove()
+    return f"{told(counts)}\ncaught in a transaction at try {tries}; {time.monotonic() - began:.0f} s"
+
+
+async def _hang_in_a_transaction(crowd: Crowd, bot: Process) -> int:
+    for conversation in crowd.conversations:
+        await crowd.thread(conversation)
+    for tries in itertools.count(1):
+        assert tries < 200, "never caught in a transaction"
+        crowd.hurry()
+        await asyncio.sleep(crowd.chance.uniform(0, 0.1))
+        bot.pause()
+        await asyncio.sleep(0.25)
+        if await asyncio.to_thread(crowd.ledger.hangs):
+            return tries
+        bot.resume()
+        await asyncio.sleep(0.5)
+    raise AssertionError
 
 
 @contextmanager

@@ -30,6 +30,12 @@ def test_a_process_that_hung_does_not_repeat_what_others_did_meanwhile(report: R
     report()
 
 
+@pytest.mark.scenario.with_args(scenarios.hung_on_postgres)
+@pytest.mark.postgres
+def test_nobody_waits_for_the_locks_of_a_bot_that_hung(report: Report) -> None:
+    report()
+
+
 @pytest.mark.scenario.with_args(scenarios.valkey_alone)
 def test_nobody_waits_for_valkey(report: Report) -> None:
     report()
