@@ -8,6 +8,8 @@ from urllib.parse import unquote
 
 import pytest
 from django.conf import settings
+from django.db import connection
+from pytest_django import DjangoDbBlocker
 
 from bridge import redis, valkey
 from tests import postgres
@@ -45,6 +47,18 @@ def _clients_close_with_their_loop() -> Iterator[None]:
     asyncio.SelectorEventLoop.close = close  # type: ignore[method-assign]
     yield
     asyncio.SelectorEventLoop.close = original  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """On PostgreSQL a database cannot be dropped while a thread of some test still has a connection to it."""
+    yield
+    if connection.vendor == "postgresql":
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
 
 
 @pytest.fixture(scope="session")
