@@ -1,0 +1,195 @@
+"""The same socket behind real servers, and a Redis that dies in the middle."""
+
+import asyncio
+import json
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.processes import HOST, Site, answers
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]
+
+
+@pytest.fixture(params=["daphne", "uvicorn"])
+def site(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
+    with Site(tmp_path, DJANGO_SETTINGS_MODULE="tests.web.unlimited") as made:
+        if request.param == "uvicorn":
+            command = ["-m", "uvicorn", "--host", HOST, "--port", str(made.web_port), "--lifespan", "off"]
+            command += ["--ws-per-message-deflate", "false", "--ws-max-size", "131072"]
+            command += ["chatbridge_site.asgi:application"]
+            made.web = made._part("web", command, lambda: answers(f"{made.url}/"))
+            made.parts = (made.web,)
+        made.web.start()
+        yield made
+
+
+class Tab:
+    """A browser tab over TCP."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.events: list[dict[str, Any]] = []
+        self._last = 0
+
+    async def ok(self, command: str, **payload: Any) -> dict[str, Any]:
+        self._last += 1
+        await self.socket.send(json.dumps({"command": command, "id": str(self._last), "payload": payload}))
+        while True:
+            frame = await self.hear()
+            if "reply" in frame:
+                assert frame["ok"], frame
+                return dict(frame["payload"])
+            self.events.append(frame)
+
+    async def hear(self) -> dict[str, Any]:
+        return dict(json.loads(await asyncio.wait_for(self.socket.recv(), 15)))
+
+    async def write(self, content: str) -> dict[str, Any]:
+        sent = await self.ok("message.send", client_id=str(uuid.uuid4()), content=content)
+        return dict(sent["message"])
+
+    async def event_with(self, content: str) -> dict[str, Any]:
+        while True:
+            for frame in self.events:
+                if any(each["content"] == content for each in frame["payload"].get("messages", ())):
+                    return frame
+            self.events.append(await self.hear())
+
+    async def closed(self) -> int:
+        try:
+            while True:
+                await self.hear()
+        except ConnectionClosed as close:
+            return close.rcvd.code if close.rcvd else 1006
+
+
+@asynccontextmanager
+async def tab(site: Site, **arguments: Any) -> AsyncIterator[Tab]:
+    url = f"ws://{HOST}:{site.web_port}/ws/chat/"
+    arguments.setdefault("origin", site.url)
+    async with connect(url, subprotocols=["chatbridge.v1"], **arguments) as socket:  # type: ignore[list-item]
+        yield Tab(socket)
+
+
+async def test_a_visitor_writes_and_his_other_tab_sees_it(site: Site) -> None:
+    async with tab(site) as here, tab(site) as there:
+        started = await here.ok("session.start")
+        assert here.socket.subprotocol == "chatbridge.v1"
+        # permessage-deflate was offered, and is not worth its memory.
+        assert not here.socket.response.headers.get("Sec-WebSocket-Extensions")  # type: ignore[union-attr]
+        await there.ok("session.start", token=started["token"])
+        message = await here.write("Grüße 👋")
+        event = await there.event_with("Grüße 👋")
+        assert event["revision"] == message["revision"]
+        page = await there.ok("history.page", connection=message["connection"])
+        assert [each["content"] for each in page["messages"]] == ["Grüße 👋"]
+
+
+async def test_another_origin_hears_4403_and_no_subprotocol_4400(site: Site) -> None:
+    async with tab(site, origin="https://evil.example") as foreign:
+        assert await foreign.closed() == 4403
+    async with connect(f"ws://{HOST}:{site.web_port}/ws/chat/", origin=site.url) as socket:  # type: ignore[arg-type]
+        assert await Tab(socket).closed() == 4400
+
+
+async def test_a_frame_over_our_limit_closes_with_1009(site: Site) -> None:
+    async with tab(site) as visitor:
+        await visitor.ok("session.start")
+        await visitor.socket.send("x" * 70_000)
+        assert await visitor.closed() == 1009
+
+
+async def test_a_frame_of_ten_megabytes_ends_the_socket_and_takes_no_memory(site: Site) -> None:
+    server = psutil.Process(site.web.pid)
+    async with tab(site) as visitor:
+        await visitor.ok("session.start")
+        before = server.memory_info().rss
+        # It may be cut off while it is still sending.
+        with suppress(ConnectionClosed):
+            await visitor.socket.send("x" * 10_000_000)
+        # daphne drops the connection, uvicorn says why.
+        assert await visitor.closed() in {1006, 1009}
+    assert server.memory_info().rss - before < 8 * 2**20
+    async with tab(site) as next_one:
+        assert await next_one.ok("session.start")
+
+
+async def test_a_server_that_is_told_to_stop_closes_with_1012(site: Site) -> None:
+    async with tab(site) as visitor:
+        await visitor.ok("session.start")
+        await visitor.write("Hello")
+        stopping = asyncio.create_task(asyncio.to_thread(site.web.stop))
+        assert await visitor.closed() == 1012
+        await stopping
+
+
+async def test_redis_dies_and_comes_back_and_nobody_notices_for_long(site: Site) -> None:
+    async with tab(site) as here, tab(site) as there:
+        started = await here.ok("session.start")
+        await there.ok("session.start", token=started["token"])
+        await here.write("before")
+        await there.event_with("before")
+        for killing in range(2):
+            site.kill_valkey()
+            # Stored and answered meanwhile; the other tab's pong tells it what it missed.
+            began = time.monotonic()
+            during = await here.write(f"during {killing}")
+            assert time.monotonic() - began < 5
+            heads = (await there.ok("ping"))["heads"]
+            assert heads[during["connection"]] == during["revision"]
+            await _until_events_flow(here, there, f"after {killing}")
+        async with tab(site) as newcomer:
+            assert await newcomer.ok("session.start")
+        page = await here.ok("history.page", connection=during["connection"])
+        seqs = [each["seq"] for each in page["messages"]]
+        assert seqs == list(range(1, len(seqs) + 1))
+
+
+async def _until_events_flow(here: Tab, there: Tab, name: str) -> None:
+    """The hub heard again what is published: within the time that a Valkey takes to be started again."""
+    end = time.monotonic() + 30
+    for number in range(1000):
+        content = f"{name}, try {number}"
+        await here.write(content)
+        try:
+            async with asyncio.timeout(1):
+                await there.event_with(content)
+                return
+        except TimeoutError:
+            assert time.monotonic() < end, f"no event reached the other tab for 30 s\n{sys.argv}"
+
+
+async def test_new_sockets_are_told_to_come_later_while_redis_is_away(site: Site) -> None:
+    async with tab(site) as visitor:
+        await visitor.ok("session.start")
+        (valkey,) = site.valkeys()
+        valkey.suspend()
+        try:
+            async with asyncio.timeout(20):
+                while (code := await _newcomer(site)) is None:
+                    await asyncio.sleep(0.2)
+            assert code == 1013
+            # Who is here goes on.
+            assert (await visitor.write("Still here"))["seq"] == 1
+        finally:
+            valkey.resume()
+
+
+async def _newcomer(site: Site) -> int | None:
+    """The code that somebody who comes now is closed with, None where he is served."""
+    async with tab(site) as newcomer:
+        try:
+            await newcomer.ok("session.start")
+        except ConnectionClosed as close:
+            return close.rcvd.code if close.rcvd else 1006
+        return None

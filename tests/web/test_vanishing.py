@@ -1,0 +1,102 @@
+"""A thousand sockets that come and vanish leave nothing behind."""
+
+import asyncio
+import gc
+from typing import Any
+
+import psutil
+import pytest
+from channels.layers import get_channel_layer
+from websockets.asyncio.client import connect
+
+from bridge import presence, redis
+from bridge.process import Process
+from tests.processes import Site
+from tests.web.conftest import Open
+
+THOUSAND = 1000
+
+
+async def _come_and_vanish(browser: Open, count: int, *, token: str | None) -> None:
+    """Half of them properly; the others' application is cut off, as by a server that lost them."""
+    sockets = [browser(token=token) for _ in range(count)]
+    for start in range(0, count, 50):
+        await asyncio.gather(*(each.start() for each in sockets[start : start + 50]))
+    for index, each in enumerate(sockets):
+        if index % 2:
+            await each.leave()
+        else:
+            each._socket.future.cancel()
+    await asyncio.gather(*(each._socket.future for each in sockets), return_exceptions=True)
+
+
+@pytest.mark.timeout(240)
+async def test_no_member_no_presence_no_task_stays(browser: Open, settings_without_limits: None) -> None:
+    first = browser()
+    await first.start()
+    await first.write("Hello")
+    await first.event("connection.opened")
+    process, layer = Process.current(), get_channel_layer()
+    await _come_and_vanish(browser, 50, token=first.token)
+    gc.collect()
+    tasks = len(asyncio.all_tasks())
+    groups = {group: set(members) for group, members in layer.groups.items()}
+
+    await _come_and_vanish(browser, THOUSAND, token=first.token)
+
+    assert len(process.sockets) == 1
+    assert sum(map(len, process.hub.connections.values())) == 1
+    assert sum(map(len, process.hub.visitors.values())) == 1
+    assert sum(process.addresses.values()) == 1
+    assert {group: set(members) for group, members in layer.groups.items()} == groups
+    assert len(layer.channels) == 1
+    assert len(asyncio.all_tasks()) <= tasks
+    await process.presence.beat()
+    assert sum(process.presence._sockets.values()) == 1
+    await first.leave()
+    await process.presence.beat()
+    online = [key async for key in redis.client().scan_iter("chatbridge:online:*")]
+    assert online == []
+    assert not await asyncio.to_thread(presence.online, [str(first.connection)])
+
+
+@pytest.mark.processes
+@pytest.mark.timeout(240)
+async def test_a_servers_memory_is_back_within_a_tenth(tmp_path: Any) -> None:
+    limits = {"DJANGO_SETTINGS_MODULE": "tests.web.unlimited"}
+    with Site(tmp_path, **limits) as site:
+        site.web.start()
+        server = psutil.Process(site.web.pid)
+        url = f"ws://127.0.0.1:{site.web_port}/ws/chat/"
+        # The first ones make what every process makes once: caches, threads, arenas.
+        await _round(url, 300)
+        before = await _settled(server)
+        await _round(url, THOUSAND)
+        after = await _settled(server)
+    print(f"resident: {before / 2**20:.1f} MiB before, {after / 2**20:.1f} MiB after a thousand sockets")
+    assert after <= before * 1.1
+
+
+async def _round(url: str, count: int) -> None:
+    async def one() -> Any:
+        socket = await connect(url, subprotocols=["chatbridge.v1"], compression=None, open_timeout=60)  # type: ignore[list-item]
+        await socket.send('{"command": "session.start", "id": "1"}')
+        assert '"ok":true' in str(await socket.recv())
+        return socket
+
+    sockets = []
+    for _ in range(0, count, 50):
+        sockets += await asyncio.gather(*(one() for _ in range(50)))
+    # No goodbye: the connections are cut.
+    for socket in sockets:
+        socket.transport.abort()
+
+
+async def _settled(server: psutil.Process) -> int:
+    """Resident bytes, once the process has let go of its sockets."""
+    async with asyncio.timeout(30):
+        while len([each for each in server.net_connections() if each.status == "ESTABLISHED"]) > 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+    # daphne looks for finished applications once a second.
+    await asyncio.sleep(2.5)
+    return int(server.memory_info().rss)
