@@ -11,6 +11,7 @@ from channels.consumer import AsyncConsumer
 from django.conf import settings
 
 from bridge import arrivals, commands, protocol
+from bridge.closing import close
 from bridge.errors import Goodbye
 from bridge.models import Inbox
 from bridge.outlet import Outlet
@@ -32,7 +33,6 @@ STALLED_AFTER = 10.0
 MOST_REFUSALS = 40
 """Refused commands, one a second forgiven, after which the socket is flooding."""
 SOCKETS_PER_ADDRESS = 200
-CLOSE_LIMIT = 1.0
 TOO_BIG = 1009
 """WebSocket's own code: a frame was larger than is taken here."""
 
@@ -59,7 +59,7 @@ class ChatConsumer(AsyncConsumer):
         # Accepted first in any case: a browser sees no code of a socket that was refused.
         await send({"type": "websocket.accept", "subprotocol": _subprotocol(scope)})
         if arrival is None or refusal is not None:
-            await send({"type": "websocket.close", "code": refusal or protocol.CLOSE_FORBIDDEN})
+            await close(send, refusal or protocol.CLOSE_FORBIDDEN)
             return
         await self._serve(arrival, receive, send)
 
@@ -99,7 +99,7 @@ class ChatConsumer(AsyncConsumer):
             self._process.leave(self, arrival.address)
             self._session.end()
         if code is not None:
-            await _close(send, code)
+            await close(send, code)
 
     async def _converse(self, session: Session, receive: Any) -> int | None:
         """Until the other end leaves: None. Else the code to close with."""
@@ -168,12 +168,3 @@ def _is_allowed(origin: str) -> bool:
     """Whether any chat may be opened from there; which one is seen at `session.start`."""
     inboxes = Inbox.objects.filter(enabled=True).exclude(allowed_origins="")
     return any(origin in inbox.origins for inbox in inboxes)
-
-
-async def _close(send: Any, code: int) -> None:
-    try:
-        # A stalled socket takes no close frame either.
-        async with asyncio.timeout(CLOSE_LIMIT):
-            await send({"type": "websocket.close", "code": code})
-    except (OSError, RuntimeError, TimeoutError) as error:
-        logger.debug("A socket was gone before it was closed: %r", error)

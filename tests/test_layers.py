@@ -13,7 +13,7 @@ ROOT = Path(bridge.__file__).parent
 LAYERS = [
     {"errors", "clock"},
     {"models", "protocol", "signals", "nicks", "migrations"},
-    {"redis", "valkey", "database", "outlet", "wire"},
+    {"redis", "valkey", "database", "outlet", "closing", "wire"},
     {"broadcast", "services", "presence", "speaking"},
     {"sessions"},
     {"arrivals"},
