@@ -93,9 +93,7 @@ class Runner:
                 await bot.leave_gateway()
             await bot.outbox.stop()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _end(*tasks)
             await bot.close()
             with contextlib.suppress(RedisError):
                 await presence.gateway_down()
@@ -124,9 +122,7 @@ class Runner:
         except discord.ConnectionClosed as error:
             _explain(error)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _end(*tasks)
 
     async def _renew(self, bot: BridgeBot) -> None:
         """Return when the lease is lost, or so late that it may be."""
@@ -148,6 +144,15 @@ class Runner:
     async def _sleep(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
+
+
+async def _end(*tasks: "asyncio.Task[Any]") -> None:
+    """Cancel until they end: channels_redis swallows a cancellation that comes while it connects."""
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=1.0)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _log_in(bot: BridgeBot) -> None:

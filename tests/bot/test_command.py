@@ -1,0 +1,218 @@
+"""`manage.py run_discord_bot` as a process: what it says, how it ends, who takes over."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from bridge.sandbox import defaults
+from bridge.sandbox.client import POSTS
+from tests.processes import HERE, Process, Site, fetch, free_ports, until
+
+pytestmark = pytest.mark.processes
+
+SUPPORT = str(defaults.SUPPORT_CHANNEL_ID)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One sandbox and one database for all tests here."""
+    with Site(tmp_path_factory.mktemp("site")) as site:
+        site.sandbox.start()
+        yield site
+
+
+@pytest.fixture(autouse=True)
+def _no_bot_stays(site: Site) -> Iterator[None]:
+    yield
+    site.bot.stop()
+    control(site, "settings", intents_allowed=["message_content", "members", "presences"])
+
+
+def control(site: Site, act: str, **body: Any) -> Any:
+    import urllib.request
+
+    request = urllib.request.Request(
+        f"{site.sandbox_url}/sandbox/{act}", orjson.dumps(body), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return orjson.loads(answer.read())
+
+
+def world(site: Site) -> dict[str, Any]:
+    found: dict[str, Any] = orjson.loads(fetch(f"{site.sandbox_url}/sandbox/world") or b"{}")
+    return found
+
+
+def said(site: Site, channel: str) -> list[str]:
+    messages = orjson.loads(fetch(f"{site.sandbox_url}/sandbox/channels/{channel}/messages") or b"[]")
+    return [each["content"] for each in messages if each["type"] == 0 and not each["deleted"]]
+
+
+def say(site: Site, text: str, *, visitor: int = 1) -> None:
+    """A visitor's message, stored as the web stores it."""
+    code = (
+        "import uuid; from bridge import actions; from bridge.models import Inbox;"
+        f"opening = actions.Opening(Inbox.objects.get(name='default').pk, uuid.UUID(int={visitor}), 'Visitor');"
+        f"actions.post_messages([actions.Post(content={text!r}, opening=opening)])"
+    )
+    site.manage("shell", "-v", "0", "-c", code)
+
+
+def run(site: Site, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run the bot until it ends by itself."""
+    return subprocess.run(
+        [sys.executable, "manage.py", "run_discord_bot", *arguments],
+        cwd=HERE,
+        env={**site.env, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+
+def refused(site: Site, sentence: str, **environment: str) -> None:
+    done = run(site, **environment)
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    (error,) = [line for line in done.stderr.splitlines() if line.startswith("CommandError: ")]
+    assert sentence in error
+
+
+# ------------------------------------------------------- one sentence, exit code 1
+
+
+def test_without_a_token_it_says_where_to_put_one(site: Site) -> None:
+    refused(site, "DISCORD_TOKEN is not set", DISCORD_TOKEN="")
+
+
+def test_a_wrong_token_is_told_from_everything_else(site: Site) -> None:
+    refused(site, "Discord refused the token", DISCORD_TOKEN=defaults.TOKEN[:-3] + "xyz")
+
+
+def test_a_missing_intent_says_where_to_switch_it_on(site: Site) -> None:
+    control(site, "settings", intents_allowed=[])
+    refused(site, "Message Content Intent")
+
+
+def test_without_any_channel_it_says_where_to_set_one(site: Site) -> None:
+    refused(site, "No inbox has a Discord channel", DISCORD_CHANNEL_ID="")
+
+
+def test_a_channel_that_is_not_there_is_named(site: Site) -> None:
+    refused(
+        site, "cannot see the channel 1180000000000000999 of inbox", DISCORD_CHANNEL_ID="1180000000000000999"
+    )
+
+
+def test_a_missing_permission_is_named(site: Site) -> None:
+    control(site, "permit", channel=SUPPORT, permission="create_public_threads", allowed=False)
+    try:
+        refused(site, "In #support the bot lacks: Create Public Threads.")
+    finally:
+        control(site, "permit", channel=SUPPORT, permission="create_public_threads", allowed=True)
+
+
+# ------------------------------------------------------------- starting, ending
+
+
+def test_it_delivers_and_ends_promptly_on_sigterm(site: Site) -> None:
+    say(site, "Hello")
+    site.bot.start()
+    thread = until(
+        lambda: next((each["id"] for each in world(site)["channels"] if each["parent_id"]), None), "a thread"
+    )
+    until(lambda: said(site, thread) == ["Hello"], "the message")
+    begun = time.monotonic()
+    assert site.bot.stop() == 0
+    assert time.monotonic() - begun < 5
+    assert "Traceback" not in site.bot.tail()
+
+
+def test_sigterm_finishes_the_delivery_in_hand(site: Site) -> None:
+    site.bot.start()
+    counts = orjson.loads(fetch(f"{site.sandbox_url}/sandbox/counts") or b"{}").get(POSTS, 0)
+    control(site, "faults", fault="delay", route=POSTS, when="after", seconds=1.0, times=1)
+    say(site, "In hand")
+    fetch(f"{site.sandbox_url}/sandbox/counts?route={POSTS.replace(' ', '%20')}&count={counts + 1}&wait=20")
+    assert site.bot.stop() == 0
+    with sqlite3.connect(site.folder / "db.sqlite3") as database:
+        unknown = database.execute(
+            "SELECT count(*) FROM bridge_remotemessage WHERE remote_id IS NULL"
+        ).fetchone()
+    database.close()
+    assert unknown == (0,)
+
+
+def test_discord_that_cannot_be_reached_is_waited_for(site: Site) -> None:
+    site.sandbox.stop()
+    site.bot.start(wait=False)
+    until(lambda: "Discord cannot be reached" in site.bot.tail(), "it says so")
+    site.sandbox.start()
+    site.bot.wait_until_ready()
+
+
+def test_a_database_that_does_not_answer_is_waited_for(site: Site) -> None:
+    database = sqlite3.connect(site.folder / "db.sqlite3", isolation_level=None)
+    try:
+        database.execute("BEGIN IMMEDIATE")
+        site.bot.start(wait=False)
+        until(lambda: "The database does not answer" in site.bot.tail(), "it says so")
+        database.execute("ROLLBACK")
+        site.bot.wait_until_ready()
+    finally:
+        database.close()
+
+
+def test_it_starts_the_sandbox_and_takes_it_along(site: Site, tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    env = {**site.env, "DISCORD_TOKEN": "", "DISCORD_CHANNEL_ID": "1180000000000000999", "VAR_DIR": str(tmp_path)}
+    env.update(DATABASE_URL=f"sqlite:///{site.folder}/db.sqlite3")
+    address = f"http://127.0.0.1:{port}/sandbox/world"
+
+    def connected() -> bool:
+        found = fetch(address)
+        return found is not None and orjson.loads(found)["gateway"]["connected"] == 1
+
+    command = ["manage.py", "run_discord_bot", "--sandbox", "--sandbox-port", str(port)]
+    bot = Process("own sandbox", command, env=env, log=tmp_path / "bot.log", ready=connected)
+    bot.start()
+    assert bot.stop() == 0
+    assert fetch(address) is None
+
+
+# ------------------------------------------------------------------- the lease
+
+
+def second(site: Site, ready: Callable[[], bool]) -> Process:
+    return Process(
+        "second", ["manage.py", "run_discord_bot"], env=site.env, log=site.folder / "second.log", ready=ready
+    )
+
+
+@pytest.mark.parametrize(("number", "seconds"), [(signal.SIGKILL, 20), (signal.SIGTERM, 6)])
+def test_a_second_bot_waits_and_takes_over(site: Site, number: signal.Signals, seconds: float) -> None:
+    site.bot.start()
+    waiting = second(site, lambda: "Waiting for the gateway" in waiting.tail())
+    waiting.log.unlink(missing_ok=True)
+    waiting.start()
+    try:
+        identified = world(site)["gateway"]["identifies"]
+        assert world(site)["gateway"]["connected"] == 1
+        begun = time.monotonic()
+        os.kill(site.bot.pid, number)
+        until(
+            lambda: world(site)["gateway"]["identifies"] == identified + 1, "it takes over", patience=seconds
+        )
+        print(f"{number.name}: taken over after {time.monotonic() - begun:.1f} s")
+    finally:
+        waiting.stop()
