@@ -90,7 +90,7 @@ class ChatConsumer(AsyncConsumer):
         try:
             code = await self._converse(self._session, receive)
         except asyncio.CancelledError:
-            # Ours, from `_end`; or the server's, which is stopping: what waits to be written still is.
+            # Ours, from `end`; or the server's, which is stopping: what waits to be written still is.
             if self._close_code is None:
                 await self._process.writer.drained(limit=3.0)
             code = self._close_code or protocol.CLOSE_RESTARTING
@@ -137,22 +137,23 @@ class ChatConsumer(AsyncConsumer):
             self._session.follow(connection)
 
     def fall_behind(self) -> None:
-        self._end(protocol.CLOSE_TRY_LATER)
+        self.end(protocol.CLOSE_TRY_LATER)
 
     def check(self, now: float) -> None:
         if self.inbox is None and now - self._opened_at > START_WITHIN:
-            self._end(protocol.CLOSE_NO_SESSION)
+            self.end(protocol.CLOSE_NO_SESSION)
         elif now - self._heard_at > HEARTBEAT:
-            self._end(protocol.CLOSE_HEARTBEAT)
+            self.end(protocol.CLOSE_HEARTBEAT)
         elif self._outlet.stalled_for(now) > STALLED_AFTER:
-            self._end(protocol.CLOSE_TRY_LATER)
+            self.end(protocol.CLOSE_TRY_LATER)
 
     @property
     def inbox(self) -> int | None:
         opening = self._session.opening if self._session else None
         return opening.inbox if opening else None
 
-    def _end(self, code: int) -> None:
+    def end(self, code: int) -> None:
+        """Close it from outside of its own task, once."""
         if self._close_code is None and self._task is not None:
             self._close_code = code
             self._task.cancel()

@@ -8,8 +8,10 @@ from typing import Protocol
 
 from bridge import broadcast, presence, redis
 from bridge.broadcast import Hub, Listener
+from bridge.closing import LIMIT as CLOSING_LIMIT
+from bridge.closing import before_daphne_stops
 from bridge.database import DatabaseThreads
-from bridge.protocol import event_frame
+from bridge.protocol import CLOSE_RESTARTING, event_frame
 from bridge.throttling import Throttler
 from bridge.writer import Writer
 
@@ -24,6 +26,9 @@ STOP_LIMIT = 3.0
 
 class Socket(Listener, Protocol):
     """A socket, as its process sees it."""
+
+    def end(self, code: int) -> None:
+        """Close it."""
 
     def check(self, now: float) -> None:
         """End it where its time is over."""
@@ -50,6 +55,7 @@ class Process:
         self._staff: dict[int, bool] = {}
         self._starting = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
+        self._empty: asyncio.Event | None = None
 
     @classmethod
     def current(cls) -> "Process":
@@ -69,7 +75,18 @@ class Process:
                     broadcast.use_loop(asyncio.get_running_loop())
                     await self._beat()
                     self._task = asyncio.create_task(self._look_after())
+                    before_daphne_stops(self.say_goodbye)
         return self.redis_up
+
+    async def say_goodbye(self) -> None:
+        """Write what waits, then close every socket with 1012."""
+        await self.writer.drained(limit=STOP_LIMIT)
+        for socket in tuple(self.sockets):
+            socket.end(CLOSE_RESTARTING)
+        if self.sockets:
+            # Each leaves in its own task.
+            self._empty = asyncio.Event()
+            await asyncio.wait([asyncio.create_task(self._empty.wait())], timeout=CLOSING_LIMIT)
 
     async def stop(self) -> None:
         """Write what waits, then let go of everything."""
@@ -95,6 +112,8 @@ class Process:
             self.addresses[address] -= 1
             if not self.addresses[address]:
                 del self.addresses[address]
+        if self._empty is not None and not self.sockets:
+            self._empty.set()
 
     async def staff_online(self, inbox: int) -> bool:
         """As all the inbox's sockets here were told: whoever comes now hears of the next change, too."""

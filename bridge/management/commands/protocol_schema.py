@@ -137,7 +137,8 @@ def with_tables(text: str) -> str:
         pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(END)}", re.DOTALL)
         if not pattern.search(text):
             raise CommandError(f"{REFERENCE} has no place for the table of {name}: {begin.strip()}")
-        text = pattern.sub(lambda _, begin=begin, table=table: f"{begin}{table}{END}", text)
+        before, after = pattern.split(text)
+        text = f"{before}{begin}{table}{END}{after}"
     return text
 
 
