@@ -30,8 +30,7 @@ _SYSTEMS = (
 
 def thread_name(connection: Connection) -> str:
     """At most 100 characters. Ends in the code, by which an opening of unknown fate is found again."""
-    nick = re.sub(r"\s+", " ", connection.nick or "Visitor")
-    return f"{nick[:80]} · {connection.code}"
+    return f"{_one_line(connection.nick)[:80] or 'Visitor'} · {connection.code}"
 
 
 def card_text(endpoint: Endpoint) -> str:
@@ -71,12 +70,16 @@ def browser(user_agent: str) -> str:
     return " on ".join(filter(None, (name, system)))
 
 
+def _one_line(text: str) -> str:
+    """Without what cannot be seen: controls, and marks that turn the direction of text."""
+    visible = ("" if unicodedata.category(char)[0] == "C" and not char.isspace() else char for char in text)
+    return " ".join("".join(visible).split())
+
+
 def _plain(text: str) -> str:
-    """Without markdown, mentions and links of the visitor's, and without marks that turn the direction of text."""
-    text = "".join(" " if char.isspace() else char for char in text if unicodedata.category(char) != "Cf")
-    text = re.sub(" +", " ", text).strip()
+    """Without markdown, mentions and links of the visitor's."""
     # Each mark once: escaped twice, its backslash would be escaped, and the mark work again.
-    text = re.sub(r"([\\*_~|`>\[\]()<#])", r"\\\1", text)
+    text = re.sub(r"([\\*_~|`>\[\]()<#])", r"\\\1", _one_line(text))
     # Between these a space without width: nobody is called, and no address is followed by mistake.
     return text.replace("://", ":\u200b//").replace("@", "@\u200b")
 

@@ -175,7 +175,12 @@ def test_a_database_that_does_not_answer_is_waited_for(site: Site) -> None:
 
 def test_it_starts_the_sandbox_and_takes_it_along(site: Site, tmp_path: Path) -> None:
     (port,) = free_ports(1)
-    env = {**site.env, "DISCORD_TOKEN": "", "DISCORD_CHANNEL_ID": "1180000000000000999", "VAR_DIR": str(tmp_path)}
+    env = {
+        **site.env,
+        "DISCORD_TOKEN": "",
+        "DISCORD_CHANNEL_ID": "1180000000000000999",
+        "VAR_DIR": str(tmp_path),
+    }
     env.update(DATABASE_URL=f"sqlite:///{site.folder}/db.sqlite3")
     address = f"http://127.0.0.1:{port}/sandbox/world"
 
