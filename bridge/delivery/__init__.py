@@ -17,7 +17,7 @@ the fault that each one closes:
 6. Opening is resumed from what is already there (`planning._opening`). *A crash made two threads.*
 7. What comes in goes through one queue a thread, with a watermark that has no hole behind it (`bot.relay`,
    `actions.receiving`). *Events overtook each other; what was written while the bot was away was lost.*
-8. Edits and deletions missed while away are found by comparing (`bot.sweep`). *They show in no list.*
+8. Edits and deletions missed while away are found by comparing (`bot.catchup`, `bot.relay`). *They show in no list.*
 9. Waiting messages of one author go as one (`composing.join`). *A thread takes five messages in five seconds.*
 10. One process owns the gateway (`bot.lease`). *Two bots relayed every message twice.*
 """
