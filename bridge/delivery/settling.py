@@ -45,12 +45,18 @@ HOPELESS = 20
 
 @transaction.atomic
 def settle(line: Line, request: Request, answer: Answer, *, clock: Clock) -> None:
-    """The service answered. What it stored is written down even if the line was lost in the meantime."""
+    """The service answered. What it stored is written down even if the line was lost in the meantime.
+
+    What is out of date by then is not: since a loser looked in vain another may have sent it, since its edit another
+    may have made the next one.
+    """
     Connection.objects.lock(line.connection_id)
     if isinstance(answer, Stored):
         _know(_remote_of(request), answer.remote_id)
     elif isinstance(answer, Opened):
         _opened(line, request, answer)
+    elif not _is_held(line):
+        return
     elif isinstance(answer, Found):
         assert isinstance(request, ReadBack)  # noqa: S101  # only it is answered so
         _found(request, answer)
@@ -58,6 +64,10 @@ def settle(line: Line, request: Request, answer: Answer, *, clock: Clock) -> Non
         RemoteMessage.objects.filter(pk=_remote_of(request)).update(sent_at=None)
     elif isinstance(answer, Done):
         _done(request)
+
+
+def _is_held(line: Line) -> bool:
+    return Endpoint.objects.filter(pk=line.endpoint_id, attempts=line.token).exists()
 
 
 def _remote_of(request: Request) -> int:
