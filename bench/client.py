@@ -1,7 +1,8 @@
 """The one client program: many sockets in a closed loop, each sending its next frame when it has its reply.
 
-`python -m bench.client URL VISITORS SECONDS PID` prints one line of JSON; PID is the server whose CPU is counted. It speaks just enough WebSocket to be no
-bottleneck: frames are masked with zeros, and only the first bytes of what comes in are looked at.
+`python -m bench.client URL VISITORS SECONDS PID` prints one line of JSON; PID is the server whose CPU is counted.
+It speaks just enough WebSocket to be no bottleneck: frames are masked with zeros, and only the first bytes of what
+comes in are looked at.
 """
 
 import asyncio
@@ -189,4 +190,7 @@ if __name__ == "__main__":
         runner = uvloop.run
     except ImportError:
         runner = asyncio.run
-    print(json.dumps(runner(run(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])))), flush=True)
+    print(
+        json.dumps(runner(run(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])))),
+        flush=True,
+    )

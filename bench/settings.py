@@ -6,8 +6,8 @@ os.environ["ENV_FILE"] = ""
 os.environ["SECRET_KEY"] = "for the benchmark only, " + "x" * 50
 os.environ["DEBUG"] = os.environ["HTTPS"] = "0"
 
-from bridge.throttling import THROTTLES, Limit, Throttle  # noqa: E402
-from chatbridge_site.settings import *  # noqa: E402, F403
+from bridge.throttling import THROTTLES, Limit, Throttle
+from chatbridge_site.settings import *  # noqa: F403
 
 ALLOWED_HOSTS = ["127.0.0.1"]
 LOGGING["root"]["level"] = "WARNING"  # noqa: F405

@@ -1,0 +1,144 @@
+"""Starts its own servers on loopback, measures, prints a table, stops everything.
+
+`python -m bench` runs all of it; `python -m bench b --visitors 50 --servers uvicorn` a part.
+"""
+
+import argparse
+import asyncio
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from bench import memory, size, throughput, ways
+from bench.servers import Bench
+from bridge.sandbox.client import SandboxClient
+from tests import postgres
+
+PARTS = {
+    "b": "(a) plain Channels echo and (b) message.send to its acknowledgement",
+    "slow": "(b) while Discord answers after three seconds",
+    "ways": "(c) page to Discord and (d) Discord to page",
+    "memory": "an idle visitor",
+    "size": "reading at ten thousand and a million messages",
+}
+
+
+def main() -> None:
+    options = _options()
+    parts = options.parts or list(PARTS)
+    with tempfile.TemporaryDirectory(prefix="chatbridge-bench-") as folder, ExitStack() as stack:
+        databases = {"SQLite": ""}
+        if "postgresql" in options.databases:
+            server = stack.enter_context(postgres.server())
+            databases["PostgreSQL"] = stack.enter_context(postgres.database(server))
+        for part in parts:
+            print(f"\n{PARTS[part]}", flush=True)
+            globals()[f"_{part}"](Path(folder), databases, options)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help=f"of {', '.join(PARTS)}; default: all")
+    parser.add_argument("--visitors", type=int, nargs="+", default=[1, 50, 200])
+    parser.add_argument("--servers", nargs="+", default=["uvicorn", "daphne"], choices=["uvicorn", "daphne"])
+    parser.add_argument(
+        "--databases", nargs="+", default=["sqlite", "postgresql"], choices=["sqlite", "postgresql"]
+    )
+    parser.add_argument("--seconds", type=float, default=3, help="for each measurement")
+    parser.add_argument("--rounds", type=int, default=3, help="of echo and chat in turn; the median counts")
+    parser.add_argument("--sockets", type=int, default=5000, help="for the memory of idle visitors")
+    parser.add_argument("--messages", type=int, default=1_000_000, help="for the time of reading")
+    return parser.parse_args()
+
+
+def _line(*columns: Any) -> None:
+    widths = (12, 11, 9)
+    texts = [f"{each:.3f}" if isinstance(each, float) else str(each) for each in columns]
+    padded = (text.ljust(widths[at]) if at < 2 else text.rjust(widths[2]) for at, text in enumerate(texts))
+    print("  ".join(padded), flush=True)
+
+
+def _run(row: dict[str, Any]) -> list[Any]:
+    return [round(row["per_second"]), row["p50"], row["p99"], row["cpu"]]
+
+
+def _b(folder: Path, databases: dict[str, str], options: argparse.Namespace) -> None:
+    _line("server", "database", "visitors", "what", "msgs/s", "p50 ms", "p99 ms", "CPU ms", "of (a)")
+    for server in options.servers:
+        for name, url in databases.items():
+            if name == "PostgreSQL" and server == "daphne":
+                continue
+            with Bench(folder / f"{server}-{name}", server=server, database_url=url) as bench:
+                bench.plain.start()
+                bench.web.start()
+
+                def report(row: dict[str, Any], name: str = name, server: str = server) -> None:
+                    _line(server, name, row["visitors"], "(a)", *_run(row["echo"]), "")
+                    _line(server, name, row["visitors"], "(b)", *_run(row["chat"]), row["ratio"])
+
+                throughput.compare(
+                    bench,
+                    visitors=options.visitors if name == "SQLite" else [50],
+                    seconds=options.seconds,
+                    rounds=options.rounds,
+                    report=report,
+                )
+
+
+def _slow(folder: Path, databases: dict[str, str], options: argparse.Namespace) -> None:
+    """With the bot at work behind it both times: what changes is only how long Discord takes."""
+    with Bench(folder / "slow") as bench:
+        for part in (bench.sandbox, bench.web, bench.bot):
+            part.start()
+        _line("Discord", "", "visitors", "msgs/s", "p50 ms", "p99 ms", "CPU ms")
+        for round_ in range(2):
+            for name, seconds in (("at once", 0.0), ("after 3 s", 3.0)):
+                asyncio.run(_delay(bench, seconds))
+                row = throughput.client(
+                    bench.chat_url, visitors=50, seconds=options.seconds, pid=bench.web.pid
+                )
+                _line(name, f"round {round_ + 1}", 50, *_run(row))
+
+
+async def _delay(bench: Bench, seconds: float) -> None:
+    async with SandboxClient(bench.sandbox_url) as sandbox:
+        await sandbox.clear_faults()
+        if seconds:
+            await sandbox.fault("delay", seconds=seconds, times=1_000_000)
+
+
+def _ways(folder: Path, databases: dict[str, str], options: argparse.Namespace) -> None:
+    _line("server", "way", "visitors", "msgs/s", "p50 ms", "p99 ms", "CPU ms")
+    for server in options.servers:
+        for visitors in options.visitors:
+            with Bench(folder / f"ways-{server}-{visitors}", server=server) as bench:
+                for part in (bench.sandbox, bench.web, bench.bot):
+                    part.start()
+                rows = asyncio.run(ways.both(bench, visitors=visitors, seconds=options.seconds))
+            for way, row in rows.items():
+                _line(server, f"({way})", visitors, *_run(row))
+
+
+def _memory(folder: Path, databases: dict[str, str], options: argparse.Namespace) -> None:
+    _line("server", "", "sockets", "plain KiB", "ours KiB", "of it")
+    for server in options.servers:
+        with Bench(folder / f"memory-{server}", server=server) as bench:
+            bench.plain.start()
+            bench.web.start()
+            plain, ours = asyncio.run(memory.idle(bench, sockets=options.sockets))
+            _line(server, "", options.sockets, plain, ours, ours / plain)
+
+
+def _size(folder: Path, databases: dict[str, str], options: argparse.Namespace) -> None:
+    _line("database", "", "few ms", "many ms", "times", "what")
+    for name, url in databases.items():
+        with Bench(folder / f"size-{name}", database_url=url) as bench:
+            few = size.measure(bench, messages=10_000)
+            many = size.measure(bench, messages=options.messages)
+            for what in few:
+                _line(name, "", few[what], many[what], many[what] / few[what], what)
+
+
+if __name__ == "__main__":
+    main()
