@@ -124,9 +124,15 @@ class Discord:
         await self.sandbox.fault("cut", route=POST, when="after", times=1)
         self.struck["opening"] = 4
 
-    async def hold(self, conversation: Conversation) -> None:
-        """The bot may not write in this thread, until somebody has seen why the line is held and mends it."""
-        thread = await self.crowd.thread(conversation)
+    async def hold_one(self) -> None:
+        """The bot may not write in a thread, until somebody has seen why the line is held and mends it.
+
+        Before anything dies: a bot that starts without its rights says so and ends.
+        """
+        async with asyncio.timeout(LONGEST):
+            while not (threads := await self.sandbox.threads()):  # noqa: ASYNC110
+                await asyncio.sleep(0.2)
+        thread = threads[0]["id"]
         support = defaults.SUPPORT_CHANNEL_ID
         await persist(lambda: self.sandbox.permit(support, "manage_threads", False))
         await persist(lambda: self.sandbox.lock(thread))
@@ -176,12 +182,12 @@ class Discord:
         return withheld > 0
 
     async def _archive(self) -> bool:
-        thread = await self.crowd.thread(self.chance.choice(self.crowd.conversations[1:]))
+        thread = await self.crowd.thread(self.chance.choice(self.crowd.conversations))
         await persist(lambda: self.sandbox.archive(thread))
         return True
 
     async def _lock(self) -> bool:
-        thread = await self.crowd.thread(self.chance.choice(self.crowd.conversations[1:]))
+        thread = await self.crowd.thread(self.chance.choice(self.crowd.conversations))
         await persist(lambda: self.sandbox.lock(thread))
         await asyncio.sleep(1)
         await persist(lambda: self.sandbox.unlock(thread))

@@ -54,10 +54,10 @@ async def _chaos(site: Site, *, visitors: int, rounds: int) -> str:
         async with asyncio.TaskGroup() as group:
             for conversation in crowd.conversations:
                 group.create_task(crowd.talk(conversation, messages=20, pace=3, until=over))
+            await discord.hold_one()
             await asyncio.gather(
                 killer.rounds(rounds),
                 discord.misbehave(times=max(1, rounds // 2)),
-                discord.hold(crowd.conversations[0]),
                 _delete_one(crowd, discord),
             )
             over.set()
@@ -79,7 +79,7 @@ async def _chaos(site: Site, *, visitors: int, rounds: int) -> str:
 
 
 async def _delete_one(crowd: Crowd, discord: Discord) -> None:
-    victim = crowd.chance.choice(crowd.conversations[1:])
+    victim = crowd.chance.choice(crowd.conversations)
     await crowd.thread(victim)
     await asyncio.sleep(crowd.chance.uniform(10, 25))
     await discord.delete_thread(victim)
