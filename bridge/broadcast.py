@@ -23,7 +23,7 @@ PUBLISH_TIMEOUT = 1.0
 """Seconds. A hung Redis must not hold up what is already committed."""
 MOST_WAITING = 10_000
 STALE_AFTER = 10.0
-"""Seconds after which a frame is not worth handing out: its socket is closed and catches up by itself."""
+"""Seconds on the way after which a frame is not worth handing out: its socket is closed and catches up by itself."""
 LOST_AFTER = 5.0
 
 logger = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class Publisher:
             if not entries and not bot:
                 return
             if entries:
-                await self._send(WEB_GROUP, {"type": "web.frame", "at": time.time(), "entries": entries})
+                await self._send(WEB_GROUP, {"type": "web.frame", "entries": entries})
             for message in bot.values():
                 await self._send(BOT_GROUP, message)
 
@@ -191,6 +191,8 @@ class Hub:
         self.connections: dict[str, set[Listener]] = {}
         self.visitors: dict[str, set[Listener]] = {}
         self.heard_at = 0.0
+        # How long the last probe was on its way: what waits for us in the layer waits without bound.
+        self._lag = 0.0
         self._task: asyncio.Task[None] | None = None
         self._channel = ""
 
@@ -216,6 +218,7 @@ class Hub:
             self._channel = await layer.new_channel()
             await layer.group_add(WEB_GROUP, self._channel)
         self.heard_at = time.monotonic()
+        self._lag = 0.0
         self._task = asyncio.create_task(self._listen(self._channel))
 
     async def stop(self) -> None:
@@ -237,9 +240,12 @@ class Hub:
         await self.start()
 
     async def probe(self) -> None:
-        """Send ourselves a note by way of Redis. `heard_at` tells when the last one came."""
+        """Send ourselves a note by way of Redis. `heard_at` tells when the last one came.
+
+        With our own time, and not that of who publishes: the clocks of two machines may be far apart.
+        """
         async with asyncio.timeout(PUBLISH_TIMEOUT):
-            await _layer().send(self._channel, {"type": "web.probe"})
+            await _layer().send(self._channel, {"type": "web.probe", "at": time.monotonic()})
 
     async def _listen(self, channel: str) -> None:
         layer = _layer()
@@ -247,7 +253,9 @@ class Hub:
             message = await layer.receive(channel)
             self.heard_at = time.monotonic()
             if message["type"] == "web.frame":
-                self.hand_out(message["entries"], stale=time.time() - message["at"] > STALE_AFTER)
+                self.hand_out(message["entries"], stale=self._lag > STALE_AFTER)
+            elif message["type"] == "web.probe":
+                self._lag = self.heard_at - message["at"]
 
     def hand_out(self, entries: Iterable[Entry], *, stale: bool = False) -> None:
         for connection, visitor, skip, frame in entries:

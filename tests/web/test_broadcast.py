@@ -169,12 +169,27 @@ def test_publishing_at_the_end_of_a_process_raises_nothing(
     assert "process is ending" in caplog.text
 
 
-async def test_a_frame_that_is_too_old_closes_its_sockets_instead(visitor: Browser) -> None:
+async def test_frames_that_come_too_late_close_their_sockets_instead(
+    visitor: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def no_probe_of_its_own(hub: Hub) -> None: ...
+
+    monkeypatch.setattr(Hub, "probe", no_probe_of_its_own)
     await visitor.write("Hello")
     await visitor.event("connection.opened")
-    old = {"type": "web.frame", "at": time.time() - 11, "entries": [(visitor.connection, None, "", b"{}")]}
-    await get_channel_layer().group_send("web", old)
+    layer = get_channel_layer()
+    await layer.group_send("web", {"type": "web.probe", "at": time.monotonic() - 11})
+    await layer.group_send("web", {"type": "web.frame", "entries": [(visitor.connection, None, "", b"{}")]})
     assert await visitor.closed() == 1013
+
+
+async def test_another_machines_clock_says_nothing_of_a_frames_age(visitor: Browser) -> None:
+    await visitor.write("Hello")
+    await visitor.event("connection.opened")
+    entries = [(visitor.connection, None, "", b'{"event":"typing.started"}')]
+    frame = {"type": "web.frame", "at": time.time() - 3600, "entries": entries}
+    await get_channel_layer().group_send("web", frame)
+    assert await visitor.event("typing.started")
 
 
 async def test_one_sockets_trouble_is_not_its_neighbours(hub: Hub, caplog: pytest.LogCaptureFixture) -> None:
