@@ -38,12 +38,13 @@ class Lane:
     """One thread's events, oldest first, each with the time at which it may be taken.
 
     `behind`: the thread holds what is not here; it is read from the watermark on before any event is taken;
-    `reading` until that is done.
+    `reading` until that is done. `opened`: since it was last looked up, the thread has become known.
     """
 
     events: deque[tuple[float, Event]] = field(default_factory=deque)
     behind: bool = False
     reading: bool = False
+    opened: bool = False
     task: "asyncio.Task[None] | None" = None
 
     def add(self, event: Event) -> None:

@@ -76,9 +76,14 @@ class Relay:
 
     def opened(self, thread_id: str) -> None:
         """A thread is known from now on; what came for it before is read."""
-        if int(thread_id) in self._strangers:
-            del self._strangers[int(thread_id)]
-            self.read_again(int(thread_id))
+        pk = int(thread_id)
+        if pk in self._lanes:
+            # It may be looked up in this very moment.
+            self._lanes[pk].opened = True
+        elif pk not in self._strangers:
+            return
+        self._strangers.pop(pk, None)
+        self.read_again(pk)
 
     async def stop(self) -> None:
         tasks = [lane.task for lane in self._lanes.values() if lane.task]
@@ -117,15 +122,14 @@ class Relay:
             del self._lanes[thread_id]
 
     async def _step(self, thread_id: int, lane: Lane) -> None:
-        # Before the look: what is opened while it runs is not passed over.
-        self._remember(thread_id)
+        lane.opened = False
         endpoint = await db(endpoint_of, thread_id)
         if endpoint is None:
-            if thread_id in self._strangers:
+            if not lane.opened:
+                self._remember(thread_id)
                 lane.behind = False
                 lane.events.clear()
             return
-        self._strangers.pop(thread_id, None)
         if lane.behind:
             lane.behind, lane.reading = False, True
             async with self._readers:

@@ -1,14 +1,16 @@
 """`manage.py run_discord_bot` as a process: what it says, how it ends, who takes over."""
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import pytest
@@ -34,12 +36,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def _no_bot_stays(site: Site) -> Iterator[None]:
     yield
     site.bot.stop()
+    if not site.sandbox.alive:
+        site.sandbox.start()
     control(site, "settings", intents_allowed=["message_content", "members", "presences"])
 
 
 def control(site: Site, act: str, **body: Any) -> Any:
-    import urllib.request
-
     request = urllib.request.Request(
         f"{site.sandbox_url}/sandbox/{act}", orjson.dumps(body), {"Content-Type": "application/json"}
     )
@@ -67,59 +69,88 @@ def say(site: Site, text: str, *, visitor: int = 1) -> None:
     site.manage("shell", "-v", "0", "-c", code)
 
 
-def run(site: Site, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """Run the bot until it ends by itself."""
-    return subprocess.run(
-        [sys.executable, "manage.py", "run_discord_bot", *arguments],
+class Mistake(NamedTuple):
+    """What is wrong, and what the bot has to say of it."""
+
+    environment: dict[str, str]
+    sentence: str
+
+
+FORUM = str(defaults.FORUM_CHANNEL_ID)
+MISTAKES = {
+    "no token": Mistake({"DISCORD_TOKEN": ""}, "DISCORD_TOKEN is not set: put the bot's token into"),
+    "a wrong token": Mistake(
+        {"DISCORD_TOKEN": defaults.TOKEN[:-3] + "xyz"}, "Discord refused the token: copy it"
+    ),
+    "no channel": Mistake(
+        {"DISCORD_CHANNEL_ID": ""}, "No inbox has a Discord channel: set DISCORD_CHANNEL_ID"
+    ),
+    "a channel that is not there": Mistake(
+        {"DISCORD_CHANNEL_ID": "1180000000000000999"},
+        "cannot see the channel 1180000000000000999 of inbox “default”: check the id, invite the bot",
+    ),
+    "a missing permission": Mistake(
+        {"DISCORD_CHANNEL_ID": FORUM}, "In #tickets the bot lacks: Send Messages in Threads. Give its role"
+    ),
+}
+
+
+def start(site: Site, folder: Path, **environment: str) -> "subprocess.Popen[str]":
+    """A bot with a copy of the database, so that it waits for no other's lease."""
+    folder.mkdir()
+    shutil.copy(site.folder / "db.sqlite3", folder)
+    nobody = {"VAR_DIR": str(folder), "REDIS_URL": "redis://127.0.0.1:1"}
+    return subprocess.Popen(
+        [sys.executable, "manage.py", "run_discord_bot"],
         cwd=HERE,
-        env={**site.env, **environment},
+        env={**site.env, **nobody, **environment},
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=30,
     )
 
 
-def refused(site: Site, sentence: str, **environment: str) -> None:
-    done = run(site, **environment)
-    assert done.returncode == 1, done.stderr
-    assert "Traceback" not in done.stderr
-    (error,) = [line for line in done.stderr.splitlines() if line.startswith("CommandError: ")]
+def refuses(bot: "subprocess.Popen[str]", sentence: str) -> None:
+    _, printed = bot.communicate(timeout=40)
+    assert bot.returncode == 1, printed
+    assert "Traceback" not in printed
+    (error,) = [line for line in printed.splitlines() if line.startswith("CommandError: ")]
     assert sentence in error
 
 
 # ------------------------------------------------------- one sentence, exit code 1
 
 
-def test_without_a_token_it_says_where_to_put_one(site: Site) -> None:
-    refused(site, "DISCORD_TOKEN is not set", DISCORD_TOKEN="")
+@pytest.fixture(scope="module")
+def mistaken(
+    site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, "subprocess.Popen[str]"]]:
+    """One bot for each mistake, side by side."""
+    control(site, "permit", channel=FORUM, permission="send_messages_in_threads", allowed=False)
+    folder = tmp_path_factory.mktemp("mistakes")
+    bots = {
+        name: start(site, folder / name.replace(" ", "-"), **mistake.environment)
+        for name, mistake in MISTAKES.items()
+    }
+    yield bots
+    for bot in bots.values():
+        bot.kill()
+        bot.wait()
+        assert bot.stderr is not None
+        bot.stderr.close()
 
 
-def test_a_wrong_token_is_told_from_everything_else(site: Site) -> None:
-    refused(site, "Discord refused the token", DISCORD_TOKEN=defaults.TOKEN[:-3] + "xyz")
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_ends_in_one_sentence_that_says_what_to_do(
+    name: str, mistaken: dict[str, "subprocess.Popen[str]"]
+) -> None:
+    refuses(mistaken[name], MISTAKES[name].sentence)
 
 
-def test_a_missing_intent_says_where_to_switch_it_on(site: Site) -> None:
+def test_a_missing_intent_says_where_to_switch_it_on(site: Site, tmp_path: Path) -> None:
     control(site, "settings", intents_allowed=[])
-    refused(site, "Message Content Intent")
-
-
-def test_without_any_channel_it_says_where_to_set_one(site: Site) -> None:
-    refused(site, "No inbox has a Discord channel", DISCORD_CHANNEL_ID="")
-
-
-def test_a_channel_that_is_not_there_is_named(site: Site) -> None:
-    refused(
-        site, "cannot see the channel 1180000000000000999 of inbox", DISCORD_CHANNEL_ID="1180000000000000999"
-    )
-
-
-def test_a_missing_permission_is_named(site: Site) -> None:
-    control(site, "permit", channel=SUPPORT, permission="create_public_threads", allowed=False)
-    try:
-        refused(site, "In #support the bot lacks: Create Public Threads.")
-    finally:
-        control(site, "permit", channel=SUPPORT, permission="create_public_threads", allowed=True)
+    refuses(start(site, tmp_path / "intent"), "switch on “Message Content Intent” in the developer portal")
 
 
 # ------------------------------------------------------------- starting, ending

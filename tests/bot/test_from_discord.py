@@ -10,6 +10,7 @@ from django.db import DatabaseError
 
 from bridge import broadcast, presence
 from bridge.actions import receiving
+from bridge.bot import relay
 from bridge.broadcast import BOT_GROUP, WEB_GROUP
 from bridge.models import Endpoint, Inbox, Message, Participant, RemoteMessage
 from bridge.sandbox import defaults
@@ -205,6 +206,25 @@ async def test_what_is_answered_while_the_thread_is_being_opened_is_not_lost(
     await up.delivered()
     await eventually(lambda: db(lambda: Message.objects.filter(content="Quick answer").exists()))
     await eventually(lambda: not up.bot.relay._strangers)
+
+
+async def test_a_thread_that_becomes_known_while_it_is_looked_up_is_read(
+    up: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = await up.converse("Hello")
+    loop, looking = asyncio.get_running_loop(), relay.endpoint_of
+    looked: list[int] = []
+
+    def too_early(thread_id: int) -> Endpoint | None:
+        looked.append(thread_id)
+        if len(looked) > 1:
+            return looking(thread_id)
+        loop.call_soon_threadsafe(up.bot.relay.opened, str(thread_id))
+        return None
+
+    monkeypatch.setattr(relay, "endpoint_of", too_early)
+    await up.sandbox.post_as("ada", thread, "Answer")
+    await up.page_shows("Hello", "Answer")
 
 
 async def test_many_strangers_are_not_remembered_for_ever(up: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
