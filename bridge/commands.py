@@ -44,7 +44,7 @@ async def session_start(session: Session, payload: SessionStart) -> SessionStart
     token = payload.token or session.arrival.token
     visitor = read_token(token) if token else uuid.uuid4()
     # The hub knows the socket before anything is read, so that nothing falls between the two.
-    session.hub.join_visitor(session.listener, str(visitor))
+    session.hear_as(visitor)
     mine = await session.database.run(history.latest, visitor, inbox=inbox.pk) if token else None
     if mine:
         session.know(Target.of(mine.connection, mine))

@@ -104,7 +104,7 @@ class Page(Payload):
 
 
 class SessionStart(Payload):
-    inbox: str = Field(default="default", max_length=50)
+    inbox: Annotated[Line, Field(max_length=50)] = "default"
     token: str | None = Field(default=None, max_length=512)
     nick: Nick | None = None
     locale: Annotated[Line, Field(max_length=35)] = ""

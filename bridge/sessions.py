@@ -85,6 +85,8 @@ class Session:
     connections: dict[str, Target] = field(default_factory=dict)
     """His own conversations, as far as this socket had to do with them. They never change hands."""
     following: set[str] = field(default_factory=set)
+    heard_as: str = ""
+    """The visitor whose new conversations it hears of: already while its session is about to start."""
 
     @property
     def who(self) -> uuid.UUID:
@@ -97,6 +99,13 @@ class Session:
         if self.opening is None:
             raise BridgeError(Code.NOT_IDENTIFIED, "Start a session first.")
         return self.opening
+
+    def hear_as(self, visitor: uuid.UUID) -> None:
+        """Hear of the conversations that this visitor opens elsewhere."""
+        # A start that failed half-way may be tried again as somebody else.
+        self.hub.leave(self.listener, (), self.heard_as)
+        self.heard_as = str(visitor)
+        self.hub.join_visitor(self.listener, self.heard_as)
 
     def know(self, target: Target) -> None:
         self.connections[target.uid] = target
@@ -114,7 +123,7 @@ class Session:
             self.presence.arrive(connection)
 
     def end(self) -> None:
-        self.hub.leave(self.listener, self.following, str(self.visitor))
+        self.hub.leave(self.listener, self.following, self.heard_as)
         for connection in self.following:
             self.presence.leave(connection)
         self.following.clear()

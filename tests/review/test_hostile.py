@@ -1,0 +1,38 @@
+"""What somebody who means harm sends, or somebody unlucky."""
+
+import uuid
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+
+from bridge import history
+from bridge.process import Process
+from bridge.sessions import new_token
+from tests.web.browser import Browser
+from tests.web.conftest import Open, browser, inbox, settings_without_limits  # noqa: F401
+
+
+async def test_a_control_character_in_the_inbox_name_is_refused_before_any_database(browser: Open) -> None:  # noqa: F811
+    someone = browser()
+    await someone.open()
+    reply = await someone.ask("session.start", inbox="def\x00ault")
+    assert reply["error"]["code"] == "invalid_payload"
+
+
+async def test_a_session_that_could_not_start_leaves_nobody_behind(
+    browser: Open,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def away(*args: Any, **options: Any) -> None:
+        raise OperationalError("the database is away")
+
+    someone = browser()
+    await someone.open()
+    with monkeypatch.context() as patch:
+        patch.setattr(history, "latest", away)
+        for _ in range(2):
+            reply = await someone.ask("session.start", token=new_token())
+            assert reply["error"]["code"] == "unavailable"
+    await someone.leave()
+    assert Process.current().hub.visitors == {}
