@@ -1,6 +1,5 @@
-"""What somebody who means harm sends, or somebody unlucky."""
+"""Sessions that are refused, or fail half-way."""
 
-import uuid
 from typing import Any
 
 import pytest
@@ -9,11 +8,10 @@ from django.db import OperationalError
 from bridge import history
 from bridge.process import Process
 from bridge.sessions import new_token
-from tests.web.browser import Browser
-from tests.web.conftest import Open, browser, inbox, settings_without_limits  # noqa: F401
+from tests.web.conftest import Open
 
 
-async def test_a_control_character_in_the_inbox_name_is_refused_before_any_database(browser: Open) -> None:  # noqa: F811
+async def test_a_control_character_in_the_inbox_name_is_refused_before_any_database(browser: Open) -> None:
     someone = browser()
     await someone.open()
     reply = await someone.ask("session.start", inbox="def\x00ault")
@@ -21,7 +19,7 @@ async def test_a_control_character_in_the_inbox_name_is_refused_before_any_datab
 
 
 async def test_a_session_that_could_not_start_leaves_nobody_behind(
-    browser: Open,  # noqa: F811
+    browser: Open,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def away(*args: Any, **options: Any) -> None:
