@@ -129,6 +129,10 @@ class Discord:
 
         Before anything dies: a bot that starts without its rights says so and ends.
         """
+        bot = self.crowd.site.bot
+        await asyncio.to_thread(
+            until, lambda: "Connected to Discord" in bot.log.read_text(), "its first look"
+        )
         async with asyncio.timeout(LONGEST):
             while not (threads := await self.sandbox.threads()):  # noqa: ASYNC110
                 await asyncio.sleep(0.2)
