@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+from typing import Literal
 
 import discord
 import yarl
+from discord.backoff import ExponentialBackoff
 from discord.ext import commands, tasks
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
@@ -24,6 +26,8 @@ from bridge.services.discord_errors import http_trace
 
 logger = logging.getLogger(__name__)
 
+LONGEST_BACKOFF = 60.0
+"""Seconds between two tries to reach the gateway. Discord takes 1,000 new sessions a day."""
 INTENTS = discord.Intents(guilds=True, guild_messages=True, guild_typing=True, message_content=True)
 
 
@@ -75,9 +79,17 @@ class BridgeBot(commands.Bot):
         await super().close()
 
 
+class Backoff(ExponentialBackoff[Literal[False]]):
+    """discord.py's own grows to 17 minutes, which staff would not be heard for after a long outage."""
+
+    def delay(self) -> float:
+        return min(LONGEST_BACKOFF, super().delay())
+
+
 def point_at_discord() -> None:
     """Use the addresses of the settings: a proxy, or another server that speaks Discord's protocol."""
     Route.BASE = settings.DISCORD_API_URL
+    discord.client.ExponentialBackoff = Backoff  # type: ignore[attr-defined, assignment]
     # Libraries for voice are not missed.
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
     if settings.DISCORD_GATEWAY_URL:
