@@ -37,6 +37,8 @@ class Aside:
 async def _noted(work: Coroutine[Any, Any, None]) -> None:
     try:
         await work
+    except RedisError as error:
+        logger.debug("Nobody was told: %s: %r", work, error)
     except PROBLEMS as error:
         logger.warning("Not done, and not tried again: %s: %r", work, error)
     except Exception:

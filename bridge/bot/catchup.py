@@ -37,12 +37,15 @@ async def catch_up(client: discord.Client, relay: Relay) -> bool:
 
     Returns False where a channel's archived threads could not be listed: its inbox alone has to wait for them.
     """
-    since = await db(lease.last_beat)
+    since = await db(_since)
     found = await channels(client)
     newest: dict[int, int | None] = {}
+    ours = set()
     for guild in {channel.guild for channel in found}:
         for thread in await guild.active_threads():
             newest[thread.id] = thread.last_message_id
+            if client.user is not None and thread.owner_id == client.user.id:
+                ours.add(thread.id)
     complete = True
     for channel in found:
         try:
@@ -50,18 +53,19 @@ async def catch_up(client: discord.Client, relay: Relay) -> bool:
         except discord.Forbidden as error:
             logger.error("The archived threads of #%s cannot be listed: %s", channel.name, error)
             complete = False
-    behind = await db(_behind, newest, since)
+    behind, known = await db(_behind, newest, since)
     logger.info("Of %d threads %d hold something new.", len(newest), len(behind))
-    relay.caught_up(behind)
+    # Opened, but the answer to that is still on its way: what is in them is read once they are known.
+    relay.caught_up(behind, unknown=ours - known)
     return complete
 
 
 async def _archived(
-    channel: discord.TextChannel | discord.ForumChannel, since: datetime | None
+    channel: discord.TextChannel | discord.ForumChannel, since: datetime
 ) -> dict[int, int | None]:
     newest = {}
     async for thread in channel.archived_threads(limit=None):
-        if since is not None and thread.archive_timestamp < since - MARGIN:
+        if thread.archive_timestamp < since - MARGIN:
             break
         newest[thread.id] = thread.last_message_id
     return newest
@@ -90,24 +94,31 @@ async def sweep(relay: Relay) -> None:
         logger.warning("What was changed meanwhile is compared later: %r", error)
 
 
+def _since() -> datetime:
+    """The last heartbeat; before the first one, when the first conversation began."""
+    first = Connection.objects.order_by("pk").values_list("created_at", flat=True).first()
+    return lease.last_beat() or first or timezone.now()
+
+
 def _channel_ids() -> set[int]:
     return {inbox.channel_id for inbox in Inbox.objects.filter(enabled=True) if inbox.channel_id is not None}
 
 
-def _behind(newest: dict[int, int | None], since: datetime | None) -> set[int]:
-    """Those whose newest message is beyond the watermark. A thread's own id is its first.
+def _behind(newest: dict[int, int | None], since: datetime) -> tuple[set[int], set[int]]:
+    """Those whose newest message is beyond the watermark, and all that are known. A thread's own id is its first.
 
     And those that were written in just before the end: of two neighbours the second may have come first.
     """
-    restless = discord.utils.time_snowflake(since - OVERLAP) if since else 0
-    behind = set()
+    restless = discord.utils.time_snowflake(since - OVERLAP)
+    behind, all_known = set(), set()
     for batch in _batches(sorted(newest)):
         known = Endpoint.objects.filter(service=DiscordService.name, remote_id__in=map(str, batch))
         for thread, watermark in known.values_list("remote_id", "watermark"):
+            all_known.add(int(thread or 0))
             last = newest[int(thread or 0)]
             if last is None or last > (watermark or 0) or last > restless:
                 behind.add(int(thread or 0))
-    return behind
+    return behind, all_known
 
 
 def _batches(ids: list[int]) -> Iterable[list[int]]:

@@ -9,7 +9,9 @@ from bridge.services.discord import DiscordService
 
 
 def author_of(user: discord.abc.User) -> receiving.RemoteAuthor:
-    return receiving.RemoteAuthor(str(user.id), user.display_name, str(user.display_avatar.url))
+    return receiving.RemoteAuthor(
+        str(user.id), translate.storable(user.display_name), str(user.display_avatar.url)
+    )
 
 
 def incoming_of(message: discord.Message) -> receiving.Incoming:

@@ -8,6 +8,7 @@ its live events.
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from datetime import timedelta
 
 import discord
@@ -45,7 +46,7 @@ class Relay:
         self._readers = asyncio.Semaphore(READERS)
         self._lanes: dict[int, Lane] = {}
         self._listed = asyncio.Event()
-        # Threads that an event came for before they were known here: they are being opened just now.
+        # Threads that were seen before they were known here: perhaps they are being opened just now.
         self._strangers: dict[int, None] = {}
 
     @property
@@ -63,8 +64,10 @@ class Relay:
         """A new session: what happened since the last one is not known until the threads are listed."""
         self._listed.clear()
 
-    def caught_up(self, behind: set[int]) -> None:
-        """The threads are listed; these hold what is not here yet."""
+    def caught_up(self, behind: set[int], *, unknown: Iterable[int] = ()) -> None:
+        """The threads are listed; these hold what is not here yet, and those are ours but not known yet."""
+        for thread_id in unknown:
+            self._remember(thread_id)
         for thread_id in behind:
             self.read_again(thread_id)
         self._listed.set()
@@ -130,6 +133,10 @@ class Relay:
                 lane.behind = False
                 lane.events.clear()
             return
+        if thread_id in self._strangers:
+            # Another process has made it known since: what was passed over is read.
+            del self._strangers[thread_id]
+            lane.behind = True
         if lane.behind:
             lane.behind, lane.reading = False, True
             async with self._readers:
@@ -176,7 +183,8 @@ class Relay:
                     receiving.receive_delete, endpoint.pk, str(event.message_id), deleted_at=timezone.now()
                 )
             case Compare():
-                lane.behind = await self._compare(endpoint)
+                # In this order: a new session may mark the lane as behind while the page is read.
+                lane.behind = await self._compare(endpoint) or lane.behind
 
     async def _posted(self, endpoint: Endpoint, message: discord.Message) -> None:
         inbox = endpoint.connection.inbox

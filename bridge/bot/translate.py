@@ -10,8 +10,8 @@ _TIMESTAMP = re.compile(r"<t:(-?\d{1,13})(?::([tTdDfFR]))?>")
 _SLASH_COMMAND = re.compile(r"</([^:<>]{1,100}):\d{15,22}>")
 _MENTION = re.compile(r"<(@[!&]?|#)(\d{15,22})>")
 _FORMATS = {"t": "%H:%M UTC", "T": "%H:%M:%S UTC", "d": "%d %B %Y", "D": "%d %B %Y"}
-# What a bot stores must be storable everywhere: PostgreSQL refuses NUL.
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
+# What a bot stores must be storable everywhere: PostgreSQL refuses NUL, and nobody takes half of a surrogate pair.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 def is_said(message: discord.Message) -> bool:
@@ -35,7 +35,11 @@ def readable(message: discord.Message) -> str:
     if not message.content:
         parts += [_embed(embed) for embed in message.embeds]
     text = "\n".join(part for part in parts if part).strip()
-    return _CONTROLS.sub("", text) or "[something that cannot be shown here]"
+    return storable(text) or "[something that cannot be shown here]"
+
+
+def storable(text: str) -> str:
+    return _CONTROLS.sub("", text)
 
 
 def _text(message: discord.Message) -> str:

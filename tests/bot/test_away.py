@@ -37,12 +37,12 @@ async def test_what_staff_wrote_meanwhile_is_there_in_order_after_a_restart(up: 
     """More than one page of it, and staff go on writing while it is read."""
     thread = await up.converse("Hello")
     await up.stop()
-    for number in range(120):
+    for number in range(105):
         await up.sandbox.post_as("ada", thread, str(number))
     await up.start(wait=False)
-    for number in range(120, 130):
+    for number in range(105, 115):
         await up.sandbox.post_as("grace", thread, str(number))
-    await up.page_shows("Hello", *map(str, range(130)))
+    await up.page_shows("Hello", *map(str, range(115)))
 
 
 async def test_an_answer_in_a_thread_that_was_archived_meanwhile_is_found(up: Stage) -> None:
@@ -52,6 +52,16 @@ async def test_an_answer_in_a_thread_that_was_archived_meanwhile_is_found(up: St
     await up.sandbox.archive(thread)
     await up.start()
     await up.page_shows("Hello", "Closing this")
+
+
+async def test_before_the_first_heartbeat_it_looks_back_to_the_first_conversation(up: Stage) -> None:
+    thread = await up.converse("Hello")
+    await up.stop()
+    await db(Lease.objects.all().delete)
+    await up.sandbox.post_as("ada", thread, "Early answer")
+    await up.sandbox.archive(thread)
+    await up.start()
+    await up.page_shows("Hello", "Early answer")
 
 
 async def test_an_answer_in_a_thread_of_another_channel_than_todays_is_found(up: Stage) -> None:
