@@ -110,7 +110,8 @@ def _behind(newest: dict[int, int | None], since: datetime) -> tuple[set[int], s
     And those that were written in just before the end: of two neighbours the second may have come first.
     """
     restless = discord.utils.time_snowflake(since - OVERLAP)
-    behind, all_known = set(), set()
+    behind: set[int] = set()
+    all_known: set[int] = set()
     for batch in _batches(sorted(newest)):
         known = Endpoint.objects.filter(service=DiscordService.name, remote_id__in=map(str, batch))
         for thread, watermark in known.values_list("remote_id", "watermark"):

@@ -1,0 +1,71 @@
+"""Where something could fall between two looks at a thread, each time with what is said afterwards."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bridge.bot.incoming import author_of
+from bridge.bot.lanes import Compare
+from bridge.bot.relay import Relay
+from bridge.models import Endpoint
+from tests.bot.stage import Stage, db, eventually
+
+
+async def forget_thread(stage: Stage) -> None:
+    """As it is while another process waits for the answer to its opening."""
+    await db(lambda: Endpoint.objects.update(remote_id=None, watermark=None))
+
+
+async def learn_thread(stage: Stage, thread: str) -> None:
+    """Another process got that answer."""
+    await db(lambda: Endpoint.objects.update(remote_id=thread, watermark=int(thread)))
+
+
+async def test_a_look_that_ends_after_a_new_session_began_does_not_hide_what_that_missed(
+    up: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = await up.converse("Hello")
+    compare = Relay._compare
+
+    async def slow(relay: Relay, endpoint: Endpoint) -> bool:
+        found = await compare(relay, endpoint)
+        # The page is read; now something is said that no event tells of, and the threads are listed again.
+        await up.sandbox.fault("withhold", event="MESSAGE_CREATE", content="Missed", times=1)
+        await up.sandbox.post_as("ada", thread, "Missed")
+        relay.caught_up({int(thread)})
+        return found
+
+    monkeypatch.setattr(Relay, "_compare", slow)
+    up.bot.relay.see(int(thread), Compare())
+    await up.page_shows("Hello", "Missed")
+
+
+async def test_what_was_said_before_another_process_made_the_thread_known_is_read(up: Stage) -> None:
+    thread = await up.converse("Hello")
+    await forget_thread(up)
+    await up.sandbox.post_as("ada", thread, "First")
+    await eventually(lambda: int(thread) in up.bot.relay._strangers)
+    await learn_thread(up, thread)
+    await up.sandbox.post_as("ada", thread, "Second")
+    await up.page_shows("Hello", "First", "Second")
+
+
+async def test_what_was_said_while_away_in_a_thread_that_is_not_known_yet_is_read(up: Stage) -> None:
+    thread = await up.converse("Hello")
+    await up.stop()
+    await forget_thread(up)
+    await up.sandbox.post_as("ada", thread, "First")
+    await up.start()
+    await learn_thread(up, thread)
+    await up.sandbox.post_as("ada", thread, "Second")
+    await up.page_shows("Hello", "First", "Second")
+
+
+def test_a_name_that_no_database_takes_holds_up_nobody() -> None:
+    user: Any = SimpleNamespace(
+        id=1,
+        display_name="A\x00d\ud83da",
+        display_avatar=SimpleNamespace(url="https://cdn.example.com/a.png"),
+    )
+    assert author_of(user).nick == "Ada"
