@@ -127,11 +127,11 @@ class Runner:
     async def _renew(self, bot: BridgeBot) -> None:
         """Return when the lease is lost, or so late that it may be."""
         renewed = self._clock.uptime()
-        while self._clock.uptime() - renewed < lease.GIVE_UP_AFTER:
-            await asyncio.sleep(lease.RENEW_EVERY)
+        while (left := renewed + lease.GIVE_UP_AFTER - self._clock.uptime()) > 0:
+            await asyncio.sleep(min(lease.RENEW_EVERY, left))
             before = self._clock.uptime()
             try:
-                async with asyncio.timeout(lease.GIVE_UP_AFTER - lease.RENEW_EVERY):
+                async with asyncio.timeout(renewed + lease.GIVE_UP_AFTER - before):
                     if not await self._database.run(lease.acquire, self._holder, clock=self._clock):
                         break
                     renewed = before
