@@ -10,7 +10,7 @@ from django.db import DatabaseError
 
 from bridge import broadcast, presence
 from bridge.actions import receiving
-from bridge.bot import relay
+from bridge.bot import lanes, relay
 from bridge.broadcast import BOT_GROUP, WEB_GROUP
 from bridge.models import Endpoint, Inbox, Message, Participant, RemoteMessage
 from bridge.sandbox import defaults
@@ -157,6 +157,13 @@ async def test_events_that_come_twice_are_one_message(up: Stage) -> None:
     await up.page_shows("Hello", "Once!", "Last")
 
 
+@pytest.fixture
+def patient_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine neighbours are further apart."""
+    monkeypatch.setattr(lanes, "SETTLE", 1.0)
+
+
+@pytest.mark.usefixtures("patient_lanes")
 async def test_neighbours_that_come_in_the_wrong_order_are_put_right(up: Stage) -> None:
     thread = await up.converse("Hello")
     await up.sandbox.fault("reorder", event="MESSAGE_CREATE", content="one", times=1)
@@ -165,6 +172,7 @@ async def test_neighbours_that_come_in_the_wrong_order_are_put_right(up: Stage) 
     await up.page_shows("Hello", "one", "two")
 
 
+@pytest.mark.usefixtures("patient_lanes")
 async def test_an_edit_that_comes_before_its_message_is_not_lost(up: Stage) -> None:
     thread = await up.converse("Hello")
     await up.sandbox.fault("reorder", event="MESSAGE_CREATE", content="Helo", times=1)
