@@ -45,6 +45,19 @@ async def test_what_staff_wrote_meanwhile_is_there_in_order_after_a_restart(up: 
     await up.page_shows("Hello", *map(str, range(115)))
 
 
+async def test_what_comes_live_waits_for_what_was_missed(up: Stage) -> None:
+    thread = await up.converse("Hello")
+    await up.stop()
+    await up.sandbox.post_as("ada", thread, "Missed")
+    listing = "GET /guilds/*/threads/active"
+    await up.sandbox.fault("delay", route=listing, seconds=0.6, times=1)
+    listed = up.asked(listing)
+    await up.start(wait=False)
+    await eventually(lambda: up.asked(listing) > listed)
+    await up.sandbox.post_as("ada", thread, "Live")
+    await up.page_shows("Hello", "Missed", "Live")
+
+
 async def test_an_answer_in_a_thread_that_was_archived_meanwhile_is_found(up: Stage) -> None:
     thread = await up.converse("Hello")
     await up.stop()
