@@ -4,10 +4,12 @@ One transaction writes a whole batch with a handful of multi-row statements: 28 
 fifty, where the ORM takes about 90.
 """
 
+import secrets
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 
 from django.db import transaction
@@ -161,7 +163,7 @@ def _store(
         places.append(index)
         new.append(
             rows.NewMessage(
-                uuid.uuid4(),
+                _new_uid(now),
                 target.connection,
                 target.participant,
                 head.seq,
@@ -182,6 +184,17 @@ def _store(
         results[index] = Posted(ids[row.connection, row.seq], targets[index], body)
         said.setdefault(body["connection"], []).append((body, batch[index].origin))
     broadcast.publish_on_commit([_posted(uid, bodies) for uid, bodies in said.items()], nudge=nudge)
+
+
+def _new_uid(now: datetime) -> uuid.UUID:
+    """Version 7: it begins with the time, so that new rows share the index's pages.
+
+    Random ones made a third more of them to write.
+    """
+    milliseconds = int(now.timestamp() * 1000)
+    noise = secrets.randbits(74)
+    value = milliseconds << 80 | 7 << 76 | (noise >> 62) << 64 | 2 << 62 | noise & (1 << 62) - 1
+    return uuid.UUID(int=value)
 
 
 def _refusals(connections: Iterable[int]) -> dict[int, Result]:

@@ -397,3 +397,15 @@ async def test_two_visitors_first_messages_in_two_processes_open_one_conversatio
     await other.stop(limit=5)
     assert await Connection.objects.filter(visitor__in=visitors).acount() == 6
     assert await Message.objects.acount() == 12
+
+
+def test_uids_begin_with_the_time(opened: Open) -> None:
+    target = opened()
+    results = actions.post_messages([post(target, str(number)) for number in range(20)])
+    uids = [uuid.UUID(result.message["uid"]) for result in results if isinstance(result, Posted)]
+    assert {uid.version for uid in uids} == {7}
+    assert {uid.variant for uid in uids} == {uuid.RFC_4122}
+    assert len(set(uids)) == 20
+    (again,) = actions.post_messages([post(target)])
+    assert isinstance(again, Posted)
+    assert max(uids).int >> 80 <= uuid.UUID(again.message["uid"]).int >> 80
