@@ -40,6 +40,9 @@ class Worker:
 
 
 class DeliveryMachine(RuleBasedStateMachine):
+    # Steps in which everything must arrive once all is healed: a hundred messages take three each.
+    PATIENCE = 3000
+
     def __init__(self) -> None:
         super().__init__()
         self.atomic = transaction.atomic()
@@ -167,7 +170,7 @@ class DeliveryMachine(RuleBasedStateMachine):
     def heal(self) -> None:
         """All workers but one die, Discord works, time passes: in the end nothing waits."""
         worker = Worker()
-        for _ in range(600):
+        for _ in range(self.PATIENCE):
             self.step(worker, "ok", 0)
             if not worker.lines:
                 if not Endpoint.objects.filter(due__isnull=False).exists() and not self.discord.late:

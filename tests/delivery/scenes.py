@@ -25,6 +25,8 @@ LONG = "so long that it goes alone"
 class Scene(DeliveryMachine):
     """A schedule told step by step."""
 
+    PATIENCE = 200
+
     def opened(self, *, forum: bool = False) -> "Scene":
         """With a first message delivered, and its thread open."""
         self.begin(forum, 1)
