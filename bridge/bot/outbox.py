@@ -170,11 +170,27 @@ class Outbox:
             _give_up(task, attempt)
             raise
         if done:
-            return task.result()
+            return _answer_of(task, attempt)
         _give_up(task, attempt)
         raise DeliveryFailed(
             "timed_out", "Discord did not answer in time.", permanent=False, certain=not attempt.uncertain
         )
+
+
+def _answer_of(task: "asyncio.Task[Answer]", attempt: Attempt) -> Answer:
+    """What it came to. A mistake of ours is a failure, too: the line waits, longer each time, and staff see it."""
+    try:
+        return task.result()
+    except DeliveryFailed:
+        raise
+    except Exception as error:
+        logger.exception("A request failed by a mistake of ours")
+        raise DeliveryFailed(
+            "internal",
+            f"A mistake of ChatBridge, see the bot's log: {type(error).__name__}",
+            permanent=False,
+            certain=not attempt.uncertain,
+        ) from error
 
 
 def _give_up(task: "asyncio.Task[Answer]", attempt: Attempt) -> None:

@@ -85,7 +85,11 @@ def _plain(text: str) -> str:
 
 
 def _address(url: str) -> str:
-    """An address as text that nobody follows by mistake."""
-    if urlsplit(url).scheme not in {"http", "https"}:
+    """An address as text that nobody follows by mistake. Empty where it is none."""
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError:
+        return ""
+    if scheme not in {"http", "https"}:
         return ""
     return "`" + re.sub(r"[`\s]", "", url)[:500] + "`"
