@@ -18,12 +18,16 @@ POST = "POST /channels/*/messages"
 STRUCK_WITHIN = 8.0
 """Seconds that a fault waits for its victim; then it is tried again later."""
 
+TOGETHER = 3
+"""Faults that wait for their victims at once."""
 LONGEST = 240.0
 """Seconds for one of each."""
 
+DEFAULTS = {"route": POST, "event": None, "times": 1, "when": "before", "status": 500, "seconds": 3}
+
 # Every fault of a request, by the name under which it is counted.
 REQUESTS: dict[str, dict[str, Any]] = {
-    "429": {"fault": "ratelimited", "seconds": 0.5},
+    "429": {"fault": "ratelimited", "seconds": 0.5, "everywhere": False},
     "429 for the whole bot": {"fault": "ratelimited", "seconds": 0.5, "everywhere": True},
     "429 without Via": {"fault": "banned", "seconds": 1},
     "500 before": {"fault": "error", "status": 500},
@@ -40,9 +44,10 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "500 on reading": {"fault": "error", "status": 500, "route": "GET /channels/*/messages"},
     "cut on reading": {"fault": "cut", "route": "GET /channels/*/messages"},
 }
+MESSAGES = {"route": None, "event": "MESSAGE_CREATE", "times": 4}
 EVENTS: dict[str, dict[str, Any]] = {
-    "event doubled": {"fault": "duplicate", "times": 4},
-    "event out of order": {"fault": "reorder", "times": 4},
+    "event doubled": {**MESSAGES, "fault": "duplicate"},
+    "event out of order": {**MESSAGES, "fault": "reorder"},
 }
 
 
@@ -93,7 +98,6 @@ class Discord:
     async def misbehave(self, *, times: int = 1) -> None:
         """Every fault, in a random order, each until it struck."""
         acts: dict[str, Callable[[], Awaitable[bool]]] = {
-            **{name: lambda name=name: self._strike(name) for name in (*REQUESTS, *EVENTS)},  # type: ignore[misc]
             "gateway dropped, resumable": lambda: self._drop(resumable=True, code=4000),
             "gateway dropped, session lost": lambda: self._drop(resumable=False, code=4000),
             "gateway torn down": lambda: self._drop(resumable=True, code=0),
@@ -101,15 +105,24 @@ class Discord:
             "thread archived": self._archive,
             "thread locked and unlocked": self._lock,
         }
-        waiting = [name for _ in range(times) for name in self.chance.sample(list(acts), len(acts))]
+        names = [*REQUESTS, *EVENTS, *acts]
+        waiting = [name for _ in range(times) for name in self.chance.sample(names, len(names))]
         end = time.monotonic() + LONGEST * times
         while waiting:
             assert time.monotonic() < end, f"found nobody to strike: {waiting}"
             name = waiting.pop(0)
-            if await acts[name]():
-                self.struck[name] += 1
+            if name in acts:
+                struck = [name] if await acts[name]() else []
+                tried = [name]
             else:
-                waiting.append(name)
+                tried = [name, *dict.fromkeys(each for each in waiting if each not in (*acts, name))][
+                    :TOGETHER
+                ]
+                for each in tried[1:]:
+                    waiting.remove(each)
+                struck = await self._strike(tried)
+            self.struck.update(struck)
+            waiting += [each for each in tried if each not in struck]
             await asyncio.sleep(self.chance.uniform(0, 0.5))
 
     async def open_badly(self) -> None:
@@ -122,7 +135,6 @@ class Discord:
         ):
             await self.sandbox.fault(**rule, route=thread, times=1)  # type: ignore[arg-type]
         await self.sandbox.fault("cut", route=POST, when="after", times=1)
-        self.struck["opening"] = 4
 
     async def hold_one(self) -> None:
         """The bot may not write in a thread, until somebody has seen why the line is held and mends it.
@@ -146,6 +158,8 @@ class Discord:
         await persist(lambda: self.sandbox.permit(support, "manage_threads", True))
         await persist(lambda: self.sandbox.unlock(thread))
         self.struck["line held for a right"] += 1
+        self.struck["opening"] += sum(rule["struck"] for rule in await self.sandbox.faults())
+        await self.sandbox.clear_faults()
 
     async def delete_thread(self, conversation: Conversation) -> None:
         """With all that is in it. What is said from now on goes to its successor."""
@@ -154,21 +168,23 @@ class Discord:
         await persist(lambda: self.sandbox.remove(thread))
         self.struck["thread deleted"] += 1
 
-    async def _strike(self, name: str) -> bool:
-        rule = {"times": 1, **(REQUESTS | EVENTS)[name]}
-        if name in EVENTS:
-            rule["event"] = "MESSAGE_CREATE"
-        await persist(lambda: self.sandbox.fault(**{"route": POST if name in REQUESTS else None, **rule}))
-        if rule["fault"] == "delay":
-            self.last_landing = max(self.last_landing, time.monotonic() + STRUCK_WITHIN + rule["seconds"])
+    async def _strike(self, names: list[str]) -> list[str]:
+        """Let each of these faults meet a request or an event, and return those that did."""
+        rules = [DEFAULTS | (REQUESTS | EVENTS)[name] for name in names]
+        for rule in rules:
+            await persist(lambda rule=rule: self.sandbox.fault(**rule))  # type: ignore[misc]
+        longest = max(rule["seconds"] for rule in rules)
+        self.last_landing = max(self.last_landing, time.monotonic() + STRUCK_WITHIN + longest)
         end = time.monotonic() + STRUCK_WITHIN
-        struck = 0
-        while time.monotonic() < end and struck < rule["times"]:
+        struck = [0] * len(names)
+        while time.monotonic() < end and any(struck[i] < rule["times"] for i, rule in enumerate(rules)):
             await asyncio.sleep(0.1)
             # A sandbox that was killed has forgotten its rules.
-            struck = max(struck, sum(each["struck"] for each in await persist(self.sandbox.faults)))
+            for known in await persist(self.sandbox.faults):
+                index = next(i for i, rule in enumerate(rules) if rule.items() <= known.items())
+                struck[index] = max(struck[index], known["struck"])
         await persist(self.sandbox.clear_faults)
-        return struck > 0
+        return [name for name, count in zip(names, struck, strict=True) if count]
 
     async def _drop(self, *, resumable: bool, code: int) -> bool:
         return await persist(lambda: self.sandbox.drop_gateway(resumable=resumable, code=code)) > 0
