@@ -9,6 +9,9 @@ SANDBOX_PORT ?= 8787
 DEPLOYED := ENV_FILE= SECRET_KEY=Kj2vQ8xZr5LmT0pWn7YdBc4HsGf9AeUi1oXq6RtVyNz3DkMbP5w8 ALLOWED_HOSTS=chat.example.com \
 	DISCORD_TOKEN= DISCORD_CHANNEL_ID=1180000000000000012 VAR_DIR=var/check
 
+# Whole installations in one process: they run side by side by themselves, and print what they counted.
+ALONE := tests/process tests/delivery/test_workers.py
+
 .PHONY: help run test test-postgres check format bench browser clean
 
 help:  ## what there is
@@ -18,7 +21,12 @@ run: .venv/runs  ## web, bot and (without DISCORD_TOKEN) a sandbox Discord, unti
 	@$(PY) -m scripts.run --port $(PORT) --sandbox-port $(SANDBOX_PORT)
 
 test: .venv/develops browser  ## all tests; make test TESTS=tests/test_valkey.py for some
+ifdef TESTS
 	$(PY) -m pytest $(TESTS)
+else
+	$(PY) -m pytest -n 3 --dist worksteal $(addprefix --ignore=,$(ALONE))
+	$(PY) -m pytest $(ALONE)
+endif
 
 test-postgres: .venv/develops  ## the tests that use the database in their own process, on PostgreSQL
 	$(PY) -m tests.postgres $(PY) -m pytest -m "not browser and not processes" $(TESTS)
@@ -29,7 +37,7 @@ check: .venv/develops  ## format, lint, types, settings, migrations, layers, doc
 	ENV_FILE= DEBUG=1 $(PY) -m mypy
 	$(DEPLOYED) $(PY) manage.py check --deploy --fail-level WARNING
 	$(DEPLOYED) $(PY) manage.py makemigrations --check --dry-run
-	$(PY) -m pytest -q tests/test_layers.py tests/test_settings.py tests/test_docs.py
+	$(PY) -m pytest -q tests/test_layers.py tests/test_settings.py tests/test_docs.py tests/web/test_schema.py
 
 format: .venv/develops  ## what can be put right by itself
 	$(PY) -m ruff format .
