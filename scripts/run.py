@@ -1,5 +1,6 @@
-"""`make run`: web, bot and, without a token, a sandbox Discord; until Ctrl-C, or until one of them dies.
+"""`make run`: web, bot and, without a token, a sandbox Discord, until Ctrl-C.
 
+A part that is stopped or killed is started again; one that cannot start, for a mistake in the settings, ends all.
 For trying and developing: DEBUG is on unless the environment or `.env` says otherwise.
 """
 
@@ -20,7 +21,34 @@ HOST = "127.0.0.1"
 PATIENCE = 10.0
 """Seconds that a part has to come up, and to end after it was asked to."""
 
-Parts = dict[str, "subprocess.Popen[bytes]"]
+
+class Part:
+    """Web, bot or sandbox: a process in a session of its own, so that Ctrl-C reaches this one only."""
+
+    def __init__(self, name: str, *arguments: str) -> None:
+        self.name, self.arguments = name, arguments
+        self.start()
+
+    def start(self) -> None:
+        self.since = time.monotonic()
+        self.process = subprocess.Popen([sys.executable, *self.arguments], start_new_session=True)
+
+    @property
+    def code(self) -> int | None:
+        return self.process.poll()
+
+    @property
+    def failed(self) -> bool:
+        """Whether it gave up at its start: it would do so again. Else somebody stopped or killed it."""
+        return (self.code or 0) > 0 and time.monotonic() - self.since < PATIENCE
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
 
 def main() -> int:
@@ -28,7 +56,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--sandbox-port", type=int, default=8787)
     options = parser.parse_args()
-    prepare_environment()
+    prepare_environment(f"http://{HOST}:{options.port}")
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: ended.set())
@@ -42,37 +70,37 @@ def main() -> int:
     from bridge import redis
 
     sandboxed = not settings.DISCORD_TOKEN
-    if not settings.SITE_URL:
-        os.environ["SITE_URL"] = f"http://{HOST}:{options.port}"
-    for name, port in [
-        ("PORT", options.port),
-        *([("SANDBOX_PORT", options.sandbox_port)] if sandboxed else []),
-    ]:
-        if taken(port):
-            return fail(f"Port {port} is taken: stop what uses it, or make run {name}=….")
+    if taken(options.port):
+        return fail(f"Port {options.port} is taken: stop what uses it, or make run PORT=….")
+    if sandboxed and taken(options.sandbox_port):
+        return fail(f"Port {options.sandbox_port} is taken: stop what uses it, or make run SANDBOX_PORT=….")
     call_command("migrate", interactive=False, verbosity=0)
     login = make_login(settings.VAR_DIR / "admin_password")
     # Held here too, so that it outlives a web or bot that is started again.
     redis.start()
 
-    parts: Parts = {}
+    parts: list[Part] = []
     try:
         if sandboxed:
             print("DISCORD_TOKEN is not set: a sandbox Discord takes Discord's place.", flush=True)
-            start_sandbox(parts, settings.VAR_DIR, options.sandbox_port, ended)
-        start(parts, "web", "manage.py", "runserver", "--noreload", f"{HOST}:{options.port}")
-        start(parts, "bot", "manage.py", "run_discord_bot")
-        if wait_for_port(parts["web"], options.port, ended):
+            parts.append(start_sandbox(settings.VAR_DIR, options.sandbox_port, ended))
+        web = Part("web", "manage.py", "runserver", "--noreload", f"{HOST}:{options.port}")
+        parts += [web, Part("bot", "manage.py", "run_discord_bot")]
+        if wait_for_port(web, options.port, ended):
             print_addresses(options, sandboxed=sandboxed, login=login)
         return watch(parts, ended)
     finally:
-        stop(parts)
+        # The sandbox last: the bot finishes the delivery in hand.
+        for part in reversed(parts):
+            part.stop()
 
 
-def prepare_environment() -> None:
+def prepare_environment(site: str) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatbridge_site.settings")
-    if "DEBUG" not in os.environ and "DEBUG" not in dotenv_values(os.environ.get("ENV_FILE", ".env")):
-        os.environ["DEBUG"] = "1"
+    kept = dotenv_values(os.environ.get("ENV_FILE", ".env"))
+    for name, value in (("DEBUG", "1"), ("SITE_URL", site)):
+        if name not in kept:
+            os.environ.setdefault(name, value)
 
 
 def taken(port: int) -> bool:
@@ -98,28 +126,25 @@ def make_login(kept: Path) -> str:
     return f"admin, password {kept.read_text()}" if kept.exists() else "your own"
 
 
-def start(parts: Parts, name: str, *arguments: str) -> None:
-    """In a session of its own: Ctrl-C reaches this process only, which then ends the parts one by one."""
-    parts[name] = subprocess.Popen([sys.executable, *arguments], start_new_session=True)
-
-
-def start_sandbox(parts: Parts, var: Path, port: int, ended: threading.Event) -> None:
+def start_sandbox(var: Path, port: int, ended: threading.Event) -> Part:
     """Web and bot inherit where it is."""
     from bridge.sandbox import defaults
 
-    state = str(var / "sandbox.json")
-    start(parts, "sandbox", "-m", "bridge.sandbox", "--port", str(port), "--state", state)
-    wait_for_port(parts["sandbox"], port, ended)
+    sandbox = Part(
+        "sandbox", "-m", "bridge.sandbox", "--port", str(port), "--state", str(var / "sandbox.json")
+    )
+    wait_for_port(sandbox, port, ended)
     base = f"http://{HOST}:{port}"
     os.environ["DISCORD_TOKEN"] = defaults.TOKEN
     os.environ["DISCORD_CHANNEL_ID"] = str(defaults.SUPPORT_CHANNEL_ID)
     os.environ["DISCORD_API_URL"] = defaults.api_url(base)
     os.environ["DISCORD_GATEWAY_URL"] = defaults.gateway_url(base)
+    return sandbox
 
 
-def wait_for_port(part: "subprocess.Popen[bytes]", port: int, ended: threading.Event) -> bool:
+def wait_for_port(part: Part, port: int, ended: threading.Event) -> bool:
     deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and part.poll() is None and not ended.wait(0.1):
+    while time.monotonic() < deadline and part.code is None and not ended.wait(0.1):
         with socket.socket() as probe:
             if probe.connect_ex((HOST, port)) == 0:
                 return True
@@ -135,30 +160,22 @@ def print_addresses(options: argparse.Namespace, *, sandboxed: bool, login: str)
     print("\n  Ctrl-C ends it.\n", flush=True)
 
 
-def watch(parts: Parts, ended: threading.Event) -> int:
-    """0 after Ctrl-C, 1 when a part ended by itself."""
-    while not ended.wait(0.2):
-        for name, part in parts.items():
-            if part.poll() is not None:
+def watch(parts: list[Part], ended: threading.Event) -> int:
+    """0 after Ctrl-C, 1 when a part cannot be started."""
+    while not ended.wait(0.5):
+        for part in parts:
+            if part.failed:
                 return fail(
-                    f"The {name} ended ({how(part.returncode)}); the rest is stopped. What it said is above."
+                    f"The {part.name} ended with {how(part.code)}: all is stopped. It said why above."
                 )
+            if part.code is not None:
+                print(f"The {part.name} ended with {how(part.code)}: it is started again.", flush=True)
+                part.start()
     return 0
 
 
-def how(code: int) -> str:
-    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-
-
-def stop(parts: Parts) -> None:
-    """The sandbox last: the bot finishes the delivery in hand."""
-    for part in reversed(parts.values()):
-        part.terminate()
-        try:
-            part.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            os.killpg(part.pid, signal.SIGKILL)
-            part.wait()
+def how(code: int | None) -> str:
+    return f"signal {signal.Signals(-code).name}" if code and code < 0 else f"exit code {code}"
 
 
 def fail(sentence: str) -> int:

@@ -86,16 +86,45 @@ def test_everything_comes_up_and_ctrl_c_ends_it(tmp_path: Path) -> None:
         time.sleep(0.1)
 
 
-def test_a_part_that_dies_is_named_and_the_rest_ends(tmp_path: Path) -> None:
+def children(process: "subprocess.Popen[str]") -> dict[str, psutil.Process]:
+    found = {}
+    for child in psutil.Process(process.pid).children():
+        words = " ".join(child.cmdline())
+        found |= {name: child for name in ("runserver", "run_discord_bot", "bridge.sandbox") if name in words}
+    return found
+
+
+def test_a_part_that_is_killed_is_named_and_started_again(tmp_path: Path) -> None:
     port, sandbox_port = free_ports(2)
     with run(tmp_path, port=port, sandbox_port=sandbox_port) as process:
         wait_for(process, tmp_path, "Connected to Discord")
-        (bot,) = (
-            each for each in psutil.Process(process.pid).children() if "run_discord_bot" in each.cmdline()
-        )
-        bot.kill()
-        assert process.wait(40) == 1
-    assert "The bot ended (signal SIGKILL)" in (tmp_path / "output").read_text()
+        before = children(process)
+        for part in before.values():
+            part.kill()
+        for name in ("web", "bot", "sandbox"):
+            wait_for(process, tmp_path, f"The {name} ended with signal SIGKILL: it is started again")
+        wait_for(process, tmp_path, "(?s)Connected to Discord.*Connected to Discord")
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20) as response:
+            assert response.status == 200
+        after = children(process)
+        assert set(after) == set(before)
+        assert not {part.pid for part in after.values()} & {part.pid for part in before.values()}
+
+
+def test_a_bot_that_cannot_start_ends_all_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(
+        "DISCORD_TOKEN", "MTE4MDAwMDAwMDAwMDAwMDAwMg.Gabcde.abcdefghijklmnopqrstuvwxyz0123456789AB"
+    )
+    monkeypatch.setenv("DISCORD_CHANNEL_ID", "42")
+    port, sandbox_port = free_ports(2)
+    with run(tmp_path, port=port, sandbox_port=sandbox_port) as process:
+        assert process.wait(60) == 1
+    output = (tmp_path / "output").read_text()
+    assert "DISCORD_CHANNEL_ID is no Discord id" in output
+    assert re.search("The (web|bot) ended with exit code 1: all is stopped", output)
+    assert "Traceback" not in output
 
 
 @pytest.mark.parametrize("taken", ["PORT", "SANDBOX_PORT"])
