@@ -133,11 +133,16 @@ def _memory(folder: Path, databases: dict[str, str], options: argparse.Namespace
 def _size(folder: Path, databases: dict[str, str], options: argparse.Namespace) -> None:
     _line("database", "", "few ms", "many ms", "times", "what")
     for name, url in databases.items():
-        with Bench(folder / f"size-{name}", database_url=url) as bench:
-            few = size.measure(bench, messages=10_000)
-            many = size.measure(bench, messages=options.messages)
-            for what in few:
-                _line(name, "", few[what], many[what], many[what] / few[what], what)
+        with ExitStack() as stack:
+            urls = [url, url]
+            if url:
+                urls = [stack.enter_context(postgres.database(url)) for _ in range(2)]
+            few, many = (
+                stack.enter_context(Bench(folder / f"size-{name}-{at}", database_url=each))
+                for at, each in enumerate(urls)
+            )
+            for what, (small, large) in size.compare(few, many, messages=options.messages).items():
+                _line(name, "", small, large, large / small, what)
 
 
 if __name__ == "__main__":

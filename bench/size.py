@@ -12,46 +12,50 @@ from typing import Any
 from bench.servers import Bench
 from tests.processes import HERE
 
-TIMES = 60
+TIMES = 40
+ROUNDS = 3
 
 
-def measure(bench: Bench, *, messages: int) -> dict[str, float]:
-    """Median milliseconds of each way of reading, in a process that has this site's settings."""
+def compare(few: Bench, many: Bench, *, messages: int) -> dict[str, tuple[float, float]]:
+    """Milliseconds of each way of reading at both sizes: the best of rounds that take turns."""
+    _run(few, "seed", "10000")
+    _run(many, "seed", str(messages))
+    rounds = [(json.loads(_run(few, "read")), json.loads(_run(many, "read"))) for _ in range(ROUNDS)]
+    ways = rounds[0][0]
+    return {way: (min(a[way] for a, _ in rounds), min(b[way] for _, b in rounds)) for way in ways}
+
+
+def _run(bench: Bench, *arguments: str) -> str:
+    """In a process that has this site's settings."""
     done = subprocess.run(
-        [sys.executable, "-m", "bench.size", str(messages)],
+        [sys.executable, "-m", "bench.size", *arguments],
         cwd=HERE,
         env=bench.env,
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=900,
     )
     if done.returncode != 0:
         raise SystemExit(f"reading failed:\n{done.stderr}")
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    return done.stdout.splitlines()[-1] if done.stdout else ""
 
 
-def main(messages: int) -> dict[str, float]:
-    import django
-
-    django.setup()
+def read() -> dict[str, float]:
+    """The median of each way, over many conversations of the same length."""
     from django.contrib.auth.models import User
     from django.test import Client
 
     from bridge import history
     from bridge.history import Reader
-    from bridge.models import Connection, Message, Participant
-    from tests.seeding import seed
+    from bridge.models import Connection, Participant
 
-    have = Message.objects.count()
-    # Conversations of the same length at both sizes.
-    seed(messages=messages - have, connections=(messages - have) // 100)
     readers = []
     for row in Connection.objects.order_by("uid")[:TIMES]:
         visitor = Participant.objects.get(connection=row, role="visitor")
         readers.append((Reader(row.pk, str(row.uid), visitor.pk), row.revision))
-    User.objects.filter(username="bench").delete()
+    user = User.objects.filter(username="bench").first() or User.objects.create_superuser("bench")
     client = Client(headers={"host": "127.0.0.1"})
-    client.force_login(User.objects.create_superuser("bench"))
+    client.force_login(user)
 
     def admin(_: Any) -> None:
         response = client.get("/admin/bridge/message/")
@@ -67,6 +71,8 @@ def main(messages: int) -> dict[str, float]:
 def _median(readers: list[Any], act: Callable[[Any], Any]) -> float:
     taken = []
     for reader in readers:
+        # Once for the caches of the database and of Python.
+        act(reader)
         start = time.perf_counter()
         act(reader)
         taken.append(time.perf_counter() - start)
@@ -75,4 +81,12 @@ def _median(readers: list[Any], act: Callable[[Any], Any]) -> float:
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.settings")
-    print(json.dumps(main(int(sys.argv[1]))))
+    import django
+
+    django.setup()
+    if sys.argv[1] == "seed":
+        from tests.seeding import seed
+
+        seed(messages=int(sys.argv[2]))
+    else:
+        print(json.dumps(read()))

@@ -174,8 +174,7 @@ def _store(
         )
     if not new:
         return
-    ids = rows.insert_messages(new, now=now)
-    nudge = rows.insert_deliveries(new, ids)
+    ids, nudge = rows.store(new, now=now)
     said: dict[str, list[tuple[MessageOut, str]]] = {}
     created_at = rfc3339(now)
     for index, row in zip(places, new, strict=True):

@@ -146,8 +146,23 @@ _LOCKED = (
 )
 
 
-def insert_messages(new: Sequence[NewMessage], *, now: datetime) -> dict[tuple[int, int], int]:
-    """Their ids by (connection, seq), as the database returned them: what is missing was not stored."""
+def store(new: Sequence[NewMessage], *, now: datetime) -> tuple[dict[tuple[int, int], int], bool]:
+    """Insert them, with a delivery for each endpoint but the web's, and make those lines due.
+
+    Returns their ids by (connection, seq), as the database returned them: what is missing was not stored. And
+    whether there was any delivery.
+    """
+    return _store_at_once(new, now=now) if _on_postgres() else _store_in_turn(new, now=now)
+
+
+_MESSAGE = (
+    "(uid, connection_id, author_id, seq, revision, client_id, content, created_at,"
+    " kind, service, state, failure)"
+)
+_DELIVERY = "(message_id, endpoint_id, revision, operation, outcome, reason, detail)"
+
+
+def _message_params(new: Sequence[NewMessage], now: datetime) -> list[Any]:
     as_stored, moment = _uuids(), _moment(now)
     params: list[Any] = []
     for row in new:
@@ -161,46 +176,66 @@ def insert_messages(new: Sequence[NewMessage], *, now: datetime) -> dict[tuple[i
             row.content,
             moment,
         )
-    sql = (
-        "INSERT INTO bridge_message (uid, connection_id, author_id, seq, revision, client_id, content,"
-        " created_at, kind, service, state, failure) VALUES "
-        + ", ".join(["(%s, %s, %s, %s, %s, %s, %s, %s, 'message', 'web', 'sent', '')"] * len(new))
-        + " RETURNING id, connection_id, seq"
-    )
-    with database.cursor() as cursor:
-        cursor.execute(sql, params)
-        return {(row[1], row[2]): row[0] for row in cursor.fetchall()}
+    return params
 
 
-def insert_deliveries(new: Sequence[NewMessage], ids: Mapping[tuple[int, int], int]) -> bool:
-    """One for each message and each endpoint but the web's, and those lines are due. Whether any was."""
-    params: list[Any] = []
-    for row in new:
-        params += (ids[row.connection, row.seq], row.connection, row.revision)
+def _message_values(count: int) -> str:
+    return ", ".join(["(%s, %s, %s, %s, %s, %s, %s, %s, 'message', 'web', 'sent', '')"] * count)
+
+
+def _store_at_once(new: Sequence[NewMessage], *, now: datetime) -> tuple[dict[tuple[int, int], int], bool]:
+    """One statement, one round trip."""
     sql = (
-        f"WITH k(id, connection, revision) AS (VALUES {_values(len(new), 3)})"
-        " INSERT INTO bridge_delivery (message_id, endpoint_id, revision, operation, outcome, reason, detail)"
-        " SELECT k.id, e.id, k.revision, 'post', '', '', '' FROM k"
-        " JOIN bridge_endpoint e ON e.connection_id = k.connection AND e.service <> 'web'"
-        " RETURNING endpoint_id"
+        f"WITH m AS (INSERT INTO bridge_message {_MESSAGE} VALUES {_message_values(len(new))}"
+        " RETURNING id, connection_id, seq, revision),"
+        f" d AS (INSERT INTO bridge_delivery {_DELIVERY}"
+        " SELECT m.id, e.id, m.revision, 'post', '', '', '' FROM m"
+        " JOIN bridge_endpoint e ON e.connection_id = m.connection_id AND e.service <> 'web'"
+        " RETURNING endpoint_id),"
+        f" w AS (UPDATE bridge_endpoint SET due = {_now()}"
+        " WHERE due IS NULL AND id IN (SELECT endpoint_id FROM d))"
+        " SELECT id, connection_id, seq, EXISTS (SELECT 1 FROM d) FROM m"
     )
     with database.cursor() as cursor:
-        cursor.execute(sql, params)
+        cursor.execute(sql, _message_params(new, now))
+        found = cursor.fetchall()
+    return {(row[1], row[2]): row[0] for row in found}, any(row[3] for row in found)
+
+
+def _store_in_turn(new: Sequence[NewMessage], *, now: datetime) -> tuple[dict[tuple[int, int], int], bool]:
+    sql = (
+        f"INSERT INTO bridge_message {_MESSAGE} VALUES {_message_values(len(new))}"
+        " RETURNING id, connection_id, seq"
+    )
+    with database.cursor() as cursor:
+        cursor.execute(sql, _message_params(new, now))
+        ids = {(row[1], row[2]): row[0] for row in cursor.fetchall()}
+        params: list[Any] = []
+        for row in new:
+            params += (ids[row.connection, row.seq], row.connection, row.revision)
+        cursor.execute(
+            f"WITH k(id, connection, revision) AS (VALUES {_values(len(new), 3)})"
+            f" INSERT INTO bridge_delivery {_DELIVERY}"
+            " SELECT k.id, e.id, k.revision, 'post', '', '', '' FROM k"
+            " JOIN bridge_endpoint e ON e.connection_id = k.connection AND e.service <> 'web'"
+            " RETURNING endpoint_id",
+            params,
+        )
         lines = {row[0] for row in cursor.fetchall()}
     wake(sorted(lines))
-    return bool(lines)
+    return ids, bool(lines)
 
 
 def wake(endpoints: Sequence[int]) -> None:
-    """These lines have something to do. One that waits or is being worked keeps its own time."""
-    if not endpoints:
-        return
-    # PostgreSQL must look at the newest row, which a worker may be emptying this moment, so it gets no
-    # condition there. SQLite has one writer, and a row that it need not write is an index that it need not.
-    unless = "" if _on_postgres() else "due IS NULL AND "
-    with database.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE bridge_endpoint SET due = COALESCE(due, {_now()})"
-            f" WHERE {unless}id IN {_values(1, len(endpoints))}",
-            list(endpoints),
-        )
+    """These lines have something to do. One that waits or is being worked keeps its own time.
+
+    Only while their connections' rows are held, as whoever empties a line holds them too: else it could be
+    emptied between this look and the commit, and nobody would come for what was just added.
+    """
+    if endpoints:
+        with database.cursor() as cursor:
+            cursor.execute(
+                f"UPDATE bridge_endpoint SET due = {_now()}"
+                f" WHERE due IS NULL AND id IN {_values(1, len(endpoints))}",
+                list(endpoints),
+            )

@@ -87,14 +87,14 @@ def test_each_result_stands_at_the_place_of_its_post_whatever_happened_to_the_ot
 def test_a_row_that_was_not_returned_is_not_acknowledged(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = rows.insert_messages
+    original = rows.store
 
     def forgets_one(new: Any, **rest: Any) -> Any:
-        ids = original(new, **rest)
+        ids, nudge = original(new, **rest)
         ids.popitem()
-        return ids
+        return ids, nudge
 
-    monkeypatch.setattr(rows, "insert_messages", forgets_one)
+    monkeypatch.setattr(rows, "store", forgets_one)
     target = opened()
     with pytest.raises(KeyError):
         actions.post_messages([post(target), post(target)])
@@ -129,14 +129,14 @@ def test_the_same_client_id_of_two_visitors_is_two_messages(opened: Open) -> Non
 def test_one_bad_row_hurts_only_itself(
     opened: Open, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, bad: int
 ) -> None:
-    original = rows.insert_messages
+    original = rows.store
 
     def refuses(new: Any, **rest: Any) -> Any:
         if any(row.content == "bad" for row in new):
             raise DataError("a character that this database does not take")
         return original(new, **rest)
 
-    monkeypatch.setattr(rows, "insert_messages", refuses)
+    monkeypatch.setattr(rows, "store", refuses)
     targets = [opened() for _ in range(7)]
     batch = [post(target, "bad" if index == bad else "good") for index, target in enumerate(targets)]
     results = writer.write(batch)
