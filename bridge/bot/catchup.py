@@ -83,13 +83,10 @@ async def channels(client: discord.Client) -> list[discord.TextChannel | discord
 
 async def sweep(relay: Relay) -> None:
     """Compare the newest page of each open conversation of the last days, slowly."""
-    after = 0
     try:
-        while batch := await db(_open_threads, after):
-            for endpoint_id, thread in batch:
-                relay.see(int(thread), Compare())
-                await asyncio.sleep(1 / SWEEP_RATE)
-                after = endpoint_id
+        for thread in await db(_open_threads):
+            relay.see(int(thread), Compare())
+            await asyncio.sleep(1 / SWEEP_RATE)
     except PROBLEMS as error:
         logger.warning("What was changed meanwhile is compared later: %r", error)
 
@@ -126,18 +123,17 @@ def _batches(ids: list[int]) -> Iterable[list[int]]:
     return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
 
 
-def _open_threads(after: int) -> list[tuple[int, str]]:
-    """The next open threads that were used lately, in order of the endpoints' keys."""
+def _open_threads() -> list[str]:
+    """The open threads that were used lately.
+
+    In two steps: asked for both at once, a database walks over all endpoints that there ever were.
+    """
     used: datetime = timezone.now() - timedelta(days=SWEEP_DAYS)
-    threads = Endpoint.objects.filter(
-        pk__gt=after,
-        service=DiscordService.name,
-        remote_id__isnull=False,
-        connection__state=Connection.State.OPEN,
-        connection__active_at__gt=used,
-    )
-    return [
-        (pk, remote_id)
-        for pk, remote_id in threads.order_by("pk").values_list("pk", "remote_id")[:BATCH]
-        if remote_id
-    ]
+    lately = Connection.objects.filter(state=Connection.State.OPEN, active_at__gt=used)
+    threads: list[str] = []
+    for batch in _batches(list(lately.values_list("pk", flat=True))):
+        known = Endpoint.objects.filter(
+            connection_id__in=batch, service=DiscordService.name, remote_id__isnull=False
+        )
+        threads += [remote_id for remote_id in known.values_list("remote_id", flat=True) if remote_id]
+    return threads
