@@ -182,7 +182,8 @@ class RelayCog(commands.Cog):
 
     @tasks.loop(seconds=catchup.SWEEP_EVERY)
     async def sweep(self) -> None:
-        if self.bot.is_up_to_date:
+        # Not `is_up_to_date`: one thread that may not be read would keep all the others from it.
+        if self.bot.attached and self.bot.relay.is_listed:
             await catchup.sweep(self.bot.relay)
 
     @tasks.loop(seconds=5)

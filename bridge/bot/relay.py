@@ -50,6 +50,11 @@ class Relay:
         self._strangers: dict[int, None] = {}
 
     @property
+    def is_listed(self) -> bool:
+        """Whether it is known which threads hold something new."""
+        return self._listed.is_set()
+
+    @property
     def is_behind(self) -> bool:
         """Whether something that Discord told, or holds, may still be lost with this process."""
         return not self._listed.is_set() or any(lane.behind or lane.reading for lane in self._lanes.values())

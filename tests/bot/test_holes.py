@@ -62,6 +62,17 @@ async def test_what_was_said_while_away_in_a_thread_that_is_not_known_yet_is_rea
     await up.page_shows("Hello", "First", "Second")
 
 
+async def test_one_channel_that_cannot_be_listed_does_not_keep_the_others_from_being_compared(
+    up: Stage,
+) -> None:
+    thread = await up.converse("Hello")
+    up.bot.listed = False
+    await up.sandbox.fault("withhold", event="MESSAGE_CREATE", content="Lost", times=1)
+    await up.sandbox.post_as("ada", thread, "Lost")
+    await up.bot.cogs["RelayCog"].sweep()  # type: ignore[attr-defined]
+    await up.page_shows("Hello", "Lost")
+
+
 def test_a_name_that_no_database_takes_holds_up_nobody() -> None:
     user: Any = SimpleNamespace(
         id=1,
