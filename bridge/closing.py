@@ -24,6 +24,18 @@ async def close(send: Any, code: int) -> None:
         logger.debug("A socket was gone before it was closed: %r", error)
 
 
+def backlog(send: Any) -> int:
+    """Bytes that wait in the server for a client that does not read, where the server takes whatever it is given.
+
+    uvicorn makes a sender wait; daphne never does, and would keep everything in memory.
+    """
+    protocol = _daphne(send)
+    if protocol is None:
+        return 0
+    transport = protocol.transport
+    return len(getattr(transport, "dataBuffer", b"")) + int(getattr(transport, "_tempDataLen", 0))
+
+
 def before_daphne_stops(act: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Where this loop is daphne's, have this done before it stops.
 

@@ -11,10 +11,10 @@ from channels.consumer import AsyncConsumer
 from django.conf import settings
 
 from bridge import arrivals, commands, protocol
-from bridge.closing import close
+from bridge.closing import backlog, close
 from bridge.errors import Goodbye
 from bridge.models import Inbox
-from bridge.outlet import Outlet
+from bridge.outlet import MOST_WAITING, Outlet
 from bridge.process import Process
 from bridge.registry import answer
 from bridge.sessions import Arrival, Session
@@ -47,6 +47,7 @@ class ChatConsumer(AsyncConsumer):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self._process = Process.current()
         self.name = f"{_PROCESS}.{next(_numbers)}"
+        self._send = send
         self._outlet = Outlet(send, self.fall_behind)
         self._task = asyncio.current_task()
         self._close_code: int | None = None
@@ -144,7 +145,7 @@ class ChatConsumer(AsyncConsumer):
             self.end(protocol.CLOSE_NO_SESSION)
         elif now - self._heard_at > HEARTBEAT:
             self.end(protocol.CLOSE_HEARTBEAT)
-        elif self._outlet.stalled_for(now) > STALLED_AFTER:
+        elif self._outlet.stalled_for(now) > STALLED_AFTER or backlog(self._send) > MOST_WAITING:
             self.end(protocol.CLOSE_TRY_LATER)
 
     @property

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import sys
 import time
 import uuid
@@ -15,6 +16,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from bench.client import HEADERS, framed
 from tests.processes import HOST, Site, answers
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]
@@ -197,3 +199,35 @@ async def _newcomer(site: Site) -> int | None:
         except ConnectionClosed as close:
             return close.rcvd.code if close.rcvd else 1006
         return None
+
+
+async def test_a_tab_that_does_not_read_is_let_go_before_it_costs_memory(site: Site) -> None:
+    server = psutil.Process(site.web.pid)
+    async with tab(site) as here:
+        started = await here.ok("session.start")
+        await here.write("Hello")
+        loop = asyncio.get_running_loop()
+        deaf = socket.socket()
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.setblocking(False)
+        await loop.sock_connect(deaf, (HOST, site.web_port))
+        port = deaf.getsockname()[1]
+        command = {"command": "session.start", "id": "1", "payload": {"token": started["token"]}}
+        request = HEADERS.format(path="/ws/chat/", host=f"{HOST}:{site.web_port}")
+        await loop.sock_sendall(deaf, request.encode() + framed(json.dumps(command).encode()))
+        await asyncio.sleep(1)
+        before = server.memory_info().rss
+        async with asyncio.timeout(90):
+            while _is_connected(server, port):
+                for _ in range(50):
+                    await here.write("x" * 4000)
+        assert server.memory_info().rss - before < 48 * 2**20
+        deaf.close()
+        assert await here.ok("ping")
+
+
+def _is_connected(server: psutil.Process, port: int) -> bool:
+    connections = server.net_connections("tcp")
+    return any(
+        each.raddr and each.raddr.port == port and each.status == "ESTABLISHED" for each in connections
+    )
