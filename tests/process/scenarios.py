@@ -152,8 +152,7 @@ async def paused(folder: Path) -> str:
             async with asyncio.TaskGroup() as group:
                 for conversation in crowd.conversations:
                     group.create_task(crowd.talk(conversation, messages=12, pace=4))
-                group.create_task(_hang(crowd, site.web, after=20, seconds=15))
-                group.create_task(_hang_in_the_middle_of_requests(crowd, site.bot, seconds=40))
+                group.create_task(_hang(crowd, heir))
             counts = await crowd.settle()
         assert heir.alive
         assert site.bot.alive, "the bot that hung should wait for its turn"
@@ -161,22 +160,18 @@ async def paused(folder: Path) -> str:
     return f"{told(counts)}\nthe bot hung for 40 s, web for 15 s; {time.monotonic() - began:.0f} s"
 
 
-async def _hang(crowd: Crowd, part: Process, *, after: float, seconds: float) -> None:
+async def _pause(crowd: Crowd, part: Process) -> None:
     """Outside of a transaction: SQLite's lock cannot be taken from a process that hangs with it, so all would wait."""
-    await asyncio.sleep(after)
     part.pause()
     while await asyncio.to_thread(crowd.ledger.hangs):
         part.resume()
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.3)
         part.pause()
-    try:
-        await asyncio.sleep(seconds)
-    finally:
-        part.resume()
 
 
-async def _hang_in_the_middle_of_requests(crowd: Crowd, bot: Process, *, seconds: float) -> None:
+async def _hang(crowd: Crowd, heir: Process) -> None:
     """Some requests are on their way, and some wait inside discord.py to be written again when it wakes up."""
+    bot, web = crowd.site.bot, crowd.site.web
     for conversation in crowd.conversations:
         await crowd.thread(conversation)
     await crowd.sandbox.fault("ratelimited", route=POST, times=2, seconds=4)
@@ -184,7 +179,17 @@ async def _hang_in_the_middle_of_requests(crowd: Crowd, bot: Process, *, seconds
     async with asyncio.timeout(60):
         while sum(each["struck"] for each in await persist(crowd.sandbox.faults)) < 4:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
-    await _hang(crowd, bot, after=0, seconds=seconds)
+    try:
+        await _pause(crowd, bot)
+        await asyncio.sleep(20)
+        await _pause(crowd, web)
+        await asyncio.sleep(15)
+        web.resume()
+        await asyncio.sleep(5)
+        assert "Connected to Discord" in heir.log.read_text(), "nobody took over while the bot hung"
+    finally:
+        web.resume()
+        bot.resume()
 
 
 async def hung_on_postgres(folder: Path) -> str:
