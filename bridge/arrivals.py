@@ -67,7 +67,9 @@ def _address(client: Any, forwarded: str) -> str:
     address = str(client[0]) if client else "unknown"
     hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
     if settings.TRUSTED_PROXIES and len(hops) >= settings.TRUSTED_PROXIES:
-        address = hops[-settings.TRUSTED_PROXIES]
+        # Some proxies write the port, too: with it each socket would be another address to the throttles.
+        hop = hops[-settings.TRUSTED_PROXIES]
+        address = split_domain_port(hop)[0].strip("[]") or hop
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

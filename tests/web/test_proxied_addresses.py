@@ -1,0 +1,24 @@
+"""Throttles count addresses: what a proxy writes beside them must not make each socket another one."""
+
+from typing import Any
+
+import pytest
+
+from bridge.arrivals import read
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "address"),
+    [
+        ("203.0.113.9:41000", "203.0.113.9"),
+        ("[2001:db8::1]:41000", "2001:db8::"),
+        ("[2001:db8::1]", "2001:db8::"),
+        ("2001:db8::1", "2001:db8::"),
+        ("203.0.113.9", "203.0.113.9"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_a_port_beside_an_address_is_not_part_of_it(forwarded: str, address: str, settings: Any) -> None:
+    settings.TRUSTED_PROXIES = 1
+    headers = [(b"host", b"testserver"), (b"x-forwarded-for", f"198.51.100.1, {forwarded}".encode())]
+    assert read({"headers": headers, "client": ("127.0.0.1", 1)}).address == address
