@@ -44,9 +44,9 @@ class DatabaseThreads:
 
     def _renew(self) -> None:
         now = time.monotonic()
-        if now - getattr(self._opened, "at", now) > RENEW_AFTER:
+        opened = getattr(self._opened, "at", None)
+        if opened is None or now - opened > RENEW_AFTER:
             connections.close_all()
-        if now - getattr(self._opened, "at", 0.0) > RENEW_AFTER:
             self._opened.at = now
 
     async def close(self) -> None:

@@ -142,17 +142,16 @@ class Process:
                 await self.hub.start()
             await self.hub.probe()
             await self._tell_staff()
+            lost = time.monotonic() - self.hub.heard_at > LOST_AFTER
+            if lost:
+                logger.warning("The channel layer answers, but does not bring our own note: subscribing anew")
+                await self.hub.restart()
         except Exception as error:  # noqa: BLE001  # redis-py raises its own, the system's and time-outs
             if self.redis_up:
                 logger.warning("Redis is away; new sockets are refused until it is back: %r", error)
             self.redis_up = False
-            return
-        if time.monotonic() - self.hub.heard_at > LOST_AFTER:
-            logger.warning("The channel layer answers, but does not bring our own note: subscribing anew")
-            self.redis_up = False
-            await self.hub.restart()
-            return
-        self.redis_up = True
+        else:
+            self.redis_up = not lost
 
     async def _tell_staff(self) -> None:
         """Tell each inbox's sockets when its team comes or goes."""

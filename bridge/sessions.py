@@ -102,8 +102,9 @@ class Session:
 
     def hear_as(self, visitor: uuid.UUID) -> None:
         """Hear of the conversations that this visitor opens elsewhere."""
-        # A start that failed half-way may be tried again as somebody else.
-        self.hub.leave(self.listener, (), self.heard_as)
+        # A start that failed half-way may be tried again as somebody else, who inherits nothing.
+        self.end()
+        self.connections.clear()
         self.heard_as = str(visitor)
         self.hub.join_visitor(self.listener, self.heard_as)
 

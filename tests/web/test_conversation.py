@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import OperationalError
 from django.utils import timezone
 
 from bridge import actions
 from bridge.models import Connection, Delivery, Endpoint, Inbox, Message, Participant
+from bridge.process import Process
 from tests.web.browser import Browser
 from tests.web.conftest import Open
 
@@ -315,3 +317,34 @@ async def test_nothing_is_answered_before_a_session(browser: Open, command: str)
     nobody = browser()
     await nobody.open()
     assert await nobody.refused(command, **payload) == "not_identified"
+
+
+async def test_a_session_that_could_not_start_leaves_nothing_and_can_start_again(
+    browser: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = browser()
+    await known.start()
+    await known.write("Hello")
+    await known.leave()
+    again = browser()
+    await again.open()
+    with monkeypatch.context() as broken:
+        broken.setattr("bridge.history.page", lambda *_, **__: 1 / 0)
+        assert await again.refused("session.start", token=known.token) == "internal"
+    assert (await again.ok("session.start"))["connection"] is None
+    assert await again.refused("history.page", connection=known.connection) == "not_found"
+    await again.leave()
+    assert Process.current().hub.visitors == {}
+    assert Process.current().hub.connections == {}
+
+
+async def test_a_database_that_is_away_is_said_to_be(
+    visitor: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise OperationalError("could not connect")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("bridge.history.heads", away)
+        assert await visitor.refused("ping") == "unavailable"
+    assert await visitor.ok("ping")
