@@ -1,13 +1,14 @@
 """What a service brings in, seen from the database: cases that process tests found."""
 
 import uuid
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from bridge.actions import receiving
 from bridge.actions.receiving import Incoming, RemoteAuthor
-from bridge.models import Connection, Endpoint, Inbox
+from bridge.models import Connection, Endpoint, Inbox, RemoteMessage
 
 pytestmark = pytest.mark.django_db
 
@@ -30,3 +31,28 @@ def test_what_was_said_in_a_deleted_thread_is_not_missing_in_its_successor(endpo
     Endpoint.objects.filter(pk=endpoint.pk).update(remote_id="2000", predecessor_id="1000")
     receive(endpoint, "2001")
     assert receiving.known_since(endpoint.pk, 0) == ["2001"]
+
+
+def test_a_staff_message_bears_the_time_at_which_it_was_written(endpoint: Endpoint) -> None:
+    written = timezone.now() - timedelta(hours=3)
+    incoming = Incoming(remote_id="1001", author=STAFF, content="hello", created_at=written)
+    message = receiving.receive_message(endpoint.pk, incoming)
+    assert message is not None
+    assert message.created_at == written
+    assert Connection.objects.get().active_at > written
+
+
+def test_a_deletion_that_was_seen_before_its_message_is_the_echos(endpoint: Endpoint) -> None:
+    sent = RemoteMessage.objects.create(endpoint=endpoint, ours=True, nonce="n", sent_at=timezone.now())
+    receiving.receive_delete(endpoint.pk, "1001", deleted_at=timezone.now())
+    receiving.receive_echo(endpoint.pk, nonce="n", remote_id="1001")
+    sent.refresh_from_db()
+    assert (sent.remote_id, sent.deleted_at is not None) == ("1001", True)
+
+
+def test_an_echo_that_comes_after_the_answer_changes_nothing(endpoint: Endpoint) -> None:
+    sent = RemoteMessage.objects.create(endpoint=endpoint, ours=True, nonce="n", remote_id="1001")
+    receiving.receive_echo(endpoint.pk, nonce="n", remote_id="1001")
+    sent.refresh_from_db()
+    assert RemoteMessage.objects.count() == 1
+    assert sent.deleted_at is None

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from bridge.actions.changing import delete_message, edit_message
 from bridge.actions.opening import reopen_connection
@@ -58,6 +59,8 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
         revision=advance.revision,
         service=endpoint.service,
         content=incoming.content,
+        # When it was written, which may be long ago: nobody looked then. Its place is where it became known.
+        created_at=incoming.created_at,
         edited_at=incoming.edited_at,
         state=Message.State.DELIVERED,
     )
@@ -65,7 +68,7 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
         endpoint=endpoint, remote_id=incoming.remote_id, ours=False, edited_at=incoming.edited_at
     )
     RemotePart.objects.create(remote=remote, message=message, position=0)
-    Connection.objects.filter(pk=connection.pk).update(active_at=message.created_at)
+    Connection.objects.filter(pk=connection.pk).update(active_at=timezone.now())
     waits = fan_out(message, operation=Delivery.Operation.POST)
     publish_messages("message.posted", [message], connection=connection, advance=advance, nudge=waits)
     return message
@@ -112,15 +115,31 @@ def receive_delete(endpoint_id: int, remote_id: str, *, deleted_at: datetime) ->
     return True
 
 
+@transaction.atomic
 def receive_echo(endpoint_id: int, *, nonce: str, remote_id: str) -> None:
     """Our own message, seen with its nonce: its id is known even if the answer was lost."""
-    with transaction.atomic():
-        _locked(endpoint_id)
-        if RemoteMessage.objects.filter(endpoint=endpoint_id, remote_id=remote_id).exists():
-            return
-        RemoteMessage.objects.filter(
-            endpoint=endpoint_id, ours=True, nonce=nonce, remote_id__isnull=True
-        ).update(remote_id=remote_id)
+    _locked(endpoint_id)
+    sent = RemoteMessage.objects.filter(
+        endpoint=endpoint_id, ours=True, nonce=nonce, remote_id__isnull=True
+    ).first()
+    if sent is not None:
+        learn_remote_id(sent, remote_id)
+
+
+def learn_remote_id(remote: RemoteMessage, remote_id: str) -> None:
+    """Note the id of one of ours, within the transaction that holds the connection's row.
+
+    Answer, echo and look-up may each be first. A deletion that was seen before all of them left a tombstone: it is
+    this message's, or it would be taken for lost and sent again.
+    """
+    known = RemoteMessage.objects.filter(endpoint=remote.endpoint_id, remote_id=remote_id).first()
+    if known is not None and known.ours:
+        return
+    if known is not None:
+        remote.deleted_at = known.deleted_at
+        known.delete()
+    remote.remote_id = remote_id
+    remote.save(update_fields=["remote_id", "deleted_at"])
 
 
 def move_watermark(endpoint_id: int, remote_id: str) -> None:

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models.functions import Now
 
+from bridge.actions.receiving import learn_remote_id
 from bridge.actions.settling import mark_failed, record_gap
 from bridge.clock import Clock
 from bridge.delivery import lines
 from bridge.delivery.lines import Line
-from bridge.delivery.planning import LANDING
 from bridge.errors import DeliveryFailed
 from bridge.models import Connection, Delivery, Endpoint, Message, RemoteMessage
 from bridge.services.base import (
@@ -75,17 +75,10 @@ def _remote_of(request: Request) -> int:
 
 
 def _know(remote_pk: int, remote_id: str) -> None:
-    """Learn the id of one of ours. Answer, echo and look-up may each be first; the same fact twice is nothing."""
+    """Learn the id of one of ours. The same fact twice is nothing."""
     remote = RemoteMessage.objects.filter(pk=remote_pk, remote_id__isnull=True).first()
-    if remote is None:
-        return
-    # A deletion that was seen before its message left a tombstone: it is this one's.
-    tombstone = RemoteMessage.objects.filter(endpoint=remote.endpoint_id, remote_id=remote_id).first()
-    if tombstone is not None:
-        remote.deleted_at = tombstone.deleted_at
-        tombstone.delete()
-    remote.remote_id = remote_id
-    remote.save(update_fields=["remote_id", "deleted_at"])
+    if remote is not None:
+        learn_remote_id(remote, remote_id)
 
 
 def _opened(line: Line, request: Request, answer: Opened) -> None:
@@ -226,11 +219,10 @@ def _wait(
         _give_up(endpoint, request, failure)
         return True
     pause = min(LONGEST_BACKOFF, 2.0 ** min(failures, 10) / 2) * random.uniform(0.5, 1)  # noqa: S311
-    until = now + timedelta(seconds=pause)
-    if not failure.certain and isinstance(request, Post | Open):
-        until = max(until, now + LANDING)
     Endpoint.objects.filter(pk=endpoint.pk).update(
-        failures=failures, due=until, trouble=(failure.detail or failure.reason)[:300]
+        failures=failures,
+        due=now + timedelta(seconds=pause),
+        trouble=(failure.detail or failure.reason)[:300],
     )
     return False
 
