@@ -35,6 +35,17 @@ def _values(count: int, width: int) -> str:
     return ", ".join([row] * count)
 
 
+def _table(types: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+    """A query that gives these rows, and its parameters.
+
+    PostgreSQL gets a column as one array: binding each value by itself costs its driver more than the query.
+    """
+    if _on_postgres():
+        arrays = ", ".join(f"%s::{each}[]" for each in types)
+        return f"SELECT * FROM unnest({arrays})", [list(column) for column in zip(*rows, strict=True)]
+    return f"VALUES {_values(len(rows), len(types))}", [value for row in rows for value in row]
+
+
 def _uuids() -> Callable[[uuid.UUID], Any]:
     """How this database takes UUIDs."""
     return _as_is if database.features.has_native_uuid_field else _hex
@@ -75,12 +86,12 @@ class Place(NamedTuple):
 
 # Joins, since SQLite scans the table for `(a, b) IN (VALUES …)`.
 _BY_PARTICIPANT = (
-    "WITH k(within, author, client_id) AS (VALUES {})"
+    "WITH k(within, author, client_id) AS ({})"
     " SELECT k.within, k.author, k.client_id, m.id FROM k JOIN bridge_message m"
     " ON m.connection_id = k.within AND m.author_id = k.author AND m.client_id = k.client_id"
 )
 _BY_VISITOR = (
-    "WITH k(within, author, client_id) AS (VALUES {})"
+    "WITH k(within, author, client_id) AS ({})"
     " SELECT k.within, k.author, k.client_id, m.id FROM k"
     " JOIN bridge_connection c ON c.visitor = k.author AND c.inbox_id = k.within"
     " JOIN bridge_participant p ON p.connection_id = c.id AND p.visitor = k.author"
@@ -93,15 +104,19 @@ def find_messages(places: Collection[Place]) -> dict[Place, int]:
     """The ids of the messages that are stored under these."""
     found: dict[Place, int] = {}
     as_stored = _uuids()
-    for sql, kind in ((_BY_PARTICIPANT, int), (_BY_VISITOR, uuid.UUID)):
-        params: list[Any] = []
+    for sql, kind, types in (
+        (_BY_PARTICIPANT, int, ("bigint", "bigint", "uuid")),
+        (_BY_VISITOR, uuid.UUID, ("bigint", "uuid", "uuid")),
+    ):
+        wanted = []
         for place in places:
             if isinstance(place.author, kind):
                 author = as_stored(place.author) if isinstance(place.author, uuid.UUID) else place.author
-                params += (place.within, author, as_stored(place.client_id))
-        if params:
+                wanted.append((place.within, author, as_stored(place.client_id)))
+        if wanted:
+            table, params = _table(types, wanted)
             with database.cursor() as cursor:
-                cursor.execute(sql.format(_values(len(params) // 3, 3)), params)
+                cursor.execute(sql.format(table), params)
                 for within, author, client_id, pk in cursor.fetchall():
                     author = author if kind is int else _read_uuid(author)
                     found[Place(within, author, _read_uuid(client_id))] = pk
@@ -114,16 +129,14 @@ def advance(counts: Mapping[int, int], *, now: datetime) -> dict[int, Head]:
     In key order: unsorted transactions deadlocked 157 times in 240 forced races. Missing from the answer are
     those that are closed or gone, and on PostgreSQL those that another transaction holds.
     """
-    params: list[Any] = []
-    for pk in sorted(counts):
-        params += (pk, counts[pk])
+    values, params = _table(("bigint", "bigint"), sorted(counts.items()))
     if _on_postgres():
         # The rows are locked above the sort of the inner query, in its order; an UPDATE alone has none.
         source, table = _LOCKED, "locked"
     else:
         source, table = "", "d"
     sql = (
-        f"WITH d(id, n) AS (VALUES {_values(len(counts), 2)}){source}"
+        f"WITH d(id, n) AS ({values}){source}"
         " UPDATE bridge_connection AS c SET revision = c.revision + w.n, last_seq = c.last_seq + w.n"
         f" FROM {table} AS w WHERE c.id = w.id AND c.state = 'open'"
         f" RETURNING {'c.' if _on_postgres() else ''}id, revision, last_seq, active_at < %s"
@@ -156,74 +169,56 @@ def store(new: Sequence[NewMessage], *, now: datetime) -> tuple[dict[tuple[int, 
 
 
 _MESSAGE = (
-    "(uid, connection_id, author_id, seq, revision, client_id, content, created_at,"
-    " kind, service, state, failure)"
+    "INSERT INTO bridge_message (uid, connection_id, author_id, seq, revision, client_id, content, created_at,"
+    " kind, service, state, failure) SELECT n.*, {}, 'message', 'web', 'sent', '' FROM n"
+    " RETURNING id, connection_id, seq, revision"
 )
-_DELIVERY = "(message_id, endpoint_id, revision, operation, outcome, reason, detail)"
+_COLUMNS = "n(uid, connection_id, author_id, seq, revision, client_id, content)"
+_TYPES = ("uuid", "bigint", "bigint", "bigint", "bigint", "uuid", "text")
+_DELIVERY = (
+    "INSERT INTO bridge_delivery (message_id, endpoint_id, revision, operation, outcome, reason, detail)"
+    " SELECT m.id, e.id, m.revision, 'post', '', '', '' FROM m"
+    " JOIN bridge_endpoint e ON e.connection_id = m.connection_id AND e.service <> 'web'"
+    " RETURNING endpoint_id"
+)
 
 
-def _message_params(new: Sequence[NewMessage], now: datetime) -> list[Any]:
-    as_stored, moment = _uuids(), _moment(now)
-    params: list[Any] = []
-    for row in new:
-        params += (
-            as_stored(row.uid),
-            row.connection,
-            row.author,
-            row.seq,
-            row.revision,
-            row.client_id and as_stored(row.client_id),
-            row.content,
-            moment,
-        )
-    return params
-
-
-def _message_values(count: int) -> str:
-    return ", ".join(["(%s, %s, %s, %s, %s, %s, %s, %s, 'message', 'web', 'sent', '')"] * count)
+def _new_rows(new: Sequence[NewMessage]) -> tuple[str, list[Any]]:
+    as_stored = _uuids()
+    return _table(
+        _TYPES,
+        [
+            (as_stored(uid), at, author, seq, revision, client_id and as_stored(client_id), content)
+            for uid, at, author, seq, revision, client_id, content in new
+        ],
+    )
 
 
 def _store_at_once(new: Sequence[NewMessage], *, now: datetime) -> tuple[dict[tuple[int, int], int], bool]:
     """One statement, one round trip."""
+    values, params = _new_rows(new)
     sql = (
-        f"WITH m AS (INSERT INTO bridge_message {_MESSAGE} VALUES {_message_values(len(new))}"
-        " RETURNING id, connection_id, seq, revision),"
-        f" d AS (INSERT INTO bridge_delivery {_DELIVERY}"
-        " SELECT m.id, e.id, m.revision, 'post', '', '', '' FROM m"
-        " JOIN bridge_endpoint e ON e.connection_id = m.connection_id AND e.service <> 'web'"
-        " RETURNING endpoint_id),"
+        f"WITH {_COLUMNS} AS ({values}), m AS ({_MESSAGE.format('%s')}), d AS ({_DELIVERY}),"
         f" w AS (UPDATE bridge_endpoint SET due = {_now()}"
         " WHERE due IS NULL AND id IN (SELECT endpoint_id FROM d))"
         " SELECT id, connection_id, seq, EXISTS (SELECT 1 FROM d) FROM m"
     )
     with database.cursor() as cursor:
-        cursor.execute(sql, _message_params(new, now))
+        cursor.execute(sql, [*params, _moment(now)])
         found = cursor.fetchall()
     return {(row[1], row[2]): row[0] for row in found}, any(row[3] for row in found)
 
 
 def _store_in_turn(new: Sequence[NewMessage], *, now: datetime) -> tuple[dict[tuple[int, int], int], bool]:
-    sql = (
-        f"INSERT INTO bridge_message {_MESSAGE} VALUES {_message_values(len(new))}"
-        " RETURNING id, connection_id, seq"
-    )
+    values, params = _new_rows(new)
     with database.cursor() as cursor:
-        cursor.execute(sql, _message_params(new, now))
-        ids = {(row[1], row[2]): row[0] for row in cursor.fetchall()}
-        params: list[Any] = []
-        for row in new:
-            params += (ids[row.connection, row.seq], row.connection, row.revision)
-        cursor.execute(
-            f"WITH k(id, connection, revision) AS (VALUES {_values(len(new), 3)})"
-            f" INSERT INTO bridge_delivery {_DELIVERY}"
-            " SELECT k.id, e.id, k.revision, 'post', '', '', '' FROM k"
-            " JOIN bridge_endpoint e ON e.connection_id = k.connection AND e.service <> 'web'"
-            " RETURNING endpoint_id",
-            params,
-        )
+        cursor.execute(f"WITH {_COLUMNS} AS ({values}) {_MESSAGE.format('%s')}", [*params, _moment(now)])
+        stored = cursor.fetchall()
+        values, params = _table(("bigint", "bigint", "bigint"), [(row[0], row[1], row[3]) for row in stored])
+        cursor.execute(f"WITH m(id, connection_id, revision) AS ({values}) {_DELIVERY}", params)
         lines = {row[0] for row in cursor.fetchall()}
     wake(sorted(lines))
-    return ids, bool(lines)
+    return {(row[1], row[2]): row[0] for row in stored}, bool(lines)
 
 
 def wake(endpoints: Sequence[int]) -> None:
