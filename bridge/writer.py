@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from django.db import InterfaceError, OperationalError, connection, connections
+from django.db import InterfaceError, OperationalError, connections
 
 from bridge.actions import Post, Posted, post_messages
 from bridge.actions.posting import Busy, Result
@@ -25,7 +25,8 @@ BATCH = 200
 PATIENCE = 5.0
 """Seconds for which a post waits for a conversation that somebody else holds."""
 PAUSE = 0.001
-"""Seconds between two transactions on SQLite. Its lock is unfair: without it the bot waited over a second."""
+"""Seconds between two transactions. SQLite's lock is unfair: without it the bot waited over a second. And who was
+just answered may write again at once: his next message still finds the next batch open."""
 BUSY_PAUSE = 0.005
 
 
@@ -42,7 +43,6 @@ class Writer:
         self._database = DatabaseThreads("writer", threads=1)
         self._queue: deque[Waiting] = deque()
         self._task: asyncio.Task[None] | None = None
-        self._pause = PAUSE if connection.vendor == "sqlite" else 0.0
         self._stopping = False
         self._in_hand = 0
 
@@ -95,7 +95,7 @@ class Writer:
                 results = [BridgeError(Code.INTERNAL, "Something went wrong on the server.")] * len(batch)
             busy = self._settle(batch, results)
             self._in_hand = 0
-            await asyncio.sleep(BUSY_PAUSE if busy else self._pause)
+            await asyncio.sleep(BUSY_PAUSE if busy else PAUSE)
 
     def _settle(self, batch: Sequence[Waiting], results: Sequence[Result]) -> bool:
         """Answer each; those whose conversation is held elsewhere go back to the front, in their order."""
