@@ -77,6 +77,7 @@ class Outbox:
         self._wake = asyncio.Event()
         self._stopping = False
         self._lines: set[asyncio.Task[None]] = set()
+        self._claiming: asyncio.Task[None] | None = None
         # How many requests had got through when this one began to fail.
         self._failing: dict[int, int] = {}
         self._got_through = 0
@@ -89,8 +90,10 @@ class Outbox:
         """Until `stop`. A database that is away is waited for."""
         while not self._stopping:
             self._wake.clear()
+            # Cancelled in the middle, it would hold lines that nobody works until the claim runs out.
+            self._claiming = asyncio.create_task(self._claim())
             try:
-                await self._claim()
+                await asyncio.shield(self._claiming)
             except DatabaseProblem as error:
                 logger.warning("The database does not answer, deliveries wait: %s", error)
             with contextlib.suppress(TimeoutError):
@@ -100,6 +103,8 @@ class Outbox:
         """Finish the requests in hand; what is not sent yet is carried by whoever starts next."""
         self._stopping = True
         self._wake.set()
+        if self._claiming is not None:
+            await asyncio.gather(self._claiming, return_exceptions=True)
         if self._lines:
             await asyncio.wait(self._lines, timeout=STOP_WITHIN)
         for task in self._lines:
@@ -126,10 +131,10 @@ class Outbox:
     async def _work(self, line: Line) -> None:
         """Until nothing waits, the line is lost or left for later."""
         try:
-            while await self._step(line):
-                if self._stopping:
-                    await db(delivery.leave, line, clock=self._clock)
+            while not self._stopping:
+                if not await self._step(line):
                     return
+            await db(delivery.leave, line, clock=self._clock)
         except LineLost:
             logger.info("Line %s is another worker's now.", line.endpoint_id)
         except DatabaseProblem as error:
