@@ -9,8 +9,10 @@ SANDBOX_PORT ?= 8787
 DEPLOYED := ENV_FILE= SECRET_KEY=Kj2vQ8xZr5LmT0pWn7YdBc4HsGf9AeUi1oXq6RtVyNz3DkMbP5w8 ALLOWED_HOSTS=chat.example.com \
 	DISCORD_TOKEN= DISCORD_CHANNEL_ID=1180000000000000012 VAR_DIR=var/check
 
-# Whole installations in one process: they run side by side by themselves, and print what they counted.
-ALONE := tests/process tests/delivery/test_workers.py
+# Whole installations, which print what they counted. The workers mostly wait, so they run beside the others; the
+# process tests run side by side by themselves.
+WORKERS := tests/delivery/test_workers.py
+PROCESSES := tests/process
 
 .PHONY: help run test test-postgres check format bench browser clean
 
@@ -24,8 +26,13 @@ test: .venv/develops browser  ## all tests; make test TESTS=tests/test_valkey.py
 ifdef TESTS
 	$(PY) -m pytest $(TESTS)
 else
-	$(PY) -m pytest -n 3 --dist worksteal $(addprefix --ignore=,$(ALONE))
-	$(PY) -m pytest $(ALONE)
+	@mkdir -p var; status=0; \
+	$(PY) -m pytest $(WORKERS) >var/workers.log 2>&1 & workers=$$!; \
+	$(PY) -m pytest -n 3 --dist worksteal --ignore=$(WORKERS) --ignore=$(PROCESSES) || status=$$?; \
+	wait $$workers || status=$$?; \
+	cat var/workers.log; \
+	test $$status = 0
+	$(PY) -m pytest $(PROCESSES)
 endif
 
 test-postgres: .venv/develops  ## the tests that use the database in their own process, on PostgreSQL
