@@ -170,35 +170,31 @@ def store(new: Sequence[NewMessage], *, now: datetime) -> tuple[dict[tuple[int, 
 
 _MESSAGE = (
     "INSERT INTO bridge_message (uid, connection_id, author_id, seq, revision, client_id, content, created_at,"
-    " kind, service, state, failure) SELECT n.*, {}, 'message', 'web', 'sent', '' FROM n"
-    " RETURNING id, connection_id, seq, revision"
+    " kind, service, state, failure)"
 )
-_COLUMNS = "n(uid, connection_id, author_id, seq, revision, client_id, content)"
-_TYPES = ("uuid", "bigint", "bigint", "bigint", "bigint", "uuid", "text")
 _DELIVERY = (
-    "INSERT INTO bridge_delivery (message_id, endpoint_id, revision, operation, outcome, reason, detail)"
-    " SELECT m.id, e.id, m.revision, 'post', '', '', '' FROM m"
-    " JOIN bridge_endpoint e ON e.connection_id = m.connection_id AND e.service <> 'web'"
-    " RETURNING endpoint_id"
+    "INSERT INTO bridge_delivery (message_id, revision, endpoint_id, operation, outcome, reason, detail)"
 )
 
 
-def _new_rows(new: Sequence[NewMessage]) -> tuple[str, list[Any]]:
+def _new_rows(new: Sequence[NewMessage]) -> list[tuple[Any, ...]]:
     as_stored = _uuids()
-    return _table(
-        _TYPES,
-        [
-            (as_stored(uid), at, author, seq, revision, client_id and as_stored(client_id), content)
-            for uid, at, author, seq, revision, client_id, content in new
-        ],
-    )
+    return [
+        (as_stored(uid), at, author, seq, revision, client_id and as_stored(client_id), content)
+        for uid, at, author, seq, revision, client_id, content in new
+    ]
 
 
 def _store_at_once(new: Sequence[NewMessage], *, now: datetime) -> tuple[dict[tuple[int, int], int], bool]:
-    """One statement, one round trip."""
-    values, params = _new_rows(new)
+    """For PostgreSQL: one statement, one round trip."""
+    types = ("uuid", "bigint", "bigint", "bigint", "bigint", "uuid", "text")
+    values, params = _table(types, _new_rows(new))
     sql = (
-        f"WITH {_COLUMNS} AS ({values}), m AS ({_MESSAGE.format('%s')}), d AS ({_DELIVERY}),"
+        f"WITH n AS ({values}), m AS ({_MESSAGE} SELECT n.*, %s, 'message', 'web', 'sent', '' FROM n"
+        " RETURNING id, connection_id, seq, revision),"
+        f" d AS ({_DELIVERY} SELECT m.id, m.revision, e.id, 'post', '', '', '' FROM m"
+        " JOIN bridge_endpoint e ON e.connection_id = m.connection_id AND e.service <> 'web'"
+        " RETURNING endpoint_id),"
         f" w AS (UPDATE bridge_endpoint SET due = {_now()}"
         " WHERE due IS NULL AND id IN (SELECT endpoint_id FROM d))"
         " SELECT id, connection_id, seq, EXISTS (SELECT 1 FROM d) FROM m"
@@ -210,15 +206,31 @@ def _store_at_once(new: Sequence[NewMessage], *, now: datetime) -> tuple[dict[tu
 
 
 def _store_in_turn(new: Sequence[NewMessage], *, now: datetime) -> tuple[dict[tuple[int, int], int], bool]:
-    values, params = _new_rows(new)
+    """For SQLite: row by row through one prepared statement, half the price of one long VALUES."""
+    moment = _moment(now)
     with database.cursor() as cursor:
-        cursor.execute(f"WITH {_COLUMNS} AS ({values}) {_MESSAGE.format('%s')}", [*params, _moment(now)])
+        cursor.execute("SELECT COALESCE(MAX(id), 0) FROM bridge_message")
+        (last,) = cursor.fetchone()
+        cursor.executemany(
+            f"{_MESSAGE} VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 'message', 'web', 'sent', '')",
+            [(*row, moment) for row in _new_rows(new)],
+        )
+        # Whoever writes holds the one lock there is: what is above is ours, all of it.
+        cursor.execute("SELECT id, connection_id, seq, revision FROM bridge_message WHERE id > %s", [last])
         stored = cursor.fetchall()
-        values, params = _table(("bigint", "bigint", "bigint"), [(row[0], row[1], row[3]) for row in stored])
-        cursor.execute(f"WITH m(id, connection_id, revision) AS ({values}) {_DELIVERY}", params)
-        lines = {row[0] for row in cursor.fetchall()}
-    wake(sorted(lines))
-    return {(row[1], row[2]): row[0] for row in stored}, bool(lines)
+        cursor.executemany(
+            f"{_DELIVERY} SELECT %s, %s, id, 'post', '', '', '' FROM bridge_endpoint"
+            " WHERE connection_id = %s AND service <> 'web'",
+            [(row[0], row[3], row[1]) for row in stored],
+        )
+        delivered = cursor.rowcount > 0
+        connections = list({row[1] for row in stored})
+        cursor.execute(
+            f"UPDATE bridge_endpoint SET due = {_now()} WHERE due IS NULL AND service <> 'web'"
+            f" AND connection_id IN {_values(1, len(connections))}",
+            connections,
+        )
+    return {(row[1], row[2]): row[0] for row in stored}, delivered
 
 
 def wake(endpoints: Sequence[int]) -> None:
