@@ -45,7 +45,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--databases", nargs="+", default=["sqlite", "postgresql"], choices=["sqlite", "postgresql"]
     )
-    parser.add_argument("--seconds", type=float, default=3, help="for each measurement")
+    parser.add_argument("--seconds", type=float, default=2, help="for each measurement")
     parser.add_argument("--rounds", type=int, default=3, help="of echo and chat in turn; the median counts")
     parser.add_argument("--sockets", type=int, default=5000, help="for the memory of idle visitors")
     parser.add_argument("--messages", type=int, default=1_000_000, help="for the time of reading")
