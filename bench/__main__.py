@@ -12,7 +12,7 @@ from typing import Any
 
 from bench import memory, size, throughput, ways
 from bench.servers import Bench
-from bridge.sandbox.client import SandboxClient
+from bridge.sandbox.client import POSTS, SandboxClient
 from tests import postgres
 
 PARTS = {
@@ -105,7 +105,7 @@ async def _delay(bench: Bench, seconds: float) -> None:
     async with SandboxClient(bench.sandbox_url) as sandbox:
         await sandbox.clear_faults()
         if seconds:
-            await sandbox.fault("delay", seconds=seconds, times=1_000_000)
+            await sandbox.fault("delay", route=POSTS, seconds=seconds, times=1_000_000)
 
 
 def _ways(folder: Path, databases: dict[str, str], options: argparse.Namespace) -> None:
