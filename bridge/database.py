@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from django.db import InterfaceError, OperationalError, connections
+from django.db import InterfaceError, OperationalError, connection, connections
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -20,10 +20,19 @@ RENEW_AFTER = 60.0
 """Seconds after which a connection is opened afresh, so that none lives on with what a server forgot."""
 
 
-class DatabaseThreads:
-    """Run blocking functions, each with its thread's own database connection."""
+LONGEST_WAY = 0.02
 
-    def __init__(self, name: str, *, threads: int) -> None:
+
+class DatabaseThreads:
+    """Run blocking functions, each with its thread's own database connection.
+
+    `gives_way`: on SQLite a call waits for as long as the last one took, `LONGEST_WAY` seconds at most. Its lock is
+    unfair, and who waits for it sleeps ever longer: with the bot at work on twenty lines without a pause an
+    acknowledgement in the web took 0.7 s at the 99th percentile.
+    """
+
+    def __init__(self, name: str, *, threads: int, gives_way: bool = False) -> None:
+        self._gives_way = gives_way and connection.vendor == "sqlite"
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=f"chatbridge-{name}")
         self._threads = threads
         self._opened = threading.local()
@@ -33,12 +42,18 @@ class DatabaseThreads:
 
         def call() -> T:
             self._renew()
+            if self._gives_way:
+                time.sleep(max(0.0, getattr(self._opened, "free_at", 0.0) - time.monotonic()))
+            started = time.monotonic()
             try:
                 return function(*args, **kwargs)
             except (InterfaceError, OperationalError):
                 # Perhaps the server is back already; this connection is of no use to find out.
                 connections.close_all()
                 raise
+            finally:
+                ended = time.monotonic()
+                self._opened.free_at = ended + min(ended - started, LONGEST_WAY)
 
         return await asyncio.get_running_loop().run_in_executor(self._executor, call)
 

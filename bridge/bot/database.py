@@ -20,7 +20,7 @@ _threads: WeakKeyDictionary[asyncio.AbstractEventLoop, DatabaseThreads] = WeakKe
 async def db(function: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
     loop = asyncio.get_running_loop()
     if loop not in _threads:
-        _threads[loop] = DatabaseThreads("bot", threads=1)
+        _threads[loop] = DatabaseThreads("bot", threads=1, gives_way=True)
     return await _threads[loop].run(function, *args, **options)
 
 
