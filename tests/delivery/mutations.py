@@ -1,6 +1,6 @@
 """The delivery rules, each taken away by itself: what the code would be had nobody thought of that fault."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,14 @@ Mutation = Callable[[pytest.MonkeyPatch], None]
 
 def posts_do_not_wake_their_line(patch: pytest.MonkeyPatch) -> None:
     """Rule 1: delivery and `due` in one transaction with the message."""
-    patch.setattr(posting.rows, "wake", lambda endpoints: None)
+
+    def post_messages(batch: Sequence[posting.Post]) -> list[posting.Result]:
+        idle = list(Endpoint.objects.filter(due__isnull=True).values_list("pk", flat=True))
+        results = posting.post_messages(batch)
+        Endpoint.objects.filter(pk__in=idle).update(due=None)
+        return results
+
+    patch.setattr("tests.delivery.machine.post_messages", post_messages)
 
 
 def whoever_once_held_a_line_goes_on_with_it(patch: pytest.MonkeyPatch) -> None:
