@@ -5,8 +5,10 @@ the table.
 """
 
 import uuid
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from bridge import wire
 from bridge.models import Connection, Message, Participant
 from bridge.protocol import (
     MAX_PAGE,
@@ -16,7 +18,7 @@ from bridge.protocol import (
     HistoryRead,
     MessageOut,
 )
-from bridge.wire import connection_out, message_out
+from bridge.wire import connection_out
 
 FEW = 5
 """How many of a visitor's conversations a heartbeat looks at: the newest."""
@@ -35,9 +37,8 @@ def page(reader: Reader, *, before: int | None = None, limit: int = 50) -> Histo
     found = Message.objects.filter(connection=reader.connection)
     if before is not None:
         found = found.filter(seq__lt=before)
-    rows = list(found.select_related("author").order_by("-seq")[: limit + 1])
-    messages = [_seen_by(reader, row) for row in reversed(rows[:limit])]
-    return {"messages": messages, "has_more": len(rows) > limit}
+    rows = list(found.select_related("author", "reply_to__author").order_by("-seq")[: limit + 1])
+    return {"messages": _seen_by(reader, rows[limit - 1 :: -1]), "has_more": len(rows) > limit}
 
 
 def sync(reader: Reader, *, since: int) -> ConnectionSynced:
@@ -57,12 +58,12 @@ def sync(reader: Reader, *, since: int) -> ConnectionSynced:
             "reset": True,
         }
     changed = Message.objects.filter(connection=reader.connection, revision__gt=since, revision__lte=head)
-    rows = list(changed.select_related("author").order_by("revision")[: MAX_PAGE + 1])
+    rows = list(changed.select_related("author", "reply_to__author").order_by("revision")[: MAX_PAGE + 1])
     has_more = len(rows) > MAX_PAGE
     rows = rows[:MAX_PAGE]
     return {
         "connection": connection,
-        "messages": [_seen_by(reader, row) for row in rows],
+        "messages": _seen_by(reader, rows),
         "revision": rows[-1].revision if has_more else head,
         "has_more": has_more,
         "reset": False,
@@ -89,7 +90,14 @@ def heads(visitor: uuid.UUID, *, inbox: int) -> dict[str, int]:
     return {str(uid): revision for uid, revision in found.values_list("uid", "revision")[:FEW]}
 
 
-def _seen_by(reader: Reader, message: Message) -> MessageOut:
-    shown = message_out(message, connection=reader.uid)
-    shown["own"] = message.author_id == reader.participant
+def _seen_by(reader: Reader, messages: Sequence[Message]) -> list[MessageOut]:
+    wire.load(messages)
+    shown = []
+    for message in messages:
+        out = wire.message_out(message, connection=reader.uid)
+        out["own"] = message.author_id == reader.participant
+        mine = {each.emoji for each in message.reactions.all() if each.participant_id == reader.participant}
+        for reaction in out["reactions"]:
+            reaction["own"] = reaction["emoji"] in mine
+        shown.append(out)
     return shown

@@ -41,6 +41,9 @@ class Inbox(models.Model):
         default=False, help_text="React in Discord with ✅ to what the visitor was given, ⚠ to what failed."
     )
     relay_bots = models.BooleanField(default=False, help_text="Relay what other Discord bots write too.")
+    edit_window = models.PositiveIntegerField(
+        default=900, help_text="Seconds in which visitors may edit and delete what they wrote. 0: never."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -280,6 +283,10 @@ class Message(models.Model):
     state = models.CharField(max_length=9, choices=State.choices, default=State.SENT)
     # Why it failed, for its author and for staff: a short code. Empty otherwise.
     failure = models.CharField(max_length=32, blank=True)
+    # Of the same connection. Indexed below only where it is set.
+    reply_to = models.ForeignKey(
+        "self", null=True, on_delete=models.SET_NULL, related_name="replies", db_index=False
+    )
     # For a gap: how many messages are missing, NULL where nobody knows.
     gap_size = models.IntegerField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
@@ -298,10 +305,73 @@ class Message(models.Model):
             models.Index(fields=["connection", "revision"], name="message_revision"),
             # admin: by date, newest first.
             models.Index(fields=["-created_at", "-id"], name="message_created"),
+            # Deleting a message: the replies that lose it.
+            models.Index(fields=["reply_to"], condition=Q(reply_to__isnull=False), name="message_reply_to"),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.seq}"
+
+
+class MessageVersion(models.Model):
+    """What a message said before an edit, for staff. Gone when the message is deleted."""
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="versions")
+    content = models.TextField()
+    replaced_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.message_id} until {self.replaced_at:%Y-%m-%d %H:%M}"
+
+
+class Reaction(models.Model):
+    """One participant's emoji on one message."""
+
+    # Without an index of its own: reaction_once begins with it.
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="reactions", db_index=False)
+    participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="reactions")
+    # The characters themselves, or “name:id” for an emoji of a Discord server, “a:name:id” where it moves.
+    emoji = models.CharField(max_length=64)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["message", "emoji", "participant"], name="reaction_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.emoji} on {self.message_id}"
+
+
+class Attachment(models.Model):
+    """A file. Without `message` it was uploaded and waits to be sent; what is never sent is purged."""
+
+    uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    message = models.ForeignKey(Message, null=True, on_delete=models.CASCADE, related_name="attachments")
+    # Who uploaded it, and for which inbox: only he can put it into a message. NULL: it came from a service.
+    inbox = models.ForeignKey(Inbox, on_delete=models.CASCADE, related_name="+", db_index=False)
+    visitor = models.UUIDField(null=True, editable=False)
+    position = models.IntegerField(default=0)
+    name = models.CharField(max_length=200)
+    # As its bytes say, not as its name does.
+    content_type = models.CharField(max_length=100)
+    size = models.BigIntegerField(help_text="Bytes.")
+    width = models.IntegerField(null=True, help_text="Pixels, of an image.")
+    height = models.IntegerField(null=True, help_text="Pixels, of an image.")
+    file = models.FileField(upload_to="attachments/%Y/%m/%d", max_length=200, blank=True)
+    thumbnail = models.FileField(upload_to="thumbnails/%Y/%m/%d", max_length=200, blank=True)
+    # Its id inside the service it came from.
+    remote_id = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [
+            # purge: uploads that nobody sent.
+            models.Index(fields=["created_at"], condition=Q(message__isnull=True), name="attachment_unsent"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class RemoteMessage(models.Model):
@@ -320,6 +390,8 @@ class RemoteMessage(models.Model):
     # When a request that may have stored it was written. NULL: none was, or its failure was certain.
     sent_at = models.DateTimeField(null=True)
     edited_at = models.DateTimeField(null=True)
+    # The emoji with which we react to it there, for all visitors together.
+    reactions = models.JSONField(default=list)
     # Deleted in the service. Without parts: a delete that came before its create.
     deleted_at = models.DateTimeField(null=True)
 
@@ -366,6 +438,7 @@ class Delivery(models.Model):
         POST = "post"
         EDIT = "edit"
         DELETE = "delete"
+        REACT = "react"
 
     class Outcome(models.TextChoices):
         DELIVERED = "delivered"

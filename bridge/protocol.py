@@ -158,6 +158,37 @@ class Author(Closed):
     avatar: str
 
 
+class Quote(Closed):
+    """The message that is answered, as it was when this was sent out."""
+
+    uid: str
+    seq: int
+    name: str
+    content: str
+    """Its beginning, at most 200 characters; empty once it was deleted."""
+
+
+class AttachmentOut(Closed):
+    uid: str
+    name: str
+    url: str
+    """Of our own; only who may read the conversation gets it."""
+    thumbnail: str
+    """A small picture of an image, else empty."""
+    content_type: str
+    size: int
+    """Bytes."""
+    width: int | None
+    height: int | None
+
+
+class ReactionOut(Closed):
+    emoji: str
+    """The characters, or `name:id` of a Discord server's own, `a:name:id` where it moves."""
+    count: int
+    own: NotRequired[bool]
+
+
 class MessageOut(Closed):
     uid: str
     connection: str
@@ -173,6 +204,9 @@ class MessageOut(Closed):
     deleted_at: str | None
     state: Literal["sent", "delivered", "failed"]
     failure: str
+    reply_to: Quote | None
+    attachments: list[AttachmentOut]
+    reactions: list[ReactionOut]
     own: NotRequired[bool]
 
 

@@ -1,7 +1,29 @@
 """Rows as the wire shows them. The only place that decides what of a row a browser may see."""
 
-from bridge.models import Connection, Message, Participant
-from bridge.protocol import Author, ConnectionOut, ConnectionState, MessageOut, rfc3339
+from collections import Counter
+from collections.abc import Sequence
+
+from django.db.models import prefetch_related_objects
+
+from bridge.models import Attachment, Connection, Message, Participant
+from bridge.protocol import (
+    AttachmentOut,
+    Author,
+    ConnectionOut,
+    ConnectionState,
+    MessageOut,
+    Quote,
+    ReactionOut,
+    rfc3339,
+)
+
+QUOTED = 200
+"""Characters of a message that its replies show."""
+
+
+def load(messages: Sequence[Message]) -> None:
+    """All that `message_out` reads of these, in one query for each kind of thing."""
+    prefetch_related_objects(messages, "author", "reply_to__author", "attachments", "reactions")
 
 
 def author_out(participant: Participant) -> Author:
@@ -15,7 +37,7 @@ def author_out(participant: Participant) -> Author:
 
 
 def message_out(message: Message, *, connection: str) -> MessageOut:
-    """`message.author` must be loaded; `connection` is its connection's uid."""
+    """What it needs must be loaded (`load`); `connection` is its connection's uid."""
     return {
         "uid": str(message.uid),
         "connection": connection,
@@ -31,7 +53,45 @@ def message_out(message: Message, *, connection: str) -> MessageOut:
         "deleted_at": rfc3339(message.deleted_at) if message.deleted_at else None,
         "state": message.state,  # type: ignore[typeddict-item]
         "failure": message.failure,
+        "reply_to": quote_out(message.reply_to) if message.reply_to else None,
+        "attachments": [] if message.deleted_at else attachments_out(message),
+        "reactions": [] if message.deleted_at else reactions_out(message),
     }
+
+
+def quote_out(message: Message) -> Quote:
+    return {
+        "uid": str(message.uid),
+        "seq": message.seq,
+        "name": message.author.nick if message.author else "",
+        "content": "" if message.deleted_at else message.content[:QUOTED],
+    }
+
+
+def attachments_out(message: Message) -> list[AttachmentOut]:
+    return [
+        attachment_out(each) for each in sorted(message.attachments.all(), key=lambda each: each.position)
+    ]
+
+
+def attachment_out(attachment: Attachment) -> AttachmentOut:
+    address = f"/files/{attachment.uid}/"
+    return {
+        "uid": str(attachment.uid),
+        "name": attachment.name,
+        "url": address,
+        "thumbnail": f"{address}thumbnail/" if attachment.thumbnail else "",
+        "content_type": attachment.content_type,
+        "size": attachment.size,
+        "width": attachment.width,
+        "height": attachment.height,
+    }
+
+
+def reactions_out(message: Message) -> list[ReactionOut]:
+    """In the order in which each emoji was first used."""
+    counts = Counter(reaction.emoji for reaction in sorted(message.reactions.all(), key=lambda each: each.pk))
+    return [{"emoji": emoji, "count": count} for emoji, count in counts.items()]
 
 
 def connection_state(connection: Connection) -> ConnectionState:

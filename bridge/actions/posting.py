@@ -15,7 +15,7 @@ from typing import NamedTuple
 from django.db import transaction
 from django.utils import timezone
 
-from bridge import broadcast
+from bridge import broadcast, wire
 from bridge.actions import rows
 from bridge.actions.opening import open_connection
 from bridge.broadcast import Change
@@ -23,7 +23,6 @@ from bridge.errors import BridgeError, Code
 from bridge.models import Connection, Delivery, Endpoint, Message
 from bridge.protocol import MessageOut, event_frame, rfc3339
 from bridge.speaking import Opening, Target
-from bridge.wire import message_out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,14 +86,15 @@ def _repeated(batch: Sequence[Post]) -> dict[int, Result]:
     stored = rows.find_messages({key for post in batch if (key := _place(post))})
     if not stored:
         return {}
-    found = Message.objects.select_related("author", "connection").in_bulk(list(stored.values()))
+    found = Message.objects.select_related("connection").in_bulk(list(stored.values()))
+    wire.load(list(found.values()))
     results: dict[int, Result] = {}
     for index, post in enumerate(batch):
         key = _place(post)
         if key in stored:
             message = found[stored[key]]
             target = Target.of(message.connection, message.author)
-            results[index] = Posted(message.pk, target, message_out(message, connection=target.uid))
+            results[index] = Posted(message.pk, target, wire.message_out(message, connection=target.uid))
     return results
 
 
@@ -226,6 +226,9 @@ def _body(row: rows.NewMessage, target: Target, created_at: str) -> MessageOut:
         "deleted_at": None,
         "state": "sent",
         "failure": "",
+        "reply_to": None,
+        "attachments": [],
+        "reactions": [],
     }
 
 

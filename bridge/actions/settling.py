@@ -42,12 +42,7 @@ def mark_failed(deliveries: Sequence[Delivery], *, endpoint: Endpoint, reason: s
 def _change_state(
     message_ids: Iterable[int], *, endpoint: Endpoint, state: Message.State, failure: str
 ) -> None:
-    messages = list(
-        Message.objects.filter(pk__in=message_ids)
-        .exclude(state=state)
-        .select_related("author")
-        .order_by("seq")
-    )
+    messages = list(Message.objects.filter(pk__in=message_ids).exclude(state=state).order_by("seq"))
     if not messages:
         return
     connection = endpoint.connection
@@ -69,6 +64,7 @@ def publish_messages(
 ) -> None:
     """One frame for all messages that a commit changed in one way. `nudge`: deliveries wait."""
     uid = str(connection.uid)
+    wire.load(messages)
     frame = protocol.event_frame(
         event,
         {"messages": [wire.message_out(message, connection=uid) for message in messages]},
