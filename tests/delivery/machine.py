@@ -162,10 +162,11 @@ class DeliveryMachine(RuleBasedStateMachine):
             worker.lines.pop(0)
 
     def is_fit_to_send(self, request: Request) -> None:
-        """What was deleted before it was composed is never sent."""
-        if isinstance(request, Post) and not request.repeat and request.reply_to is None:
-            deleted = Message.objects.filter(remote_parts__remote=request.remote_pk, deleted_at__isnull=False)
-            assert not deleted.exists(), f"{request.text!r} was deleted before it was composed"
+        """What is composed says what its messages say now: what was deleted or edited away before is never sent."""
+        if isinstance(request, Post) and not request.repeat:
+            group = Message.objects.filter(remote_parts__remote=request.remote_pk)
+            now = {word for message in group for word in text_of(message).split()}
+            assert set(request.text.split()) <= now, f"{request.text!r} holds what nobody says any more"
 
     def heal(self) -> None:
         """All workers but one die, Discord works, time passes: in the end nothing waits."""
