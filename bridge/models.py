@@ -44,6 +44,11 @@ class Inbox(models.Model):
     edit_window = models.PositiveIntegerField(
         default=900, help_text="Seconds in which visitors may edit and delete what they wrote. 0: never."
     )
+    reserved_nicks = models.TextField(
+        blank=True,
+        help_text="Names that no visitor may take in this inbox's rooms, one a line, whatever their case and script. "
+        "Staff's own names, “staff”, “admin” and “moderator” are always reserved.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -107,6 +112,10 @@ class Connection(models.Model):
         OPEN = "open"
         CLOSED = "closed"
 
+    class Access(models.TextChoices):
+        OPEN = "open", "open: listed, for everybody"
+        LINK = "link", "by link: not listed, for whoever has its address"
+
     uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     inbox = models.ForeignKey(Inbox, on_delete=models.PROTECT, related_name="connections")
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.PRIVATE)
@@ -114,6 +123,19 @@ class Connection(models.Model):
     # Who this private conversation belongs to: the id inside the visitor's signed token. Never on the wire.
     visitor = models.UUIDField(null=True, editable=False)
     nick = models.CharField(max_length=32, blank=True)
+    # Of a room: its address, what stands above it, and what visitors may do there.
+    slug = models.SlugField(
+        max_length=50, blank=True, db_index=False, help_text="Its address: /rooms/<slug>/"
+    )
+    name = models.CharField(max_length=80, blank=True)
+    topic = models.CharField(max_length=300, blank=True)
+    access = models.CharField(max_length=4, choices=Access.choices, default=Access.OPEN)
+    # The part of a link room's address that nobody can guess.
+    link_key = models.CharField(max_length=32, blank=True, editable=False)
+    read_only = models.BooleanField(default=False, help_text="Only staff write; visitors read.")
+    slow_mode = models.PositiveIntegerField(
+        default=0, help_text="Seconds that a visitor waits between two of his messages. 0: none."
+    )
     revision = models.BigIntegerField(default=0)
     last_seq = models.BigIntegerField(default=0)
     page_url = models.CharField(max_length=1000, blank=True)
@@ -135,6 +157,8 @@ class Connection(models.Model):
                 condition=Q(state="open", kind="private"),
                 name="one_open_private_connection",
             ),
+            # room.join and the room's page: by its address.
+            models.UniqueConstraint(fields=["slug"], condition=~Q(slug=""), name="room_slug"),
         ]
         indexes = [
             # session.start and a resend without `connection`: the visitor's own conversations.
@@ -227,7 +251,13 @@ class Participant(models.Model):
     # His id inside the service he speaks from, e.g. the Discord user's id.
     remote_id = models.CharField(max_length=64, blank=True)
     nick = models.CharField(max_length=80)
+    # What nicks that look alike have in common (`bridge.lookalikes`). Only visitors in rooms have one.
+    nick_key = models.CharField(max_length=255, blank=True, editable=False)
     avatar = models.CharField(max_length=300, blank=True)
+    # “#rrggbb”, of his role over there; empty for none.
+    colour = models.CharField(max_length=7, blank=True)
+    # Until then he may not write here: staff said so.
+    muted_until = models.DateTimeField(null=True, blank=True)
     read_seq = models.BigIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -245,6 +275,10 @@ class Participant(models.Model):
                 condition=~Q(remote_id=""),
                 name="participant_remote",
             ),
+            # A nick is one person's in a room, also where two take it at once.
+            models.UniqueConstraint(
+                fields=["connection", "nick_key"], condition=~Q(nick_key=""), name="participant_nick_key"
+            ),
         ]
         indexes = [
             # admin: search by nick (prefix).
@@ -253,6 +287,26 @@ class Participant(models.Model):
 
     def __str__(self) -> str:
         return self.nick
+
+
+class Block(models.Model):
+    """A visitor who may not speak in an inbox any more, in any of its conversations."""
+
+    # Without an index of its own: block_once begins with it.
+    inbox = models.ForeignKey(Inbox, on_delete=models.CASCADE, related_name="blocks", db_index=False)
+    visitor = models.UUIDField(editable=False)
+    reason = models.CharField(max_length=300, blank=True, help_text="For staff; the visitor does not see it.")
+    created_at = models.DateTimeField(default=timezone.now)
+    until = models.DateTimeField(null=True, blank=True, help_text="Empty: for good.")
+
+    class Meta:
+        constraints = [
+            # session.start, room.join: whether he is blocked here.
+            models.UniqueConstraint(fields=["inbox", "visitor"], name="block_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.visitor} in {self.inbox_id}"
 
 
 class Message(models.Model):
