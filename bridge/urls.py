@@ -5,4 +5,7 @@ from django.urls import path
 from bridge import views
 
 app_name = "bridge"
-urlpatterns = [path("", views.chat, name="chat")]
+urlpatterns = [
+    path("", views.chat, name="chat"),
+    path("avatars/<uuid:participant>.png", views.avatar, name="avatar"),
+]

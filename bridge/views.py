@@ -1,16 +1,20 @@
-"""The chat page: who comes gets a visitor's token in a cookie, and the page to write on."""
+"""The chat page: who comes gets a visitor's token in a cookie, and the page to write on. And visitors' pictures."""
+
+import uuid
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_safe
 
-from bridge import sessions
+from bridge import avatars, sessions
 from bridge.errors import BridgeError
-from bridge.models import Inbox
+from bridge.models import Connection, Inbox, Participant
 from bridge.protocol import MAX_CONTENT, SUBPROTOCOL
 
 SOCKET_PATH = "/ws/chat/"
+AVATAR_AGE = 365 * 24 * 3600
+"""Seconds, in effect for ever: another nick has another address."""
 
 
 @require_safe
@@ -31,6 +35,22 @@ def chat(request: HttpRequest) -> HttpResponse:
         samesite="Lax",
     )
     patch_cache_control(response, private=True, no_cache=True)
+    return response
+
+
+@require_safe
+def avatar(request: HttpRequest, participant: uuid.UUID) -> HttpResponse:
+    """For Discord's servers, so for everybody: only of who speaks in a room, and only his initials."""
+    speaker = get_object_or_404(
+        Participant, uid=participant, role=Participant.Role.VISITOR, connection__kind=Connection.Kind.ROOM
+    )
+    picture = avatars.picture(str(participant), avatars.initials(speaker.nick))
+    response = HttpResponse(picture, content_type="image/png")
+    if request.GET.get("v") == avatars.version_of(speaker.nick):
+        patch_cache_control(response, public=True, max_age=AVATAR_AGE, immutable=True)
+    else:
+        # Its address is that of another nick.
+        patch_cache_control(response, public=True, max_age=60)
     return response
 
 

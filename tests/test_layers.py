@@ -12,7 +12,7 @@ ROOT = Path(bridge.__file__).parent
 
 LAYERS = [
     {"errors", "clock"},
-    {"models", "protocol", "signals", "nicks", "migrations"},
+    {"models", "protocol", "signals", "nicks", "avatars", "migrations"},
     {"redis", "valkey", "database", "outlet", "closing", "wire"},
     {"broadcast", "services", "presence", "speaking"},
     {"sessions"},

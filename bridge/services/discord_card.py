@@ -1,7 +1,6 @@
 """The card that opens a thread: who writes, from where, and where to read on."""
 
 import re
-import unicodedata
 from urllib.parse import urlsplit
 
 import discord
@@ -9,6 +8,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from bridge.models import Connection, Endpoint
+from bridge.services.discord_names import one_line
 
 # The first that matches: Edge and Opera name Chrome too, and Chrome names Safari.
 _BROWSERS = (
@@ -30,7 +30,7 @@ _SYSTEMS = (
 
 def thread_name(connection: Connection) -> str:
     """At most 100 characters. Ends in the code, by which an opening of unknown fate is found again."""
-    return f"{_one_line(connection.nick)[:80] or 'Visitor'} · {connection.code}"
+    return f"{one_line(connection.nick)[:80] or 'Visitor'} · {connection.code}"
 
 
 def card_text(endpoint: Endpoint) -> str:
@@ -70,16 +70,10 @@ def browser(user_agent: str) -> str:
     return " on ".join(filter(None, (name, system)))
 
 
-def _one_line(text: str) -> str:
-    """Without what cannot be seen: controls, and marks that turn the direction of text."""
-    visible = ("" if unicodedata.category(char)[0] == "C" and not char.isspace() else char for char in text)
-    return " ".join("".join(visible).split())
-
-
 def _plain(text: str) -> str:
     """Without markdown, mentions and links of the visitor's."""
     # Each mark once: escaped twice, its backslash would be escaped, and the mark work again.
-    text = re.sub(r"([\\*_~|`>\[\]()<#])", r"\\\1", _one_line(text))
+    text = re.sub(r"([\\*_~|`>\[\]()<#])", r"\\\1", one_line(text))
     # Between these a space without width: nobody is called, and no address is followed by mistake.
     return text.replace("://", ":\u200b//").replace("@", "@\u200b")
 

@@ -1,0 +1,35 @@
+"""Under which name a visitor speaks in Discord: his nick, as near as Discord's rules for webhooks let it be."""
+
+import re
+import unicodedata
+
+LONGEST = 80
+NAMELESS = "Visitor"
+# Discord refuses a name that contains these, in any case: one letter of each gives way, and it still reads the same.
+_WORDS = ((re.compile(r"(?i)(disc)o(rd)"), r"\g<1>0\2"), (re.compile(r"(?i)(c)l(yde)"), r"\g<1>1\2"))
+# Nor may a name look like a mention, a channel or code. These look like them and are not.
+_SIGNS = str.maketrans({"@": "＠", "#": "＃", ":": "꞉", "`": "´"})  # look-alikes are the point
+_WHOLE = frozenset({"everyone", "here", "system message"})
+
+
+def legal_name(nick: str) -> str:
+    """At most 80 UTF-16 units, never empty, and the same for the same nick: what is read back is found by it."""
+    name = one_line(nick).translate(_SIGNS)
+    folded = unicodedata.normalize("NFKC", name)
+    if any(pattern.search(folded) for pattern, _ in _WORDS):
+        name = folded.translate(_SIGNS)
+        for pattern, instead in _WORDS:
+            name = pattern.sub(instead, name)
+    name = _cut(name) or NAMELESS
+    return f"{name}_" if unicodedata.normalize("NFKC", name).casefold() in _WHOLE else name
+
+
+def one_line(text: str) -> str:
+    """Without what cannot be seen: controls, and marks that turn the direction of text."""
+    visible = ("" if unicodedata.category(char)[0] == "C" and not char.isspace() else char for char in text)
+    return " ".join("".join(visible).split())
+
+
+def _cut(name: str) -> str:
+    """Whole characters only: half of a surrogate pair is none."""
+    return name.encode("utf-16-le")[: 2 * LONGEST].decode("utf-16-le", "ignore").strip()
