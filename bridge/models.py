@@ -18,6 +18,16 @@ WEB = "web"
 class Inbox(models.Model):
     """One configured chat: a site, its Discord channel, greeting, allowed origins."""
 
+    class Invites(models.TextChoices):
+        KEEP = "keep", "Keep: Discord shows a card to join"
+        BREAK = "break", "Show as text without a card"
+        REMOVE = "remove", "Remove"
+
+    class ShowRead(models.TextChoices):
+        OFF = "off", "Not at all"
+        REACTION = "reaction", "With 👁 on the newest message that the visitor has read"
+        CARD = "card", "In the card that the thread began with"
+
     name = models.SlugField(unique=True, help_text="What a page asks for in session.start, e.g. “default”.")
     title = models.CharField(max_length=80, default="Chat with us", help_text="Shown above the chat.")
     greeting = models.CharField(
@@ -48,6 +58,21 @@ class Inbox(models.Model):
         blank=True,
         help_text="Names that no visitor may take in this inbox's rooms, one a line, whatever their case and script. "
         "Staff's own names, “staff”, “admin” and “moderator” are always reserved.",
+    )
+    invites = models.CharField(
+        max_length=6,
+        choices=Invites.choices,
+        default=Invites.BREAK,
+        help_text="What becomes of invites to Discord servers in what visitors write.",
+    )
+    link_previews = models.BooleanField(
+        default=True, help_text="Discord shows what the links lead to that visitors write."
+    )
+    show_read = models.CharField(
+        max_length=8,
+        choices=ShowRead.choices,
+        default=ShowRead.OFF,
+        help_text="How Discord shows what the visitor has read.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -196,6 +221,8 @@ class Endpoint(models.Model):
     due = models.DateTimeField(null=True, blank=True)
     attempts = models.BigIntegerField(default=0)
     failures = models.IntegerField(default=0)
+    # The message over there that shows that the visitor has read up to it; empty while none does.
+    read_mark = models.CharField(max_length=64, blank=True)
     # Why nothing moves, for staff: empty while it does.
     trouble = models.CharField(max_length=300, blank=True)
 

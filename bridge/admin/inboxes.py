@@ -27,6 +27,9 @@ class InboxForm(forms.ModelForm[Inbox]):
             "allowed_origins",
             "mark_relayed",
             "relay_bots",
+            "invites",
+            "link_previews",
+            "show_read",
         )
         widgets = {
             "greeting": forms.Textarea(attrs={"rows": 3}),
@@ -91,7 +94,8 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
         (None, {"fields": ("name", "enabled")}),
         ("What visitors see", {"fields": ("title", "greeting")}),
         ("Where it is used", {"fields": ("allowed_origins",)}),
-        ("Discord", {"fields": ("discord_channel_id", "mark_relayed", "relay_bots")}),
+        ("Discord", {"fields": ("discord_channel_id", "mark_relayed", "relay_bots", "show_read")}),
+        ("What visitors write, in Discord", {"fields": ("invites", "link_previews")}),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Inbox | None = None) -> tuple[str, ...]:

@@ -145,7 +145,13 @@ class Outbox:
 
     async def _step(self, line: Line) -> bool:
         """One request. Returns whether to go on with this line now."""
-        request = await db(delivery.plan, line, limit=self._service.max_length, clock=self._clock)
+        request = await db(
+            delivery.plan,
+            line,
+            limit=self._service.max_length,
+            spoken=self._service.spoken,
+            clock=self._clock,
+        )
         if request is None:
             return False
         try:

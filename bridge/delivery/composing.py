@@ -1,8 +1,27 @@
 """What messages look like inside a service: joined while they wait, split where they are too long (rule 9)."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from bridge.models import Delivery, Message
+
+FENCE = "```"
+# What opens a block of code, with the name of its language where a line of its own holds nothing else.
+_OPENING = re.compile(r"```(?:[\w+.#-]{1,20}(?=\n))?")
+# Each of these comes in pairs; one too many reaches into whatever is said next.
+_PAIRED = re.compile(r"```|``|`|\|\||\*\*|__|~~|\*|\b_|_\b")
+
+_ENDLESS = re.compile(r"^\s*>>>", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a service takes texts: so many UTF-16 units at once, and said its way."""
+
+    limit: int
+    spoken: Callable[[str], str] = str
 
 
 def length(text: str) -> int:
@@ -10,33 +29,69 @@ def length(text: str) -> int:
     return len(text) + sum(char > "\uffff" for char in text)
 
 
-def text_of(message: Message) -> str:
+def text_of(message: Message, spoken: Callable[[str], str] = str) -> str:
     """What is said of one message in a service: nothing once it was deleted."""
     if message.deleted_at:
         return ""
     if message.kind == Message.Kind.GAP:
         size = f"{message.gap_size:,}" if message.gap_size else "Some"
         return f"⚠ {size} message{'s' if message.gap_size != 1 else ''} may be missing here."
-    return message.content.strip()
+    return spoken(message.content).strip()
 
 
 def split(text: str, *, limit: int) -> list[str]:
     """Pieces of at most `limit` UTF-16 units, cut at a line, else at a space, else between characters.
 
-    No piece is blank or has space around it: Discord trims, and what is read back must equal what was sent.
+    A block of code that is cut ends in one piece and begins again in the next. No piece is blank or has space
+    around it: Discord trims, and what is read back must equal what was sent.
     """
-    pieces = []
+    pieces: list[str] = []
     rest = text.strip()
+    # What is never closed is no block of code for Discord either.
+    fenced = FENCE in rest and not _open_fence(rest)
+    # Room for the end of one that is cut.
+    room = len(FENCE) + 1 if fenced else 0
     while length(rest) > limit:
-        head = rest[: _fitting(rest, limit)]
-        cut = max(head.rfind("\n"), head.rfind(" ") if head.rfind("\n") < len(head) // 2 else -1)
-        if cut > len(head) // 4:
-            head = head[:cut]
-        pieces.append(head.strip())
-        rest = rest[len(head) :].strip()
-    if rest:
-        pieces.append(rest)
+        head = _head(rest, limit=limit - room)
+        rest = rest[len(head) :]
+        head = head.strip()
+        fence = _open_fence(head) if fenced else ""
+        if not fence or head == fence:
+            pieces.append(head)
+            rest = rest.strip()
+        elif rest.strip() == FENCE:
+            pieces.append(f"{head}\n{FENCE}")
+            rest = ""
+        else:
+            # What was only just begun is begun in the next piece. Code keeps its indentation.
+            began = head.removesuffix(fence)
+            pieces.append(f"{head}\n{FENCE}" if began == head else began.strip())
+            rest = f"{fence}\n" + rest.strip("\n")
+    pieces.append(rest)
     return [piece for piece in pieces if piece]
+
+
+def _head(rest: str, *, limit: int) -> str:
+    head = rest[: _fitting(rest, limit)]
+    cut = max(head.rfind("\n"), head.rfind(" ") if head.rfind("\n") < len(head) // 2 else -1)
+    return head[:cut] if cut > len(head) // 4 else head
+
+
+def _open_fence(text: str) -> str:
+    """The opening of the block of code in which a text ends; nothing where it ends in none."""
+    at = fence = 0
+    opening = ""
+    while (fence := text.find(FENCE, at)) >= 0:
+        found = _OPENING.match(text, fence)
+        opening = "" if opening or found is None else found[0]
+        at = fence + len(FENCE)
+    return opening
+
+
+def is_closed(text: str) -> bool:
+    """Whether nothing in it reaches into what is said after it: a block of code, bold text, a quote that goes on."""
+    found = Counter(_PAIRED.findall(text))
+    return not _ENDLESS.search(text) and all(count % 2 == 0 for count in found.values())
 
 
 def _fitting(text: str, limit: int) -> int:
@@ -49,13 +104,16 @@ def _fitting(text: str, limit: int) -> int:
     return len(text)
 
 
-def compose(messages: Iterable[Message], *, limit: int) -> list[str]:
+def compose(messages: Iterable[Message], *, form: Form) -> list[str]:
     """The present texts of messages that belong together, as the service should hold them."""
-    return split("\n".join(filter(None, map(text_of, messages))), limit=limit)
+    texts = (text_of(message, form.spoken) for message in messages)
+    return split("\n".join(filter(None, texts)), limit=form.limit)
 
 
-def join(waiting: Sequence[Delivery], *, limit: int) -> list[Message]:
+def join(waiting: Sequence[Delivery], *, form: Form) -> list[Message]:
     """The messages that go as one with the first waiting post: same author, next in order, plain, and they fit.
+
+    One whose markdown reaches into what follows is the last.
 
     Their own waiting edits and deletions are no hindrance: the present text is sent. A change of an earlier
     message is: order would be lost.
@@ -65,8 +123,11 @@ def join(waiting: Sequence[Delivery], *, limit: int) -> list[Message]:
     passed = {first.pk}
     if first.kind != Message.Kind.MESSAGE:
         return batch
-    units = length(text_of(first))
+    text = text_of(first, form.spoken)
+    units = length(text)
     for delivery in waiting[1:]:
+        if not is_closed(text):
+            break
         message = delivery.message
         if delivery.operation != Delivery.Operation.POST:
             if message.pk not in passed:
@@ -77,8 +138,9 @@ def join(waiting: Sequence[Delivery], *, limit: int) -> list[Message]:
         passed.add(message.pk)
         if message.deleted_at:
             continue
-        units += 1 + length(text_of(message))
-        if units > limit:
+        text = text_of(message, form.spoken)
+        units += 1 + length(text)
+        if units > form.limit:
             break
         batch.append(message)
     return batch

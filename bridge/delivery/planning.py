@@ -6,6 +6,7 @@ plans next.
 """
 
 import secrets
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -13,10 +14,10 @@ from django.db import transaction
 from bridge.actions.settling import mark_delivered
 from bridge.clock import Clock
 from bridge.delivery import lines
-from bridge.delivery.composing import compose, join
+from bridge.delivery.composing import Form, compose, join
 from bridge.delivery.lines import Line
-from bridge.models import Delivery, Endpoint, Message, RemoteMessage, RemotePart
-from bridge.services.base import Delete, Edit, FindOpening, Open, Post, ReadBack, Request
+from bridge.models import Delivery, Endpoint, Inbox, Message, RemoteMessage, RemotePart
+from bridge.services.base import Delete, Edit, FindOpening, Open, Post, ReadBack, Request, as_typed
 
 LANDING = timedelta(seconds=30)
 """How long a request of unknown fate may still land, counted from when it was about to be written."""
@@ -25,15 +26,19 @@ LOOK_AHEAD = 100
 
 
 @transaction.atomic
-def plan(line: Line, *, limit: int, clock: Clock) -> Request | None:
+def plan(
+    line: Line, *, limit: int, clock: Clock, spoken: Callable[[str, Inbox], str] = as_typed
+) -> Request | None:
     """The next request of a line, written down before it is made; None when there is nothing to do now.
 
-    `limit`: the service's message length. Renews the claim.
+    `limit`: the service's message length; `spoken`: how it says a text. Renews the claim.
 
     Raises:
         LineLost: another worker has the line.
     """
     endpoint, now = lines.hold(line, clock=clock)
+    inbox = endpoint.connection.inbox
+    form = Form(limit, lambda text: spoken(text, inbox))
     while waiting := _waiting(endpoint):
         if (lost := _of_unknown_fate(endpoint)) is not None:
             return _look_for(lost, endpoint, now=now)
@@ -44,7 +49,7 @@ def plan(line: Line, *, limit: int, clock: Clock) -> Request | None:
                 continue
             if endpoint.remote_id is None:
                 return _opening(endpoint, now=now)
-        if (request := _towards(waiting, endpoint, line=line, limit=limit, now=now)) is not None:
+        if (request := _towards(waiting, endpoint, line=line, form=form, now=now)) is not None:
             return request
     lines.empty(endpoint)
     return None
@@ -106,20 +111,20 @@ def _open(card: RemoteMessage, endpoint: Endpoint, *, repeat: bool) -> Open:
 
 
 def _towards(
-    waiting: list[Delivery], endpoint: Endpoint, *, line: Line, limit: int, now: datetime
+    waiting: list[Delivery], endpoint: Endpoint, *, line: Line, form: Form, now: datetime
 ) -> Request | None:
     """One request that brings what is out there closer to the first delivery; None once nothing differs."""
     head = waiting[0]
     remotes = _remotes(head.message, endpoint)
     if head.operation == Delivery.Operation.POST:
-        group = _group(remotes) or ([head.message] if line.single else join(waiting, limit=limit))
-        wanted = compose(group, limit=limit)
+        group = _group(remotes) or ([head.message] if line.single else join(waiting, form=form))
+        wanted = compose(group, form=form)
         if len(remotes) < len(wanted) and not head.message.deleted_at:
             return _send(wanted[len(remotes)], group, endpoint, reply_to=None, now=now)
         mark_delivered(_posts_of(group, endpoint), endpoint=endpoint, outcome=Delivery.Outcome.DELIVERED)
         return None
     alive = [remote for remote in remotes if remote.deleted_at is None]
-    if alive and (request := _difference(alive, endpoint, limit=limit, now=now)) is not None:
+    if alive and (request := _difference(alive, endpoint, form=form, now=now)) is not None:
         return request
     group = _group(remotes) or [head.message]
     changes = endpoint.deliveries.filter(settled_at__isnull=True, message__in=group).exclude(
@@ -130,11 +135,11 @@ def _towards(
 
 
 def _difference(
-    alive: list[RemoteMessage], endpoint: Endpoint, *, limit: int, now: datetime
+    alive: list[RemoteMessage], endpoint: Endpoint, *, form: Form, now: datetime
 ) -> Request | None:
     """The first place where what the service holds differs from the present text of the whole."""
     group = _group(alive)
-    wanted = compose(group, limit=limit)
+    wanted = compose(group, form=form)
     thread = _thread(endpoint)
     for remote, text in zip(alive, wanted, strict=False):
         if remote.text != text:
@@ -197,6 +202,7 @@ def _post(remote: RemoteMessage, endpoint: Endpoint, *, repeat: bool, reply_to: 
         nonce=remote.nonce,
         reply_to=reply_to,
         repeat=repeat,
+        previews=endpoint.connection.inbox.link_previews,
     )
 
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from bridge.clock import Clock
 from bridge.errors import DeliveryFailed
+from bridge.models import Inbox
 
 # Reasons that the delivery rules act upon; every other reason is only shown.
 THREAD_GONE = "thread_deleted"
@@ -43,7 +44,7 @@ class FindOpening:
 
 @dataclass(frozen=True)
 class Post:
-    """`repeat`: it was sent before, was looked for and was not there."""
+    """`repeat`: it was sent before, was looked for and was not there. `previews`: show what its links lead to."""
 
     remote_pk: int
     thread: str
@@ -51,6 +52,7 @@ class Post:
     nonce: str
     reply_to: str | None
     repeat: bool
+    previews: bool = True
 
 
 @dataclass(frozen=True)
@@ -188,12 +190,20 @@ def attempting(attempt: Attempt) -> Iterator[Attempt]:
         _attempt.reset(reset)
 
 
+def as_typed(text: str, inbox: Inbox) -> str:
+    return text
+
+
 class Service(ABC):
     """Carries one request at a time. It keeps no state that delivery depends on, and decides nothing."""
 
     name: ClassVar[str]
     max_length: ClassVar[int]
     """Characters in one message, counted in UTF-16 units: the strictest way that anybody counts."""
+
+    def spoken(self, text: str, inbox: Inbox) -> str:
+        """What a visitor wrote, as it is said over there. Pure: it is asked again before each request."""
+        return as_typed(text, inbox)
 
     @abstractmethod
     async def perform(self, request: Request) -> Answer:

@@ -10,7 +10,7 @@ import discord
 from channels.db import database_sync_to_async
 
 from bridge.errors import DeliveryFailed
-from bridge.models import Connection, Endpoint
+from bridge.models import Connection, Endpoint, Inbox
 from bridge.services.base import (
     NOT_PERMITTED,
     Answer,
@@ -38,6 +38,7 @@ from bridge.services.discord_errors import (
     TOO_MANY_ACTIVE_THREADS,
     failure_of,
 )
+from bridge.services.discord_text import spoken
 
 T = TypeVar("T")
 
@@ -54,6 +55,9 @@ class DiscordService(Service):
 
     def __init__(self, client: discord.Client) -> None:
         self._client = client
+
+    def spoken(self, text: str, inbox: Inbox) -> str:
+        return spoken(text, inbox)
 
     async def perform(self, request: Request) -> Answer:
         try:
@@ -88,7 +92,12 @@ class DiscordService(Service):
             )
         # discord.py asks Discord to enforce the nonce: for a few minutes a repeat returns the first message.
         message = await thread.send(
-            request.text, nonce=request.nonce, allowed_mentions=NO_MENTIONS, mention_author=False, **reply
+            request.text,
+            nonce=request.nonce,
+            allowed_mentions=NO_MENTIONS,
+            mention_author=False,
+            suppress_embeds=not request.previews,
+            **reply,
         )
         return Stored(str(message.id))
 

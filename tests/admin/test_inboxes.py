@@ -15,6 +15,8 @@ GOOD = {
     "enabled": "on",
     "discord_channel_id": "1180000000000000012",
     "allowed_origins": "https://Shop.example/\nhttp://localhost:3000\nhttps://shop.example",
+    "invites": "remove",
+    "show_read": "reaction",
 }
 
 
