@@ -14,6 +14,7 @@ _CHANNELS = (
     (defaults.GENERAL_CHANNEL_ID, "general", ChannelType.TEXT, "What staff tell each other"),
     (defaults.SUPPORT_CHANNEL_ID, "support", ChannelType.TEXT, "A thread for each visitor"),
     (defaults.FORUM_CHANNEL_ID, "tickets", ChannelType.FORUM, "A post for each visitor"),
+    (defaults.LOBBY_CHANNEL_ID, "lobby", ChannelType.TEXT, "For a public room of the web page"),
 )
 
 
@@ -58,7 +59,13 @@ def _guild() -> Guild:
     for position, role in enumerate(
         (
             Role(id=guild.id, name="@everyone", permissions=DEFAULT_EVERYONE_PERMISSIONS),
-            Role(id=defaults.STAFF_ROLE_ID, name="Staff", permissions=_STAFF_PERMISSIONS, hoist=True),
+            Role(
+                id=defaults.STAFF_ROLE_ID,
+                name="Staff",
+                permissions=_STAFF_PERMISSIONS,
+                color=defaults.STAFF_COLOUR,
+                hoist=True,
+            ),
             Role(id=defaults.BOT_ROLE_ID, name="ChatBridge", permissions=bot_permissions, managed=True),
         )
     ):

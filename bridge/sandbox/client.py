@@ -114,6 +114,17 @@ class SandboxClient:
     async def type_as(self, who: str, channel_id: int | str) -> None:
         await self._act("type", channel=str(channel_id), **{"as": who})
 
+    async def commands(self, who: str, channel_id: int | str) -> list[str]:
+        """Return the message commands that somebody is shown in a channel."""
+        return await self._call("GET", "commands", params={"as": who, "channel": str(channel_id)})  # type: ignore[no-any-return]
+
+    async def invoke_as(
+        self, who: str, channel_id: int | str, message_id: int | str, command: str
+    ) -> dict[str, Any]:
+        """Use a message command; return what the bot says to it."""
+        body = {"as": who, "channel": str(channel_id), "message": str(message_id), "command": command}
+        return await self._call("POST", "invoke", json=body)  # type: ignore[no-any-return]
+
     async def archive(self, thread_id: int | str) -> None:
         await self._act("archive", channel=str(thread_id))
 

@@ -12,6 +12,8 @@ grace, robin, butler, bot or an id; ada where it is left out.
     POST   /sandbox/delete    {channel, message}
     POST   /sandbox/react     {channel, message, emoji, as}, and /sandbox/unreact
     POST   /sandbox/type      {channel, as}
+    POST   /sandbox/invoke    {channel, message, command, as}: a message command; answers what the bot says
+    GET    /sandbox/commands?channel=ID&as=ada      the message commands that somebody is shown there
     POST   /sandbox/archive   {channel}, and unarchive, lock, unlock: a thread
     POST   /sandbox/remove    {channel}: deletes a thread or a channel
     POST   /sandbox/permit    {channel, permission, allowed}: what the bot may do in a channel
@@ -34,7 +36,7 @@ from simcord.backend.models import Overwrite
 from simcord.backend.permissions import flag
 from simcord.enums import OverwriteType
 
-from . import defaults, view
+from . import defaults, interactions, view
 from .faults import Rule
 from .sandbox import Sandbox
 from .threads import ThreadWorld
@@ -138,6 +140,8 @@ class Control:
             web.post("/sandbox/gateway", self.drop),
             web.get("/sandbox/requests", self.requests),
             web.get("/sandbox/counts", self.counts),
+            web.get("/sandbox/commands", self.commands),
+            web.post("/sandbox/invoke", self.invoke),
             web.post("/sandbox/{act}", self.act),
         ]
 
@@ -154,6 +158,29 @@ class Control:
             self._sandbox.settle()
         return _json(result)
 
+    async def commands(self, request: web.Request) -> web.Response:
+        found = interactions.message_commands(
+            self._sandbox.world,
+            user_id=user_of(dict(request.query)),
+            channel_id=int(request.query["channel"]),
+        )
+        return _json([each["name"] for each in found])
+
+    async def invoke(self, request: web.Request) -> web.Response:
+        body, world = await _body(request), self._sandbox.world
+        try:
+            record = interactions.invoke(
+                world,
+                user_id=user_of(body),
+                channel_id=int(body["channel"]),
+                message_id=int(body["message"]),
+                name=str(body["command"]),
+            )
+            self._sandbox.settle()
+            return _json(await interactions.answered(world, record))
+        except BackendError as error:
+            return _json(error.to_json(), status=error.status)
+
     async def world(self, request: web.Request) -> web.Response:
         gateway = self._sandbox.gateway
         counts = {
@@ -167,12 +194,15 @@ class Control:
         world = self._sandbox.world
         _, timeline, _ = world.everywhere()[int(request.match_info["channel"])]
         if "limit" not in request.query:
-            return _json([view.message(world, said, deleted=gone) for said, gone in timeline.everything()])
+            said_here = timeline.everything()
+            return _json(
+                [view.message(world, said, deleted=gone) for said, gone in said_here if not said.is_ephemeral]
+            )
         before = request.query.get("before")
         page = timeline.page(
             limit=int(request.query["limit"]), before=int(before) if before else None, after=None, around=None
         )
-        return _json([view.message(world, said) for said in reversed(page)])
+        return _json([view.message(world, said) for said in reversed(page) if not said.is_ephemeral])
 
     async def settings(self, request: web.Request) -> web.Response:
         body = await _body(request)

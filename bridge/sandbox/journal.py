@@ -103,6 +103,8 @@ class Journal:
                     webhook = world.webhooks[key] = _webhooks.validate_python(value)
                     world.webhook_tokens[webhook.token] = key
                     world.users.setdefault(key, User(id=key, name=webhook.name, bot=True))
+                    if webhook.creator_id == world.bot_user.id:
+                        world.own_webhooks.add(key)
                 case "commands":
                     world.commands[key or None] = {(each["name"], each["type"]): each for each in value}
                 case "file":

@@ -106,7 +106,7 @@ def list_messages(request: Request) -> Answer:
         after=request.number("after"),
         around=request.number("around"),
     )
-    return 200, [shown(request, message) for message in page]
+    return 200, [shown(request, message) for message in page if not message.is_ephemeral]
 
 
 @answers("POST", "/channels/{channel}/messages")

@@ -40,6 +40,8 @@ def message(world: ThreadWorld, said: Message, *, deleted: bool = False) -> dict
     author = person(world, said.author_id)
     if said.author_name is not None:
         author["name"] = said.author_name
+    if said.webhook_id is not None:
+        author["avatar"] = said.author_avatar
     starter = _starter(world, said)
     quoted = said.reference if said.reference and said.type != MessageType.THREAD_STARTER_MESSAGE else None
     return {

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .world import World
 
 HAS_THREAD = 1 << 5
+LOADING = 1 << 7
 _ONLY_ON_THE_GATEWAY = (
     "channels",
     "threads",
@@ -107,6 +108,8 @@ def complete_message(world: "World", payload: dict[str, Any], *, nonce: bool) ->
         user(mentioned)
     if "webhook_id" in payload:
         _webhook_author(payload)
+        if int(payload["webhook_id"]) in world.own_webhooks:
+            payload["application_id"] = str(world.application_id)
     if "message_reference" in payload:
         _reference(world, payload)
     if payload["flags"] & HAS_THREAD and (started := world.channels.get(message_id)) is not None:

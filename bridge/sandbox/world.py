@@ -46,6 +46,8 @@ class World(Backend):
         self.nonces: dict[int, Nonce] = {}
         self.recent_nonces: OrderedDict[tuple[int, Nonce], Message] = OrderedDict()
         self.nonce_seconds = 300.0
+        # Those of the bot, also where they were deleted: their messages name its application.
+        self.own_webhooks: set[int] = set()
         self.intents_allowed = {"members", "presences", "message_content"}
         self.active_thread_cap = 1000
         self._next_nonce: Nonce | None = None
@@ -181,6 +183,10 @@ class World(Backend):
         # As long as Discord's: libraries recognise a webhook's address by a token of 60 characters and more.
         webhook.token = secrets.token_urlsafe(51)
         self.webhook_tokens[webhook.token] = webhook.id
+        if creator_id == self.bot_user.id:
+            self.own_webhooks.add(webhook.id)
+            self.mark("settings", 0)
+        self.mark("user", webhook.webhook_user_id)
         self.mark("webhook", webhook.id)
         self._emit_webhooks_update(channel_id)
         return webhook
@@ -201,6 +207,7 @@ class World(Backend):
         return "message_content" in self.intents_allowed
 
     def apply_settings(self, values: Mapping[str, Any]) -> None:
+        self.own_webhooks |= set(values.get("own_webhooks", ()))
         if "intents_allowed" in values:
             self.intents_allowed = set(values["intents_allowed"])
         self.active_thread_cap = int(values.get("active_thread_cap", self.active_thread_cap))
@@ -212,6 +219,7 @@ class World(Backend):
             "intents_allowed": sorted(self.intents_allowed),
             "active_thread_cap": self.active_thread_cap,
             "nonce_seconds": self.nonce_seconds,
+            "own_webhooks": sorted(self.own_webhooks),
         }
 
 

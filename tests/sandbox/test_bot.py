@@ -24,7 +24,7 @@ async def test_it_logs_in_and_knows_its_guild(bot: Bot) -> None:
     assert bot.user is not None
     assert bot.user.id == defaults.BOT_ID
     guild = bot.guilds[0]
-    assert [channel.name for channel in guild.channels] == ["general", "support", "tickets"]
+    assert [channel.name for channel in guild.channels] == ["general", "support", "tickets", "lobby"]
     assert {member.name for member in guild.members} == {"ada", "grace", "robin", "butler", "chatbridge"}
     assert bot.support().permissions_for(guild.me).manage_threads
 

@@ -60,7 +60,7 @@ async def guild(api: Api, sandbox: SandboxClient) -> None:
     counted = await api.call("GET /guilds/{guild_id}", guild_id=GUILD, params={"with_counts": "true"})
     assert counted["approximate_member_count"] == 5
     channels = await api.call("GET /guilds/{guild_id}/channels", guild_id=GUILD)
-    assert [each["name"] for each in channels] == ["general", "support", "tickets"]
+    assert [each["name"] for each in channels] == ["general", "support", "tickets", "lobby"]
     assert len(await api.call("GET /guilds/{guild_id}/members", guild_id=GUILD, params={"limit": 1000})) == 5
     ada = await api.call("GET /guilds/{guild_id}/members/{user_id}", guild_id=GUILD, user_id=defaults.ADA_ID)
     assert ada["roles"] == [str(defaults.STAFF_ROLE_ID)]

@@ -22,7 +22,12 @@ from bridge.sandbox import defaults
 PATIENCE = 15.0
 SANDBOX_CHANNELS = {
     str(channel)
-    for channel in (defaults.GENERAL_CHANNEL_ID, defaults.SUPPORT_CHANNEL_ID, defaults.FORUM_CHANNEL_ID)
+    for channel in (
+        defaults.GENERAL_CHANNEL_ID,
+        defaults.SUPPORT_CHANNEL_ID,
+        defaults.FORUM_CHANNEL_ID,
+        defaults.LOBBY_CHANNEL_ID,
+    )
 }
 
 

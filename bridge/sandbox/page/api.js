@@ -14,6 +14,8 @@ async function call(method, path, body) {
 export const world = () => call("GET", "world");
 export const act = (name, body) => call("POST", name, body);
 
+export const commands = (who, channel) => call("GET", `commands?${new URLSearchParams({ as: who, channel })}`);
+
 export function messages(channel, before) {
   const page = new URLSearchParams({ limit: "50" });
   if (before) page.set("before", before);

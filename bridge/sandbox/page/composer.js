@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { $, TYPING_MS, me, state } from "./state.js";
+import { wrap } from "./text.js";
 
 const EMOJI = { react: "👍", check: "✅" };
 let typedAt = 0;
@@ -56,9 +57,31 @@ export function useTool(name, message) {
     setReply(message);
     return $("text").focus();
   }
+  if (name === "apps") return showApps(message);
   if (name === "delete") return attempt("delete", { message: message.id });
   const content = prompt("Change the message", message.content);
   return content ? attempt("edit", { message: message.id, content }) : null;
+}
+
+// What the bot offers for this message, and what it answers: only whoever asked sees it.
+async function showApps(message) {
+  const names = await api.commands($("who").value, state.channel);
+  const buttons = names.map((name) => {
+    const button = wrap("button", name);
+    button.type = "button";
+    button.addEventListener("click", () => invoke(message, name));
+    return button;
+  });
+  $("apps-list").replaceChildren(...(buttons.length ? buttons : ["No app offers you anything here."]));
+  $("apps-answer").textContent = "";
+  $("apps").showModal();
+}
+
+async function invoke(message, command) {
+  $("apps-answer").textContent = "…";
+  const body = { as: $("who").value, channel: state.channel, message: message.id, command };
+  const answer = await api.act("invoke", body).catch((error) => ({ content: error.message }));
+  $("apps-answer").textContent = answer.content;
 }
 
 export function toggleReaction(message, emoji) {
