@@ -1,14 +1,15 @@
 """What the browser can ask for: one short function for each command."""
 
 import uuid
+from collections.abc import Callable
 
 from bridge import actions, broadcast, history, protocol
 from bridge.actions import Post, Posted
 from bridge.errors import BridgeError, Code, Goodbye
 from bridge.history import Reader
-from bridge.models import Connection, Inbox, Participant
+from bridge.models import Connection, Inbox, Message, Participant
 from bridge.nicks import nick_for
-from bridge.permissions import anyone, identified, participant
+from bridge.permissions import anyone, author, identified, participant
 from bridge.process import Process
 from bridge.protocol import (
     ConnectionChanged,
@@ -17,6 +18,9 @@ from bridge.protocol import (
     ConnectionSynced,
     HistoryPage,
     HistoryRead,
+    MessageChanged,
+    MessageDelete,
+    MessageEdit,
     MessageSend,
     MessageSent,
     Nothing,
@@ -66,7 +70,12 @@ async def session_start(session: Session, payload: SessionStart) -> SessionStart
         "messages": page["messages"],
         "has_more": page["has_more"],
         "staff_online": await Process.current().staff_online(inbox.pk),
-        "inbox": {"name": inbox.name, "title": inbox.title, "greeting": inbox.greeting},
+        "inbox": {
+            "name": inbox.name,
+            "title": inbox.title,
+            "greeting": inbox.greeting,
+            "edit_window": inbox.edit_window,
+        },
     }
 
 
@@ -127,6 +136,7 @@ async def _post(
         opening=opening,
         content=payload.content,
         client_id=payload.client_id,
+        reply_to=payload.reply_to,
         origin=session.listener.name,
     )
     return await Process.current().writer.post(post)
@@ -140,7 +150,8 @@ async def _post_to_open(session: Session, payload: MessageSend) -> Posted:
             target = session.connections[known]
             return await _post(session, payload, target=target, opening=session.start)
         except BridgeError as refusal:
-            if refusal.code not in {Code.CLOSED, Code.NOT_FOUND}:
+            gone = refusal.code in {Code.CLOSED, Code.NOT_FOUND}
+            if not gone or "reply_to" in refusal.details:
                 raise
             session.forget_open(known)
     # Each may make a thread in Discord, which has room for a thousand.
@@ -150,6 +161,28 @@ async def _post_to_open(session: Session, payload: MessageSend) -> Posted:
     session.know(posted.target)
     session.open_connection = posted.target.uid
     return posted
+
+
+@command("message.edit", permission=author, throttle="edit")
+async def message_edit(session: Session, payload: MessageEdit) -> MessageChanged:
+    if len(payload.content) > protocol.MAX_CONTENT:
+        raise protocol.too_long(payload.content)
+    change = actions.edit_own_message
+    return await session.database.run(
+        _changed, change, payload.message, visitor=session.who, content=payload.content
+    )
+
+
+@command("message.delete", permission=author, throttle="edit")
+async def message_delete(session: Session, payload: MessageDelete) -> MessageChanged:
+    return await session.database.run(
+        _changed, actions.delete_own_message, payload.message, visitor=session.who
+    )
+
+
+def _changed(change: Callable[..., Message], uid: uuid.UUID, **how: object) -> MessageChanged:
+    message = change(uid, **how)
+    return {"message": history.own_message(message)}
 
 
 @command("history.page", permission=participant, throttle="read")

@@ -90,6 +90,13 @@ def heads(visitor: uuid.UUID, *, inbox: int) -> dict[str, int]:
     return {str(uid): revision for uid, revision in found.values_list("uid", "revision")[:FEW]}
 
 
+def own_message(message: Message) -> MessageOut:
+    """As its author sees it."""
+    assert message.author_id is not None  # noqa: S101  # only what somebody wrote is his own
+    reader = Reader(message.connection_id, str(message.connection.uid), message.author_id)
+    return _seen_by(reader, [message])[0]
+
+
 def _seen_by(reader: Reader, messages: Sequence[Message]) -> list[MessageOut]:
     wire.load(messages)
     shown = []

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from bridge.errors import BridgeError, Code
-from bridge.models import Participant
+from bridge.models import Message, Participant
 from bridge.sessions import Session
 from bridge.speaking import Target
 
@@ -35,6 +35,30 @@ async def participant(session: Session, payload: Any) -> None:
     session.know(Target.of(found.connection, found))
 
 
+async def author(session: Session, payload: Any) -> None:
+    """The visitor who wrote `payload.message`, found through his own conversations only.
+
+    A message of another conversation and one that does not exist get the same answer; what somebody else wrote in
+    his own is not his to change. Whether it still may be changed its action decides, once nothing can come between.
+    """
+    written_by = await session.database.run(_author_of, session.who, payload.message)
+    if written_by is None:
+        raise BridgeError(Code.NOT_FOUND, "There is no such message.")
+    if written_by != session.who:
+        raise BridgeError(Code.NOT_PERMITTED, "Only who wrote a message can change it.")
+
+
 def _participation(visitor: UUID, connection: UUID) -> Participant | None:
     mine = Participant.objects.filter(visitor=visitor, connection__visitor=visitor)
     return mine.filter(connection__uid=connection).select_related("connection").first()
+
+
+NOBODY = UUID(int=0)
+"""Who writes what no visitor wrote."""
+
+
+def _author_of(visitor: UUID, message: UUID) -> UUID | None:
+    mine = Message.objects.filter(uid=message, deleted_at__isnull=True, connection__participants__visitor=visitor)
+    for written_by in mine.values_list("author__visitor", flat=True):
+        return written_by or NOBODY
+    return None

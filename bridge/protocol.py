@@ -115,6 +115,17 @@ class MessageSend(Payload):
     connection: Uuid | None = None
     client_id: Uuid
     content: Content
+    reply_to: Uuid | None = None
+    """The uid of the message that this one answers, of the same conversation."""
+
+
+class MessageEdit(Payload):
+    message: Uuid
+    content: Content
+
+
+class MessageDelete(Payload):
+    message: Uuid
 
 
 class HistoryPage(Payload):
@@ -224,6 +235,8 @@ class InboxOut(Closed):
     name: str
     title: str
     greeting: str
+    edit_window: int
+    """Seconds in which a visitor may edit and delete what he wrote. 0: never."""
 
 
 class SessionStarted(Closed):
@@ -238,6 +251,10 @@ class SessionStarted(Closed):
 
 
 class MessageSent(Closed):
+    message: MessageOut
+
+
+class MessageChanged(Closed):
     message: MessageOut
 
 
@@ -298,6 +315,8 @@ class PresencePayload(Closed):
 COMMANDS: dict[str, tuple[type[Payload], Any]] = {
     "session.start": (SessionStart, SessionStarted),
     "message.send": (MessageSend, MessageSent),
+    "message.edit": (MessageEdit, MessageChanged),
+    "message.delete": (MessageDelete, MessageChanged),
     "history.page": (HistoryPage, HistoryRead),
     "connection.sync": (ConnectionSync, ConnectionSynced),
     "connection.close": (ConnectionClose, ConnectionChanged),

@@ -41,6 +41,7 @@ class Throttle(NamedTuple):
 THROTTLES = {
     "session": Throttle(visitor=Limit(30, 60), address=Limit(120, 60)),
     "message": Throttle(visitor=Limit(20, 30), address=Limit(200, 60)),
+    "edit": Throttle(visitor=Limit(20, 60), address=Limit(200, 60)),
     "opening": Throttle(visitor=Limit(5, 3600), address=Limit(60, 3600)),
     "change": Throttle(visitor=Limit(10, 60), address=Limit(120, 60)),
     "read": Throttle(visitor=Limit(60, 60), address=Limit(600, 60)),

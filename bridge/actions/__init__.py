@@ -1,5 +1,6 @@
 """The only code that changes a conversation: synchronous, atomic, published when committed."""
 
+from bridge.actions.changing import delete_own_message, edit_own_message
 from bridge.actions.opening import close_connection, open_connection, reopen_connection
 from bridge.actions.posting import Post, Posted, fan_out, post_messages
 from bridge.actions.receipts import mark_read
@@ -11,6 +12,8 @@ __all__ = [
     "Posted",
     "Target",
     "close_connection",
+    "delete_own_message",
+    "edit_own_message",
     "fan_out",
     "mark_read",
     "open_connection",

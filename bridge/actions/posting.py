@@ -21,7 +21,7 @@ from bridge.actions.opening import open_connection
 from bridge.broadcast import Change
 from bridge.errors import BridgeError, Code
 from bridge.models import Connection, Delivery, Endpoint, Message
-from bridge.protocol import MessageOut, event_frame, rfc3339
+from bridge.protocol import MessageOut, Quote, event_frame, rfc3339
 from bridge.speaking import Opening, Target
 
 
@@ -36,6 +36,7 @@ class Post:
     target: Target | None = None
     opening: Opening | None = None
     client_id: uuid.UUID | None = None
+    reply_to: uuid.UUID | None = None
     origin: str = ""
     """The socket it comes from: its reply tells it what the event tells all others."""
 
@@ -58,15 +59,17 @@ Result = Posted | BridgeError | Busy
 def post_messages(batch: Sequence[Post]) -> list[Result]:
     """Store them, with a delivery for each other endpoint, and answer each: its result at its own place.
 
-    A result is what was stored (also for a repeated `client_id`); or why that one was not: `closed` or
-    `not_found`; or Busy. Whatever else goes wrong raises, and nothing of the batch is stored.
+    A result is what was stored (also for a repeated `client_id`); or why that one was not: `closed`, or
+    `not_found` where the conversation, or the message that it answers, is not there; or Busy. Whatever else goes
+    wrong raises, and nothing of the batch is stored.
     """
     with transaction.atomic():
         results = _repeated(batch)
+        answered = _answered(batch, results)
         targets = _targets(batch, results)
         fresh, echoes = _distinct(batch, targets, results)
         if fresh:
-            _store(batch, targets, fresh, results)
+            _store(batch, targets, fresh, results, answered)
         for index, first in echoes.items():
             results[index] = results[first]
     return [results[index] for index in range(len(batch))]
@@ -125,6 +128,47 @@ def _targets(batch: Sequence[Post], done: dict[int, Result]) -> dict[int, Target
     return targets
 
 
+Answered = dict[int, Message]
+
+
+def _answered(batch: Sequence[Post], done: dict[int, Result]) -> Answered:
+    """What the replies among them answer, by their places; the other posts cost nothing. Refuses the rest.
+
+    Read before the lock: a message that is deleted from now on is one that was answered and then deleted.
+    """
+    wanted = {
+        index: post.reply_to
+        for index, post in enumerate(batch)
+        if post.reply_to is not None and index not in done
+    }
+    if not wanted:
+        return {}
+    found = Message.objects.filter(
+        uid__in=wanted.values(), kind=Message.Kind.MESSAGE, deleted_at__isnull=True
+    ).select_related("author", "connection")
+    by_uid = {message.uid: message for message in found}
+    answered: Answered = {}
+    for index, uid in wanted.items():
+        message = by_uid.get(uid)
+        if message is not None and _may_answer(batch[index], message.connection):
+            answered[index] = message
+        else:
+            # Another conversation's message and one that does not exist get the same answer.
+            done[index] = BridgeError(
+                Code.NOT_FOUND, "The message that you answer is not there.", reply_to=str(uid)
+            )
+    return answered
+
+
+def _may_answer(post: Post, connection: Connection) -> bool:
+    """Whether this is where the post goes: asked before a conversation is opened for it."""
+    if post.target is not None:
+        return connection.pk == post.target.connection
+    opening = post.opening
+    mine = opening is not None and (opening.inbox, opening.visitor) == (connection.inbox_id, connection.visitor)
+    return mine and connection.is_open
+
+
 def _distinct(
     batch: Sequence[Post], targets: dict[int, Target], done: dict[int, Result]
 ) -> tuple[list[int], dict[int, int]]:
@@ -144,7 +188,11 @@ def _distinct(
 
 
 def _store(
-    batch: Sequence[Post], targets: dict[int, Target], fresh: list[int], results: dict[int, Result]
+    batch: Sequence[Post],
+    targets: dict[int, Target],
+    fresh: list[int],
+    results: dict[int, Result],
+    answered: Answered,
 ) -> None:
     now = timezone.now()
     heads = rows.advance(Counter(targets[index].connection for index in fresh), now=now)
@@ -175,10 +223,18 @@ def _store(
     if not new:
         return
     ids, nudge = rows.store(new, now=now)
+    # Not where it has just been closed, and a new one was opened for the reply.
+    answered = {at: each for at, each in answered.items() if each.connection_id == targets[at].connection}
+    rows.answer(
+        (ids[row.connection, row.seq], answered[index].pk)
+        for index, row in zip(places, new, strict=True)
+        if index in answered
+    )
     said: dict[str, list[tuple[MessageOut, str]]] = {}
     created_at = rfc3339(now)
     for index, row in zip(places, new, strict=True):
-        body = _body(row, targets[index], created_at)
+        quote = wire.quote_out(answered[index]) if index in answered else None
+        body = _body(row, targets[index], created_at, quote)
         # A KeyError is right: a row that was not returned was not stored, and nobody may be told so.
         results[index] = Posted(ids[row.connection, row.seq], targets[index], body)
         said.setdefault(body["connection"], []).append((body, batch[index].origin))
@@ -210,7 +266,7 @@ def _refusal(state: str | None) -> Result:
     return Busy()
 
 
-def _body(row: rows.NewMessage, target: Target, created_at: str) -> MessageOut:
+def _body(row: rows.NewMessage, target: Target, created_at: str, quote: Quote | None) -> MessageOut:
     return {
         "uid": str(row.uid),
         "connection": target.uid,
@@ -226,7 +282,7 @@ def _body(row: rows.NewMessage, target: Target, created_at: str) -> MessageOut:
         "deleted_at": None,
         "state": "sent",
         "failure": "",
-        "reply_to": None,
+        "reply_to": quote,
         "attachments": [],
         "reactions": [],
     }

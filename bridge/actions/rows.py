@@ -1,7 +1,7 @@
 """The multi-row statements under `post_messages`, for SQLite and PostgreSQL alike."""
 
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -231,6 +231,13 @@ def _store_in_turn(new: Sequence[NewMessage], *, now: datetime) -> tuple[dict[tu
             connections,
         )
     return {(row[1], row[2]): row[0] for row in stored}, delivered
+
+
+def answer(pairs: Iterable[tuple[int, int]]) -> None:
+    """Note of new messages which they answer. By itself, so that those that answer nothing cost nothing."""
+    if params := [(answered, message) for message, answered in pairs]:
+        with database.cursor() as cursor:
+            cursor.executemany("UPDATE bridge_message SET reply_to_id = %s WHERE id = %s", params)
 
 
 def wake(endpoints: Sequence[int]) -> None:

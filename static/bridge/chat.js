@@ -6,6 +6,7 @@ import { Banner } from "./view/banner.js";
 import { Composer } from "./view/composer.js";
 import { ConversationView } from "./view/conversation.js";
 import { Header } from "./view/header.js";
+import { Intent } from "./view/intent.js";
 import { part, root } from "./view/page.js";
 import { beat } from "./wire/heartbeat.js";
 import { Socket } from "./wire/socket.js";
@@ -26,7 +27,11 @@ const socket = new Socket({
     },
   }),
 });
-const chat = new Chat(socket, new Kept(`chatbridge.${inbox}.outbox.`));
+const chat = new Chat(
+  socket,
+  new Kept(`chatbridge.${inbox}.outbox.`),
+  new Kept(`chatbridge.${inbox}.changes.`),
+);
 
 const composer = new Composer(
   { form: part("composer"), text: part("text"), button: part("send"), counter: part("counter") },
@@ -34,13 +39,23 @@ const composer = new Composer(
     limit: Number(limit),
     drafts: new Kept(`chatbridge.${inbox}.draft.`),
     send: (content) => {
-      chat.outbox.add(content);
-      view.sent();
+      if (intent.done(content)) view.sent();
     },
     typing: () => chat.typing(),
+    shortcut: (key) => (key === "Escape" ? intent.end() : editLast()),
   },
 );
-const view = new ConversationView(chat, { rewrite: (content) => composer.restore(content) });
+const intent = new Intent(
+  { box: part("intent"), text: part("intent-text"), cancel: part("intent-cancel") },
+  { chat, composer },
+);
+const view = new ConversationView(chat, {
+  rewrite: (content) => composer.restore(content),
+  leave: () => composer.focus(),
+});
+view.tools.on("reply", (row) => intent.reply(row));
+view.tools.on("edit", (row) => intent.edit(row));
+view.tools.on("delete", (row) => askToDelete(row));
 const banner = new Banner(
   { box: part("banner"), text: part("banner-text"), action: part("banner-action") },
   { socket, appeared: () => show() },
@@ -67,6 +82,7 @@ chat.addEventListener("change", () => {
 
 function show() {
   banner.show();
+  intent.check();
   view.show();
   header.show(chat, { unread: view.unread.length, cutOff: banner.shown });
   root.dataset.state = socket.state;
@@ -79,6 +95,27 @@ ask.addEventListener("close", () => {
   if (ask.returnValue === "yes") chat.end().catch((failure) => console.debug("end:", failure.message));
   ask.returnValue = "";
 });
+
+const askDelete = part("ask-delete");
+let toDelete = null;
+askDelete.addEventListener("close", () => {
+  if (askDelete.returnValue === "yes") chat.changes.delete(toDelete.uid);
+  askDelete.returnValue = "";
+  composer.focus();
+});
+
+function askToDelete(row) {
+  toDelete = row;
+  part("asked").textContent = row.content;
+  askDelete.showModal();
+}
+
+/** Arrow up in an empty composer. Returns whether there was something to edit. */
+function editLast() {
+  const row = view.lastEditable;
+  if (row) intent.edit(row);
+  return Boolean(row);
+}
 
 for (const event of ["online", "offline"]) window.addEventListener(event, show);
 beat(socket, { onHeads: (heads) => chat.heads(heads) });

@@ -24,6 +24,13 @@ export const texts = {
   yesterday: "Yesterday",
   again: "Try again",
   rewrite: "Write it again",
+  discard: "Delete",
+  leave: "Leave it",
+  replying: (name) => `Replying to ${name}: `,
+  replyingToOwn: "Replying to yourself: ",
+  editing: "Editing your message",
+  saving: "Save",
+  send: "Send",
 
   banner: {
     connecting: "Connecting…",
@@ -44,6 +51,19 @@ export const texts = {
     failed: "Not delivered",
     refused: "Not sent",
   },
+
+  // A change of a message that is on its way, by its kind; and one that was refused.
+  changing: { edit: "Saving…", delete: "Deleting…" },
+  unchanged: { edit: "Not changed", delete: "Not deleted" },
+  refusedChange: {
+    not_permitted: "The time for changes is over.",
+    too_large: "The message is too long.",
+    closed: "This conversation has ended.",
+    internal: "Something went wrong on our side.",
+  },
+
+  // What only a reply can be refused for.
+  refusedReply: { not_found: "What it answers was deleted. Try again to send it without." },
 
   // Why the server did not take a message, by error code.
   refusal: {

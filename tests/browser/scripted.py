@@ -79,11 +79,19 @@ class Script:
             "deleted_at": None,
             "state": "sent",
             "failure": "",
+            "reply_to": None,
+            "attachments": [],
+            "reactions": [],
             **fields,
         }
         TypeAdapter(protocol.MessageOut).validate_python(message)
         self.messages.append(message)
         return message
+
+    def quote(self, uid: uuid.UUID | str) -> Json:
+        (message,) = (each for each in self.messages if each["uid"] == str(uid))
+        name = message["author"]["name"]
+        return {"uid": str(uid), "seq": message["seq"], "name": name, "content": message["content"]}
 
     def change(self, message: Json, **fields: Any) -> Json:
         self.revision += 1
@@ -160,7 +168,7 @@ class Script:
             "messages": page,
             "has_more": len(page) < len(self.messages),
             "staff_online": True,
-            "inbox": {"name": "default", "title": "Chat with us", "greeting": "Hello!"},
+            "inbox": {"name": "default", "title": "Chat with us", "greeting": "Hello!", "edit_window": 900},
         }
 
     def _on_message_send(self, payload: protocol.MessageSend) -> Json:
@@ -168,8 +176,20 @@ class Script:
         known = [each for each in self.messages if each["client_id"] == client_id]
         if known:
             return {"message": {**known[0], "own": True}}
-        message = self.say(self.visitor, payload.content, client_id=client_id)
+        quote = self.quote(payload.reply_to) if payload.reply_to else None
+        message = self.say(self.visitor, payload.content, client_id=client_id, reply_to=quote)
         self.announce("message.posted", message)
+        return {"message": {**message, "own": True}}
+
+    def _on_message_edit(self, payload: protocol.MessageEdit) -> Json:
+        return self._changed("message.edited", payload.message, content=payload.content, edited_at=_now())
+
+    def _on_message_delete(self, payload: protocol.MessageDelete) -> Json:
+        return self._changed("message.deleted", payload.message, content="", deleted_at=_now())
+
+    def _changed(self, event: str, uid: uuid.UUID, **fields: Any) -> Json:
+        (message,) = (each for each in self.messages if each["uid"] == str(uid))
+        self.announce(event, self.change(message, **fields))
         return {"message": {**message, "own": True}}
 
     def _on_history_page(self, payload: protocol.HistoryPage) -> Json:
@@ -197,6 +217,10 @@ class Script:
 
     def _on_ping(self, _: protocol.Ping) -> Json:
         return {"heads": {self.uid: self.revision} if self.messages else {}}
+
+
+def _now() -> str:
+    return protocol.rfc3339(datetime.now(UTC))
 
 
 def _author(name: str, role: str, service: str) -> Json:

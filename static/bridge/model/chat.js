@@ -2,6 +2,8 @@
 //
 // Dispatches "change" whenever something that can be seen changed.
 
+import { CommandFailed } from "../wire/failures.js";
+import { Changes } from "./changes.js";
 import { Conversation } from "./conversation.js";
 import { Outbox } from "./outbox.js";
 
@@ -16,11 +18,14 @@ export class Chat extends EventTarget {
   #adopting = new Map(); // connection uid -> promise
   #typed = 0;
 
-  constructor(socket, kept) {
+  /** `kept` and `keptChanges`: where messages and changes of messages wait over a reload. */
+  constructor(socket, kept, keptChanges) {
     super();
     this.socket = socket;
     this.outbox = new Outbox(kept, (entry) => this.#send(entry));
-    this.outbox.addEventListener("change", () => this.#changed());
+    this.changes = new Changes(keptChanges, (entry) => this.#change(entry));
+    for (const waiting of [this.outbox, this.changes])
+      waiting.addEventListener("change", () => this.#changed());
     socket.addEventListener("state", () => this.#changed());
     socket.addEventListener("session", ({ detail }) => this.#started(detail));
     socket.addEventListener("event", ({ detail }) => this.#event(detail));
@@ -65,6 +70,7 @@ export class Chat extends EventTarget {
     else this.#show(connection).page(messages, has_more);
     this.#changed();
     this.outbox.flush();
+    this.changes.flush();
   }
 
   #event(frame) {
@@ -89,12 +95,24 @@ export class Chat extends EventTarget {
     this.#adopt(uid).catch((failure) => console.debug("new conversation:", failure.message));
   }
 
-  async #send({ client_id, content }) {
+  async #send({ client_id, content, quote }) {
     // Without a connection: the server looks among our own messages first, then opens one where none is open.
-    const { message } = await this.socket.command("message.send", { client_id, content });
+    const payload = { client_id, content, ...(quote && { reply_to: quote.uid }) };
+    const { message } = await this.socket.command("message.send", payload);
     this.#typed = 0;
     if (message.connection !== this.conversation?.uid) await this.#adopt(message.connection);
     if (message.connection === this.conversation?.uid) this.conversation.apply([message]);
+  }
+
+  async #change({ client_id: uid, kind, content }) {
+    const payload = { message: uid, ...(kind === "edit" && { content }) };
+    try {
+      const { message } = await this.socket.command(`message.${kind}`, payload);
+      if (message.connection === this.conversation?.uid) this.conversation.apply([message]);
+    } catch (failure) {
+      // It is gone already: its tombstone says so, nobody needs to be asked what to do.
+      if (!(failure instanceof CommandFailed && failure.code === "not_found")) throw failure;
+    }
   }
 
   #adopt(uid) {

@@ -61,11 +61,12 @@ export class Conversation extends EventTarget {
     this.#changed();
   }
 
-  async older() {
+  async older(limit = 50) {
     const before = this.timeline.first;
     const { messages, has_more } = await this.socket.command("history.page", {
       connection: this.uid,
       before,
+      limit,
     });
     this.page(messages, has_more);
   }

@@ -21,16 +21,17 @@ export class Outbox extends EventTarget {
     kept.watch(() => this.reload());
   }
 
-  add(content) {
+  /** `entry` has what is to be sent, and its own client_id where that is not a new one. */
+  add(entry) {
     const last = this.entries.at(-1)?.at ?? 0;
-    this.#keep({ client_id: uuid(), content, at: Math.max(Date.now(), last + 1) });
+    this.#keep({ client_id: uuid(), ...entry, at: Math.max(Date.now(), last + 1) });
     this.flush();
   }
 
   /** The same client_id: had the first attempt arrived after all, this one finds it. */
-  retry(clientId) {
+  retry(clientId, changed = {}) {
     const { error, ...entry } = this.entries.find((each) => each.client_id === clientId);
-    this.#keep(entry);
+    this.#keep({ ...entry, ...changed });
     this.flush();
   }
 
@@ -60,12 +61,17 @@ export class Outbox extends EventTarget {
   async #deliver(entry) {
     try {
       await this.send(entry);
-      this.remove(entry.client_id);
+      if (this.#waits(entry)) this.remove(entry.client_id);
     } catch (failure) {
       if (!(failure instanceof CommandFailed)) throw failure;
       if (LATER.has(failure.code)) await pause(failure.details.retry_after ?? 2);
-      else this.#keep({ ...entry, error: failure.code });
+      else if (this.#waits(entry)) this.#keep({ ...entry, error: failure.code });
     }
+  }
+
+  /** Whether it is still this one: another of its name may have taken its place while it was being sent. */
+  #waits({ client_id, at }) {
+    return this.entries.some((each) => each.client_id === client_id && each.at === at);
   }
 
   #keep(entry) {

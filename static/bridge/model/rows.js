@@ -2,12 +2,22 @@
 
 const TOGETHER = 5 * 60_000; // messages of one author that stand so close are one group
 
-/** Rows in order, each with a stable `key`; the same input gives the same rows. */
-export function rowsOf({ messages, pending, me, readUpTo, newAfter, connected }) {
+/**
+ * Rows in order, each with a stable `key`; the same input gives the same rows.
+ *
+ * `changes`: edits and deletions that wait, by message. `open`: whether the conversation takes anything. `editable`:
+ * milliseconds for which an own message may be changed.
+ */
+export function rowsOf({ messages, pending, changes, me, readUpTo, newAfter, connected, open, editable, now }) {
   const rows = [];
   let day = null;
   for (const each of [
-    ...messages.map((message) => said(message, me, readUpTo)),
+    ...messages.map((message) => {
+      const row = said(message, me, readUpTo);
+      changed(row, changes.get(message.uid), connected);
+      row.tools = toolsOf(row, { open, editable, now });
+      return row;
+    }),
     ...pending.map((entry) => waiting(entry, connected)),
   ]) {
     const date = dayOf(each.at);
@@ -27,6 +37,7 @@ function said(message, me, readUpTo) {
   const own = message.own ?? (me !== null && message.author?.id === me);
   const row = {
     kind: message.kind,
+    uid: message.uid,
     key: own && message.client_id ? `own:${message.client_id}` : message.uid,
     at: new Date(message.created_at),
     seq: message.seq,
@@ -36,6 +47,7 @@ function said(message, me, readUpTo) {
     edited: Boolean(message.edited_at),
     deleted: Boolean(message.deleted_at),
     failure: message.failure,
+    quote: message.reply_to,
     size: message.gap_size,
     status: null,
   };
@@ -44,7 +56,31 @@ function said(message, me, readUpTo) {
   return row;
 }
 
-function waiting({ client_id, content, at, error }, connected) {
+/** An edit is shown at once. One that was refused is not: the message stays as it was, with the reason. */
+function changed(row, change, connected) {
+  if (!change || row.deleted) return;
+  const { kind, content, error } = change;
+  row.change = { kind, error, connected };
+  if (kind === "edit" && !error) row.content = content;
+}
+
+/**
+ * What can be done with a message, by the names that its buttons have in `data-tool`.
+ *
+ * Further buttons ("react" waits for what it opens): add the name here where it applies, and register what it does
+ * with `tools.on(name, (row, button) => …)` in chat.js.
+ */
+function toolsOf({ kind, own, deleted, at, status, change }, { open, editable, now }) {
+  if (kind !== "message" || deleted || change) return [];
+  const mine = own && now - at < editable;
+  return [
+    open && "reply",
+    open && mine && status !== "failed" && "edit",
+    mine && "delete",
+  ].filter(Boolean);
+}
+
+function waiting({ client_id, content, quote, at, error }, connected) {
   const status = error ? "refused" : connected ? "sending" : "kept";
   return {
     kind: "message",
@@ -52,6 +88,8 @@ function waiting({ client_id, content, at, error }, connected) {
     at: new Date(at),
     own: true,
     content,
+    quote,
+    tools: [],
     status,
     error,
     clientId: client_id,

@@ -1,5 +1,11 @@
 // The messages of a connection as far as they were loaded: without a hole from the oldest one to the end.
 
+const QUOTED = 200; // characters, as in the server's own quotes
+
+export function excerpt(content) {
+  return [...content].slice(0, QUOTED).join("");
+}
+
 export class Timeline {
   older = false; // whether the server has messages before the first one here
   #byUid = new Map();
@@ -17,7 +23,14 @@ export class Timeline {
   /** News: what is older than the first loaded message is left out, since its page will bring it. */
   apply(messages) {
     const floor = this.older ? (this.first ?? 0) : 0;
-    for (const message of messages) if (message.seq >= floor) this.#put(message);
+    for (const message of messages) {
+      if (message.seq >= floor) this.#put(message);
+      if (message.edited_at || message.deleted_at) this.#requote(message);
+    }
+  }
+
+  get(uid) {
+    return this.#byUid.get(uid);
   }
 
   /** A page of history, `older` telling whether there is more before it. */
@@ -35,6 +48,16 @@ export class Timeline {
 
   has(clientId, author) {
     return this.messages.some((message) => message.client_id === clientId && message.author?.id === author);
+  }
+
+  /** What is quoted may lie before the first message here: its quotes follow it all the same. */
+  #requote({ uid, content }) {
+    for (const [key, message] of this.#byUid) {
+      const quote = message.reply_to;
+      if (quote?.uid === uid)
+        this.#byUid.set(key, { ...message, reply_to: { ...quote, content: excerpt(content) } });
+    }
+    this.#sorted = null;
   }
 
   #put(message) {

@@ -8,8 +8,11 @@ const REFUSED = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202d\u202e]/g;
 const DRAFT = "text";
 
 export class Composer {
-  constructor(parts, { limit, drafts, send, typing }) {
-    Object.assign(this, parts, { limit, drafts, send, typing });
+  #borrowed = false; // it holds the text of another message just now, not the draft
+
+  /** `send(content)` on Enter; `shortcut(key)` for keys that mean something outside of it, true where they did. */
+  constructor(parts, { limit, drafts, send, typing, shortcut }) {
+    Object.assign(this, parts, { limit, drafts, send, typing, shortcut });
     this.text.value = drafts.get(DRAFT) ?? "";
     this.text.addEventListener("input", () => this.#typed());
     this.text.addEventListener("keydown", (event) => this.#key(event));
@@ -34,6 +37,29 @@ export class Composer {
     this.text.focus();
   }
 
+  /** Another message's text, to be changed; the draft waits. */
+  borrow(content) {
+    this.#borrowed = true;
+    this.text.value = content;
+    this.#measure();
+    this.focus();
+  }
+
+  giveBack() {
+    this.#borrowed = false;
+    this.text.value = this.drafts.get(DRAFT) ?? "";
+    this.#measure();
+  }
+
+  focus() {
+    this.text.focus();
+  }
+
+  /** What the button does, for who cannot see its arrow. */
+  label(text) {
+    this.button.setAttribute("aria-label", text);
+  }
+
   #typed() {
     this.#keep();
     this.#measure();
@@ -41,6 +67,8 @@ export class Composer {
   }
 
   #key(event) {
+    const outside = event.key === "Escape" || (event.key === "ArrowUp" && !this.text.value);
+    if (outside && !event.isComposing && this.shortcut(event.key)) event.preventDefault();
     // On a phone Enter makes a new line; while an input method composes it belongs to that.
     const composing = event.isComposing || event.keyCode === 229; // 229: Safari's word for it
     const newLine = event.shiftKey || matchMedia("(pointer: coarse)").matches;
@@ -52,14 +80,17 @@ export class Composer {
   #submit() {
     const { content } = this;
     if (!content || [...content].length > this.limit) return;
+    const borrowed = this.#borrowed;
     this.send(content);
-    this.text.value = "";
+    // A borrowed text was given back, and what stood here before stands here again.
+    if (!borrowed) this.text.value = "";
     this.#keep();
     this.#measure();
     this.text.focus();
   }
 
   #keep() {
+    if (this.#borrowed) return;
     if (this.text.value) this.drafts.put(DRAFT, this.text.value);
     else this.drafts.remove(DRAFT);
   }

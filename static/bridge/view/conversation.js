@@ -6,21 +6,25 @@ import { say } from "./header.js";
 import { part, template } from "./page.js";
 import { Rows } from "./rows.js";
 import { Scroll } from "./scroll.js";
+import { Tools } from "./tools.js";
 
 export class ConversationView {
-  #loading = false;
+  #loading = null; // promise
+  #timer;
   #newAfter = null; // the line “New” stands behind this seq
   #marked = null; // the conversation that it stands in
   #rows = new Rows(part("rows"), template);
   #newer = part("newer");
   #older = part("older");
 
-  constructor(chat, { rewrite }) {
+  /** `rewrite(content)` puts words into the composer, `leave` puts the focus there. */
+  constructor(chat, { rewrite, leave }) {
     this.chat = chat;
     this.rewrite = rewrite;
     this.scroll = new Scroll(part("scroller"), part("content"), () => this.#moved());
     this.#older.addEventListener("click", () => this.#load());
     this.#newer.addEventListener("click", () => this.toBottom());
+    this.tools = new Tools(part("rows"), { rowOf: (element) => this.#rows.rowOf(element), leave });
     part("rows").addEventListener("click", ({ target }) => this.#remedy(target));
     document.addEventListener("visibilitychange", () => this.#moved());
   }
@@ -31,7 +35,7 @@ export class ConversationView {
   }
 
   show() {
-    const { conversation, outbox, socket, me } = this.chat;
+    const { conversation, outbox, changes, socket, inbox, me } = this.chat;
     const messages = conversation?.timeline.messages ?? [];
     this.#mark();
     const rows = rowsOf({
@@ -40,14 +44,39 @@ export class ConversationView {
       me,
       readUpTo: conversation?.reading.othersUpTo(messages) ?? 0,
       newAfter: this.#newAfter,
+      changes: changes.byMessage,
       connected: socket.state === "ready" && navigator.onLine,
+      open: conversation?.state === "open",
+      editable: (inbox?.edit_window ?? 0) * 1000,
+      now: Date.now(),
     });
+    this.#showAgainWhenTimeIsUp(rows);
     this.scroll.hold(() => {
       this.#rows.show(rows);
+      this.tools.show();
       this.#older.hidden = !conversation?.timeline.older;
     });
     this.#typing(conversation);
     this.#moved();
+  }
+
+  /** The visitor's latest message that he may still change. */
+  get lastEditable() {
+    return this.#rows.all.findLast((row) => row.tools?.includes("edit"));
+  }
+
+  /** To a message, which may lie further back than what was loaded. */
+  async jump({ uid, seq }) {
+    const { conversation } = this.chat;
+    while (conversation.timeline.older && conversation.timeline.first > seq)
+      if (!(await this.#load(100))) return;
+    const element = this.#rows.elementOf(uid);
+    if (!element) return;
+    this.scroll.to(element);
+    element.tabIndex = -1;
+    element.focus({ preventScroll: true });
+    element.classList.add("found");
+    setTimeout(() => element.classList.remove("found"), 2_000);
   }
 
   toBottom() {
@@ -84,21 +113,36 @@ export class ConversationView {
     if (this.chat.conversation?.timeline.older && this.scroll.nearTop) this.#load();
   }
 
-  async #load() {
-    if (this.#loading || this.chat.socket.state !== "ready") return;
-    this.#loading = true;
+  /** The messages before the first one; false where they did not come. */
+  #load(limit) {
+    if (this.chat.socket.state !== "ready") return false;
+    this.#loading ??= this.#loadNow(limit);
+    return this.#loading;
+  }
+
+  async #loadNow(limit) {
     part("log").ariaBusy = "true"; // or a screen reader would read the past aloud
     try {
-      await this.chat.conversation.older();
+      await this.chat.conversation.older(limit);
+      return true;
     } catch (failure) {
       console.debug("older messages:", failure.message || failure.name);
+      return false;
     } finally {
       // Not before the page is on the screen: until then the reader still seems to be at the top.
-      requestAnimationFrame(() => {
-        this.#loading = false;
-        part("log").ariaBusy = "false";
-      });
+      await new Promise(requestAnimationFrame);
+      this.#loading = null;
+      part("log").ariaBusy = "false";
     }
+  }
+
+  /** Buttons go when what they do would be refused. */
+  #showAgainWhenTimeIsUp(rows) {
+    clearTimeout(this.#timer);
+    const until = rows.filter((row) => row.tools?.includes("delete")).map((row) => row.at.getTime());
+    if (!until.length) return;
+    const left = Math.min(...until) + this.chat.inbox.edit_window * 1000 - Date.now();
+    this.#timer = setTimeout(() => this.show(), Math.min(left + 50, 2 ** 31 - 1));
   }
 
   #typing(conversation) {
@@ -109,10 +153,12 @@ export class ConversationView {
 
   #remedy(target) {
     const row = this.#rows.rowOf(target);
-    if (target.matches("[data-discard]")) this.chat.outbox.remove(row.clientId);
+    const waiting = row?.change ? this.chat.changes : this.chat.outbox;
+    const name = row?.change ? row.uid : row?.clientId;
+    if (target.matches("[data-discard]")) waiting.remove(name);
     else if (target.matches("[data-again]")) {
-      if (row.clientId) this.chat.outbox.retry(row.clientId);
-      else this.rewrite(row.content);
-    }
+      if (!name) this.rewrite(row.content);
+      else waiting.retry(name, row.quote && row.error === "not_found" ? { quote: undefined } : {});
+    } else if (target.closest("[data-quote]")) this.jump(row.quote);
   }
 }

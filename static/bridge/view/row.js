@@ -28,10 +28,44 @@ function message(element, row) {
   if (!row.own && row.author) showAvatar(element.querySelector(".avatar"), row.author);
   showWords(part(element, "words"), row.deleted ? texts.deleted : row.content);
   part(element, "edited").hidden = !row.edited || row.deleted;
-  status(element, row);
+  quote(element, row);
+  tools(element, row);
+  if (row.change) change(element, row.change);
+  else status(element, row);
 }
 
-function status(element, { status: name, latest, failure, error }) {
+function quote(element, { quote: quoted, deleted }) {
+  const box = part(element, "quote");
+  box.hidden = !quoted || deleted;
+  if (box.hidden) return;
+  part(element, "quote-name").textContent = quoted.name;
+  part(element, "quote-words").textContent = quoted.content || texts.deleted;
+  box.classList.toggle("gone", !quoted.content);
+}
+
+function tools(element, { tools: names }) {
+  part(element, "tools").hidden = !names.length;
+  for (const button of element.querySelectorAll("[data-tool]"))
+    button.hidden = !names.includes(button.dataset.tool);
+}
+
+/** An edit or a deletion that the server has not taken yet, or refused. */
+function change(element, { kind, error, connected }) {
+  element.dataset.state = error ? "unchanged" : connected ? "changing" : "kept";
+  part(element, "status").hidden = false;
+  part(element, "status-text").textContent = error
+    ? texts.unchanged[kind]
+    : connected
+      ? texts.changing[kind]
+      : texts.status.kept;
+  part(element, "remedy").hidden = !error;
+  part(element, "remedy-text").textContent = texts.refusedChange[error] ?? texts.refusalOther;
+  part(element, "again").textContent = texts.again;
+  part(element, "discard").hidden = false;
+  part(element, "discard").textContent = texts.leave;
+}
+
+function status(element, { status: name, latest, failure, error, quote: quoted }) {
   const broken = name === "failed" || name === "refused";
   const line = part(element, "status");
   line.hidden = !name || !(latest || broken);
@@ -41,8 +75,9 @@ function status(element, { status: name, latest, failure, error }) {
   if (!broken) return;
   const refused = name === "refused";
   part(element, "remedy-text").textContent = refused
-    ? (texts.refusal[error] ?? texts.refusalOther)
+    ? ((quoted && texts.refusedReply[error]) ?? texts.refusal[error] ?? texts.refusalOther)
     : (texts.failure[failure] ?? texts.failureOther);
   part(element, "again").textContent = refused ? texts.again : texts.rewrite;
   part(element, "discard").hidden = !refused;
+  part(element, "discard").textContent = texts.discard;
 }

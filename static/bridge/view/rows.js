@@ -29,9 +29,19 @@ export class Rows {
     }
   }
 
+  get all() {
+    return [...this.#rows.values()];
+  }
+
   /** The row that an element inside the list belongs to. */
   rowOf(element) {
     return this.#rows.get(element.closest("[data-key]")?.dataset.key);
+  }
+
+  /** The element of a message, where it is on the page. */
+  elementOf(uid) {
+    const row = [...this.#rows.values()].find((each) => each.uid === uid);
+    return row && this.#elements.get(row.key);
   }
 
   #element({ key, kind }) {

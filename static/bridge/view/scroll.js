@@ -27,6 +27,12 @@ export class Scroll {
     this.atBottom = true;
   }
 
+  /** To the middle, and there it stays. */
+  to(element) {
+    this.atBottom = false;
+    element.scrollIntoView({ block: "center" });
+  }
+
   /** Renders without moving what is being read. */
   hold(render) {
     const anchor = this.atBottom ? null : this.#firstSeen();

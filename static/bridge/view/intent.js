@@ -1,0 +1,67 @@
+// What the words in the composer are for: a new message, an answer to one, or another text for one.
+
+import { excerpt } from "../model/timeline.js";
+import { texts } from "../texts.js";
+import { say } from "./header.js";
+
+export class Intent {
+  #reply = null; // the row that is answered
+  #edit = null; // the row that is edited
+
+  constructor(parts, { chat, composer }) {
+    Object.assign(this, parts, { chat, composer });
+    this.cancel.addEventListener("click", () => this.end());
+  }
+
+  reply(row) {
+    this.end();
+    this.#reply = row;
+    this.#show();
+    this.composer.focus();
+  }
+
+  edit(row) {
+    this.end();
+    this.#edit = row;
+    this.composer.borrow(row.content);
+    this.#show();
+  }
+
+  /** He pressed Enter. */
+  done(content) {
+    const reply = this.#reply;
+    const edit = this.#edit;
+    this.end();
+    if (!edit) this.chat.outbox.add({ content, ...(reply && { quote: quoteOf(reply) }) });
+    else if (content !== edit.content) this.chat.changes.edit(edit.uid, content);
+    return !edit;
+  }
+
+  /** Back to a new message. Returns whether it was for something else. */
+  end() {
+    const was = this.#reply ?? this.#edit;
+    if (this.#edit) this.composer.giveBack();
+    this.#reply = this.#edit = null;
+    this.#show();
+    return Boolean(was);
+  }
+
+  /** What it is about may have been deleted in the meantime. */
+  check() {
+    const uid = (this.#reply ?? this.#edit)?.uid;
+    if (!uid) return;
+    const message = this.chat.conversation?.timeline.get(uid);
+    if (!message || message.deleted_at) this.end();
+  }
+
+  #show() {
+    this.box.hidden = !(this.#reply || this.#edit);
+    const name = this.#reply?.own ? texts.replyingToOwn : texts.replying(this.#reply?.author?.name ?? "");
+    say(this.text, this.#edit ? texts.editing : this.#reply ? name + excerpt(this.#reply.content) : "");
+    this.composer.label(this.#edit ? texts.saving : texts.send);
+  }
+}
+
+function quoteOf({ uid, seq, author, content }) {
+  return { uid, seq, name: author?.name ?? "", content: excerpt(content) };
+}
