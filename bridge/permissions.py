@@ -58,7 +58,9 @@ NOBODY = UUID(int=0)
 
 
 def _author_of(visitor: UUID, message: UUID) -> UUID | None:
-    mine = Message.objects.filter(uid=message, deleted_at__isnull=True, connection__participants__visitor=visitor)
+    mine = Message.objects.filter(
+        uid=message, deleted_at__isnull=True, connection__participants__visitor=visitor
+    )
     for written_by in mine.values_list("author__visitor", flat=True):
         return written_by or NOBODY
     return None

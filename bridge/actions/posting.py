@@ -165,7 +165,10 @@ def _may_answer(post: Post, connection: Connection) -> bool:
     if post.target is not None:
         return connection.pk == post.target.connection
     opening = post.opening
-    mine = opening is not None and (opening.inbox, opening.visitor) == (connection.inbox_id, connection.visitor)
+    mine = opening is not None and (opening.inbox, opening.visitor) == (
+        connection.inbox_id,
+        connection.visitor,
+    )
     return mine and connection.is_open
 
 

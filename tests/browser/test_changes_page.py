@@ -135,7 +135,9 @@ async def test_a_reply_quotes_what_it_answers_and_follows_its_changes(
     await expect(quote).to_contain_text(f"Which size? {HOSTILE}")
     assert (await server.wait_for("message.send"))[0]["reply_to"] == asked["uid"]
     await expect(page.locator("[data-intent]")).to_be_hidden()
-    server.announce("message.edited", server.change(asked, content="Which colour?", edited_at="2026-01-01T00:00:00Z"))
+    server.announce(
+        "message.edited", server.change(asked, content="Which colour?", edited_at="2026-01-01T00:00:00Z")
+    )
     await expect(quote).to_contain_text("Which colour?")
     server.announce("message.deleted", server.change(asked, content="", deleted_at="2026-01-01T00:00:00Z"))
     await expect(quote).to_contain_text("This message was deleted")

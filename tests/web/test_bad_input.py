@@ -51,7 +51,7 @@ async def test_the_reply_carries_the_id_where_one_could_be_read(visitor: Browser
 
 
 @pytest.mark.parametrize(
-    "name", ["", "Ping", "ping ", "message.edit", "__class__", "websocket.disconnect", "x" * 500]
+    "name", ["", "Ping", "ping ", "message.pin", "__class__", "websocket.disconnect", "x" * 500]
 )
 async def test_an_unknown_command_is_unknown(visitor: Browser, name: str) -> None:
     assert await visitor.refused(name) == "unknown_command"
@@ -74,6 +74,14 @@ ANY = str(uuid.uuid4())
         ("message.send", {"client_id": ANY, "content": "x", "author": "staff"}),
         ("message.send", {"client_id": ANY, "content": "x", "connection": "1"}),
         ("message.send", {"client_id": ANY, "content": "x", "service": "discord"}),
+        ("message.send", {"client_id": ANY, "content": "x", "reply_to": 5}),
+        ("message.edit", {"message": ANY}),
+        ("message.edit", {"message": "' OR 1=1", "content": "x"}),
+        ("message.edit", {"message": ANY, "content": " "}),
+        ("message.edit", {"message": ANY, "content": "\x00"}),
+        ("message.edit", {"message": ANY, "content": "x", "author": ANY}),
+        ("message.delete", {"message": [ANY]}),
+        ("message.delete", {"message": ANY, "deleted_at": None}),
         ("history.page", {"connection": ANY, "limit": 101}),
         ("history.page", {"connection": ANY, "limit": 0}),
         ("history.page", {"connection": ANY, "limit": "5"}),

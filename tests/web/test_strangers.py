@@ -27,6 +27,46 @@ WITH_CONNECTION = {
 }
 
 
+# Every command that names a message, with what else it needs.
+WITH_MESSAGE = {"message.edit": {"content": "Let me in"}, "message.delete": {}}
+
+
+def test_every_command_that_names_a_message_is_tried() -> None:
+    named = {name for name, (payload, _) in COMMANDS.items() if "message" in payload.model_fields}
+    assert named == set(WITH_MESSAGE)
+
+
+@pytest.mark.parametrize("command", WITH_MESSAGE)
+async def test_anothers_message_answers_as_one_that_does_not_exist(
+    visitor: Browser, stranger: Browser, command: str
+) -> None:
+    secret = await visitor.write("My secret")
+    await stranger.write("Hello")
+    await visitor.event("connection.opened")
+    theirs = await stranger.ask(command, message=secret["uid"], **WITH_MESSAGE[command])
+    nobodys = await stranger.ask(command, message=str(uuid.uuid4()), **WITH_MESSAGE[command])
+    assert theirs["error"] == nobodys["error"]
+    assert theirs["error"]["code"] == "not_found"
+    kept = await Message.objects.aget(uid=secret["uid"])
+    assert (kept.content, kept.revision) == ("My secret", secret["revision"])
+    assert await visitor.hears_nothing()
+
+
+async def test_anothers_message_cannot_be_answered_and_so_not_be_read(
+    visitor: Browser, stranger: Browser
+) -> None:
+    secret = await visitor.write("My secret")
+    await stranger.write("Hello")
+    for where in ({}, {"connection": stranger.connection}):
+        for uid in (secret["uid"], str(uuid.uuid4())):
+            reply = await stranger.ask(
+                "message.send", client_id=str(uuid.uuid4()), content="So you said", reply_to=uid, **where
+            )
+            assert reply["error"]["code"] == "not_found"
+            assert "secret" not in str(reply)
+    assert await Message.objects.filter(content="So you said").acount() == 0
+
+
 def test_every_command_that_names_a_conversation_is_tried() -> None:
     named = {name for name, (payload, _) in COMMANDS.items() if "connection" in payload.model_fields}
     assert named == set(WITH_CONNECTION)
