@@ -9,7 +9,7 @@ from bridge.errors import BridgeError, Code, Goodbye
 from bridge.history import Reader
 from bridge.models import Connection, Inbox, Message, Participant
 from bridge.nicks import nick_for
-from bridge.permissions import anyone, author, identified, participant
+from bridge.permissions import anyone, author, identified, message_participant, participant
 from bridge.process import Process
 from bridge.protocol import (
     ConnectionChanged,
@@ -26,6 +26,7 @@ from bridge.protocol import (
     Nothing,
     Ping,
     Pong,
+    ReactionChange,
     ReceiptRead,
     SessionStart,
     SessionStarted,
@@ -183,6 +184,21 @@ async def message_delete(session: Session, payload: MessageDelete) -> MessageCha
 def _changed(change: Callable[..., Message], uid: uuid.UUID, **how: object) -> MessageChanged:
     message = change(uid, **how)
     return {"message": history.own_message(message)}
+
+
+@command("reaction.add", permission=message_participant, throttle="reaction")
+async def reaction_add(session: Session, payload: ReactionChange) -> MessageChanged:
+    return await session.database.run(_react, session.who, payload, added=True)
+
+
+@command("reaction.remove", permission=message_participant, throttle="reaction")
+async def reaction_remove(session: Session, payload: ReactionChange) -> MessageChanged:
+    return await session.database.run(_react, session.who, payload, added=False)
+
+
+def _react(visitor: uuid.UUID, payload: ReactionChange, *, added: bool) -> MessageChanged:
+    actions.react(payload.message, visitor=visitor, emoji=payload.emoji, added=added)
+    return {"message": history.single(payload.message, visitor=visitor)}
 
 
 @command("history.page", permission=participant, throttle="read")

@@ -70,6 +70,16 @@ def sync(reader: Reader, *, since: int) -> ConnectionSynced:
     }
 
 
+def single(message_uid: uuid.UUID, *, visitor: uuid.UUID) -> MessageOut:
+    """One message of a conversation that he takes part in, as he sees it."""
+    message = Message.objects.select_related("author", "reply_to__author").get(uid=message_uid)
+    participant = Participant.objects.select_related("connection").get(
+        connection=message.connection_id, visitor=visitor
+    )
+    reader = Reader(message.connection_id, str(participant.connection.uid), participant.pk)
+    return _seen_by(reader, [message])[0]
+
+
 def connection_for(reader: Reader) -> ConnectionOut:
     participant = Participant.objects.select_related("connection").get(pk=reader.participant)
     return connection_out(participant.connection, reader=participant)

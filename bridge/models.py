@@ -424,6 +424,17 @@ class Reaction(models.Model):
         return f"{self.emoji} on {self.message_id}"
 
 
+class Emoji(models.Model):
+    """An emoji of a Discord server that was seen in a reaction or a message: only these have pictures here."""
+
+    remote_id = models.BigIntegerField(primary_key=True)
+    name = models.CharField(max_length=32)
+    animated = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Attachment(models.Model):
     """A file. Without `message` it was uploaded and waits to be sent; what is never sent is purged."""
 
@@ -461,6 +472,13 @@ class RemoteMessage(models.Model):
     Ours is written before it is sent, so that whoever finds it after a crash knows what may be out there.
     """
 
+    class Fate(models.TextChoices):
+        """What is known of a reaction of ours: written before it is asked for, so that a crash is survived."""
+
+        UNSURE = "unsure"
+        THERE = "there"
+        REFUSED = "refused"
+
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="remote_messages")
     remote_id = models.CharField(max_length=64, null=True)  # noqa: DJ001  # unique: NULL is not known
     ours = models.BooleanField()
@@ -471,7 +489,7 @@ class RemoteMessage(models.Model):
     # When a request that may have stored it was written. NULL: none was, or its failure was certain.
     sent_at = models.DateTimeField(null=True)
     edited_at = models.DateTimeField(null=True)
-    # The emoji with which we react to it there, for all visitors together.
+    # With what we react to it there, for all visitors together: pairs of an emoji and its `Fate`.
     reactions = models.JSONField(default=list)
     # Deleted in the service. Without parts: a delete that came before its create.
     deleted_at = models.DateTimeField(null=True)

@@ -48,6 +48,16 @@ async def author(session: Session, payload: Any) -> None:
         raise BridgeError(Code.NOT_PERMITTED, "Only who wrote a message can change it.")
 
 
+async def message_participant(session: Session, payload: Any) -> None:
+    """A visitor who takes part in the conversation of `payload.message`."""
+    if not await session.database.run(_takes_part, session.who, payload.message):
+        raise BridgeError(Code.NOT_FOUND, "You have no such message.")
+
+
+def _takes_part(visitor: UUID, message: UUID) -> bool:
+    return Participant.objects.filter(visitor=visitor, connection__messages__uid=message).exists()
+
+
 def _participation(visitor: UUID, connection: UUID) -> Participant | None:
     mine = Participant.objects.filter(visitor=visitor, connection__visitor=visitor)
     return mine.filter(connection__uid=connection).select_related("connection").first()

@@ -14,6 +14,7 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, with_config
 from typing_extensions import TypedDict  # pydantic refuses typing's own before Python 3.12
 
+from bridge import emojis
 from bridge.errors import BridgeError, Code
 
 VERSION = 1
@@ -70,11 +71,19 @@ def _nick(text: str) -> str:
     return text
 
 
+def _emoji(text: str) -> str:
+    found = emojis.full(text) or (text if emojis.is_custom(text) else None)
+    if found is None:
+        raise ValueError("this is no emoji")
+    return found
+
+
 # Longer content is refused as `too_large` by its command, so that the page can say by how much.
 Content = Annotated[str, Field(max_length=MAX_FRAME), AfterValidator(_content)]
 Nick = Annotated[str, Field(max_length=32), AfterValidator(_nick)]
 Line = Annotated[str, AfterValidator(_plain)]
 Seq = Annotated[int, Field(ge=0, le=2**53)]
+Emoji = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_emoji)]
 
 
 # JSON has no UUIDs: this one field type takes text. Everything else is exactly what it says.
@@ -126,6 +135,11 @@ class MessageEdit(Payload):
 
 class MessageDelete(Payload):
     message: Uuid
+
+
+class ReactionChange(Payload):
+    message: Uuid
+    emoji: Emoji
 
 
 class HistoryPage(Payload):
@@ -287,6 +301,14 @@ class MessagesPayload(Closed):
     messages: list[MessageOut]
 
 
+class ReactionsPayload(MessagesPayload):
+    participant: str | None
+    """Whose reaction it is; null where staff's were cleared."""
+    emoji: str | None
+    """Null where all were cleared."""
+    added: bool
+
+
 class ConnectionState(Closed):
     """What everybody in a connection may know of it; replies add what is personal."""
 
@@ -317,6 +339,8 @@ COMMANDS: dict[str, tuple[type[Payload], Any]] = {
     "message.send": (MessageSend, MessageSent),
     "message.edit": (MessageEdit, MessageChanged),
     "message.delete": (MessageDelete, MessageChanged),
+    "reaction.add": (ReactionChange, MessageChanged),
+    "reaction.remove": (ReactionChange, MessageChanged),
     "history.page": (HistoryPage, HistoryRead),
     "connection.sync": (ConnectionSync, ConnectionSynced),
     "connection.close": (ConnectionClose, ConnectionChanged),
@@ -332,6 +356,7 @@ EVENTS: dict[str, Any] = {
     "message.deleted": MessagesPayload,
     "message.delivered": MessagesPayload,
     "message.failed": MessagesPayload,
+    "reaction.changed": ReactionsPayload,
     "connection.opened": ConnectionPayload,
     "connection.closed": ConnectionPayload,
     "connection.reopened": ConnectionPayload,

@@ -44,6 +44,7 @@ THROTTLES = {
     "edit": Throttle(visitor=Limit(20, 60), address=Limit(200, 60)),
     "opening": Throttle(visitor=Limit(5, 3600), address=Limit(60, 3600)),
     "change": Throttle(visitor=Limit(10, 60), address=Limit(120, 60)),
+    "reaction": Throttle(visitor=Limit(40, 60), address=Limit(400, 60)),
     "read": Throttle(visitor=Limit(60, 60), address=Limit(600, 60)),
     "signal": Throttle(visitor=Limit(60, 60), address=Limit(1200, 60)),
 }

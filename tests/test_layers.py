@@ -11,7 +11,7 @@ import bridge
 ROOT = Path(bridge.__file__).parent
 
 LAYERS = [
-    {"errors", "clock"},
+    {"errors", "clock", "emojis"},
     {"models", "protocol", "signals", "nicks", "avatars", "migrations"},
     {"redis", "valkey", "database", "outlet", "closing", "wire"},
     {"broadcast", "services", "presence", "speaking"},

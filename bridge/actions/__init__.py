@@ -3,6 +3,7 @@
 from bridge.actions.changing import delete_own_message, edit_own_message
 from bridge.actions.opening import close_connection, open_connection, reopen_connection
 from bridge.actions.posting import Post, Posted, fan_out, post_messages
+from bridge.actions.reacting import react
 from bridge.actions.receipts import mark_read
 from bridge.speaking import Opening, Target
 
@@ -18,5 +19,6 @@ __all__ = [
     "mark_read",
     "open_connection",
     "post_messages",
+    "react",
     "reopen_connection",
 ]

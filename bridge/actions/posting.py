@@ -302,12 +302,14 @@ def _posted(uid: str, said: list[tuple[MessageOut, str]]) -> Change:
     return Change(uid, since, revision, frame, skip=origins.pop() if len(origins) == 1 else "")
 
 
-def fan_out(message: Message, *, operation: str = Delivery.Operation.POST) -> bool:
+def fan_out(message: Message, *, operation: str = Delivery.Operation.POST, source: str | None = None) -> bool:
     """A delivery of this change of a message to each other endpoint. Whether there was one.
 
-    Within the transaction that made the change: `message.revision` is the change's.
+    Within the transaction that made the change: `message.revision` is the change's. `source`: the service that it
+    came from, where that is not the message's own.
     """
-    endpoints = Endpoint.objects.filter(connection=message.connection_id).exclude(service=message.service)
+    origin = message.service if source is None else source
+    endpoints = Endpoint.objects.filter(connection=message.connection_id).exclude(service=origin)
     deliveries = [
         Delivery(message=message, endpoint=endpoint, operation=operation, revision=message.revision)
         for endpoint in endpoints

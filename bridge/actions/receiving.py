@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from bridge.actions.changing import delete_message, edit_message
+from bridge.actions.noting import note_emojis
 from bridge.actions.opening import reopen_connection
 from bridge.actions.posting import fan_out
 from bridge.actions.settling import publish_messages
@@ -69,6 +70,7 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
     )
     RemotePart.objects.create(remote=remote, message=message, position=0)
     Connection.objects.filter(pk=connection.pk).update(active_at=timezone.now())
+    note_emojis(content=incoming.content)
     waits = fan_out(message, operation=Delivery.Operation.POST)
     publish_messages("message.posted", [message], connection=connection, advance=advance, nudge=waits)
     return message
@@ -90,6 +92,7 @@ def receive_edit(endpoint_id: int, remote_id: str, *, content: str, edited_at: d
         return False
     remote.edited_at = edited_at
     remote.save(update_fields=["edited_at"])
+    note_emojis(content=content)
     edit_message(part.message_id, content=content)
     return True
 

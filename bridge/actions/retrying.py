@@ -10,7 +10,7 @@ from django.db.models.functions import Least, Now
 
 from bridge import broadcast
 from bridge.actions.settling import publish_messages
-from bridge.models import Connection, Delivery, Endpoint, Message
+from bridge.models import Connection, Delivery, Endpoint, Message, RemoteMessage
 
 SOON = timedelta(seconds=30)
 """As long as a claim lasts: a line that a worker holds stays held, one that waits longer is due by then."""
@@ -42,11 +42,19 @@ def _retry(connection_pk: int, pks: Sequence[int]) -> int:
     Delivery.objects.filter(pk__in=[each.pk for each in failed]).update(
         settled_at=None, outcome="", reason="", detail=""
     )
+    _forget_refusals([each.message_id for each in failed if each.operation == Delivery.Operation.REACT])
     hurry_lines({each.endpoint_id for each in failed})
     posted = {each.message_id: each.message for each in failed if each.operation == Delivery.Operation.POST}
     if posted:
         _send_again(list(posted.values()), connection=Connection.objects.get(pk=connection_pk))
     return len(failed)
+
+
+def _forget_refusals(reacted: Sequence[int]) -> None:
+    """The emoji that a service did not take are asked for again."""
+    for remote in RemoteMessage.objects.filter(parts__message__in=reacted).exclude(reactions=[]).distinct():
+        remote.reactions = [pair for pair in remote.reactions if pair[1] != RemoteMessage.Fate.REFUSED]
+        remote.save(update_fields=["reactions"])
 
 
 def _send_again(messages: Sequence[Message], *, connection: Connection) -> None:

@@ -1,6 +1,6 @@
 """What became of deliveries, told to those who wait for it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -61,13 +61,17 @@ def publish_messages(
     connection: Connection,
     advance: Advance,
     nudge: bool = False,
+    more: Mapping[str, object] | None = None,
 ) -> None:
-    """One frame for all messages that a commit changed in one way. `nudge`: deliveries wait."""
+    """One frame for all messages that a commit changed in one way. `nudge`: deliveries wait.
+
+    `more` is what the event's payload has beside the messages.
+    """
     uid = str(connection.uid)
     wire.load(messages)
     frame = protocol.event_frame(
         event,
-        {"messages": [wire.message_out(message, connection=uid) for message in messages]},
+        {"messages": [wire.message_out(message, connection=uid) for message in messages], **(more or {})},
         connection=uid,
         since=advance.since,
         revision=advance.revision,

@@ -129,6 +129,9 @@ def join(waiting: Sequence[Delivery], *, form: Form) -> list[Message]:
         if not is_closed(text):
             break
         message = delivery.message
+        if delivery.operation == Delivery.Operation.REACT:
+            # It changes no text, and none of these is out there yet.
+            continue
         if delivery.operation != Delivery.Operation.POST:
             if message.pk not in passed:
                 break

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from bridge.actions.settling import mark_delivered
 from bridge.clock import Clock
-from bridge.delivery import lines
+from bridge.delivery import lines, reactions
 from bridge.delivery.composing import Form, compose, join
 from bridge.delivery.lines import Line
 from bridge.models import Delivery, Endpoint, Inbox, Message, RemoteMessage, RemotePart
@@ -115,6 +115,8 @@ def _towards(
 ) -> Request | None:
     """One request that brings what is out there closer to the first delivery; None once nothing differs."""
     head = waiting[0]
+    if head.operation == Delivery.Operation.REACT:
+        return reactions.towards(head, endpoint)
     remotes = _remotes(head.message, endpoint)
     if head.operation == Delivery.Operation.POST:
         group = _group(remotes) or ([head.message] if line.single else join(waiting, form=form))
@@ -126,9 +128,14 @@ def _towards(
     alive = [remote for remote in remotes if remote.deleted_at is None]
     if alive and (request := _difference(alive, endpoint, form=form, now=now)) is not None:
         return request
+    # What was said together and is taken back by itself takes its reactions with it.
+    if alive and (request := reactions.surplus(alive[0], endpoint)) is not None:
+        return request
     group = _group(remotes) or [head.message]
-    changes = endpoint.deliveries.filter(settled_at__isnull=True, message__in=group).exclude(
-        operation=Delivery.Operation.POST
+    changes = endpoint.deliveries.filter(
+        settled_at__isnull=True,
+        message__in=group,
+        operation__in=[Delivery.Operation.EDIT, Delivery.Operation.DELETE],
     )
     mark_delivered(list(changes), endpoint=endpoint, outcome=Delivery.Outcome.DELIVERED)
     return None

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from bridge.actions.receiving import learn_remote_id
 from bridge.actions.settling import mark_failed, record_gap
 from bridge.clock import Clock
-from bridge.delivery import lines
+from bridge.delivery import lines, reactions
 from bridge.delivery.lines import Line
 from bridge.errors import DeliveryFailed
 from bridge.models import Connection, Delivery, Endpoint, Message, RemoteMessage
@@ -31,6 +31,7 @@ from bridge.services.base import (
     Open,
     Opened,
     Post,
+    React,
     ReadBack,
     Request,
     Stored,
@@ -113,6 +114,8 @@ def _done(request: Request) -> None:
         RemoteMessage.objects.filter(pk=request.remote_pk).update(text=request.text)
     elif isinstance(request, Delete):
         RemoteMessage.objects.filter(pk=request.remote_pk).update(deleted_at=Now())
+    elif isinstance(request, React):
+        reactions.done(request)
 
 
 @transaction.atomic
@@ -125,7 +128,7 @@ def fail(line: Line, request: Request, failure: DeliveryFailed, *, flowing: bool
         LineLost: another worker has the line and decides.
     """
     endpoint, now = lines.hold(line, clock=clock)
-    if failure.reason == MESSAGE_GONE and isinstance(request, Edit | Delete):
+    if failure.reason == MESSAGE_GONE and isinstance(request, Edit | Delete | React):
         RemoteMessage.objects.filter(pk=request.remote_pk).update(deleted_at=now)
         return True
     if failure.reason == THREAD_GONE and not isinstance(request, Open | FindOpening):
@@ -134,6 +137,9 @@ def fail(line: Line, request: Request, failure: DeliveryFailed, *, flowing: bool
     if failure.reason == MESSAGE_GONE and isinstance(request, Open):
         # Somebody deleted the card before its thread was started: a new one.
         RemoteMessage.objects.filter(pk=request.card_pk).update(deleted_at=now)
+        return True
+    if isinstance(request, React) and (failure.permanent or failure.reason == NOT_PERMITTED):
+        reactions.refused(request, endpoint, failure)
         return True
     if failure.permanent:
         return _refused(line, request, endpoint, failure, now=now)
@@ -228,6 +234,9 @@ def _wait(
 
 
 def _give_up(endpoint: Endpoint, request: Request, failure: DeliveryFailed) -> None:
+    if isinstance(request, React):
+        reactions.refused(request, endpoint, failure)
+        return
     affected = _deliveries_of(request, endpoint)
     RemoteMessage.objects.filter(pk=_remote_of(request), remote_id__isnull=True).delete()
     mark_failed(affected, endpoint=endpoint, reason=UNKNOWN, detail=failure.detail or failure.reason)

@@ -79,7 +79,19 @@ class Delete:
     remote_id: str
 
 
-Request = Open | FindOpening | Post | ReadBack | Edit | Delete
+@dataclass(frozen=True)
+class React:
+    """Set our own reaction, or take it back. What is there already, or gone already, is done."""
+
+    remote_pk: int
+    thread: str
+    remote_id: str
+    emoji: str
+    """As `bridge.emojis` spells it."""
+    add: bool
+
+
+Request = Open | FindOpening | Post | ReadBack | Edit | Delete | React
 
 
 @dataclass(frozen=True)
@@ -119,7 +131,7 @@ class Missing:
 
 @dataclass(frozen=True)
 class Done:
-    """The answer to Edit and Delete."""
+    """The answer to Edit, Delete and React."""
 
 
 Answer = Stored | Opened | Found | Missing | Done

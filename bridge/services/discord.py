@@ -9,6 +9,7 @@ import aiohttp
 import discord
 from channels.db import database_sync_to_async
 
+from bridge import emojis
 from bridge.errors import DeliveryFailed
 from bridge.models import Connection, Endpoint, Inbox
 from bridge.services.base import (
@@ -23,6 +24,7 @@ from bridge.services.base import (
     Open,
     Opened,
     Post,
+    React,
     ReadBack,
     Request,
     Seen,
@@ -36,6 +38,7 @@ from bridge.services.discord_errors import (
     THREAD_ALREADY_STARTED,
     THREAD_ARCHIVED,
     TOO_MANY_ACTIVE_THREADS,
+    UNKNOWN_EMOJI,
     failure_of,
 )
 from bridge.services.discord_text import spoken
@@ -47,6 +50,7 @@ NEAR_PAGES = 1000
 """Messages of a parent channel that are searched for a card whose fate is not known."""
 
 Parent = discord.TextChannel | discord.ForumChannel
+Change = Edit | Delete | React
 
 
 class DiscordService(Service):
@@ -81,6 +85,8 @@ class DiscordService(Service):
                 await self._unarchived(request, self._edit)
             case Delete():
                 await self._unarchived(request, self._delete)
+            case React():
+                await self._unarchived(request, self._react)
         return Done()
 
     async def _post(self, request: Post) -> Stored:
@@ -108,18 +114,31 @@ class DiscordService(Service):
         )
         return Found(tuple([Seen(str(m.id), m.content) async for m in history if m.author.id == mine]))
 
-    async def _edit(self, request: Edit | Delete) -> None:
+    async def _edit(self, request: Change) -> None:
         assert isinstance(request, Edit)  # noqa: S101  # paired in _perform
         message = self._thread(request.thread).get_partial_message(int(request.remote_id))
         await message.edit(content=request.text, allowed_mentions=NO_MENTIONS)
 
-    async def _delete(self, request: Edit | Delete) -> None:
+    async def _delete(self, request: Change) -> None:
         await self._thread(request.thread).get_partial_message(int(request.remote_id)).delete()
 
-    async def _unarchived(
-        self, request: Edit | Delete, change: Callable[[Edit | Delete], Awaitable[None]]
-    ) -> None:
-        """Edits fail in an archived thread (50083), only a new message would wake it: wake it and go on."""
+    async def _react(self, request: Change) -> None:
+        assert isinstance(request, React)  # noqa: S101  # paired in _perform
+        message = self._thread(request.thread).get_partial_message(int(request.remote_id))
+        name, pk, animated = emojis.parts(request.emoji)
+        emoji = discord.PartialEmoji(name=name, id=pk, animated=animated)
+        if request.add:
+            await message.add_reaction(emoji)
+            return
+        try:
+            await message.remove_reaction(emoji, self._me())
+        except discord.HTTPException as error:
+            # Nobody has it there any more, or the server has no such emoji any more.
+            if error.code != UNKNOWN_EMOJI:
+                raise
+
+    async def _unarchived(self, request: Change, change: Callable[[Change], Awaitable[None]]) -> None:
+        """In an archived thread edits and reactions fail (50083), and only a message would wake it: wake it, go on."""
         try:
             await change(request)
         except discord.HTTPException as error:

@@ -12,6 +12,7 @@ from bridge.services.base import MESSAGE_GONE, NOT_PERMITTED, THREAD_GONE, curre
 UNKNOWN_CHANNEL = 10003
 UNKNOWN_GUILD = 10004
 UNKNOWN_MESSAGE = 10008
+UNKNOWN_EMOJI = 10014
 THREAD_ALREADY_STARTED = 160004
 THREAD_LOCKED = 160005
 TOO_MANY_ACTIVE_THREADS = 160006
@@ -24,6 +25,9 @@ REFUSALS = {
     200001: "blocked_by_automod",
     240000: "blocked_link",
     40005: "too_large",
+    UNKNOWN_EMOJI: "unknown_emoji",
+    30010: "too_many_reactions",
+    90001: "reaction_blocked",
 }
 """This content is refused and will be tomorrow. The message itself is at fault."""
 SLOW_DOWN = frozenset({20016, 20022, 20028, 40062, 130000})

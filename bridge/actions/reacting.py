@@ -1,0 +1,241 @@
+"""Reactions: a visitor's from the page, staff's from a service, each once whoever tells of it and how often.
+
+A service holds one reaction of ours for all visitors together; `bridge.delivery` brings it in line with the rows here.
+"""
+
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from bridge import emojis
+from bridge.actions.noting import note_emojis
+from bridge.actions.posting import fan_out
+from bridge.actions.receiving import RemoteAuthor, participant_of
+from bridge.actions.settling import publish_messages
+from bridge.errors import BridgeError, Code
+from bridge.models import WEB, Connection, Delivery, Endpoint, Message, Participant, Reaction
+
+
+@dataclass(frozen=True)
+class Change:
+    """One reaction that was set or taken back. Without a participant or emoji: several were cleared."""
+
+    participant: Participant | None
+    emoji: str | None
+    added: bool
+    service: str
+    """Where it came from: everybody else is told."""
+
+
+@transaction.atomic
+def react(message_uid: uuid.UUID, *, visitor: uuid.UUID, emoji: str, added: bool) -> bool:
+    """A visitor sets a reaction or takes it back. False where that is no news.
+
+    Raises:
+        BridgeError: `not_found` where it is no message of his, it was deleted, or a server's own emoji is not on
+            it yet; `conflict` where there are too many already.
+    """
+    found = Message.objects.filter(uid=message_uid).values_list("pk", "connection_id").first()
+    if found is None:
+        raise _unknown()
+    Connection.objects.lock(found[1])
+    message = Message.objects.get(pk=found[0])
+    participant = Participant.objects.filter(connection=found[1], visitor=visitor).first()
+    if participant is None or message.deleted_at or message.kind != Message.Kind.MESSAGE:
+        raise _unknown()
+    if added:
+        emoji = _allowed(message, emoji)
+    return _set(message, Change(participant, emoji, added, WEB))
+
+
+def _unknown() -> BridgeError:
+    return BridgeError(Code.NOT_FOUND, "You have no such message.")
+
+
+def _allowed(message: Message, emoji: str) -> str:
+    """In the spelling that the message has it in already."""
+    there = list(message.reactions.order_by("pk").values_list("emoji", flat=True))
+    known = {emojis.key(each): each for each in reversed(there)}
+    if found := known.get(emojis.key(emoji)):
+        return found
+    if emojis.is_custom(emoji):
+        raise BridgeError(Code.NOT_FOUND, "There is no such emoji on this message.")
+    if len(known) >= emojis.MOST_ON_A_MESSAGE:
+        most = emojis.MOST_ON_A_MESSAGE
+        raise BridgeError(Code.CONFLICT, f"A message takes {most} different emoji.", limit=most)
+    return emoji
+
+
+def _same(emoji: str) -> Q:
+    """The rows of an emoji, whatever its name was when they were written."""
+    key = emojis.key(emoji)
+    return Q(emoji=emoji) if key == emoji else Q(emoji__endswith=f":{key}")
+
+
+def _set(message: Message, change: Change) -> bool:
+    """Within the transaction that holds the connection's row. False where nothing changed."""
+    assert change.participant is not None  # noqa: S101  # only clearing has none
+    assert change.emoji is not None  # noqa: S101
+    mine = Reaction.objects.filter(_same(change.emoji), message=message, participant=change.participant)
+    if mine.exists() == change.added:
+        return False
+    if change.added:
+        Reaction.objects.create(message=message, participant=change.participant, emoji=change.emoji)
+    else:
+        mine.delete()
+    _changed(message, change)
+    return True
+
+
+def _changed(message: Message, change: Change) -> None:
+    """Stamp the message, tell everybody, and carry it to the other services."""
+    advance = Connection.objects.advance(message.connection_id)
+    Message.objects.filter(pk=message.pk).update(revision=advance.revision)
+    # Read anew: of several changes in a row each shows what there is after it.
+    message = Message.objects.select_related("author", "connection").get(pk=message.pk)
+    waits = fan_out(message, operation=Delivery.Operation.REACT, source=change.service)
+    publish_messages(
+        "reaction.changed",
+        [message],
+        connection=message.connection,
+        advance=advance,
+        nudge=waits,
+        more={
+            "participant": str(change.participant.uid) if change.participant else None,
+            "emoji": change.emoji,
+            "added": change.added,
+        },
+    )
+
+
+# ------------------------------------------------------------------------------------------------- from a service
+
+
+@transaction.atomic
+def receive_reaction(
+    endpoint_id: int, remote_id: str, *, author: RemoteAuthor, emoji: str, added: bool
+) -> bool | None:
+    """Somebody in a service reacted, or took it back. False where that is no news, None where nobody knows the message.
+
+    Of a message that holds several of ours, joined, it counts on the last one.
+    """
+    endpoint = _locked(endpoint_id)
+    holds = _held_by(endpoint, remote_id)
+    if holds is None:
+        return None
+    message = _counted_on(holds)
+    if added:
+        if message is None:
+            return False
+        note_emojis([emoji])
+        participant = participant_of(endpoint, author)
+        known = message.reactions.filter(_same(emoji)).values_list("emoji", flat=True).first()
+        return _set(message, Change(participant, known or emoji, True, endpoint.service))
+    mine = {"participant__service": endpoint.service, "participant__remote_id": author.remote_id}
+    return _take_back(holds, Reaction.objects.filter(_same(emoji), **mine), emoji=emoji, endpoint=endpoint)
+
+
+@transaction.atomic
+def receive_clearing(endpoint_id: int, remote_id: str, *, emoji: str | None) -> bool | None:
+    """Somebody cleared a message of one emoji, or of all. What visitors set stays on the page: it is theirs."""
+    endpoint = _locked(endpoint_id)
+    holds = _held_by(endpoint, remote_id)
+    if holds is None:
+        return None
+    theirs = Reaction.objects.filter(participant__service=endpoint.service)
+    if emoji is not None:
+        theirs = theirs.filter(_same(emoji))
+    return _take_back(holds, theirs, emoji=emoji, endpoint=endpoint)
+
+
+def _take_back(
+    holds: list[Message], rows: QuerySet[Reaction], *, emoji: str | None, endpoint: Endpoint
+) -> bool:
+    changed = False
+    for message in holds:
+        gone = list(rows.filter(message=message).select_related("participant"))
+        if not gone:
+            continue
+        Reaction.objects.filter(pk__in=[each.pk for each in gone]).delete()
+        who = gone[0].participant if len(gone) == 1 else None
+        _changed(message, Change(who, gone[0].emoji if who else emoji, False, endpoint.service))
+        changed = True
+    return changed
+
+
+Standing = Mapping[str, Iterable[RemoteAuthor]]
+"""Who stands behind each emoji on a message, as the service holds it."""
+
+
+@transaction.atomic
+def receive_standing(endpoint_id: int, remote_ids: list[str], standing: Standing) -> bool:
+    """What a service holds of one message (in one piece or several): what was missed is set and taken back.
+
+    An emoji that is not named in `standing` is on none of them any more.
+    """
+    endpoint = _locked(endpoint_id)
+    holds = _held_by(endpoint, remote_ids[0])
+    message = _counted_on(holds) if holds else None
+    if message is None:
+        return False
+    changed = False
+    there = {emojis.key(emoji): {each.remote_id for each in people} for emoji, people in standing.items()}
+    theirs = Reaction.objects.filter(message=message, participant__service=endpoint.service)
+    for reaction in list(theirs.select_related("participant")):
+        if reaction.participant.remote_id not in there.get(emojis.key(reaction.emoji), ()):
+            change = Change(reaction.participant, reaction.emoji, False, endpoint.service)
+            changed = _set(message, change) or changed
+    for emoji, people in standing.items():
+        for author in people:
+            new = receive_reaction(endpoint_id, remote_ids[0], author=author, emoji=emoji, added=True)
+            changed = bool(new) or changed
+    return changed
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is here of the reactions of a service's people on one message: by key, how many, and in how many pieces."""
+
+    message: int
+    remote_ids: tuple[str, ...]
+    counts: Mapping[str, int]
+
+
+def known_standing(endpoint_id: int, remote_ids: Iterable[str]) -> list[Known]:
+    """For the messages that these remote messages hold; those that nobody knows are left out."""
+    endpoint = Endpoint.objects.get(pk=endpoint_id)
+    wanted = endpoint.remote_messages.filter(remote_id__in=list(remote_ids), card=False).order_by("pk")
+    pieces: dict[int, tuple[Message, list[str]]] = {}
+    for remote in wanted.filter(deleted_at__isnull=True).prefetch_related("parts__message"):
+        holds = [part.message for part in sorted(remote.parts.all(), key=lambda part: part.position)]
+        if remote.remote_id and (message := _counted_on(holds)) is not None:
+            pieces.setdefault(message.pk, (message, []))[1].append(remote.remote_id)
+    counts: dict[int, dict[str, int]] = {pk: {} for pk in pieces}
+    theirs = Reaction.objects.filter(message__in=pieces, participant__service=endpoint.service)
+    for pk, emoji in theirs.values_list("message_id", "emoji"):
+        counts[pk][emojis.key(emoji)] = counts[pk].get(emojis.key(emoji), 0) + 1
+    return [Known(pk, tuple(ids), counts[pk]) for pk, (_, ids) in pieces.items()]
+
+
+def _held_by(endpoint: Endpoint, remote_id: str) -> list[Message] | None:
+    """The messages inside a remote message, in order; None where it is not known."""
+    remote = endpoint.remote_messages.filter(remote_id=remote_id, card=False).first()
+    if remote is None:
+        return None
+    parts = remote.parts.order_by("position").select_related("message")
+    return [part.message for part in parts]
+
+
+def _counted_on(holds: list[Message]) -> Message | None:
+    alive = [message for message in holds if not message.deleted_at]
+    return alive[-1] if alive else None
+
+
+def _locked(endpoint_id: int) -> Endpoint:
+    """The endpoint, once its connection's row is held: whether something is new is read after the lock."""
+    connection_id = Endpoint.objects.values_list("connection_id", flat=True).get(pk=endpoint_id)
+    Connection.objects.lock(connection_id)
+    return Endpoint.objects.select_related("connection").get(pk=endpoint_id)

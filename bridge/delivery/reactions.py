@@ -1,0 +1,130 @@
+"""Reactions inside a service: one of ours stands for all who react from elsewhere (see `planning` for the rest).
+
+What we set is written down before it is asked for (`RemoteMessage.Fate`): after a crash it is set, or taken back, once
+more, which changes nothing.
+"""
+
+from django.db.models import QuerySet
+
+from bridge import emojis
+from bridge.actions.settling import mark_delivered, mark_failed
+from bridge.errors import DeliveryFailed
+from bridge.models import Delivery, Endpoint, Message, Reaction, RemoteMessage
+from bridge.services.base import React
+
+UNSURE, THERE, REFUSED = RemoteMessage.Fate.UNSURE, RemoteMessage.Fate.THERE, RemoteMessage.Fate.REFUSED
+
+
+def towards(head: Delivery, endpoint: Endpoint) -> React | None:
+    """One request that brings the reactions of its message closer; None once nothing differs, and all is settled."""
+    remote = _remote_of(head.message, endpoint)
+    if remote is not None and (request := difference(remote, endpoint)) is not None:
+        return request
+    held = _messages_in(remote) if remote is not None else [head.message_id]
+    waiting = _waiting(endpoint).filter(message__in=held)
+    *before, latest = waiting.order_by("revision", "pk")
+    mark_delivered(before, endpoint=endpoint, outcome=Delivery.Outcome.SUPERSEDED)
+    # Without a message over there, there is nothing to react to.
+    outcome = Delivery.Outcome.DELIVERED if remote is not None else Delivery.Outcome.SUPERSEDED
+    mark_delivered([latest], endpoint=endpoint, outcome=outcome)
+    return None
+
+
+def difference(remote: RemoteMessage, endpoint: Endpoint) -> React | None:
+    """The first reaction that is there and not wanted, or wanted and not there."""
+    if (request := surplus(remote, endpoint)) is not None:
+        return request
+    fates = _fates(remote)
+    for emoji in _wanted(remote, endpoint):
+        if fates.get(emoji) not in {THERE, REFUSED}:
+            return _ask(remote, endpoint, fates, emoji, add=True)
+    return None
+
+
+def surplus(remote: RemoteMessage, endpoint: Endpoint) -> React | None:
+    """The first reaction of ours that nobody stands behind any more. It makes room for what is set."""
+    fates = _fates(remote)
+    wanted = _wanted(remote, endpoint)
+    for emoji, fate in list(fates.items()):
+        if emoji in wanted:
+            continue
+        if fate == REFUSED or _is_mark(emoji, remote, endpoint):
+            del fates[emoji]
+            _write(remote, fates)
+            continue
+        return _ask(remote, endpoint, fates, emoji, add=False)
+    return None
+
+
+def done(request: React) -> None:
+    """Within the transaction of whoever holds the line."""
+    remote = RemoteMessage.objects.get(pk=request.remote_pk)
+    fates = _fates(remote)
+    if request.add:
+        fates[request.emoji] = THERE
+    else:
+        fates.pop(request.emoji, None)
+    _write(remote, fates)
+
+
+def refused(request: React, endpoint: Endpoint, failure: DeliveryFailed) -> None:
+    """Staff see why; no message waits for it. A right that is missing is missing for all that wait."""
+    remote = RemoteMessage.objects.get(pk=request.remote_pk)
+    waiting = list(_waiting(endpoint).order_by("revision", "pk"))
+    fates = _fates(remote)
+    if not request.add:
+        # Whoever asks next must not ask for this again: an edit that waits would wait for ever.
+        fates.pop(request.emoji, None)
+    elif failure.permanent:
+        held = _messages_in(remote)
+        waiting = [delivery for delivery in waiting if delivery.message_id in held][:1]
+        fates[request.emoji] = REFUSED
+    _write(remote, fates)
+    mark_failed(waiting, endpoint=endpoint, reason=failure.reason, detail=failure.detail)
+
+
+def _ask(remote: RemoteMessage, endpoint: Endpoint, fates: dict[str, str], emoji: str, *, add: bool) -> React:
+    fates[emoji] = UNSURE
+    _write(remote, fates)
+    assert endpoint.remote_id is not None  # noqa: S101  # filtered by their query
+    assert remote.remote_id is not None  # noqa: S101
+    return React(
+        remote_pk=remote.pk, thread=endpoint.remote_id, remote_id=remote.remote_id, emoji=emoji, add=add
+    )
+
+
+def _waiting(endpoint: Endpoint) -> QuerySet[Delivery]:
+    return endpoint.deliveries.filter(settled_at__isnull=True, operation=Delivery.Operation.REACT)
+
+
+def _remote_of(message: Message, endpoint: Endpoint) -> RemoteMessage | None:
+    """What stands for it there; its first piece, where it is in several."""
+    if endpoint.remote_id is None or message.deleted_at:
+        return None
+    there = endpoint.remote_messages.filter(remote_id__isnull=False, deleted_at__isnull=True)
+    return there.filter(parts__message=message).order_by("pk").first()
+
+
+def _messages_in(remote: RemoteMessage) -> list[int]:
+    return list(remote.parts.values_list("message_id", flat=True))
+
+
+def _wanted(remote: RemoteMessage, endpoint: Endpoint) -> list[str]:
+    """The emoji that anybody from elsewhere has on it, in the order of their first use."""
+    rows = Reaction.objects.filter(message__in=_messages_in(remote), message__deleted_at__isnull=True)
+    theirs = rows.exclude(participant__service=endpoint.service).order_by("pk")
+    return list(dict.fromkeys(theirs.values_list("emoji", flat=True)))
+
+
+def _is_mark(emoji: str, remote: RemoteMessage, endpoint: Endpoint) -> bool:
+    """Set by the bot itself on what staff wrote: it stays when the last visitor takes his own back."""
+    return not remote.ours and endpoint.connection.inbox.mark_relayed and emoji in emojis.MARKS
+
+
+def _fates(remote: RemoteMessage) -> dict[str, str]:
+    return dict(remote.reactions)
+
+
+def _write(remote: RemoteMessage, fates: dict[str, str]) -> None:
+    remote.reactions = [list(pair) for pair in fates.items()]
+    remote.save(update_fields=["reactions"])
