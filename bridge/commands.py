@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable
 
 from bridge import actions, broadcast, history, protocol
-from bridge.actions import Post, Posted
+from bridge.actions import Post, Posted, Uploads
 from bridge.errors import BridgeError, Code, Goodbye
 from bridge.history import Reader
 from bridge.models import Connection, Inbox, Message, Participant
@@ -36,7 +36,7 @@ from bridge.protocol import (
 from bridge.registry import command
 from bridge.sessions import Session, public_id, read_token, token_for
 from bridge.speaking import Opening, Target
-from bridge.wire import connection_out
+from bridge.wire import connection_out, inbox_out
 
 
 @command("session.start", permission=anyone, throttle="session")
@@ -71,12 +71,7 @@ async def session_start(session: Session, payload: SessionStart) -> SessionStart
         "messages": page["messages"],
         "has_more": page["has_more"],
         "staff_online": await Process.current().staff_online(inbox.pk),
-        "inbox": {
-            "name": inbox.name,
-            "title": inbox.title,
-            "greeting": inbox.greeting,
-            "edit_window": inbox.edit_window,
-        },
+        "inbox": inbox_out(inbox),
     }
 
 
@@ -138,6 +133,9 @@ async def _post(
         content=payload.content,
         client_id=payload.client_id,
         reply_to=payload.reply_to,
+        uploads=Uploads(session.who, session.start.inbox, tuple(payload.attachments))
+        if payload.attachments
+        else None,
         origin=session.listener.name,
     )
     return await Process.current().writer.post(post)

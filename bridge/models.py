@@ -74,6 +74,14 @@ class Inbox(models.Model):
         default=ShowRead.OFF,
         help_text="How Discord shows what the visitor has read.",
     )
+    max_upload = models.PositiveIntegerField(
+        default=25, help_text="Megabytes that one file may have, from either side. 0: visitors send no files."
+    )
+    upload_types = models.CharField(
+        max_length=500,
+        default="image/* audio/* video/* application/pdf text/plain",
+        help_text="What visitors may send, as media types with spaces between. What a file is, its content decides.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -93,6 +101,10 @@ class Inbox(models.Model):
         return frozenset(
             line.strip().rstrip("/").lower() for line in self.allowed_origins.split() if line.strip()
         )
+
+    @property
+    def max_upload_bytes(self) -> int:
+        return self.max_upload * 1024 * 1024
 
 
 class Advance(NamedTuple):
@@ -438,6 +450,13 @@ class Emoji(models.Model):
 class Attachment(models.Model):
     """A file. Without `message` it was uploaded and waits to be sent; what is never sent is purged."""
 
+    class State(models.TextChoices):
+        STORED = "stored"
+        # Still to be copied from the service it came from.
+        PENDING = "pending"
+        # Too large to be copied, or gone before it was: only its service has it.
+        REMOTE = "remote"
+
     uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     message = models.ForeignKey(Message, null=True, on_delete=models.CASCADE, related_name="attachments")
     # Who uploaded it, and for which inbox: only he can put it into a message. NULL: it came from a service.
@@ -452,12 +471,18 @@ class Attachment(models.Model):
     height = models.IntegerField(null=True, help_text="Pixels, of an image.")
     file = models.FileField(upload_to="attachments/%Y/%m/%d", max_length=200, blank=True)
     thumbnail = models.FileField(upload_to="thumbnails/%Y/%m/%d", max_length=200, blank=True)
-    # Its id inside the service it came from.
+    # Its id inside the service it came from, and where that has it.
     remote_id = models.CharField(max_length=64, blank=True)
+    remote_url = models.CharField(max_length=1000, blank=True)
+    state = models.CharField(max_length=7, choices=State.choices, default=State.STORED)
+    # Services get a link in its place: one refused it as too large.
+    linked = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         indexes = [
+            # The bot: what is still to be copied, oldest first. Empty while all is well.
+            models.Index(fields=["id"], condition=Q(state="pending"), name="attachment_pending"),
             # purge: uploads that nobody sent.
             models.Index(fields=["created_at"], condition=Q(message__isnull=True), name="attachment_unsent"),
         ]
@@ -486,6 +511,8 @@ class RemoteMessage(models.Model):
     card = models.BooleanField(default=False)
     nonce = models.CharField(max_length=25, blank=True)
     text = models.TextField(blank=True)
+    # The keys of the attachments that go with it.
+    files = models.JSONField(default=list)
     # When a request that may have stored it was written. NULL: none was, or its failure was certain.
     sent_at = models.DateTimeField(null=True)
     edited_at = models.DateTimeField(null=True)

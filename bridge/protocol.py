@@ -11,7 +11,15 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, NotRequired
 
 import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, with_config
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    with_config,
+)
 from typing_extensions import TypedDict  # pydantic refuses typing's own before Python 3.12
 
 from bridge import emojis
@@ -25,6 +33,8 @@ MAX_ID = 64
 """Characters in a command's id."""
 MAX_CONTENT = 4000
 """Characters in one message. Discord takes 2,000; longer ones are split there."""
+MAX_ATTACHMENTS = 10
+"""Files in one message, as in Discord."""
 MAX_PAGE = 100
 SYNC_LIMIT = 300
 """A client that is further behind than this many revisions gets `reset` and the newest page."""
@@ -123,9 +133,22 @@ class SessionStart(Payload):
 class MessageSend(Payload):
     connection: Uuid | None = None
     client_id: Uuid
-    content: Content
+    attachments: list[Uuid] = Field(default_factory=list, max_length=MAX_ATTACHMENTS)
+    """The `uid` of files that the visitor uploaded."""
+    content: Annotated[Line, Field(max_length=MAX_FRAME)] = Field(default="", validate_default=True)
+    """Empty only beside attachments."""
     reply_to: Uuid | None = None
     """The uid of the message that this one answers, of the same conversation."""
+
+    @field_validator("content")
+    @classmethod
+    def _says_something(cls, content: str, info: ValidationInfo) -> str:
+        if not content or (not content.isascii() and is_blank(content)):
+            # Attachments that are wrong have been refused by themselves.
+            if not info.data.get("attachments", True):
+                raise ValueError("the message is empty")
+            return ""
+        return content
 
 
 class MessageEdit(Payload):
@@ -196,8 +219,11 @@ class Quote(Closed):
 class AttachmentOut(Closed):
     uid: str
     name: str
+    state: Literal["stored", "pending", "remote"]
+    """`pending`: it is being copied from where it was sent; `remote`: only that service has it."""
     url: str
-    """Of our own; only who may read the conversation gets it."""
+    """Our own address, which only who may read the conversation can open. Empty while `pending`, the service's
+    address where `remote`."""
     thumbnail: str
     """A small picture of an image, else empty."""
     content_type: str
@@ -251,6 +277,10 @@ class InboxOut(Closed):
     greeting: str
     edit_window: int
     """Seconds in which a visitor may edit and delete what he wrote. 0: never."""
+    max_upload: int
+    """Bytes that one file may have; 0: no files are taken."""
+    upload_types: list[str]
+    """Media types, such as `image/*`."""
 
 
 class SessionStarted(Closed):

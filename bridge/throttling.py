@@ -43,6 +43,9 @@ THROTTLES = {
     "message": Throttle(visitor=Limit(20, 30), address=Limit(200, 60)),
     "edit": Throttle(visitor=Limit(20, 60), address=Limit(200, 60)),
     "opening": Throttle(visitor=Limit(5, 3600), address=Limit(60, 3600)),
+    "upload": Throttle(visitor=Limit(30, 600), address=Limit(200, 600)),
+    # One for each begun megabyte of a file.
+    "upload_megabyte": Throttle(visitor=Limit(250, 3600), address=Limit(1500, 3600)),
     "change": Throttle(visitor=Limit(10, 60), address=Limit(120, 60)),
     "reaction": Throttle(visitor=Limit(40, 60), address=Limit(400, 60)),
     "read": Throttle(visitor=Limit(60, 60), address=Limit(600, 60)),

@@ -1,11 +1,14 @@
-"""Addresses of the pages."""
+"""Addresses of the pages, and of files."""
 
 from django.urls import path
 
-from bridge import views
+from bridge import downloads, views
 
 app_name = "bridge"
 urlpatterns = [
     path("", views.chat, name="chat"),
     path("avatars/<uuid:participant>.png", views.avatar, name="avatar"),
+    path("files/", downloads.elsewhere, name="files"),
+    path("files/<uuid:uid>/", downloads.file, name="file"),
+    path("files/<uuid:uid>/thumbnail/", downloads.thumbnail, name="thumbnail"),
 ]

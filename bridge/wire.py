@@ -4,13 +4,15 @@ from collections import Counter
 from collections.abc import Sequence
 
 from django.db.models import prefetch_related_objects
+from django.urls import reverse
 
-from bridge.models import Attachment, Connection, Message, Participant
+from bridge.models import Attachment, Connection, Inbox, Message, Participant
 from bridge.protocol import (
     AttachmentOut,
     Author,
     ConnectionOut,
     ConnectionState,
+    InboxOut,
     MessageOut,
     Quote,
     ReactionOut,
@@ -75,12 +77,18 @@ def attachments_out(message: Message) -> list[AttachmentOut]:
 
 
 def attachment_out(attachment: Attachment) -> AttachmentOut:
-    address = f"/files/{attachment.uid}/"
+    address = reverse("bridge:file", args=[attachment.uid])
+    addresses = {
+        Attachment.State.STORED: address,
+        Attachment.State.PENDING: "",
+        Attachment.State.REMOTE: attachment.remote_url,
+    }
     return {
         "uid": str(attachment.uid),
         "name": attachment.name,
-        "url": address,
-        "thumbnail": f"{address}thumbnail/" if attachment.thumbnail else "",
+        "state": attachment.state,  # type: ignore[typeddict-item]
+        "url": addresses[Attachment.State(attachment.state)],
+        "thumbnail": reverse("bridge:thumbnail", args=[attachment.uid]) if attachment.thumbnail else "",
         "content_type": attachment.content_type,
         "size": attachment.size,
         "width": attachment.width,
@@ -108,4 +116,15 @@ def connection_out(connection: Connection, *, reader: Participant) -> Connection
         "revision": connection.revision,
         "participant": str(reader.uid),
         "read_seq": reader.read_seq,
+    }
+
+
+def inbox_out(inbox: Inbox) -> InboxOut:
+    return {
+        "name": inbox.name,
+        "title": inbox.title,
+        "greeting": inbox.greeting,
+        "edit_window": inbox.edit_window,
+        "max_upload": inbox.max_upload_bytes,
+        "upload_types": inbox.upload_types.split(),
     }

@@ -15,8 +15,9 @@ pages = get_asgi_application()
 # Only after Django is set up: these import models.
 from bridge import redis  # noqa: E402
 from bridge.routing import websocket_urlpatterns  # noqa: E402
+from bridge.uploads import Uploads  # noqa: E402
 
 # Here, not in AppConfig.ready(): whoever imports this serves the site; `migrate` and `check` need no Redis.
 redis.start()
 
-application = ProtocolTypeRouter({"http": pages, "websocket": URLRouter(websocket_urlpatterns)})
+application = ProtocolTypeRouter({"http": Uploads(pages), "websocket": URLRouter(websocket_urlpatterns)})

@@ -6,7 +6,7 @@
 import os
 import secrets
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, HttpUrl, TypeAdapter, ValidationError, WebsocketUrl, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -54,6 +54,11 @@ class Environment(BaseSettings):
     discord_gateway_url: str = Field(
         "", description="Discord's gateway (`wss://…`). Default: what the HTTP API names"
     )
+    files_backend: str = Field(
+        "django.core.files.storage.FileSystemStorage",
+        description="A Django storage for attachments, e.g. `storages.backends.s3.S3Storage`",
+    )
+    files_options: dict[str, Any] = Field({}, description="What that storage is told, as JSON")
     site_url: str = Field(
         "", description="Where this site is reached, e.g. `https://chat.example.com`: for links from Discord"
     )

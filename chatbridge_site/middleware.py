@@ -13,7 +13,8 @@ POLICY = "; ".join(
         "script-src 'self'",
         "style-src 'self'",
         # Staff avatars come from Discord's own image server.
-        "img-src 'self' data: https://cdn.discordapp.com",
+        "img-src 'self' data: blob: https://cdn.discordapp.com",
+        "media-src 'self'",
         "font-src 'self'",
         "connect-src 'self'",
         "manifest-src 'self'",

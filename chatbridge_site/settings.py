@@ -120,8 +120,11 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+# Nothing in it is served but by `bridge.files`' own addresses, which look who asks.
+MEDIA_ROOT = VAR_DIR / "files"
+FILE_UPLOAD_PERMISSIONS = 0o640
+STORAGES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": ENVIRONMENT.files_backend, "OPTIONS": ENVIRONMENT.files_options},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG

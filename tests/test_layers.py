@@ -13,14 +13,14 @@ ROOT = Path(bridge.__file__).parent
 LAYERS = [
     {"errors", "clock", "emojis"},
     {"models", "protocol", "signals", "nicks", "avatars", "migrations"},
-    {"redis", "valkey", "database", "outlet", "closing", "wire"},
+    {"redis", "valkey", "database", "outlet", "closing", "wire", "files"},
     {"broadcast", "services", "presence", "speaking"},
     {"sessions"},
     {"arrivals"},
     {"actions", "history", "delivery", "retention", "metrics", "permissions", "throttling", "checks"},
     {"registry", "writer"},
     {"process"},
-    {"commands", "bot", "views", "admin", "sandbox"},
+    {"commands", "bot", "views", "uploads", "downloads", "admin", "sandbox"},
     {"consumers", "management"},
     {"apps", "urls", "routing"},
 ]

@@ -1,5 +1,6 @@
 """The only code that changes a conversation: synchronous, atomic, published when committed."""
 
+from bridge.actions.attaching import Uploads, keep_upload
 from bridge.actions.changing import delete_own_message, edit_own_message
 from bridge.actions.opening import close_connection, open_connection, reopen_connection
 from bridge.actions.posting import Post, Posted, fan_out, post_messages
@@ -12,10 +13,12 @@ __all__ = [
     "Post",
     "Posted",
     "Target",
+    "Uploads",
     "close_connection",
     "delete_own_message",
     "edit_own_message",
     "fan_out",
+    "keep_upload",
     "mark_read",
     "open_connection",
     "post_messages",

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from bridge.actions.attaching import discard_of
 from bridge.actions.posting import fan_out
 from bridge.actions.settling import publish_messages
 from bridge.errors import BridgeError, Code
@@ -102,6 +103,7 @@ def _edit(message: Message, *, content: str) -> Message:
 
 def _delete(message: Message) -> Message:
     message.versions.all().delete()
+    discard_of([message])
     return _change(message, "message.deleted", Delivery.Operation.DELETE, content="", deleted_at=Now())
 
 

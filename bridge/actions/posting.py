@@ -17,10 +17,11 @@ from django.utils import timezone
 
 from bridge import broadcast, wire
 from bridge.actions import rows
+from bridge.actions.attaching import Uploads, attach, claim
 from bridge.actions.opening import open_connection
 from bridge.broadcast import Change
 from bridge.errors import BridgeError, Code
-from bridge.models import Connection, Delivery, Endpoint, Message
+from bridge.models import Attachment, Connection, Delivery, Endpoint, Message
 from bridge.protocol import MessageOut, Quote, event_frame, rfc3339
 from bridge.speaking import Opening, Target
 
@@ -37,6 +38,7 @@ class Post:
     opening: Opening | None = None
     client_id: uuid.UUID | None = None
     reply_to: uuid.UUID | None = None
+    uploads: Uploads | None = None
     origin: str = ""
     """The socket it comes from: its reply tells it what the event tells all others."""
 
@@ -66,10 +68,12 @@ def post_messages(batch: Sequence[Post]) -> list[Result]:
     with transaction.atomic():
         results = _repeated(batch)
         answered = _answered(batch, results)
+        # Before anything is opened or counted for what is refused.
+        files = claim(batch, results) if any(post.uploads for post in batch) else {}
         targets = _targets(batch, results)
         fresh, echoes = _distinct(batch, targets, results)
         if fresh:
-            _store(batch, targets, fresh, results, answered)
+            _store(batch, targets, fresh, results, answered, files)
         for index, first in echoes.items():
             results[index] = results[first]
     return [results[index] for index in range(len(batch))]
@@ -196,6 +200,7 @@ def _store(
     fresh: list[int],
     results: dict[int, Result],
     answered: Answered,
+    files: dict[int, list[Attachment]],
 ) -> None:
     now = timezone.now()
     heads = rows.advance(Counter(targets[index].connection for index in fresh), now=now)
@@ -238,6 +243,8 @@ def _store(
     for index, row in zip(places, new, strict=True):
         quote = wire.quote_out(answered[index]) if index in answered else None
         body = _body(row, targets[index], created_at, quote)
+        if index in files:
+            body["attachments"] = attach(files[index], message=ids[row.connection, row.seq])
         # A KeyError is right: a row that was not returned was not stored, and nobody may be told so.
         results[index] = Posted(ids[row.connection, row.seq], targets[index], body)
         said.setdefault(body["connection"], []).append((body, batch[index].origin))

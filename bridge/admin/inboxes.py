@@ -14,6 +14,8 @@ from bridge.models import Inbox
 
 _HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE)
 
+_MEDIA_TYPE = re.compile(r"(\*|[a-z]+)/(\*|[\w.+-]+)")
+
 
 class InboxForm(forms.ModelForm[Inbox]):
     class Meta:
@@ -30,6 +32,8 @@ class InboxForm(forms.ModelForm[Inbox]):
             "invites",
             "link_previews",
             "show_read",
+            "max_upload",
+            "upload_types",
         )
         widgets = {
             "greeting": forms.Textarea(attrs={"rows": 3}),
@@ -45,6 +49,18 @@ class InboxForm(forms.ModelForm[Inbox]):
                 "right-click the channel and choose “Copy Channel ID”."
             )
         return text
+
+    def clean_upload_types(self) -> str:
+        """Media types, each once."""
+        words = self.cleaned_data["upload_types"].lower().replace(",", " ").split()
+        mistakes = [
+            f"“{word}” is no media type: those look like image/png or image/*."
+            for word in words
+            if not _MEDIA_TYPE.fullmatch(word)
+        ]
+        if mistakes:
+            raise ValidationError(mistakes)
+        return " ".join(dict.fromkeys(words))
 
     def clean_allowed_origins(self) -> str:
         """One origin a line, as browsers send them: lower case, no path."""
@@ -96,6 +112,7 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
         ("Where it is used", {"fields": ("allowed_origins",)}),
         ("Discord", {"fields": ("discord_channel_id", "mark_relayed", "relay_bots", "show_read")}),
         ("What visitors write, in Discord", {"fields": ("invites", "link_previews")}),
+        ("Files", {"fields": ("max_upload", "upload_types")}),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Inbox | None = None) -> tuple[str, ...]:

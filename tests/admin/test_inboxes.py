@@ -14,6 +14,8 @@ GOOD = {
     "greeting": "Hello!",
     "enabled": "on",
     "discord_channel_id": "1180000000000000012",
+    "max_upload": "10",
+    "upload_types": "image/*, application/pdf image/*",
     "allowed_origins": "https://Shop.example/\nhttp://localhost:3000\nhttps://shop.example",
     "invites": "remove",
     "show_read": "reaction",
@@ -27,6 +29,7 @@ def test_staff_add_an_inbox(staff: Client) -> None:
     shop = Inbox.objects.get(name="shop")
     assert shop.channel_id == 1180000000000000012
     assert shop.allowed_origins == "https://shop.example\nhttp://localhost:3000"
+    assert (shop.max_upload, shop.upload_types) == (10, "image/* application/pdf")
     assert shop.origins == {"https://shop.example", "http://localhost:3000"}
 
 

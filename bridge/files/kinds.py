@@ -1,0 +1,123 @@
+"""What a file is: its bytes decide, its name only has to agree with them."""
+
+import mimetypes
+import re
+import unicodedata
+from collections.abc import Sequence
+from fnmatch import fnmatch
+from typing import BinaryIO
+
+import filetype
+
+from bridge.errors import BridgeError, Code
+
+UNKNOWN = "application/octet-stream"
+TEXT = "text/plain"
+PIECE = 1 << 20
+LONGEST_NAME = 120
+
+# The first element of what a browser would run as a page, after what may stand before it.
+_MARKUP = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?:\s+|<!--.*?-->|<\?xml.*?\?>)*<(?P<name>!doctype\s+\w+|\?xml|[a-z][\w:-]*)",
+    re.I | re.S,
+)
+_PAGE_ELEMENTS = frozenset(
+    b"html head body script iframe style title meta link table div h1 p a b br font img object embed"
+    b" form input button textarea base template video audio math".split()
+)
+# Bytes that no text has: controls but for tab, line ends, form feed and escape.
+_BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
+_NAMES = {
+    "image/apng": "image/png",
+    "audio/x-wav": "audio/wav",
+    "audio/x-flac": "audio/flac",
+    "video/x-m4v": "video/mp4",
+}
+# What a script may hide in: only where an inbox names it in so many words.
+_ACTIVE = frozenset({"image/svg+xml", "text/html", "text/xml"})
+# What text may call itself: not a picture, a film or a page.
+_NOT_TEXT = ("image/*", "audio/*", "video/*", "font/*", "text/html", "application/xhtml+xml")
+_PACKED = (
+    "application/pdf",
+    "application/zip",
+    "application/vnd.*",
+    "application/msword",
+    "application/gzip",
+)
+
+
+def kind_of(file: BinaryIO) -> str:
+    """The media type of what its bytes are; `application/octet-stream` where nobody knows."""
+    file.seek(0)
+    head = file.read(8192)
+    if markup := _markup(head):
+        return markup
+    is_text = _is_text(file)
+    if is_text and not head.startswith(b"%PDF-"):
+        return TEXT
+    guess = filetype.guess(head)
+    return _NAMES.get(guess.mime, guess.mime) if guess else UNKNOWN
+
+
+def _markup(head: bytes) -> str:
+    found = _MARKUP.match(head)
+    if not found:
+        return ""
+    name = found["name"].lower().split()
+    element = name[-1] if name[0] == b"!doctype" else name[0]
+    if element == b"svg" or element.endswith(b":svg"):
+        return "image/svg+xml"
+    if element in _PAGE_ELEMENTS:
+        return "text/html"
+    return "text/xml" if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<?xml") else ""
+
+
+def _is_text(file: BinaryIO) -> bool:
+    file.seek(0)
+    while piece := file.read(PIECE):
+        if _BINARY.search(piece):
+            return False
+    return True
+
+
+def check_allowed(kind: str, *, name: str, allowed: Sequence[str]) -> None:
+    """Raises BridgeError (`invalid_payload`) where this is not taken, or is not what its name says."""
+    claimed = mimetypes.guess_type(name)[0] or ""
+    if not _agree(kind, claimed):
+        raise refusal("mismatch", "Its content is not what its name says.")
+    # "image/*" is meant for pictures: what may carry a script has to be named.
+    if not any(kind == each if kind in _ACTIVE else fnmatch(kind, each) for each in allowed):
+        raise refusal("type", "Files of this kind are not taken here.")
+
+
+def _agree(kind: str, claimed: str) -> bool:
+    """Whether content of this kind may go under a name that claims something."""
+    if not claimed or kind == claimed:
+        return True
+    if kind in _ACTIVE:
+        return claimed in _ACTIVE or claimed == "application/xhtml+xml"
+    if kind == TEXT:
+        return not any(fnmatch(claimed, each) for each in (*_NOT_TEXT, *_PACKED))
+    media = kind.partition("/")[0]
+    if media in {"audio", "video"}:
+        # One container for both: a voice message may be called .mp4.
+        return claimed.startswith(("audio/", "video/")) or claimed == "application/ogg"
+    if media == "image":
+        return claimed.startswith("image/")
+    # Documents are zip files, and programs come in many guises: only what claims to be harmless is refused.
+    return not claimed.startswith(("image/", "audio/", "video/", "text/"))
+
+
+def refusal(reason: str, message: str) -> BridgeError:
+    return BridgeError(Code.INVALID_PAYLOAD, message, reason=reason)
+
+
+def safe_name(text: str) -> str:
+    """The last part of a path, without what cannot be seen, turns text around or means something to a system."""
+    text = unicodedata.normalize("NFC", re.split(r"[/\\]", text)[-1])
+    text = "".join(char for char in text if unicodedata.category(char)[0] != "C" or char in "\t\n\r")
+    text = re.sub(r'[<>:"|?*\s]+', lambda found: " " if found[0].isspace() else "_", text).strip(". ")
+    stem, dot, extension = text.rpartition(".")
+    if dot and 0 < len(extension) <= 10:
+        text = f"{stem[: LONGEST_NAME - len(extension) - 1]}.{extension}"
+    return text[:LONGEST_NAME] or "file"

@@ -1,0 +1,27 @@
+"""Signed links: for staff who follow one from Discord, where nobody is logged in here."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.core import signing
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+
+LINK_AGE = timedelta(days=365)
+"""How long a link opens its file, counted from when the file was uploaded. The text with it must never change:
+what Discord holds is compared with it."""
+
+_signer = signing.Signer(salt="bridge.file")
+
+
+def key_of(uid: UUID) -> str:
+    return _signer.signature(uid.hex)
+
+
+def link(address: str, *, site: str, uid: UUID) -> str:
+    """The whole address of a file, with the key that opens it. Empty where the site's own is not known."""
+    return f"{site}{address}?key={key_of(uid)}" if site else ""
+
+
+def is_signed(key: str, *, uid: UUID, created_at: datetime) -> bool:
+    return constant_time_compare(key, key_of(uid)) and timezone.now() < created_at + LINK_AGE

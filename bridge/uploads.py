@@ -1,0 +1,190 @@
+"""Uploading: POST /files/?inbox=…&name=… with a file as its body, and nothing else.
+
+In front of Django, which reads a body to its end before anybody may refuse it. (daphne does so, too, into a
+temporary file; under uvicorn a file that is too large is refused with its first byte.)
+"""
+
+import asyncio
+import logging
+import tempfile
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from typing import IO, Any
+from urllib.parse import parse_qs
+
+import orjson
+from django.db import InterfaceError, OperationalError
+from django.urls import reverse
+
+from bridge import actions, arrivals, files, wire
+from bridge.arrivals import Foreign
+from bridge.errors import BridgeError, Code
+from bridge.files import Kept
+from bridge.models import Inbox
+from bridge.process import Process
+from bridge.sessions import Arrival, read_token
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 20
+"""Files that one process takes at the same time."""
+IDLE = 30.0
+LONGEST = 900.0
+"""Seconds that a file may take: 25 MB at 30 KB/s."""
+MEGABYTE = 1024 * 1024
+
+STATUS = {
+    Code.INVALID_PAYLOAD: 422,
+    Code.NOT_IDENTIFIED: 401,
+    Code.NOT_PERMITTED: 403,
+    Code.NOT_FOUND: 404,
+    Code.TOO_LARGE: 413,
+    Code.THROTTLED: 429,
+    Code.UNAVAILABLE: 503,
+}
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+
+class Gone(Exception):
+    """Whoever sent it left in the middle."""
+
+
+class Uploads:
+    """An ASGI application that takes files, and passes on everything else."""
+
+    def __init__(self, pages: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
+        self._pages = pages
+        self._address: str | None = None
+        self._running = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._address = self._address or reverse("bridge:files")
+        if scope["method"] != "POST" or scope["path"] != self._address:
+            await self._pages(scope, receive, send)
+            return
+        self._running += 1
+        try:
+            if self._running > AT_ONCE:
+                raise BridgeError(Code.UNAVAILABLE, "Too many files at once. Please try again in a moment.")
+            status, answer = 201, await _take(scope, receive)
+        except Gone:
+            return
+        except BridgeError as error:
+            status = STATUS[error.code]
+            answer = {"error": {"code": error.code, "message": error.message, "details": error.details}}
+        except Exception:
+            logger.exception("A file could not be taken")
+            error_body = {
+                "code": Code.INTERNAL,
+                "message": "Something went wrong on the server.",
+                "details": {},
+            }
+            status, answer = 500, {"error": error_body}
+        finally:
+            self._running -= 1
+        await _respond(send, status, answer)
+
+
+async def _respond(send: Send, status: int, answer: Any) -> None:
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": orjson.dumps(answer)})
+
+
+async def _take(scope: Scope, receive: Receive) -> Any:
+    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    try:
+        arrival = arrivals.read(scope)
+    except Foreign as foreign:
+        raise BridgeError(Code.NOT_PERMITTED, f"Not from here: {foreign}.") from None
+    visitor = _visitor(headers, arrival)
+    query = parse_qs(scope["query_string"].decode("latin-1"))
+    name = query.get("name", ["file"])[0]
+    process = Process.current()
+    await process.throttler.take("upload", visitor=visitor, address=arrival.address)
+    try:
+        inbox = await process.database.run(_inbox, query.get("inbox", ["default"])[0])
+        announced = headers.get(b"content-length", "")
+        _check_size(int(announced) if announced.isdecimal() else 0, inbox)
+        with tempfile.TemporaryFile() as body:
+            async with asyncio.timeout(LONGEST):
+                await _read(receive, body, inbox=inbox, visitor=visitor, arrival=arrival)
+            kept = await files.in_background(files.keep, body, name=name, allowed=inbox.upload_types.split())
+        return await _write_down(kept, inbox=inbox, visitor=visitor)
+    except TimeoutError:
+        raise BridgeError(Code.INVALID_PAYLOAD, "The file took too long.", reason="slow") from None
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("The database is away: %r", error)
+        raise BridgeError(Code.UNAVAILABLE, "The server cannot store this just now.") from None
+
+
+def _visitor(headers: dict[Any, str], arrival: Arrival) -> uuid.UUID:
+    """Whose file it is. With his cookie only our own pages may speak: a form elsewhere would send it along."""
+    site = headers.get(b"sec-fetch-site", "")
+    if arrival.origin or site in {"cross-site", "same-site"}:
+        raise BridgeError(Code.NOT_PERMITTED, "Files are taken from our own pages only.")
+    scheme, _, token = headers.get(b"authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return read_token(token.strip())
+    if b"origin" not in headers and site != "same-origin":
+        raise BridgeError(Code.NOT_PERMITTED, "Files are taken from our own pages only.")
+    if not arrival.token:
+        raise BridgeError(Code.NOT_IDENTIFIED, "Nobody knows whose file this is. Please load the page again.")
+    return read_token(arrival.token)
+
+
+def _inbox(name: str) -> Inbox:
+    inbox = Inbox.objects.filter(name=name, enabled=True).first() if name.isprintable() else None
+    if inbox is None:
+        raise BridgeError(Code.NOT_FOUND, "There is no such chat.")
+    if not inbox.max_upload:
+        raise BridgeError(Code.NOT_PERMITTED, "This chat takes no files.")
+    return inbox
+
+
+def _check_size(size: int, inbox: Inbox) -> None:
+    if size > inbox.max_upload_bytes:
+        raise BridgeError(
+            Code.TOO_LARGE,
+            f"The file is larger than {inbox.max_upload} MB.",
+            limit=inbox.max_upload_bytes,
+        )
+
+
+async def _read(
+    receive: Receive, body: IO[bytes], *, inbox: Inbox, visitor: uuid.UUID, arrival: Arrival
+) -> None:
+    """The body, as far as it may go. Each begun megabyte is counted before it is read."""
+    throttler = Process.current().throttler
+    size, counted, more = 0, 0, True
+    while more:
+        async with asyncio.timeout(IDLE):
+            message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        piece, more = message.get("body", b""), message.get("more_body", False)
+        size += len(piece)
+        _check_size(size, inbox)
+        while counted * MEGABYTE < size:
+            await throttler.take("upload_megabyte", visitor=visitor, address=arrival.address)
+            counted += 1
+        # Into the system's cache: what a disk needs for it is not waited for.
+        body.write(piece)
+    if not size:
+        raise BridgeError(Code.INVALID_PAYLOAD, "The file is empty.", reason="empty")
+
+
+async def _write_down(kept: Kept, *, inbox: Inbox, visitor: uuid.UUID) -> Any:
+    try:
+        row = await Process.current().database.run(actions.keep_upload, kept, inbox=inbox.pk, visitor=visitor)
+    except BaseException:
+        await files.in_background(files.discard, kept.file, kept.thumbnail)
+        raise
+    return wire.attachment_out(row)
