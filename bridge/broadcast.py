@@ -168,9 +168,9 @@ def publish_on_commit(changes: Sequence[Change], *, nudge: bool = False) -> None
         transaction.on_commit(partial(publish, changes, nudge=nudge), robust=True)
 
 
-def tell(connection: str, frame: bytes) -> None:
-    """An event that changes nothing: typing, receipts."""
-    _current().add([(connection, None, "", frame)])
+def tell(connection: str, frame: bytes, *, skip: str = "") -> None:
+    """An event that changes nothing: typing, receipts, who comes and goes. `skip`: the socket that knows."""
+    _current().add([(connection, None, skip, frame)])
 
 
 def tell_bot_typing(connection: str) -> None:

@@ -9,7 +9,7 @@ from bridge.errors import BridgeError, Code, Goodbye
 from bridge.history import Reader
 from bridge.models import Connection, Inbox, Message, Participant
 from bridge.nicks import nick_for
-from bridge.permissions import anyone, author, identified, message_participant, participant
+from bridge.permissions import anyone, author, identified, message_participant, owner, participant
 from bridge.process import Process
 from bridge.protocol import (
     ConnectionChanged,
@@ -211,7 +211,7 @@ async def connection_sync(session: Session, payload: ConnectionSync) -> Connecti
     return await session.database.run(history.sync, reader, since=payload.since)
 
 
-@command("connection.close", permission=participant, throttle="change")
+@command("connection.close", permission=owner, throttle="change")
 async def connection_close(session: Session, payload: ConnectionClose) -> ConnectionChanged:
     reader = _reader(session, payload.connection)
 
@@ -225,15 +225,24 @@ async def connection_close(session: Session, payload: ConnectionClose) -> Connec
 
 @command("typing.start", permission=participant, throttle="signal")
 async def typing_start(session: Session, payload: TypingStart) -> Nothing:
-    broadcast.tell_bot_typing(str(payload.connection))
+    uid = str(payload.connection)
+    broadcast.tell_bot_typing(uid)
+    target = session.connections[uid]
+    if target.room:
+        # In a private conversation nobody else reads what a visitor writes.
+        frame = event_frame("typing.started", {"author": target.author}, connection=uid)
+        broadcast.tell(uid, frame, skip=session.listener.name)
     return {}
 
 
 @command("receipt.read", permission=participant, throttle="signal")
 async def receipt_read(session: Session, payload: ReceiptRead) -> Nothing:
     reader = _reader(session, payload.connection)
-    if await session.database.run(actions.mark_read, reader.participant, seq=payload.seq):
-        author = session.connections[reader.uid].author
+    target = session.connections[reader.uid]
+    changed = await session.database.run(actions.mark_read, reader.participant, seq=payload.seq)
+    # In a room each of a thousand readers would tell a thousand others.
+    if changed and not target.room:
+        author = target.author
         broadcast.tell(
             reader.uid,
             event_frame(
@@ -247,8 +256,10 @@ async def receipt_read(session: Session, payload: ReceiptRead) -> Nothing:
 
 @command("ping", permission=identified, throttle="signal")
 async def ping(session: Session, payload: Ping) -> Pong:
-    heads = await session.database.run(history.heads, session.who, inbox=session.start.inbox)
+    was_in = tuple(session.rooms)
+    heads = await session.database.run(history.heads, session.who, inbox=session.start.inbox, rooms=was_in)
     for uid in heads:
-        # A conversation that another tab opened, whose event was lost.
-        session.follow(uid)
+        # A conversation that another tab opened, whose event was lost. He may have left a room meanwhile.
+        if uid not in was_in or uid in session.rooms:
+            session.follow(uid)
     return {"heads": heads}

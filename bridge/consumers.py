@@ -10,7 +10,7 @@ from typing import Any
 from channels.consumer import AsyncConsumer
 from django.conf import settings
 
-from bridge import arrivals, commands, protocol
+from bridge import arrivals, commands, protocol, room_commands
 from bridge.closing import backlog, close
 from bridge.errors import Goodbye
 from bridge.models import Inbox
@@ -19,7 +19,7 @@ from bridge.process import Process
 from bridge.registry import answer
 from bridge.sessions import Arrival, Session
 
-__all__ = ["ChatConsumer", "commands"]
+__all__ = ["ChatConsumer", "commands", "room_commands"]
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,8 @@ STALLED_AFTER = 10.0
 MOST_REFUSALS = 40
 """Refused commands, one a second forgiven, after which the socket is flooding."""
 SOCKETS_PER_ADDRESS = 200
+WENT = frozenset({1000, 1001, 1005})
+"""Codes of a browser that closes its socket; any other end is a loss."""
 TOO_BIG = 1009
 """WebSocket's own code: a frame was larger than is taken here."""
 
@@ -52,6 +54,7 @@ class ChatConsumer(AsyncConsumer):
         self._task = asyncio.current_task()
         self._close_code: int | None = None
         self._refused = 0.0
+        self._went = False
         self._opened_at = self._heard_at = time.monotonic()
         self._session: Session | None = None
         if (await receive())["type"] != "websocket.connect":
@@ -84,7 +87,12 @@ class ChatConsumer(AsyncConsumer):
 
     async def _serve(self, arrival: Arrival, receive: Any, send: Any) -> None:
         self._session = Session(
-            arrival, self._process.hub, self, self._process.presence, self._process.database
+            arrival,
+            self._process.hub,
+            self,
+            self._process.presence,
+            self._process.members,
+            self._process.database,
         )
         self._process.enter(self, arrival.address)
         code: int | None = None
@@ -98,7 +106,7 @@ class ChatConsumer(AsyncConsumer):
         finally:
             self._outlet.close()
             self._process.leave(self, arrival.address)
-            self._session.end()
+            self._session.end(clean=self._went)
         if code is not None:
             await close(send, code)
 
@@ -107,6 +115,7 @@ class ChatConsumer(AsyncConsumer):
         while True:
             message = await receive()
             if message["type"] != "websocket.receive":
+                self._went = message.get("code") in WENT
                 return None
             self._heard_at = time.monotonic()
             text = message.get("text")

@@ -5,7 +5,7 @@ the table.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from bridge import wire
@@ -94,10 +94,13 @@ def latest(visitor: uuid.UUID, *, inbox: int) -> Participant | None:
     return found.order_by("-connection__state", "-connection_id").first()
 
 
-def heads(visitor: uuid.UUID, *, inbox: int) -> dict[str, int]:
-    """The revision at which each of his newest conversations stands."""
-    found = Connection.objects.filter(visitor=visitor, inbox=inbox).order_by("-id")
-    return {str(uid): revision for uid, revision in found.values_list("uid", "revision")[:FEW]}
+def heads(visitor: uuid.UUID, *, inbox: int, rooms: Collection[str] = ()) -> dict[str, int]:
+    """The revision at which each of his newest conversations stands, then each of these rooms."""
+    own = Connection.objects.filter(visitor=visitor, inbox=inbox).order_by("-id")
+    found = list(own.values_list("uid", "revision")[:FEW])
+    if rooms:
+        found += Connection.objects.filter(uid__in=rooms).values_list("uid", "revision")
+    return {str(uid): revision for uid, revision in found}
 
 
 def own_message(message: Message) -> MessageOut:

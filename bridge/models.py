@@ -290,13 +290,15 @@ class Participant(models.Model):
     # His id inside the service he speaks from, e.g. the Discord user's id.
     remote_id = models.CharField(max_length=64, blank=True)
     nick = models.CharField(max_length=80)
-    # What nicks that look alike have in common (`bridge.lookalikes`). Only visitors in rooms have one.
+    # What nicks that look alike have in common (`bridge.lookalikes`): of visitors in rooms, and of staff.
     nick_key = models.CharField(max_length=255, blank=True, editable=False)
     avatar = models.CharField(max_length=300, blank=True)
     # “#rrggbb”, of his role over there; empty for none.
     colour = models.CharField(max_length=7, blank=True)
     # Until then he may not write here: staff said so.
     muted_until = models.DateTimeField(null=True, blank=True)
+    # When he last wrote in a room with slow mode.
+    spoke_at = models.DateTimeField(null=True)
     read_seq = models.BigIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -316,12 +318,18 @@ class Participant(models.Model):
             ),
             # A nick is one person's in a room, also where two take it at once.
             models.UniqueConstraint(
-                fields=["connection", "nick_key"], condition=~Q(nick_key=""), name="participant_nick_key"
+                fields=["connection", "nick_key"],
+                condition=Q(role="visitor") & ~Q(nick_key=""),
+                name="participant_nick_key",
             ),
         ]
         indexes = [
             # admin: search by nick (prefix).
             PrefixIndex(Lower("nick"), name="participant_nick"),
+            # Joining and renaming: whether somebody of staff has this name.
+            models.Index(
+                fields=["nick_key"], condition=Q(role="staff") & ~Q(nick_key=""), name="participant_staff_key"
+            ),
         ]
 
     def __str__(self) -> str:

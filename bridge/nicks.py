@@ -1,6 +1,8 @@
 """Readable nicks for visitors who gave none."""
 
+import random
 import uuid
+from collections.abc import Iterator
 
 _ADJECTIVES = """
     Amber Autumn Brave Bright Calm Clever Coral Crimson Curious Daring Eager Early Gentle Golden Happy Hazel
@@ -18,3 +20,13 @@ def nick_for(visitor: uuid.UUID) -> str:
     """The same visitor always gets the same nick, so nothing needs to be stored before he writes."""
     animal, adjective = divmod(visitor.int % (len(_ADJECTIVES) * len(_ANIMALS)), len(_ADJECTIVES))
     return f"{_ADJECTIVES[adjective]} {_ANIMALS[animal]}"
+
+
+def nicks_for(visitor: uuid.UUID) -> Iterator[str]:
+    """The visitor's nick, then others for where it is taken: with a number, which is drawn from ever more of them."""
+    nick = nick_for(visitor)
+    yield nick
+    number = 2
+    while True:
+        yield f"{nick} {number}"
+        number = random.randint(number + 1, 2 * number + 10)  # noqa: S311  # a number, no secret

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from bridge.errors import BridgeError, Code
-from bridge.models import Message, Participant
+from bridge.models import Connection, Message, Participant
 from bridge.sessions import Session
 from bridge.speaking import Target
 
@@ -24,7 +24,8 @@ async def identified(session: Session, payload: Any) -> None:
 async def participant(session: Session, payload: Any) -> None:
     """The visitor whose conversation `payload.connection` is; none means the one he opens.
 
-    Another's conversation and one that does not exist get the same answer.
+    A room is his on the socket on which he joined it, and on no other. Another's conversation and one that does
+    not exist get the same answer.
     """
     visitor = session.who
     if payload.connection is None or str(payload.connection) in session.connections:
@@ -41,21 +42,40 @@ async def author(session: Session, payload: Any) -> None:
     A message of another conversation and one that does not exist get the same answer; what somebody else wrote in
     his own is not his to change. Whether it still may be changed its action decides, once nothing can come between.
     """
-    written_by = await session.database.run(_author_of, session.who, payload.message)
-    if written_by is None:
+    written_by, room = await session.database.run(_author_of, session.who, payload.message)
+    if written_by is None or (room and room not in session.rooms):
         raise BridgeError(Code.NOT_FOUND, "There is no such message.")
     if written_by != session.who:
         raise BridgeError(Code.NOT_PERMITTED, "Only who wrote a message can change it.")
 
 
 async def message_participant(session: Session, payload: Any) -> None:
-    """A visitor who takes part in the conversation of `payload.message`."""
-    if not await session.database.run(_takes_part, session.who, payload.message):
+    """A visitor who takes part in the conversation of `payload.message`: where it is a room, on this socket."""
+    found, room = await session.database.run(_takes_part, session.who, payload.message)
+    if not found or (room and room not in session.rooms):
         raise BridgeError(Code.NOT_FOUND, "You have no such message.")
 
 
-def _takes_part(visitor: UUID, message: UUID) -> bool:
-    return Participant.objects.filter(visitor=visitor, connection__messages__uid=message).exists()
+def _takes_part(visitor: UUID, message: UUID) -> tuple[bool, str]:
+    """Whether he does, and the uid of the room, where it is one."""
+    his = Participant.objects.filter(visitor=visitor, connection__messages__uid=message)
+    for kind, uid in his.values_list("connection__kind", "connection__uid"):
+        return True, str(uid) if kind == Connection.Kind.ROOM else ""
+    return False, ""
+
+
+async def owner(session: Session, payload: Any) -> None:
+    """The visitor whose private conversation it is: a room is nobody's to close."""
+    await participant(session, payload)
+    if str(payload.connection) in session.rooms:
+        raise BridgeError(Code.NOT_PERMITTED, "Only staff may do this to a room.")
+
+
+async def member(session: Session, payload: Any) -> None:
+    """Who has joined the room, on this socket. A room that he may not see answers as one that does not exist."""
+    session.who  # noqa: B018  # raises
+    if payload.room not in session.rooms:
+        raise BridgeError(Code.NOT_FOUND, "You are in no such room.")
 
 
 def _participation(visitor: UUID, connection: UUID) -> Participant | None:
@@ -67,10 +87,11 @@ NOBODY = UUID(int=0)
 """Who writes what no visitor wrote."""
 
 
-def _author_of(visitor: UUID, message: UUID) -> UUID | None:
+def _author_of(visitor: UUID, message: UUID) -> tuple[UUID | None, str]:
+    """Who wrote it, None where the visitor can know of no such message; and the uid of the room that it is in."""
     mine = Message.objects.filter(
         uid=message, deleted_at__isnull=True, connection__participants__visitor=visitor
     )
-    for written_by in mine.values_list("author__visitor", flat=True):
-        return written_by or NOBODY
-    return None
+    for written_by, kind, uid in mine.values_list("author__visitor", "connection__kind", "connection__uid"):
+        return written_by or NOBODY, str(uid) if kind == Connection.Kind.ROOM else ""
+    return None, ""

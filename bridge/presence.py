@@ -25,6 +25,7 @@ ONLINE_TTL = 30
 
 _GATEWAY = "chatbridge:gateway"
 _PROCESSES = "chatbridge:online"
+_BOT_NAME = "chatbridge:bot_name"
 
 
 def _staff(inbox: int) -> str:
@@ -104,8 +105,20 @@ class Presence:
         await redis.client().srem(_PROCESSES, self._name)
 
 
+async def bot_named(name: str) -> None:
+    """What the bot is called in Discord: nobody else may be."""
+    await redis.client().set(_BOT_NAME, name)
+
+
+async def bot_name() -> str:
+    """Empty where the bot never was there."""
+    name = await redis.client().get(_BOT_NAME)
+    return name.decode() if isinstance(name, bytes) else ""
+
+
 @cache
-def _sync_client() -> SyncRedis:
+def blocking_client() -> SyncRedis:
+    """For what has no event loop: views, the admin."""
     return SyncRedis.from_url(
         settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=1, retry=Retry(NoBackoff(), 1)
     )
@@ -117,7 +130,7 @@ def online(connections: Iterable[str]) -> set[str]:
     Raises RedisError where Redis is away.
     """
     wanted = list(connections)
-    client = _sync_client()
+    client = blocking_client()
     processes = [name.decode() for name in cast(set[bytes], client.smembers(_PROCESSES))]
     if not wanted or not processes:
         return set()

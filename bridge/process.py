@@ -11,6 +11,7 @@ from bridge.broadcast import Hub, Listener
 from bridge.closing import LIMIT as CLOSING_LIMIT
 from bridge.closing import before_daphne_stops
 from bridge.database import DatabaseThreads
+from bridge.members import FLUSH, Members
 from bridge.protocol import CLOSE_RESTARTING, event_frame
 from bridge.throttling import Throttler
 from bridge.writer import Writer
@@ -48,6 +49,7 @@ class Process:
         self.writer = Writer()
         self.throttler = Throttler()
         self.presence = presence.Presence()
+        self.members = Members()
         self.database = DatabaseThreads("reader", threads=4)
         self.sockets: set[Socket] = set()
         self.addresses: Counter[str] = Counter()
@@ -55,6 +57,7 @@ class Process:
         self._staff: dict[int, bool] = {}
         self._starting = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
+        self._telling: asyncio.Task[None] | None = None
         self._empty: asyncio.Event | None = None
 
     @classmethod
@@ -75,6 +78,7 @@ class Process:
                     broadcast.use_loop(asyncio.get_running_loop())
                     await self._beat()
                     self._task = asyncio.create_task(self._look_after())
+                    self._telling = asyncio.create_task(self._tell_members())
                     before_daphne_stops(self.say_goodbye)
         return self.redis_up
 
@@ -90,9 +94,10 @@ class Process:
 
     async def stop(self) -> None:
         """Write what waits, then let go of everything."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in (self._task, self._telling):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
         await self.writer.stop(limit=STOP_LIMIT)
         await self.hub.stop()
         try:
@@ -123,6 +128,16 @@ class Process:
             except redis.RedisError:
                 return False
         return self._staff[inbox]
+
+    async def _tell_members(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH)
+            try:
+                await self.members.flush()
+            except (redis.RedisError, OSError, TimeoutError) as error:
+                logger.debug("Who came and went is told when Redis is back: %r", error)
+            except Exception:
+                logger.exception("Who came and went could not be told")
 
     async def _look_after(self) -> None:
         while True:

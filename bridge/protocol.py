@@ -24,6 +24,7 @@ from typing_extensions import TypedDict  # pydantic refuses typing's own before 
 
 from bridge import emojis
 from bridge.errors import BridgeError, Code
+from bridge.lookalikes import UNSEEN
 
 VERSION = 1
 SUBPROTOCOL = "chatbridge.v1"
@@ -36,6 +37,8 @@ MAX_CONTENT = 4000
 MAX_ATTACHMENTS = 10
 """Files in one message, as in Discord."""
 MAX_PAGE = 100
+MAX_MEMBERS = 200
+"""Members of a room in one list; their number is told besides."""
 SYNC_LIMIT = 300
 """A client that is further behind than this many revisions gets `reset` and the newest page."""
 
@@ -76,7 +79,7 @@ def _nick(text: str) -> str:
     text = " ".join(_plain(text).split())
     if not text or is_blank(text):
         raise ValueError("the nick is empty")
-    if any(unicodedata.category(char) == "Cf" for char in text):
+    if any(unicodedata.category(char) == "Cf" for char in text) or UNSEEN.search(text.replace("\ufe0f", "")):
         raise ValueError("the nick has an invisible character")
     return text
 
@@ -189,6 +192,34 @@ class ReceiptRead(Payload):
     seq: Seq
 
 
+class NickSet(Payload):
+    nick: Nick
+    connection: Uuid | None = None
+
+
+RoomName = Annotated[str, Field(min_length=1, max_length=50)]
+"""A room's slug or uid."""
+
+
+class RoomList(Payload):
+    pass
+
+
+class RoomJoin(Payload):
+    room: RoomName
+    key: str = Field(default="", max_length=64)
+    """The unguessable part of a link room's address."""
+    nick: Nick | None = None
+
+
+class RoomLeave(Payload):
+    room: RoomName
+
+
+class RoomMembers(Payload):
+    room: RoomName
+
+
 class Ping(Payload):
     pass
 
@@ -204,6 +235,8 @@ class Author(Closed):
     role: Literal["visitor", "staff", "system"]
     service: str
     avatar: str
+    colour: str
+    """“#rrggbb”, of his role over there; else empty."""
 
 
 class Quote(Closed):
@@ -319,6 +352,41 @@ class ConnectionChanged(Closed):
     connection: ConnectionOut
 
 
+class NickChanged(Closed):
+    nick: str
+
+
+class RoomOut(Closed):
+    uid: str
+    slug: str
+    name: str
+    topic: str
+    read_only: bool
+    slow_mode: int
+    """Seconds between two messages of one visitor."""
+    online: int
+
+
+class RoomsListed(Closed):
+    rooms: list[RoomOut]
+
+
+class MembersOut(Closed):
+    """Visitors who are here now, by name; at most MAX_MEMBERS of them."""
+
+    online: int
+    members: list[Author]
+
+
+class RoomJoined(Closed):
+    room: RoomOut
+    connection: ConnectionOut
+    you: Author
+    messages: list[MessageOut]
+    has_more: bool
+    members: list[Author]
+
+
 class Nothing(Closed):
     pass
 
@@ -364,6 +432,28 @@ class PresencePayload(Closed):
     staff_online: bool
 
 
+class JoinedPayload(Closed):
+    """Who came within the last moment, several in one event."""
+
+    participants: list[Author]
+    """At most 50 of them; `more` says how many others came."""
+    more: int
+    online: int
+
+
+class LeftPayload(Closed):
+    participants: list[str]
+    """Their `author.id`s."""
+    clean: bool
+    """They went; else they were lost: a cut line, a crash."""
+    online: int
+
+
+class RenamedPayload(Closed):
+    participant: Author
+    previous: str
+
+
 COMMANDS: dict[str, tuple[type[Payload], Any]] = {
     "session.start": (SessionStart, SessionStarted),
     "message.send": (MessageSend, MessageSent),
@@ -376,6 +466,11 @@ COMMANDS: dict[str, tuple[type[Payload], Any]] = {
     "connection.close": (ConnectionClose, ConnectionChanged),
     "typing.start": (TypingStart, Nothing),
     "receipt.read": (ReceiptRead, Nothing),
+    "nick.set": (NickSet, NickChanged),
+    "room.list": (RoomList, RoomsListed),
+    "room.join": (RoomJoin, RoomJoined),
+    "room.leave": (RoomLeave, Nothing),
+    "room.members": (RoomMembers, MembersOut),
     "ping": (Ping, Pong),
 }
 """What each command carries in, and in its reply."""
@@ -393,11 +488,23 @@ EVENTS: dict[str, Any] = {
     "typing.started": TypingPayload,
     "receipt.read": ReceiptPayload,
     "presence.changed": PresencePayload,
+    "participant.joined": JoinedPayload,
+    "participant.left": LeftPayload,
+    "participant.renamed": RenamedPayload,
 }
 """What each event carries. Those of a connection's state cover revisions; typing and presence do not."""
 
 
-PASSING = frozenset({"typing.started", "receipt.read", "presence.changed"})
+PASSING = frozenset(
+    {
+        "typing.started",
+        "receipt.read",
+        "presence.changed",
+        "participant.joined",
+        "participant.left",
+        "participant.renamed",
+    }
+)
 """Events that change nothing a sync would bring: they cover no revisions."""
 
 

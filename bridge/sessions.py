@@ -12,6 +12,7 @@ from django.utils.crypto import salted_hmac
 from bridge.broadcast import Hub, Listener
 from bridge.database import DatabaseThreads
 from bridge.errors import BridgeError, Code
+from bridge.members import Members
 from bridge.presence import Presence
 from bridge.speaking import Opening, Target
 
@@ -76,6 +77,7 @@ class Session:
     hub: Hub
     listener: Listener
     presence: Presence
+    members: Members
     database: DatabaseThreads
     visitor: uuid.UUID | None = None
     opening: Opening | None = None
@@ -83,7 +85,10 @@ class Session:
     open_connection: str | None = None
     """The conversation in which he goes on where a message names none, as far as this socket knows."""
     connections: dict[str, Target] = field(default_factory=dict)
-    """His own conversations, as far as this socket had to do with them. They never change hands."""
+    """His own conversations, as far as this socket had to do with them, which never change hands; and the rooms
+    that he joined on this socket."""
+    rooms: dict[str, str] = field(default_factory=dict)
+    """The rooms that he is in, each with his participant's uid there."""
     following: set[str] = field(default_factory=set)
     heard_as: str = ""
     """The visitor whose new conversations it hears of: already while its session is about to start."""
@@ -103,7 +108,7 @@ class Session:
     def hear_as(self, visitor: uuid.UUID) -> None:
         """Hear of the conversations that this visitor opens elsewhere."""
         # A start that failed half-way may be tried again as somebody else, who inherits nothing.
-        self.end()
+        self.end(clean=True)
         self.connections.clear()
         self.heard_as = str(visitor)
         self.hub.join_visitor(self.listener, self.heard_as)
@@ -123,7 +128,25 @@ class Session:
             self.hub.join(self.listener, connection)
             self.presence.arrive(connection)
 
-    def end(self) -> None:
+    def enter(self, target: Target) -> None:
+        """Be in a room: hear it, speak in it, be a member of it."""
+        self.know(target)
+        if target.author is not None and target.uid not in self.rooms:
+            self.rooms[target.uid] = target.author["id"]
+            self.members.arrive(target.uid, target.author)
+
+    def leave(self, room: str) -> None:
+        self.members.leave(room, self.rooms.pop(room), clean=True, at_once=True)
+        self.connections.pop(room, None)
+        self.following.discard(room)
+        self.hub.leave(self.listener, [room], "")
+        self.presence.leave(room)
+
+    def end(self, *, clean: bool) -> None:
+        """Hear nothing any more. `clean`: the browser said that it goes."""
+        for room, participant in self.rooms.items():
+            self.members.leave(room, participant, clean=clean)
+        self.rooms.clear()
         self.hub.leave(self.listener, self.following, self.heard_as)
         for connection in self.following:
             self.presence.leave(connection)

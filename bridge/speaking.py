@@ -16,6 +16,7 @@ class Target(NamedTuple):
     uid: str
     participant: int | None
     author: Author | None
+    room: bool = False
 
     @classmethod
     def of(cls, connection: Connection, participant: Participant | None) -> "Target":
@@ -24,6 +25,7 @@ class Target(NamedTuple):
             str(connection.uid),
             participant.pk if participant else None,
             author_out(participant) if participant else None,
+            connection.kind == Connection.Kind.ROOM,
         )
 
 

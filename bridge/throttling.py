@@ -46,6 +46,7 @@ THROTTLES = {
     "upload": Throttle(visitor=Limit(30, 600), address=Limit(200, 600)),
     # One for each begun megabyte of a file.
     "upload_megabyte": Throttle(visitor=Limit(250, 3600), address=Limit(1500, 3600)),
+    "join": Throttle(visitor=Limit(30, 60), address=Limit(300, 60)),
     "change": Throttle(visitor=Limit(10, 60), address=Limit(120, 60)),
     "reaction": Throttle(visitor=Limit(40, 60), address=Limit(400, 60)),
     "read": Throttle(visitor=Limit(60, 60), address=Limit(600, 60)),

@@ -16,6 +16,7 @@ from bridge.protocol import (
     MessageOut,
     Quote,
     ReactionOut,
+    RoomOut,
     rfc3339,
 )
 
@@ -35,6 +36,7 @@ def author_out(participant: Participant) -> Author:
         "role": participant.role,  # type: ignore[typeddict-item]  # the column's choices are these
         "service": participant.service,
         "avatar": participant.avatar,
+        "colour": participant.colour,
     }
 
 
@@ -100,6 +102,18 @@ def reactions_out(message: Message) -> list[ReactionOut]:
     """In the order in which each emoji was first used."""
     counts = Counter(reaction.emoji for reaction in sorted(message.reactions.all(), key=lambda each: each.pk))
     return [{"emoji": emoji, "count": count} for emoji, count in counts.items()]
+
+
+def room_out(room: Connection, *, online: int) -> RoomOut:
+    return {
+        "uid": str(room.uid),
+        "slug": room.slug,
+        "name": room.name,
+        "topic": room.topic,
+        "read_only": room.read_only,
+        "slow_mode": room.slow_mode,
+        "online": online,
+    }
 
 
 def connection_state(connection: Connection) -> ConnectionState:

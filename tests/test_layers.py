@@ -11,16 +11,17 @@ import bridge
 ROOT = Path(bridge.__file__).parent
 
 LAYERS = [
-    {"errors", "clock", "emojis"},
+    {"errors", "clock", "emojis", "lookalikes"},
     {"models", "protocol", "signals", "nicks", "avatars", "migrations"},
     {"redis", "valkey", "database", "outlet", "closing", "wire", "files"},
     {"broadcast", "services", "presence", "speaking"},
+    {"members"},
     {"sessions"},
     {"arrivals"},
     {"actions", "history", "delivery", "retention", "metrics", "permissions", "throttling", "checks"},
     {"registry", "writer"},
     {"process"},
-    {"commands", "bot", "views", "uploads", "downloads", "admin", "sandbox"},
+    {"commands", "room_commands", "bot", "views", "uploads", "downloads", "admin", "sandbox"},
     {"consumers", "management"},
     {"apps", "urls", "routing"},
 ]

@@ -6,6 +6,7 @@ from bridge.actions.opening import close_connection, open_connection, reopen_con
 from bridge.actions.posting import Post, Posted, fan_out, post_messages
 from bridge.actions.reacting import react
 from bridge.actions.receipts import mark_read
+from bridge.actions.rooms import enter_room, find_room, list_rooms, rename
 from bridge.speaking import Opening, Target
 
 __all__ = [
@@ -17,11 +18,15 @@ __all__ = [
     "close_connection",
     "delete_own_message",
     "edit_own_message",
+    "enter_room",
     "fan_out",
+    "find_room",
     "keep_upload",
+    "list_rooms",
     "mark_read",
     "open_connection",
     "post_messages",
     "react",
+    "rename",
     "reopen_connection",
 ]

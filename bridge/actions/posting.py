@@ -16,7 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from bridge import broadcast, wire
-from bridge.actions import rows
+from bridge.actions import rows, speaking_rules
 from bridge.actions.attaching import Uploads, attach, claim
 from bridge.actions.opening import open_connection
 from bridge.broadcast import Change
@@ -72,6 +72,7 @@ def post_messages(batch: Sequence[Post]) -> list[Result]:
         files = claim(batch, results) if any(post.uploads for post in batch) else {}
         targets = _targets(batch, results)
         fresh, echoes = _distinct(batch, targets, results)
+        fresh = _admitted(targets, fresh, results)
         if fresh:
             _store(batch, targets, fresh, results, answered, files)
         for index, first in echoes.items():
@@ -192,6 +193,22 @@ def _distinct(
         else:
             fresh.append(index)
     return fresh, echoes
+
+
+def _admitted(targets: dict[int, Target], fresh: list[int], results: dict[int, Result]) -> list[int]:
+    """Those that their room lets in, spoken under today's name; private conversations cost nothing here."""
+    in_rooms = {index: targets[index] for index in fresh if targets[index].room}
+    if not in_rooms:
+        return fresh
+    verdicts, held = speaking_rules.apply(in_rooms)
+    results.update({index: each for index, each in verdicts.items() if isinstance(each, BridgeError)})
+    targets.update({index: each for index, each in verdicts.items() if isinstance(each, Target)})
+    if held:
+        refusals = _refusals(held)
+        results.update(
+            {index: refusals[at.connection] for index, at in in_rooms.items() if at.connection in held}
+        )
+    return [index for index in fresh if index not in results]
 
 
 def _store(

@@ -15,6 +15,7 @@ from bridge.actions.noting import note_emojis
 from bridge.actions.opening import reopen_connection
 from bridge.actions.posting import fan_out
 from bridge.actions.settling import publish_messages
+from bridge.lookalikes import key_of
 from bridge.models import Connection, Delivery, Endpoint, Message, Participant, RemoteMessage, RemotePart
 
 
@@ -178,9 +179,14 @@ def participant_of(endpoint: Endpoint, author: RemoteAuthor) -> Participant:
         connection=endpoint.connection,
         service=endpoint.service,
         remote_id=author.remote_id,
-        defaults={"nick": author.nick[:80], "avatar": author.avatar[:300]},
+        defaults={
+            "nick": author.nick[:80],
+            "nick_key": key_of(author.nick[:80]),
+            "avatar": author.avatar[:300],
+        },
         create_defaults={
             "nick": author.nick[:80],
+            "nick_key": key_of(author.nick[:80]),
             "avatar": author.avatar[:300],
             "role": Participant.Role.STAFF,
         },

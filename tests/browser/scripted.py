@@ -224,4 +224,11 @@ def _now() -> str:
 
 
 def _author(name: str, role: str, service: str) -> Json:
-    return {"id": str(uuid.uuid4()), "name": name, "role": role, "service": service, "avatar": ""}
+    return {
+        "id": str(uuid.uuid4()),
+        "name": name,
+        "role": role,
+        "service": service,
+        "avatar": "",
+        "colour": "",
+    }

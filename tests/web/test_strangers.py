@@ -23,6 +23,7 @@ WITH_CONNECTION = {
     "connection.sync": {"since": 0},
     "connection.close": {},
     "typing.start": {},
+    "nick.set": {"nick": "Me"},
     "receipt.read": {"seq": 1},
 }
 

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from bridge import commands, protocol
+from bridge import commands, protocol, room_commands
 from bridge.errors import Code
 from bridge.registry import entries
 from bridge.throttling import THROTTLES
@@ -19,7 +19,7 @@ from bridge.throttling import THROTTLES
 SCHEMA = Path("docs/protocol.schema.json")
 REFERENCE = Path("docs/protocol.md")
 # The registry is empty until the commands are imported.
-__all__ = ["Command", "commands"]
+__all__ = ["Command", "commands", "room_commands"]
 
 BEGIN, END = "<!-- generated: {} -->\n", "<!-- end -->\n"
 

@@ -1,0 +1,122 @@
+"""What the browser can ask for in rooms, and what its visitor wants to be called."""
+
+from dataclasses import replace
+
+from bridge import actions, history, presence, redis
+from bridge.errors import BridgeError, Code
+from bridge.history import Reader
+from bridge.models import Connection, Participant
+from bridge.permissions import identified, member, participant
+from bridge.protocol import (
+    ConnectionOut,
+    HistoryRead,
+    MembersOut,
+    NickChanged,
+    NickSet,
+    Nothing,
+    RoomJoin,
+    RoomJoined,
+    RoomLeave,
+    RoomList,
+    RoomMembers,
+    RoomsListed,
+)
+from bridge.registry import command
+from bridge.sessions import Session
+from bridge.speaking import Target
+from bridge.wire import author_out, room_out
+
+
+@command("room.list", permission=identified, throttle="read")
+async def room_list(session: Session, payload: RoomList) -> RoomsListed:
+    rooms = await session.database.run(actions.list_rooms, session.start.inbox)
+    counts = [(await session.members.roster(str(room.uid), most=0))[0] for room in rooms]
+    return {"rooms": [room_out(room, online=count) for room, count in zip(rooms, counts, strict=True)]}
+
+
+@command("room.join", permission=identified, throttle="join")
+async def room_join(session: Session, payload: RoomJoin) -> RoomJoined:
+    reserved = await _bot_names() if payload.nick else []
+
+    def enter() -> tuple[Connection, Participant]:
+        room = actions.find_room(payload.room, inbox=session.start.inbox, key=payload.key)
+        return room, actions.enter_room(room, visitor=session.who, nick=payload.nick, reserved=reserved)
+
+    room, me = await session.database.run(enter)
+    target = Target.of(room, me)
+    # Heard before it is read, so that nothing falls between the two.
+    session.enter(target)
+    try:
+        reader = Reader(room.pk, target.uid, me.pk)
+        connection, page = await session.database.run(_first_look, reader)
+        members = await _members(session, target.uid)
+    except BaseException:
+        if target.uid in session.rooms:
+            session.leave(target.uid)
+        raise
+    return {
+        "room": room_out(room, online=members["online"]),
+        "connection": connection,
+        "you": author_out(me),
+        "messages": page["messages"],
+        "has_more": page["has_more"],
+        "members": members["members"],
+    }
+
+
+def _first_look(reader: Reader) -> tuple[ConnectionOut, HistoryRead]:
+    # The head before the page: what comes in between is in the page and in an event.
+    return history.connection_for(reader), history.page(reader)
+
+
+@command("room.leave", permission=member, throttle="signal")
+async def room_leave(session: Session, payload: RoomLeave) -> Nothing:
+    """What he said stays, under his name, and so does his nick: it is his when he comes again."""
+    session.leave(payload.room)
+    return {}
+
+
+@command("room.members", permission=member, throttle="read")
+async def room_members(session: Session, payload: RoomMembers) -> MembersOut:
+    return await _members(session, payload.room)
+
+
+async def _members(session: Session, room: str) -> MembersOut:
+    online, uids = await session.members.roster(room)
+
+    def read() -> list[Participant]:
+        return list(Participant.objects.filter(uid__in=uids, connection__uid=room).order_by("nick"))
+
+    found = await session.database.run(read)
+    return {"online": online, "members": [author_out(each) for each in found]}
+
+
+@command("nick.set", permission=participant, throttle="change")
+async def nick_set(session: Session, payload: NickSet) -> NickChanged:
+    """In one conversation or room; without one, for the conversation that he will open."""
+    if payload.connection is None:
+        session.opening = replace(session.start, nick=payload.nick)
+        return {"nick": payload.nick}
+    target = session.connections[str(payload.connection)]
+    if target.participant is None:
+        raise BridgeError(Code.NOT_FOUND, "You have no such conversation.")
+    pk, reserved = target.participant, await _bot_names() if target.room else []
+
+    def rename() -> Participant:
+        me = Participant.objects.select_related("connection__inbox").get(pk=pk)
+        return actions.rename(me, payload.nick, reserved=reserved)
+
+    me = await session.database.run(rename)
+    if target.uid in session.connections:
+        session.connections[target.uid] = Target.of(me.connection, me)
+    if target.uid in session.rooms:
+        session.members.rename(target.uid, author_out(me))
+    return {"nick": me.nick}
+
+
+async def _bot_names() -> list[str]:
+    try:
+        return [name] if (name := await presence.bot_name()) else []
+    except redis.RedisError:
+        # Then one may call himself like the bot for once: no reason to keep everybody from renaming.
+        return []
