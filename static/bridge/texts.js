@@ -18,6 +18,7 @@ export const texts = {
         ? "1 message is missing here"
         : `${size} messages are missing here`,
   deleted: "This message was deleted",
+  spoiler: "Show the spoiler",
   counter: (length, limit) => `${length.toLocaleString()} of ${limit.toLocaleString()} characters`,
   tooLong: (over) => `${over.toLocaleString()} ${over === 1 ? "character" : "characters"} too many`,
   today: "Today",

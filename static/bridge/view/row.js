@@ -1,5 +1,6 @@
 // Fills one row's element from one row's data. Called again for the same element whenever the data changed.
 
+import { plain } from "../model/markdown.js";
 import { texts } from "../texts.js";
 import { showAvatar } from "./avatar.js";
 import { showDay, showTime } from "./moments.js";
@@ -26,7 +27,10 @@ function message(element, row) {
   part(element, "speaker").textContent = `${name}: `;
   showTime(part(element, "time"), row.at);
   if (!row.own && row.author) showAvatar(element.querySelector(".avatar"), row.author);
-  showWords(part(element, "words"), row.deleted ? texts.deleted : row.content);
+  const words = part(element, "words");
+  if (row.deleted) words.textContent = texts.deleted;
+  // As in Discord: an address behind other words is for staff and bots to write.
+  else showWords(words, row.content, { masked: Boolean(row.author && row.author.role !== "visitor") });
   part(element, "edited").hidden = !row.edited || row.deleted;
   quote(element, row);
   tools(element, row);
@@ -39,7 +43,7 @@ function quote(element, { quote: quoted, deleted }) {
   box.hidden = !quoted || deleted;
   if (box.hidden) return;
   part(element, "quote-name").textContent = quoted.name;
-  part(element, "quote-words").textContent = quoted.content || texts.deleted;
+  part(element, "quote-words").textContent = plain(quoted.content, { masked: true }) || texts.deleted;
   box.classList.toggle("gone", !quoted.content);
 }
 
