@@ -528,6 +528,8 @@ class RemoteMessage(models.Model):
     reactions = models.JSONField(default=list)
     # Deleted in the service. Without parts: a delete that came before its create.
     deleted_at = models.DateTimeField(null=True)
+    # We asked for its deletion ourselves: news of that says nothing of what staff want.
+    unwanted = models.BooleanField(default=False)
 
     class Meta:
         constraints = [

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from bridge.actions import receiving
 from bridge.actions.receiving import Incoming, RemoteAuthor
-from bridge.models import Connection, Endpoint, Inbox, RemoteMessage
+from bridge.models import Connection, Endpoint, Inbox, Message, RemoteMessage, RemotePart
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +30,7 @@ def test_what_was_said_in_a_deleted_thread_is_not_missing_in_its_successor(endpo
     receive(endpoint, "1001")
     Endpoint.objects.filter(pk=endpoint.pk).update(remote_id="2000", predecessor_id="1000")
     receive(endpoint, "2001")
-    assert receiving.known_since(endpoint.pk, 0) == ["2001"]
+    assert receiving.known_in_thread(endpoint.pk) == [2001]
 
 
 def test_a_staff_message_bears_the_time_at_which_it_was_written(endpoint: Endpoint) -> None:
@@ -40,6 +40,39 @@ def test_a_staff_message_bears_the_time_at_which_it_was_written(endpoint: Endpoi
     assert message is not None
     assert message.created_at == written
     assert Connection.objects.get().active_at > written
+
+
+def test_a_reply_never_quotes_another_conversation(endpoint: Endpoint) -> None:
+    receive(endpoint, "1001")
+    stranger = Connection.objects.create(inbox=Inbox.objects.get(), visitor=uuid.uuid4())
+    other = Endpoint.objects.create(connection=stranger, service="discord", remote_id="3000")
+    for place, quoted in ((endpoint, "hello"), (other, None)):
+        incoming = Incoming(
+            remote_id="3001", author=STAFF, content="yes", created_at=timezone.now(), reply_to="1001"
+        )
+        message = receiving.receive_message(place.pk, incoming)
+        assert message is not None
+        assert (message.reply_to and message.reply_to.content) == quoted
+
+
+def test_what_staff_deleted_before_its_id_was_known_goes_from_the_page(endpoint: Endpoint) -> None:
+    message = Message.objects.create(connection=endpoint.connection, seq=1, revision=1, content="rude")
+    sent = RemoteMessage.objects.create(endpoint=endpoint, ours=True, nonce="n", sent_at=timezone.now())
+    RemotePart.objects.create(remote=sent, message=message, position=0)
+    assert receiving.receive_delete(endpoint.pk, "1001", deleted_at=timezone.now())
+    assert not receiving.receive_delete(endpoint.pk, "1001", deleted_at=timezone.now())
+    receiving.receive_echo(endpoint.pk, nonce="n", remote_id="1001")
+    message.refresh_from_db()
+    assert (message.content, message.deleted_at is not None) == ("", True)
+
+
+def test_a_gap_stays_on_the_page_whatever_staff_do_with_it_over_there(endpoint: Endpoint) -> None:
+    gap = Message.objects.create(connection=endpoint.connection, kind="gap", seq=1, revision=1, gap_size=3)
+    sent = RemoteMessage.objects.create(endpoint=endpoint, ours=True, nonce="n", remote_id="1001")
+    RemotePart.objects.create(remote=sent, message=gap, position=0)
+    assert receiving.receive_delete(endpoint.pk, "1001", deleted_at=timezone.now())
+    gap.refresh_from_db()
+    assert gap.deleted_at is None
 
 
 def test_a_deletion_that_was_seen_before_its_message_is_the_echos(endpoint: Endpoint) -> None:

@@ -37,6 +37,8 @@ class Incoming:
     content: str
     created_at: datetime
     edited_at: datetime | None = None
+    reply_to: str | None = None
+    """The id there of the message that it answers."""
 
 
 @transaction.atomic
@@ -64,6 +66,7 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
         # When it was written, which may be long ago: nobody looked then. Its place is where it became known.
         created_at=incoming.created_at,
         edited_at=incoming.edited_at,
+        reply_to=_answered(endpoint, incoming.reply_to),
         state=Message.State.DELIVERED,
     )
     remote = RemoteMessage.objects.create(
@@ -75,6 +78,15 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
     waits = fan_out(message, operation=Delivery.Operation.POST)
     publish_messages("message.posted", [message], connection=connection, advance=advance, nudge=waits)
     return message
+
+
+def _answered(endpoint: Endpoint, remote_id: str | None) -> Message | None:
+    """What a reply over there answers: of several that went as one, the first. None where it is not known here."""
+    if remote_id is None:
+        return None
+    parts = RemotePart.objects.filter(remote__endpoint=endpoint, remote__remote_id=remote_id)
+    part = parts.order_by("position").select_related("message").first()
+    return part.message if part and part.message.kind == Message.Kind.MESSAGE else None
 
 
 @transaction.atomic
@@ -103,7 +115,7 @@ def receive_delete(endpoint_id: int, remote_id: str, *, deleted_at: datetime) ->
     """Take over a deletion; False where it was known.
 
     What is not known leaves a tombstone, so that a create that comes later, or the answer to our own post,
-    finds it deleted. What staff delete of ours over there stays on the page: it is the visitor's.
+    finds it deleted.
     """
     endpoint = _locked(endpoint_id)
     remote, new = RemoteMessage.objects.get_or_create(
@@ -111,12 +123,23 @@ def receive_delete(endpoint_id: int, remote_id: str, *, deleted_at: datetime) ->
     )
     if new or remote.deleted_at is not None:
         return new
-    remote.deleted_at = deleted_at
-    remote.save(update_fields=["deleted_at"])
-    if not remote.ours:
-        for part in remote.parts.all():
-            delete_message(part.message_id)
+    take_as_deleted(remote, deleted_at=deleted_at)
     return True
+
+
+def take_as_deleted(remote: RemoteMessage, *, deleted_at: datetime) -> None:
+    """It is gone over there, within the transaction that holds the connection's row.
+
+    Staff delete what a visitor wrote, too: it goes from the page, with all that went as one with it, and the other
+    pieces of it go from the service. Only what we deleted ourselves, e.g. the end of a text that became shorter, says
+    nothing of the message. A thread that is deleted as a whole comes another way, and takes nothing with it.
+    """
+    RemoteMessage.objects.filter(pk=remote.pk).update(deleted_at=deleted_at)
+    if remote.unwanted:
+        return
+    held = Message.objects.filter(remote_parts__remote=remote, kind=Message.Kind.MESSAGE)
+    for message_id in held.order_by("seq").values_list("pk", flat=True):
+        delete_message(message_id)
 
 
 @transaction.atomic
@@ -139,11 +162,13 @@ def learn_remote_id(remote: RemoteMessage, remote_id: str) -> None:
     known = RemoteMessage.objects.filter(endpoint=remote.endpoint_id, remote_id=remote_id).first()
     if known is not None and known.ours:
         return
+    deleted_at = known.deleted_at if known is not None else None
     if known is not None:
-        remote.deleted_at = known.deleted_at
         known.delete()
     remote.remote_id = remote_id
-    remote.save(update_fields=["remote_id", "deleted_at"])
+    remote.save(update_fields=["remote_id"])
+    if deleted_at is not None:
+        take_as_deleted(remote, deleted_at=deleted_at)
 
 
 def move_watermark(endpoint_id: int, remote_id: str) -> None:
@@ -151,18 +176,17 @@ def move_watermark(endpoint_id: int, remote_id: str) -> None:
     _advance_watermark(endpoint_id, remote_id)
 
 
-def known_since(endpoint_id: int, remote_id: int) -> list[str]:
-    """Their messages in the present thread, from this id on, that are here and not known to be deleted.
+def known_in_thread(endpoint_id: int) -> list[int]:
+    """The newest messages in the present thread, theirs and ours, that are not known to be deleted.
 
     What was said in a thread before it, which was deleted as a whole, stays on the page.
     """
-    thread = Endpoint.objects.values_list("remote_id", flat=True).get(pk=endpoint_id)
-    theirs = RemoteMessage.objects.filter(
-        endpoint=endpoint_id, ours=False, deleted_at__isnull=True, remote_id__isnull=False
+    thread = int(Endpoint.objects.values_list("remote_id", flat=True).get(pk=endpoint_id) or 0)
+    there = RemoteMessage.objects.filter(
+        endpoint=endpoint_id, card=False, deleted_at__isnull=True, remote_id__isnull=False
     )
-    newest = theirs.order_by("-pk").values_list("remote_id", flat=True)[:100]
-    oldest = max(remote_id, int(thread or 0))
-    return [known for known in newest if known and int(known) >= oldest]
+    newest = there.order_by("-pk").values_list("remote_id", flat=True)[:100]
+    return [int(known) for known in newest if known and int(known) >= thread]
 
 
 def _advance_watermark(endpoint_id: int, remote_id: str) -> None:

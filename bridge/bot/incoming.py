@@ -21,7 +21,16 @@ def incoming_of(message: discord.Message) -> receiving.Incoming:
         content=translate.readable(message),
         created_at=message.created_at,
         edited_at=message.edited_at,
+        reply_to=_answered_by(message),
     )
+
+
+def _answered_by(message: discord.Message) -> str | None:
+    """What it answers, in the same thread. Threads, forwards and pins refer to messages, too."""
+    reference = message.reference
+    if message.type != discord.MessageType.reply or reference is None or reference.message_id is None:
+        return None
+    return str(reference.message_id) if reference.channel_id == message.channel.id else None
 
 
 def endpoint_of(thread_id: int) -> Endpoint | None:

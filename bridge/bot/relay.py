@@ -229,13 +229,17 @@ class Relay:
         the bot could not see for a while.
         """
         thread = self._client.get_partial_messageable(int(endpoint.remote_id or 0))
+        # Before the page: what is sent while it is read is not missing in it.
+        known = await db(receiving.known_in_thread, endpoint.pk)
         async with self._readers:
             page = [message async for message in thread.history(limit=PAGE)]
-        present = {str(message.id) for message in page}
-        oldest = min((message.id for message in page), default=0) if len(page) == PAGE else 0
-        for remote_id in await db(receiving.known_since, endpoint.pk, oldest):
-            if remote_id not in present:
-                await db(receiving.receive_delete, endpoint.pk, remote_id, deleted_at=timezone.now())
+        if not page:
+            # Every thread holds something. Who may not read its history is shown nothing, instead of an error.
+            return False
+        present = {message.id for message in page}
+        oldest = min(present) if len(page) == PAGE else 0
+        for gone in [each for each in known if each >= oldest and each not in present]:
+            await db(receiving.receive_delete, endpoint.pk, str(gone), deleted_at=timezone.now())
         for message in page:
             if message.edited_at is not None:
                 await self._edited(endpoint, message)

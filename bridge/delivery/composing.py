@@ -113,7 +113,7 @@ def compose(messages: Iterable[Message], *, form: Form) -> list[str]:
 def join(waiting: Sequence[Delivery], *, form: Form) -> list[Message]:
     """The messages that go as one with the first waiting post: same author, next in order, plain, and they fit.
 
-    One whose markdown reaches into what follows is the last.
+    One whose markdown reaches into what follows is the last. A reply goes alone.
 
     Their own waiting edits and deletions are no hindrance: the present text is sent. A change of an earlier
     message is: order would be lost.
@@ -121,7 +121,7 @@ def join(waiting: Sequence[Delivery], *, form: Form) -> list[Message]:
     first = waiting[0].message
     batch = [first]
     passed = {first.pk}
-    if first.kind != Message.Kind.MESSAGE:
+    if first.kind != Message.Kind.MESSAGE or first.reply_to_id is not None:
         return batch
     text = text_of(first, form.spoken)
     units = length(text)
@@ -136,7 +136,7 @@ def join(waiting: Sequence[Delivery], *, form: Form) -> list[Message]:
             if message.pk not in passed:
                 break
             continue
-        if message.kind != Message.Kind.MESSAGE or message.author_id != first.author_id:
+        if not _goes_with(message, first):
             break
         passed.add(message.pk)
         if message.deleted_at:
@@ -147,3 +147,8 @@ def join(waiting: Sequence[Delivery], *, form: Form) -> list[Message]:
             break
         batch.append(message)
     return batch
+
+
+def _goes_with(message: Message, first: Message) -> bool:
+    is_plain = message.kind == Message.Kind.MESSAGE and message.reply_to_id is None
+    return is_plain and message.author_id == first.author_id

@@ -81,7 +81,9 @@ def _again(remote: RemoteMessage, endpoint: Endpoint, *, now: datetime) -> Reque
     _about_to_send(remote, now=now)
     if remote.card:
         return _open(remote, endpoint, repeat=True)
-    return _post(remote, endpoint, repeat=True)
+    group = _group([remote])
+    answered = None if _remotes(group[0], endpoint) else _answered(group, endpoint)
+    return _post(remote, endpoint, repeat=True, reply_to=answered)
 
 
 def _newest_known(endpoint: Endpoint) -> str:
@@ -122,7 +124,8 @@ def _towards(
         group = _group(remotes) or ([head.message] if line.single else join(waiting, form=form))
         wanted = compose(group, form=form)
         if len(remotes) < len(wanted) and not head.message.deleted_at:
-            return _send(wanted[len(remotes)], group, endpoint, reply_to=None, now=now)
+            answered = None if remotes else _answered(group, endpoint)
+            return _send(wanted[len(remotes)], group, endpoint, reply_to=answered, now=now)
         mark_delivered(_posts_of(group, endpoint), endpoint=endpoint, outcome=Delivery.Outcome.DELIVERED)
         return None
     alive = [remote for remote in remotes if remote.deleted_at is None]
@@ -153,6 +156,8 @@ def _difference(
             return Edit(remote_pk=remote.pk, thread=thread, remote_id=_known(remote), text=text)
     if len(wanted) < len(alive):
         surplus = alive[-1]
+        # Written down before it is asked for, or its echo would be taken for staff who delete the message.
+        RemoteMessage.objects.filter(pk=surplus.pk).update(unwanted=True)
         return Delete(remote_pk=surplus.pk, thread=thread, remote_id=_known(surplus))
     if len(wanted) > len(alive):
         # What no longer fits goes on in a reply: its place in the thread is taken.
@@ -174,6 +179,15 @@ def _remotes(message: Message, endpoint: Endpoint) -> list[RemoteMessage]:
         endpoint=endpoint, ours=True, remote_id__isnull=False, parts__message=message
     )
     return list(ours.order_by("pk"))
+
+
+def _answered(group: list[Message], endpoint: Endpoint) -> str | None:
+    """What a message that goes out answers over there: the first piece, where that is in several."""
+    if group[0].reply_to_id is None:
+        return None
+    there = endpoint.remote_messages.filter(remote_id__isnull=False, deleted_at__isnull=True)
+    pieces = there.filter(parts__message=group[0].reply_to_id).order_by("pk")
+    return pieces.values_list("remote_id", flat=True).first()
 
 
 def _group(remotes: list[RemoteMessage]) -> list[Message]:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models.functions import Now
 
-from bridge.actions.receiving import learn_remote_id
+from bridge.actions.receiving import learn_remote_id, take_as_deleted
 from bridge.actions.settling import mark_failed, record_gap
 from bridge.clock import Clock
 from bridge.delivery import lines, reactions
@@ -129,7 +129,7 @@ def fail(line: Line, request: Request, failure: DeliveryFailed, *, flowing: bool
     """
     endpoint, now = lines.hold(line, clock=clock)
     if failure.reason == MESSAGE_GONE and isinstance(request, Edit | Delete | React):
-        RemoteMessage.objects.filter(pk=request.remote_pk).update(deleted_at=now)
+        take_as_deleted(RemoteMessage.objects.get(pk=request.remote_pk), deleted_at=now)
         return True
     if failure.reason == THREAD_GONE and not isinstance(request, Open | FindOpening):
         _move_to_successor(endpoint)

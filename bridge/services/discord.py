@@ -35,6 +35,7 @@ from bridge.services.base import (
 )
 from bridge.services.discord_card import card_embed, card_text, thread_name
 from bridge.services.discord_errors import (
+    LOCKED,
     THREAD_ALREADY_STARTED,
     THREAD_ARCHIVED,
     TOO_MANY_ACTIVE_THREADS,
@@ -148,7 +149,7 @@ class DiscordService(Service):
             if not isinstance(thread, discord.Thread):
                 raise
             with _beside():
-                await thread.edit(archived=False)
+                await _wake(thread)
             await change(request)
 
     async def _open(self, request: Open) -> Answer:
@@ -266,6 +267,16 @@ class DiscordService(Service):
         if self._client.user is None:
             raise DeliveryFailed("offline", "The bot is not logged in yet.", permanent=False, certain=True)
         return self._client.user
+
+
+async def _wake(thread: discord.Thread) -> None:
+    """Raises DeliveryFailed where somebody locked it, too: only who manages threads may open it then."""
+    try:
+        await thread.edit(archived=False)
+    except discord.Forbidden as error:
+        if not thread.locked:
+            raise
+        raise DeliveryFailed(NOT_PERMITTED, LOCKED, permanent=False, certain=True) from error
 
 
 @contextlib.contextmanager

@@ -143,8 +143,12 @@ class Stage:
 
     def _say(self, texts: tuple[str, ...], visitor: uuid.UUID, known: dict[str, Any]) -> list[Message]:
         inbox = Inbox.objects.get(name=known.pop("inbox", "default"))
+        answered = known.pop("reply_to", None)
+        reply_to = Message.objects.get(content=answered).uid if answered else None
         opening = Opening(inbox=inbox.pk, visitor=visitor, **{"nick": "Visitor", **known})
-        results = actions.post_messages([Post(opening=opening, content=text) for text in texts])
+        results = actions.post_messages(
+            [Post(opening=opening, content=text, reply_to=reply_to) for text in texts]
+        )
         return [Message.objects.get(pk=result.id) for result in results]  # type: ignore[union-attr]
 
     async def edit(self, message: Message, content: str) -> None:

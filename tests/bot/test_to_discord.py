@@ -250,18 +250,6 @@ async def test_an_edit_in_an_archived_thread_wakes_it(up: Stage) -> None:
     await up.discord_shows(thread)
 
 
-async def test_what_staff_deleted_stays_deleted_when_the_visitor_edits_it(up: Stage) -> None:
-    (message,) = await up.say("rude")
-    await up.delivered()
-    thread = await up.thread()
-    rude = (await up.sandbox.messages(thread))[-1]
-    await up.sandbox.delete(thread, rude["id"])
-    await up.edit(message, "ruder")
-    await up.delivered()
-    await up.discord_shows(thread)
-    await up.page_shows("ruder")
-
-
 # ------------------------------------------------------------------- refusals
 
 
