@@ -29,7 +29,12 @@ WITH_CONNECTION = {
 
 
 # Every command that names a message, with what else it needs.
-WITH_MESSAGE = {"message.edit": {"content": "Let me in"}, "message.delete": {}}
+WITH_MESSAGE = {
+    "message.edit": {"content": "Let me in"},
+    "message.delete": {},
+    "reaction.add": {"emoji": "👍"},
+    "reaction.remove": {"emoji": "👍"},
+}
 
 
 def test_every_command_that_names_a_message_is_tried() -> None:
