@@ -1,7 +1,7 @@
 """Build the default world: a guild with its staff, a member, two bots and three channels."""
 
 import discord
-from simcord.backend.models import Channel, Guild, Member, Role, User
+from simcord.backend.models import Channel, Guild, GuildEmoji, Member, Role, User
 from simcord.backend.state import DEFAULT_EVERYONE_PERMISSIONS
 from simcord.enums import ChannelType
 
@@ -33,6 +33,10 @@ def default_world() -> ThreadWorld:
         world.mark("user", user_id)
     world.bot_user = world.users[defaults.BOT_ID]
     guild = world.guilds[defaults.GUILD_ID] = _guild()
+    guild.emojis = {
+        pk: GuildEmoji(id=pk, name=name, user_id=defaults.ADA_ID, animated=moves)
+        for pk, (name, moves) in defaults.EMOJI.items()
+    }
     for place, (channel_id, name, kind, topic) in enumerate(_CHANNELS):
         world.channels[channel_id] = Channel(
             id=channel_id, type=kind, name=name, guild_id=guild.id, topic=topic, position=place

@@ -111,6 +111,12 @@ class SandboxClient:
         body = {"as": who, "channel": str(channel_id), "message": str(message_id), "emoji": emoji}
         await self._call("POST", "unreact", json=body)
 
+    async def clear_reactions(
+        self, channel_id: int | str, message_id: int | str, emoji: str | None = None
+    ) -> None:
+        """Take everybody's reactions away, or those of one emoji, as a moderator does."""
+        await self._act("clear", channel=str(channel_id), message=str(message_id), emoji=emoji)
+
     async def type_as(self, who: str, channel_id: int | str) -> None:
         await self._act("type", channel=str(channel_id), **{"as": who})
 

@@ -11,6 +11,7 @@ grace, robin, butler, bot or an id; ada where it is left out.
     POST   /sandbox/edit      {channel, message, content}
     POST   /sandbox/delete    {channel, message}
     POST   /sandbox/react     {channel, message, emoji, as}, and /sandbox/unreact
+    POST   /sandbox/clear     {channel, message, emoji}: all reactions, or those of one emoji
     POST   /sandbox/type      {channel, as}
     POST   /sandbox/invoke    {channel, message, command, as}: a message command; answers what the bot says
     GET    /sandbox/commands?channel=ID&as=ada      the message commands that somebody is shown there
@@ -76,6 +77,15 @@ def unreact(world: ThreadWorld, body: Body) -> None:
     world.set_reaction(int(body["channel"]), int(body["message"]), str(body["emoji"]), user_of(body), False)
 
 
+def clear(world: ThreadWorld, body: Body) -> None:
+    world.require_active(int(body["channel"]))
+    emoji = world.emoji(str(body["emoji"])) if body.get("emoji") else None
+    if emoji is None:
+        world.clear_reactions(int(body["channel"]), int(body["message"]))
+    else:
+        world.clear_reaction(int(body["channel"]), int(body["message"]), emoji)
+
+
 def type_(world: ThreadWorld, body: Body) -> None:
     world.show_typing(int(body["channel"]), user_of(body))
 
@@ -115,6 +125,7 @@ ACTS: dict[str, Act] = {
     "delete": delete,
     "react": react,
     "unreact": unreact,
+    "clear": clear,
     "type": type_,
     "archive": archive,
     "unarchive": unarchive,

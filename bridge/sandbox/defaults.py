@@ -23,6 +23,9 @@ GRACE_ID = 1180000000000000022
 ROBIN_ID = 1180000000000000023
 BUTLER_ID = 1180000000000000024
 
+# Name and whether it moves.
+EMOJI = {1180000000000000031: ("party", False), 1180000000000000032: ("dance", True)}
+
 # Ada and Grace are staff, Robin is an ordinary member, Butler is somebody else's bot.
 USERS = {"ada": ADA_ID, "grace": GRACE_ID, "robin": ROBIN_ID, "butler": BUTLER_ID, "bot": BOT_ID}
 
@@ -48,6 +51,11 @@ BOT_PERMISSIONS = (
 def api_url(base: str) -> str:
     """Return what `discord.http.Route.BASE` has to be for the sandbox at `base`."""
     return f"{base}/api/v10"
+
+
+def cdn_url(base: str) -> str:
+    """Return where the pictures of emoji are, as `cdn.discordapp.com` for Discord."""
+    return base
 
 
 def gateway_url(base: str) -> str:

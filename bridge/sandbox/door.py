@@ -11,7 +11,7 @@ from aiohttp import web
 from simcord.backend.errors import BackendError
 from simcord.http.router import RouteNotImplemented, UnsupportedField
 
-from . import defaults, routes_guild, routes_threads, routes_webhooks  # noqa: F401 (importing registers)
+from . import defaults, routes_guild, routes_reactions, routes_threads, routes_webhooks  # noqa: F401 (importing registers)
 from .faults import Rule
 from .log import Entry
 from .routes import Answer, Request, answer

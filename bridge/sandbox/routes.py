@@ -150,22 +150,3 @@ def edit_message(request: Request) -> Answer:
     request.world.require_active(channel.id)
     request.simcord()
     return 200, shown(request, request.world.get_message(channel.id, request.args["message"]))
-
-
-@answers("PUT", "/channels/{channel}/messages/{message}/reactions/.+")
-def react(request: Request) -> Answer:
-    request.world.require_active(request.channel().id)
-    request.simcord()
-    return 204, None
-
-
-@answers("DELETE", "/channels/{channel}/messages/{message}/reactions/.+")
-def take_reaction_back(request: Request) -> Answer:
-    request.world.require_active(request.channel().id)
-    request.simcord()
-    return 204, None
-
-
-@answers("GET", "/channels/{channel}/messages/{message}/reactions/[^/]+")
-def list_reactions(request: Request) -> Answer:
-    return 200, [wire.user(user) for user in request.simcord()]

@@ -8,11 +8,13 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from . import defaults
 from .control import Control
 from .door import PREFIX, Door
 from .sandbox import Sandbox
 
 _MOST_BYTES = 26 * 1024 * 1024  # Discord takes 25 MiB in a request
+_EMOJI = Path(__file__).parent / "emoji"
 _LOOPBACK_NAMES = ("localhost",)
 
 
@@ -33,12 +35,22 @@ async def loopback_only(request: web.Request, handler: Handler) -> web.StreamRes
     return await handler(request)
 
 
+async def emoji_picture(request: web.Request) -> web.Response:
+    """As Discord's image server: the server's own emoji, those that move as GIF."""
+    name, moves = defaults.EMOJI.get(int(request.match_info["emoji"]), ("", False))
+    kind = "gif" if moves else "webp"
+    if not name or request.match_info["kind"] != kind:
+        raise web.HTTPNotFound
+    return web.Response(body=(_EMOJI / f"{name}.{kind}").read_bytes(), content_type=f"image/{kind}")
+
+
 def application(sandbox: Sandbox) -> web.Application:
     app = web.Application(client_max_size=_MOST_BYTES, middlewares=[loopback_only])
     app.router.add_route("*", PREFIX + "/{path:.*}", Door(sandbox).handle)
     app.router.add_get("/gateway", sandbox.gateway.connect)
     app.router.add_get("/gateway/", sandbox.gateway.connect)
     app.router.add_get(r"/attachments/{channel:\d+}/{attachment:\d+}/{name}", sandbox.world.files.serve)
+    app.router.add_get(r"/emojis/{emoji:\d+}.{kind:webp|gif}", emoji_picture)
     app.router.add_routes(sandbox.page.routes())
     app.router.add_routes(Control(sandbox).routes())
     return app

@@ -79,4 +79,8 @@ def world_state(world: ThreadWorld) -> dict[str, Any]:
             channel(world, place, deleted=deleted) for place, _, deleted in world.everywhere().values()
         ],
         "settings": world.settings(),
+        "emoji": [
+            {"spelled": f"{own.name}:{own.id}", "id": str(own.id), "name": own.name, "animated": own.animated}
+            for own in world.guild.emojis.values()
+        ],
     }

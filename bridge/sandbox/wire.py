@@ -52,6 +52,10 @@ def user(payload: Any) -> dict[str, Any]:
     return payload  # type: ignore[no-any-return]
 
 
+def shown_user(world: "World", user_id: int) -> dict[str, Any]:
+    return user({**serializers.user_payload(world.get_user(user_id))})
+
+
 def own_user(account: User) -> dict[str, Any]:
     payload: dict[str, Any] = {**serializers.user_payload(account)}
     return {**user(dict(payload)), **{key: payload[key] for key in _ONLY_ABOUT_ONESELF}}
@@ -103,6 +107,8 @@ def complete_message(world: "World", payload: dict[str, Any], *, nonce: bool) ->
         embed.setdefault("type", "rich")
         for field in embed.get("fields", ()):
             field.setdefault("inline", False)
+    for reaction in payload.get("reactions", ()):
+        _emoji(world, reaction["emoji"])
     user(payload["author"])
     for mentioned in payload["mentions"]:
         user(mentioned)
@@ -115,6 +121,12 @@ def complete_message(world: "World", payload: dict[str, Any], *, nonce: bool) ->
     if payload["flags"] & HAS_THREAD and (started := world.channels.get(message_id)) is not None:
         payload["thread"] = thread(world, started)
     return payload
+
+
+def _emoji(world: "World", payload: dict[str, Any]) -> None:
+    """Say whether one of the server's own moves."""
+    if payload["id"] is not None and (known := world.guild.emojis.get(int(payload["id"]))) is not None:
+        payload["animated"] = known.animated
 
 
 def _webhook_author(payload: dict[str, Any]) -> None:
@@ -154,6 +166,8 @@ def guild_create(world: "World") -> dict[str, Any]:
     payload["threads"] = [thread(world, world.channels[key]) for key in world.guild.thread_ids]
     for each in payload["members"]:
         member(each)
+    for own in payload["emojis"]:
+        user(own["user"])
     return payload
 
 
@@ -162,6 +176,10 @@ def complete_event(world: "World", event: str, announced: Mapping[str, Any]) -> 
     payload = dict(announced)
     if event in ("MESSAGE_CREATE", "MESSAGE_UPDATE"):
         complete_message(world, payload, nonce=event == "MESSAGE_CREATE")
+    elif event == "MESSAGE_REACTION_ADD":
+        _emoji(world, payload["emoji"])
+        said, _ = world.find(int(payload["channel_id"]), int(payload["message_id"]))
+        payload["message_author_id"] = str(said.author_id)
     elif event in ("THREAD_CREATE", "THREAD_UPDATE"):
         started = world.channels.get(int(payload["id"]))
         if started is not None and world.bot_user.id in started.thread_members:

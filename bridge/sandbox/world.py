@@ -7,6 +7,7 @@ from collections import OrderedDict, deque
 from collections.abc import Mapping
 from typing import Any
 
+import emoji as unicode_emoji
 from simcord._clock import Clock
 from simcord.backend import Backend, errors, permissions, serializers
 from simcord.backend.errors import BackendError
@@ -18,6 +19,12 @@ from .timeline import Timeline, Timelines
 
 _DISCORD_EPOCH_MS = 1420070400000
 _NONCE_LENGTH = 25
+_MOST_REACTIONS = 20
+_FULL = {
+    chars.replace("\ufe0f", ""): chars
+    for chars, data in unicode_emoji.EMOJI_DATA.items()
+    if data["status"] == unicode_emoji.STATUS["fully_qualified"]
+} | {chr(code): chr(code) for code in range(0x1F1E6, 0x1F200)}
 
 Nonce = str | int
 
@@ -150,6 +157,23 @@ class World(Backend):
 
     def wake(self, channel: Channel, author_id: int) -> None:
         """Do what a new message does to the thread that it goes to; `ThreadRules` knows."""
+
+    def emoji(self, text: str) -> str | None:
+        """How an emoji is kept: the characters in full, or name and id of the server's own. None: there is none."""
+        if ":" in text:
+            pk = text.rpartition(":")[2]
+            own = self.guild.emojis.get(int(pk)) if pk.isdecimal() else None
+            return f"{own.name}:{own.id}" if own else None
+        return _FULL.get(text.replace("\ufe0f", ""))
+
+    def set_reaction(self, channel_id: int, message_id: int, emoji: str, user_id: int, reacted: bool) -> None:
+        """As Discord: twice is nothing, and there is room for twenty."""
+        spelled, message = self.emoji(emoji), self.get_message(channel_id, message_id)
+        if spelled is None:
+            raise refused(400, 10014, "Unknown Emoji")
+        if reacted and message.reaction_for(spelled) is None and len(message.reactions) >= _MOST_REACTIONS:
+            raise refused(403, 30010, f"Maximum number of reactions reached ({_MOST_REACTIONS})")
+        super().set_reaction(channel_id, message_id, spelled, user_id, reacted)
 
     def delete_channel(self, channel_id: int) -> None:
         channel = self.get_channel(channel_id)

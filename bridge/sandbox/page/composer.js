@@ -1,10 +1,12 @@
 // Everything that the reader does: writing, replying, reacting, changing, deleting.
 
 import * as api from "./api.js";
-import { $, TYPING_MS, me, state } from "./state.js";
+import { emojiElement } from "./message.js";
+import { $, TYPING_MS, me, state, world } from "./state.js";
 import { wrap } from "./text.js";
 
 const EMOJI = { react: "👍", check: "✅" };
+const FACES = ["👍", "❤️", "😂", "😮", "😢", "🙏", "🎉", "👀", "🔥", "💯"];
 let typedAt = 0;
 
 export function setReply(message) {
@@ -58,9 +60,22 @@ export function useTool(name, message) {
     return $("text").focus();
   }
   if (name === "apps") return showApps(message);
+  if (name === "more") return showFaces(message);
   if (name === "delete") return attempt("delete", { message: message.id });
   const content = prompt("Change the message", message.content);
   return content ? attempt("edit", { message: message.id, content }) : null;
+}
+
+function showFaces(message) {
+  const buttons = [...FACES, ...world.emoji.keys()].map((face) => {
+    const button = wrap("button", "");
+    button.type = "button";
+    button.append(emojiElement(face, world.emoji));
+    button.addEventListener("click", () => ($("faces").close(), toggleReaction(message, face)));
+    return button;
+  });
+  $("faces-list").replaceChildren(...buttons);
+  $("faces").showModal();
 }
 
 // What the bot offers for this message, and what it answers: only whoever asked sees it.

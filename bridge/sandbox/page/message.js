@@ -22,7 +22,7 @@ export function messageElement(said, { previous, quoted, thread, world, me }) {
   writeContent(part("content"), message, world);
   part("embeds").replaceChildren(...message.embeds.map((embed) => embedElement(embed, world)));
   part("files").replaceChildren(...message.attachments.map((file) => link(file.url, `📎 ${file.filename}`)));
-  part("reactions").replaceChildren(...message.reactions.map((reaction) => reactionElement(reaction, me)));
+  part("reactions").replaceChildren(...message.reactions.map((reaction) => reactionElement(reaction, me, world)));
   if (message.reply_to) showQuote(part("quote"), quoted);
   if (thread) part("thread-slot").append(threadElement(thread));
   if (message.type in SYSTEM) element.classList.add("system");
@@ -85,8 +85,19 @@ function fieldsElement(fields, world) {
   return list;
 }
 
-function reactionElement(reaction, me) {
-  const button = wrap("button", `${reaction.emoji.split(":")[0]} ${reaction.users.length}`, "reaction");
+/** The characters, or the picture of one of the server's own. */
+export function emojiElement(spelled, emoji) {
+  const own = emoji.get(spelled);
+  if (!own) return document.createTextNode(spelled.split(":")[0]);
+  const picture = wrap("img", "", "emoji");
+  picture.src = `/emojis/${own.id}.${own.animated ? "gif" : "webp"}`;
+  picture.alt = picture.title = `:${own.name}:`;
+  return picture;
+}
+
+function reactionElement(reaction, me, { emoji }) {
+  const button = wrap("button", "", "reaction");
+  button.append(emojiElement(reaction.emoji, emoji), ` ${reaction.users.length}`);
   button.type = "button";
   button.dataset.emoji = reaction.emoji;
   button.setAttribute("aria-pressed", String(reaction.users.includes(me)));

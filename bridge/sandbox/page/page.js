@@ -130,6 +130,7 @@ async function refresh() {
   const fresh = await api.world();
   $("offline").hidden = true;
   $("guild").textContent = fresh.guild.name;
+  world.emoji = new Map(fresh.emoji.map((each) => [each.spelled, each]));
   world.users = new Map(fresh.users.map((each) => [each.id, each]));
   world.channels = new Map(fresh.channels.map((each) => [each.id, each]));
   if (!$("who").children.length) {

@@ -3,7 +3,7 @@
 export const FORUM = 15;
 export const TYPING_MS = 10_000;
 
-export const world = { users: new Map(), channels: new Map() };
+export const world = { users: new Map(), channels: new Map(), emoji: new Map() };
 
 export const state = {
   channel: null,
