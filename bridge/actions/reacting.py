@@ -4,6 +4,7 @@ A service holds one reaction of ours for all visitors together; `bridge.delivery
 """
 
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from bridge.actions.posting import fan_out
 from bridge.actions.receiving import RemoteAuthor, participant_of
 from bridge.actions.settling import publish_messages
 from bridge.errors import BridgeError, Code
-from bridge.models import WEB, Connection, Delivery, Endpoint, Message, Participant, Reaction
+from bridge.models import WEB, Connection, Delivery, Endpoint, Message, Participant, Reaction, RemoteMessage
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def receive_reaction(
         if message is None:
             return False
         note_emojis([emoji])
-        participant = participant_of(endpoint, author)
+        participant = _known(endpoint, author) or participant_of(endpoint, author)
         known = message.reactions.filter(_same(emoji)).values_list("emoji", flat=True).first()
         return _set(message, Change(participant, known or emoji, True, endpoint.service))
     mine = {"participant__service": endpoint.service, "participant__remote_id": author.remote_id}
@@ -172,9 +173,9 @@ Standing = Mapping[str, Iterable[RemoteAuthor]]
 
 @transaction.atomic
 def receive_standing(endpoint_id: int, remote_ids: list[str], standing: Standing) -> bool:
-    """What a service holds of one message (in one piece or several): what was missed is set and taken back.
+    """Who stands behind these emoji on one message (in one piece or several): what was missed is set and taken back.
 
-    An emoji that is not named in `standing` is on none of them any more.
+    The others stay as they are.
     """
     endpoint = _locked(endpoint_id)
     holds = _held_by(endpoint, remote_ids[0])
@@ -185,11 +186,12 @@ def receive_standing(endpoint_id: int, remote_ids: list[str], standing: Standing
     there = {emojis.key(emoji): {each.remote_id for each in people} for emoji, people in standing.items()}
     theirs = Reaction.objects.filter(message=message, participant__service=endpoint.service)
     for reaction in list(theirs.select_related("participant")):
-        if reaction.participant.remote_id not in there.get(emojis.key(reaction.emoji), ()):
+        people = there.get(emojis.key(reaction.emoji))
+        if people is not None and reaction.participant.remote_id not in people:
             change = Change(reaction.participant, reaction.emoji, False, endpoint.service)
             changed = _set(message, change) or changed
-    for emoji, people in standing.items():
-        for author in people:
+    for emoji, authors in standing.items():
+        for author in authors:
             new = receive_reaction(endpoint_id, remote_ids[0], author=author, emoji=emoji, added=True)
             changed = bool(new) or changed
     return changed
@@ -197,27 +199,34 @@ def receive_standing(endpoint_id: int, remote_ids: list[str], standing: Standing
 
 @dataclass(frozen=True)
 class Known:
-    """What is here of the reactions of a service's people on one message: by key, how many, and in how many pieces."""
+    """What is here of the reactions of a service's people on one message: how many behind each emoji, by its key."""
 
-    message: int
     remote_ids: tuple[str, ...]
     counts: Mapping[str, int]
 
 
-def known_standing(endpoint_id: int, remote_ids: Iterable[str]) -> list[Known]:
-    """For the messages that these remote messages hold; those that nobody knows are left out."""
+def known_standing(endpoint_id: int, remote_ids: Iterable[str], *, reacted: Iterable[str]) -> list[Known]:
+    """Of these remote messages, for each message they hold that has reactions here or (`reacted`) there.
+
+    One that is in pieces is left out unless all of them are among these.
+    """
     endpoint = Endpoint.objects.get(pk=endpoint_id)
-    wanted = endpoint.remote_messages.filter(remote_id__in=list(remote_ids), card=False).order_by("pk")
-    pieces: dict[int, tuple[Message, list[str]]] = {}
-    for remote in wanted.filter(deleted_at__isnull=True).prefetch_related("parts__message"):
-        holds = [part.message for part in sorted(remote.parts.all(), key=lambda part: part.position)]
-        if remote.remote_id and (message := _counted_on(holds)) is not None:
-            pieces.setdefault(message.pk, (message, []))[1].append(remote.remote_id)
-    counts: dict[int, dict[str, int]] = {pk: {} for pk in pieces}
-    theirs = Reaction.objects.filter(message__in=pieces, participant__service=endpoint.service)
-    for pk, emoji in theirs.values_list("message_id", "emoji"):
-        counts[pk][emojis.key(emoji)] = counts[pk].get(emojis.key(emoji), 0) + 1
-    return [Known(pk, tuple(ids), counts[pk]) for pk, (_, ids) in pieces.items()]
+    given = set(remote_ids)
+    theirs = Reaction.objects.filter(participant__service=endpoint.service)
+    here = theirs.filter(message__connection=endpoint.connection_id).values("message")
+    alive = endpoint.remote_messages.filter(card=False, deleted_at__isnull=True, remote_id__isnull=False)
+    relevant = alive.filter(Q(remote_id__in=list(reacted)) | Q(parts__message__in=here), remote_id__in=given)
+    pieces: dict[int, list[str]] = {}
+    for message in {_counted_on(_messages_in(remote)) for remote in relevant.distinct()} - {None}:
+        assert message is not None  # noqa: S101  # taken out above
+        own = alive.filter(parts__message=message).order_by("pk").values_list("remote_id", flat=True)
+        ids = [remote_id for remote_id in own if remote_id]
+        if given.issuperset(ids):
+            pieces[message.pk] = ids
+    counts: dict[int, Counter[str]] = {pk: Counter() for pk in pieces}
+    for pk, emoji in theirs.filter(message__in=pieces).values_list("message_id", "emoji"):
+        counts[pk][emojis.key(emoji)] += 1
+    return [Known(tuple(ids), counts[pk]) for pk, ids in pieces.items()]
 
 
 def _held_by(endpoint: Endpoint, remote_id: str) -> list[Message] | None:
@@ -225,8 +234,19 @@ def _held_by(endpoint: Endpoint, remote_id: str) -> list[Message] | None:
     remote = endpoint.remote_messages.filter(remote_id=remote_id, card=False).first()
     if remote is None:
         return None
+    return _messages_in(remote)
+
+
+def _messages_in(remote: RemoteMessage) -> list[Message]:
     parts = remote.parts.order_by("position").select_related("message")
     return [part.message for part in parts]
+
+
+def _known(endpoint: Endpoint, author: RemoteAuthor) -> Participant | None:
+    """Under the name he wrote under: what lists who reacted knows less of him."""
+    return Participant.objects.filter(
+        connection=endpoint.connection_id, service=endpoint.service, remote_id=author.remote_id
+    ).first()
 
 
 def _counted_on(holds: list[Message]) -> Message | None:

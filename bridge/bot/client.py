@@ -15,7 +15,7 @@ from django.conf import settings
 from bridge import presence
 from bridge.bot import catchup
 from bridge.bot.aside import PROBLEMS, Aside
-from bridge.bot.lanes import Deleted, Edited, Posted
+from bridge.bot.lanes import Cleared, Deleted, Edited, Posted, Reacted
 from bridge.bot.outbox import Brake, Outbox
 from bridge.bot.relay import Relay
 from bridge.bot.typists import Typists
@@ -28,7 +28,9 @@ logger = logging.getLogger(__name__)
 
 LONGEST_BACKOFF = 60.0
 """Seconds between two tries to reach the gateway. Discord takes 1,000 new sessions a day."""
-INTENTS = discord.Intents(guilds=True, guild_messages=True, guild_typing=True, message_content=True)
+INTENTS = discord.Intents(
+    guilds=True, guild_messages=True, guild_reactions=True, guild_typing=True, message_content=True
+)
 
 
 class BridgeBot(commands.Bot):
@@ -173,6 +175,30 @@ class RelayCog(commands.Cog):
         if _may_be_ours(self.bot.get_channel(payload.channel_id)):
             for message_id in sorted(payload.message_ids):
                 self.bot.relay.see(payload.channel_id, Deleted(message_id))
+
+    @commands.Cog.listener()
+    async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
+        self._reacted(payload, added=True)
+
+    @commands.Cog.listener()
+    async def on_raw_reaction_remove(self, payload: discord.RawReactionActionEvent) -> None:
+        self._reacted(payload, added=False)
+
+    def _reacted(self, payload: discord.RawReactionActionEvent, *, added: bool) -> None:
+        mine = self.bot.user is not None and payload.user_id == self.bot.user.id
+        if not mine and _may_be_ours(self.bot.get_channel(payload.channel_id)):
+            event = Reacted(payload.message_id, payload.user_id, payload.member, payload.emoji, added)
+            self.bot.relay.see(payload.channel_id, event)
+
+    @commands.Cog.listener()
+    async def on_raw_reaction_clear(self, payload: discord.RawReactionClearEvent) -> None:
+        if _may_be_ours(self.bot.get_channel(payload.channel_id)):
+            self.bot.relay.see(payload.channel_id, Cleared(payload.message_id, None))
+
+    @commands.Cog.listener()
+    async def on_raw_reaction_clear_emoji(self, payload: discord.RawReactionClearEmojiEvent) -> None:
+        if _may_be_ours(self.bot.get_channel(payload.channel_id)):
+            self.bot.relay.see(payload.channel_id, Cleared(payload.message_id, payload.emoji))
 
     @commands.Cog.listener()
     async def on_raw_typing(self, payload: discord.RawTypingEvent) -> None:

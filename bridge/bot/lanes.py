@@ -26,11 +26,29 @@ class Deleted:
 
 
 @dataclass(frozen=True)
+class Reacted:
+    message_id: int
+    user_id: int
+    # Discord tells it only of one who is set, and is a member.
+    member: discord.Member | None
+    emoji: discord.PartialEmoji
+    added: bool
+
+
+@dataclass(frozen=True)
+class Cleared:
+    """Without an emoji: of all."""
+
+    message_id: int
+    emoji: discord.PartialEmoji | None
+
+
+@dataclass(frozen=True)
 class Compare:
     """Compare the newest page of the thread with what is known (rule 8)."""
 
 
-Event = Posted | Edited | Deleted | Compare
+Event = Posted | Edited | Deleted | Reacted | Cleared | Compare
 
 
 @dataclass
@@ -48,7 +66,7 @@ class Lane:
     task: "asyncio.Task[None] | None" = None
 
     def add(self, event: Event) -> None:
-        """Behind what is there; a message before those that were written after it, and before its own edit."""
+        """Behind what is there; a message before those that were written after it, and before what became of it."""
         place = len(self.events)
         if isinstance(event, Posted):
             while place and _belongs_after(self.events[place - 1][1], event):
@@ -63,4 +81,6 @@ class Lane:
 def _belongs_after(other: Event, event: Posted) -> bool:
     if isinstance(other, Posted):
         return other.message.id > event.message.id
+    if isinstance(other, Reacted | Cleared):
+        return other.message_id >= event.message.id
     return isinstance(other, Edited) and other.message.id >= event.message.id

@@ -20,8 +20,9 @@ from bridge.bot import translate
 from bridge.bot.aside import PROBLEMS, Aside
 from bridge.bot.database import db
 from bridge.bot.incoming import endpoint_of, incoming_of
-from bridge.bot.lanes import Compare, Deleted, Edited, Event, Lane, Posted
+from bridge.bot.lanes import Cleared, Compare, Deleted, Edited, Event, Lane, Posted, Reacted
 from bridge.bot.marks import Marks
+from bridge.bot.reactions import Reactions
 from bridge.models import Endpoint, Inbox
 from bridge.services.discord_errors import UNKNOWN_CHANNEL
 
@@ -34,6 +35,8 @@ PAUSE_IF_FORBIDDEN = 300.0
 """Discord counts refused requests, and bans an address that sends many."""
 REMEMBERED = 1000
 PAGE = 100
+LOOK_AFTER = 5.0
+"""Seconds after which a thread is compared in which somebody reacted to what is not known."""
 READERS = 5
 """Threads that are read at once. Discord takes 50 requests a second of a bot, and messages go first."""
 
@@ -43,6 +46,9 @@ class Relay:
         self._client = client
         self._aside = aside
         self._marks = Marks(client, aside)
+        self._reactions = Reactions(client)
+        # Threads that are compared soon, since something happened to a message that was not known yet.
+        self._soon: set[int] = set()
         self._readers = asyncio.Semaphore(READERS)
         self._lanes: dict[int, Lane] = {}
         self._listed = asyncio.Event()
@@ -171,9 +177,14 @@ class Relay:
             after = discord.Object(discord.utils.time_snowflake(moment))
         thread = self._client.get_partial_messageable(thread_id)
         newest = None
+        reacted = []
         async for message in thread.history(after=after, limit=None, oldest_first=True):
             await self._posted(endpoint, message)
             newest = message.id
+            if message.reactions:
+                reacted.append(message)
+        if reacted:
+            await self._reactions.compare(endpoint, reacted)
         if newest is not None:
             await db(receiving.move_watermark, endpoint.pk, str(newest))
 
@@ -187,6 +198,9 @@ class Relay:
                 await db(
                     receiving.receive_delete, endpoint.pk, str(event.message_id), deleted_at=timezone.now()
                 )
+            case Reacted() | Cleared():
+                if not await self._reactions.take(endpoint, event):
+                    self._aside.start(self._look_later(int(endpoint.remote_id or 0)))
             case Compare():
                 # In this order: a new session may mark the lane as behind while the page is read.
                 lane.behind = await self._compare(endpoint) or lane.behind
@@ -243,8 +257,20 @@ class Relay:
         for message in page:
             if message.edited_at is not None:
                 await self._edited(endpoint, message)
+        await self._reactions.compare(endpoint, page)
         newest = max((message.id for message in page if not self._is_mine(message)), default=0)
         return newest > (endpoint.watermark or 0)
+
+    async def _look_later(self, thread_id: int) -> None:
+        """The answer to what we posted may be on its way, or an event that came too early."""
+        if thread_id in self._soon:
+            return
+        self._soon.add(thread_id)
+        try:
+            await asyncio.sleep(LOOK_AFTER)
+        finally:
+            self._soon.discard(thread_id)
+        self.see(thread_id, Compare())
 
     def _is_mine(self, message: discord.Message) -> bool:
         return self._client.user is not None and message.author.id == self._client.user.id
