@@ -86,3 +86,8 @@ def discard(attachments: QuerySet[Attachment]) -> int:
 def discard_of(messages: Iterable[Message]) -> None:
     """Delete the files of messages that were taken back."""
     discard(Attachment.objects.filter(message__in=list(messages)))
+
+
+def link_instead(attachments: Iterable[int]) -> None:
+    """These were refused as too large: services get a link to each of them."""
+    Attachment.objects.filter(pk__in=attachments).update(linked=True)

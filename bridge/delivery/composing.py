@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from bridge.delivery.carrying import carried, link_lines
 from bridge.models import Delivery, Message
 
 FENCE = "```"
@@ -36,7 +37,7 @@ def text_of(message: Message, spoken: Callable[[str], str] = str) -> str:
     if message.kind == Message.Kind.GAP:
         size = f"{message.gap_size:,}" if message.gap_size else "Some"
         return f"⚠ {size} message{'s' if message.gap_size != 1 else ''} may be missing here."
-    return spoken(message.content).strip()
+    return "\n".join([spoken(message.content), *link_lines(message, spoken)]).strip()
 
 
 def split(text: str, *, limit: int) -> list[str]:
@@ -106,8 +107,11 @@ def _fitting(text: str, limit: int) -> int:
 
 def compose(messages: Iterable[Message], *, form: Form) -> list[str]:
     """The present texts of messages that belong together, as the service should hold them."""
-    texts = (text_of(message, form.spoken) for message in messages)
-    return split("\n".join(filter(None, texts)), limit=form.limit)
+    group = list(messages)
+    texts = (text_of(message, form.spoken) for message in group)
+    pieces = split("\n".join(filter(None, texts)), limit=form.limit)
+    # Files need no words.
+    return pieces or [""] * any(carried(message) for message in group)
 
 
 def join(waiting: Sequence[Delivery], *, form: Form) -> list[Message]:
@@ -121,7 +125,7 @@ def join(waiting: Sequence[Delivery], *, form: Form) -> list[Message]:
     first = waiting[0].message
     batch = [first]
     passed = {first.pk}
-    if first.kind != Message.Kind.MESSAGE or first.reply_to_id is not None:
+    if not _is_plain(first):
         return batch
     text = text_of(first, form.spoken)
     units = length(text)
@@ -136,7 +140,7 @@ def join(waiting: Sequence[Delivery], *, form: Form) -> list[Message]:
             if message.pk not in passed:
                 break
             continue
-        if not _goes_with(message, first):
+        if not _is_plain(message) or message.author_id != first.author_id:
             break
         passed.add(message.pk)
         if message.deleted_at:
@@ -149,6 +153,6 @@ def join(waiting: Sequence[Delivery], *, form: Form) -> list[Message]:
     return batch
 
 
-def _goes_with(message: Message, first: Message) -> bool:
-    is_plain = message.kind == Message.Kind.MESSAGE and message.reply_to_id is None
-    return is_plain and message.author_id == first.author_id
+def _is_plain(message: Message) -> bool:
+    whole = message.kind == Message.Kind.MESSAGE and message.reply_to_id is None
+    return whole and not message.attachments.all()

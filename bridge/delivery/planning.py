@@ -14,6 +14,7 @@ from django.db import transaction
 from bridge.actions.settling import mark_delivered
 from bridge.clock import Clock
 from bridge.delivery import lines, reactions
+from bridge.delivery.carrying import carried
 from bridge.delivery.composing import Form, compose, join
 from bridge.delivery.lines import Line
 from bridge.models import Delivery, Endpoint, Inbox, Message, RemoteMessage, RemotePart
@@ -57,7 +58,8 @@ def plan(
 
 def _waiting(endpoint: Endpoint) -> list[Delivery]:
     unsettled = endpoint.deliveries.filter(settled_at__isnull=True).order_by("revision", "pk")
-    return list(unsettled.select_related("message")[:LOOK_AHEAD])
+    whole = unsettled.select_related("message").prefetch_related("message__attachments")
+    return list(whole[:LOOK_AHEAD])
 
 
 def _of_unknown_fate(endpoint: Endpoint) -> RemoteMessage | None:
@@ -195,7 +197,11 @@ def _group(remotes: list[RemoteMessage]) -> list[Message]:
     if not remotes:
         return []
     parts = RemotePart.objects.filter(remote=remotes[0]).order_by("position").select_related("message")
-    return [part.message for part in parts]
+    return [part.message for part in parts.prefetch_related("message__attachments")]
+
+
+def _is_begun(group: list[Message], endpoint: Endpoint) -> bool:
+    return bool(_remotes(group[0], endpoint))
 
 
 def _send(
@@ -205,8 +211,12 @@ def _send(
 
     The nonce is random: made from a key it would, after the database was reset, be answered with an old message.
     """
+    # Files go with the first piece.
+    attached = (
+        [] if _is_begun(group, endpoint) else [each.pk for message in group for each in carried(message)]
+    )
     remote = RemoteMessage.objects.create(
-        endpoint=endpoint, ours=True, nonce=_nonce(), text=text, sent_at=now
+        endpoint=endpoint, ours=True, nonce=_nonce(), text=text, files=attached, sent_at=now
     )
     RemotePart.objects.bulk_create(
         RemotePart(remote=remote, message=message, position=position)
@@ -221,6 +231,7 @@ def _post(remote: RemoteMessage, endpoint: Endpoint, *, repeat: bool, reply_to: 
         thread=_thread(endpoint),
         text=remote.text,
         nonce=remote.nonce,
+        files=tuple(remote.files),
         reply_to=reply_to,
         repeat=repeat,
         previews=endpoint.connection.inbox.link_previews,

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models.functions import Now
 
+from bridge.actions.attaching import link_instead
 from bridge.actions.receiving import learn_remote_id, take_as_deleted
 from bridge.actions.settling import mark_failed, record_gap
 from bridge.clock import Clock
@@ -19,7 +20,9 @@ from bridge.models import Connection, Delivery, Endpoint, Message, RemoteMessage
 from bridge.services.base import (
     MESSAGE_GONE,
     NOT_PERMITTED,
+    NOTHING_LEFT,
     THREAD_GONE,
+    TOO_LARGE,
     UNKNOWN,
     Answer,
     Delete,
@@ -34,6 +37,7 @@ from bridge.services.base import (
     React,
     ReadBack,
     Request,
+    Seen,
     Stored,
 )
 
@@ -95,7 +99,7 @@ def _found(request: ReadBack, answer: Found) -> None:
     remote = RemoteMessage.objects.filter(pk=request.remote_pk, remote_id__isnull=True).first()
     if remote is None:
         return
-    candidates = [seen.remote_id for seen in answer.messages if seen.text.strip() == remote.text]
+    candidates = [seen.remote_id for seen in answer.messages if _may_be(seen, remote)]
     known = set(
         RemoteMessage.objects.filter(
             endpoint=remote.endpoint_id, remote_id__in=candidates, ours=True
@@ -107,6 +111,15 @@ def _found(request: ReadBack, answer: Found) -> None:
             return
     remote.sent_at = None
     remote.save(update_fields=["sent_at"])
+
+
+def _may_be(seen: Seen, remote: RemoteMessage) -> bool:
+    """Whether it says what was sent: the same words, which may be none, with as many files."""
+    text = seen.text.strip()
+    if seen.files == len(remote.files):
+        return text == remote.text
+    # Sent again after its files were taken back.
+    return seen.files < len(remote.files) and text == (remote.text or NOTHING_LEFT)
 
 
 def _done(request: Request) -> None:
@@ -183,6 +196,11 @@ def _refused(
     if isinstance(request, ReadBack):
         # It cannot be read back, so nobody can prove that it arrived.
         _give_up(endpoint, request, failure)
+        return True
+    if isinstance(request, Post) and request.files and failure.reason == TOO_LARGE:
+        # Its text is not to blame: links take their place.
+        link_instead(request.files)
+        RemoteMessage.objects.filter(pk=request.remote_pk, remote_id__isnull=True).delete()
         return True
     affected = _deliveries_of(request, endpoint)
     if isinstance(request, Post) and len(affected) > 1 and not line.single:

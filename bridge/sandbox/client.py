@@ -1,6 +1,8 @@
 """A client for the sandbox's control API, for tests and for measuring."""
 
+from base64 import b64encode
 from collections import Counter
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -90,9 +92,18 @@ class SandboxClient:
     # ---------------------------------------------------------------- acting
 
     async def post_as(
-        self, who: str, channel_id: int | str, content: str, *, reply_to: int | str | None = None
+        self,
+        who: str,
+        channel_id: int | str,
+        content: str,
+        *,
+        reply_to: int | str | None = None,
+        files: Mapping[str, bytes] | None = None,
     ) -> dict[str, Any]:
-        body = {"as": who, "channel": str(channel_id), "content": content}
+        """Write, with files by their names."""
+        body: dict[str, Any] = {"as": who, "channel": str(channel_id), "content": content}
+        if files:
+            body["files"] = [{"name": name, "data": b64encode(data).decode()} for name, data in files.items()]
         if reply_to is not None:
             body["reply_to"] = str(reply_to)
         return await self._call("POST", "post", json=body)  # type: ignore[no-any-return]

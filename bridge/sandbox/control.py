@@ -7,7 +7,7 @@ grace, robin, butler, bot or an id; ada where it is left out.
     GET    /sandbox/world                           guild, users, channels and threads, settings, gateway
     GET    /sandbox/channels/ID/messages            every message, oldest first, with nonce and deleted
            ?before=ID&limit=50                      one page only, without the deleted
-    POST   /sandbox/post      {channel, content, as, reply_to}
+    POST   /sandbox/post      {channel, content, as, reply_to, files: [{name, data}]}: data in Base64
     POST   /sandbox/edit      {channel, message, content}
     POST   /sandbox/delete    {channel, message}
     POST   /sandbox/react     {channel, message, emoji, as}, and /sandbox/unreact
@@ -27,6 +27,7 @@ grace, robin, butler, bot or an id; ada where it is left out.
     GET    /sandbox/events    server-sent events, for the page
 """
 
+from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
 
@@ -53,7 +54,10 @@ def user_of(body: Body) -> int:
 
 def post(world: ThreadWorld, body: Body) -> Any:
     reply_to = int(body["reply_to"]) if body.get("reply_to") else None
-    said = world.say(int(body["channel"]), user_of(body), str(body["content"]), reply_to=reply_to)
+    files = [(str(each["name"]), b64decode(each["data"])) for each in body.get("files", ())]
+    said = world.say(
+        int(body["channel"]), user_of(body), str(body["content"]), reply_to=reply_to, files=files
+    )
     return view.message(world, said)
 
 

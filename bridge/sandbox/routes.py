@@ -60,6 +60,9 @@ class Request:
         return limit
 
 
+LARGEST_FILE = 10 * 1024 * 1024
+"""Bytes, in a server that nobody pays for."""
+
 Answer = tuple[int, Any]
 Handler = Callable[[Request], Answer]
 _own: dict[str, list[tuple[re.Pattern[str], Handler]]] = {}
@@ -122,6 +125,7 @@ def send_message(request: Request) -> Answer:
         if first is not None and first.id in world.messages.timeline(first.channel_id):
             return 200, shown(request, first, nonce=True)
     _require_something(request, body)
+    require_small(request.files)
     world.wake(channel, world.bot_user.id)
     world.use_nonce(nonce)
     try:
@@ -129,6 +133,11 @@ def send_message(request: Request) -> Answer:
     finally:
         world.use_nonce(None)
     return 200, shown(request, world.get_message(channel.id, int(sent["id"])), nonce=True)
+
+
+def require_small(uploads: list[Any]) -> None:
+    if any(len(each.fp.getbuffer()) > LARGEST_FILE for each in uploads):
+        raise refused(413, 40005, "Request entity too large")
 
 
 def _require_something(request: Request, body: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ import datetime
 import secrets
 import time
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import emoji as unicode_emoji
@@ -134,14 +134,23 @@ class World(Backend):
             self.recent_nonces[message.author_id, nonce] = message
         return message
 
-    def say(self, channel_id: int, author_id: int, content: str, *, reply_to: int | None = None) -> Message:
+    def say(
+        self,
+        channel_id: int,
+        author_id: int,
+        content: str,
+        *,
+        reply_to: int | None = None,
+        files: Sequence[tuple[str, bytes]] = (),
+    ) -> Message:
         """Post as somebody who sits at a Discord client."""
         channel = self.get_channel(channel_id)
         permission = "send_messages_in_threads" if channel.is_thread else "send_messages"
         self.require_permissions(channel.guild_id, author_id, channel_id, permission)
         self.wake(channel, author_id)
         reference = None if reply_to is None else {"message_id": str(reply_to), "channel_id": str(channel_id)}
-        return self.create_message(channel_id, author_id, content, reference=reference)
+        attached = self.store_attachments(channel_id, files)
+        return self.create_message(channel_id, author_id, content, reference=reference, attachments=attached)
 
     def show_typing(self, channel_id: int, user_id: int) -> None:
         channel = self.get_channel(channel_id)

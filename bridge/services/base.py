@@ -16,8 +16,13 @@ THREAD_GONE = "thread_deleted"
 MESSAGE_GONE = "message_deleted"
 NOT_PERMITTED = "not_permitted"
 """Nothing is wrong with the message: the line is held until somebody gives the right back."""
+TOO_LARGE = "too_large"
+"""Where files went along, links go in their place."""
 UNKNOWN = "unknown"
 """Nobody can prove whether it arrived."""
+
+NOTHING_LEFT = "(The file is not there any more.)"
+"""Said in place of a message without words whose files were taken back before it went."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,10 @@ class FindOpening:
 
 @dataclass(frozen=True)
 class Post:
-    """`repeat`: it was sent before, was looked for and was not there. `previews`: show what its links lead to."""
+    """`repeat`: it was sent before, was looked for and was not there. `previews`: show what its links lead to.
+
+    `files`: the keys of the attachments that go with it. Those that are gone by now do not.
+    """
 
     remote_pk: int
     thread: str
@@ -53,6 +61,7 @@ class Post:
     reply_to: str | None
     repeat: bool
     previews: bool = True
+    files: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,6 +124,7 @@ class Seen:
 
     remote_id: str
     text: str
+    files: int = 0
 
 
 @dataclass(frozen=True)

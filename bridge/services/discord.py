@@ -14,6 +14,7 @@ from bridge.errors import DeliveryFailed
 from bridge.models import Connection, Endpoint, Inbox
 from bridge.services.base import (
     NOT_PERMITTED,
+    NOTHING_LEFT,
     Answer,
     Delete,
     Done,
@@ -42,6 +43,7 @@ from bridge.services.discord_errors import (
     UNKNOWN_EMOJI,
     failure_of,
 )
+from bridge.services.discord_files import opened
 from bridge.services.discord_text import spoken
 
 T = TypeVar("T")
@@ -97,15 +99,17 @@ class DiscordService(Service):
             reply["reference"] = discord.MessageReference(
                 message_id=int(request.reply_to), channel_id=thread.id, fail_if_not_exists=False
             )
-        # discord.py asks Discord to enforce the nonce: for a few minutes a repeat returns the first message.
-        message = await thread.send(
-            request.text,
-            nonce=request.nonce,
-            allowed_mentions=NO_MENTIONS,
-            mention_author=False,
-            suppress_embeds=not request.previews,
-            **reply,
-        )
+        async with opened(request.files) as files:
+            # discord.py asks Discord to enforce the nonce: for a few minutes a repeat returns the first message.
+            message = await thread.send(
+                request.text if request.text or files else NOTHING_LEFT,
+                files=files,
+                nonce=request.nonce,
+                allowed_mentions=NO_MENTIONS,
+                mention_author=False,
+                suppress_embeds=not request.previews,
+                **reply,
+            )
         return Stored(str(message.id))
 
     async def _read_back(self, request: ReadBack) -> Found:
@@ -113,7 +117,8 @@ class DiscordService(Service):
         history = self._thread(request.thread).history(
             after=discord.Object(int(request.after)), limit=None, oldest_first=True
         )
-        return Found(tuple([Seen(str(m.id), m.content) async for m in history if m.author.id == mine]))
+        ours = [m async for m in history if m.author.id == mine]
+        return Found(tuple(Seen(str(m.id), m.content, len(m.attachments)) for m in ours))
 
     async def _edit(self, request: Change) -> None:
         assert isinstance(request, Edit)  # noqa: S101  # paired in _perform

@@ -5,6 +5,7 @@ be paused or killed between any two; Discord fails in every way it knows. At las
 hold must be what the database says.
 """
 
+import uuid
 from dataclasses import dataclass, field
 
 from django.db import transaction
@@ -12,18 +13,20 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from bridge import delivery
+from bridge.actions.attaching import Uploads
 from bridge.actions.changing import delete_message, edit_message
 from bridge.actions.posting import Post as NewPost
 from bridge.actions.posting import Posted, Target, post_messages
 from bridge.delivery import Line, LineLost
 from bridge.delivery.composing import text_of
 from bridge.errors import DeliveryFailed
-from bridge.models import Connection, Endpoint, Inbox, Message, Participant
+from bridge.models import Attachment, Connection, Endpoint, Inbox, Message, Participant
 from bridge.services.base import Answer, Attempt, Post, Request
 from tests.delivery.model import LIMIT, Discord, FakeClock
 
-OUTCOMES = ["ok", "ok", "ok", "stored_but_error", "lost", "late", "refused"]
+OUTCOMES = ["ok", "ok", "ok", "stored_but_error", "lost", "late", "refused", "too_large"]
 SERVICE = "discord"
+UPLOADER = uuid.UUID(int=1)
 
 
 @dataclass
@@ -75,13 +78,23 @@ class DeliveryMachine(RuleBasedStateMachine):
     def post(self, data: st.DataObject, length: int, count: int) -> None:
         target = data.draw(st.sampled_from(self.targets))
         for _ in range(count):
+            if files := data.draw(st.sampled_from([0, 0, 0, 0, 1, 2])):
+                # Half of them without a word.
+                self.store(target, f"m{len(self.messages)}v0" * data.draw(st.integers(0, 1)), files=files)
+                continue
             # Now and then the same words twice: they are two messages.
             word = "ok" if data.draw(st.integers(0, 4)) == 0 else f"m{len(self.messages)}v0"
             content = " ".join([word, *(f"{word}w{n}" for n in range(length - 1))])
             self.store(target, content)
 
-    def store(self, target: Target, content: str) -> None:
-        (posted,) = post_messages([NewPost(target=target, content=content)])
+    def store(self, target: Target, content: str, *, files: int = 0) -> None:
+        inbox = Inbox.objects.get(name="default")
+        uids = tuple(
+            Attachment.objects.create(inbox=inbox, visitor=UPLOADER, name="a", size=1).uid
+            for _ in range(files)
+        )
+        uploads = Uploads(UPLOADER, inbox.pk, uids) if files else None
+        (posted,) = post_messages([NewPost(target=target, content=content, uploads=uploads)])
         assert isinstance(posted, Posted)
         self.messages.append(posted.id)
 
@@ -189,7 +202,10 @@ class DeliveryMachine(RuleBasedStateMachine):
             assert len(opened) <= 1, f"{len(opened)} threads were opened for one conversation"
             said = self.discord.threads[opened[0]].said if opened else []
             there = " ".join(each.text for each in said if not each.deleted).split()
-            if self.grown:
+            carried = [file for each in said if not each.deleted for file in each.files]
+            files = Attachment.objects.filter(message__in=messages).order_by("message__seq", "position")
+            assert carried == list(files.filter(linked=False).values_list("pk", flat=True))
+            if self.grown or files.filter(linked=True).exists():
                 # What outgrew its message goes on further down.
                 assert sorted(there) == sorted(wanted)
             else:

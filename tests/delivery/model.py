@@ -12,8 +12,11 @@ from django.db.models import DateTimeField, Value
 
 from bridge.clock import Clock
 from bridge.errors import DeliveryFailed
+from bridge.models import Attachment
 from bridge.services.base import (
     MESSAGE_GONE,
+    NOTHING_LEFT,
+    TOO_LARGE,
     Answer,
     Attempt,
     Delete,
@@ -58,6 +61,7 @@ class Said:
     nonce: str = ""
     at: float = 0.0
     deleted: bool = False
+    files: tuple[int, ...] = ()
 
 
 @dataclass
@@ -88,6 +92,9 @@ class Discord:
         if outcome == "refused":
             attempt.answered(429)
             raise DeliveryFailed("rate_limited", permanent=False, certain=True)
+        if outcome == "too_large" and isinstance(request, Post) and request.files:
+            attempt.answered(413)
+            raise DeliveryFailed(TOO_LARGE, permanent=True, certain=True)
         if outcome == "lost" or (not writes and outcome != "ok"):
             raise DeliveryFailed("unreachable", permanent=False, certain=not writes)
         if outcome == "late":
@@ -118,11 +125,15 @@ class Discord:
             case FindOpening():
                 return self._find(request.endpoint_id)
             case Post():
-                said = self._say(self.threads[int(request.thread)].said, request.text, request.nonce)
+                said = self._say(
+                    self.threads[int(request.thread)].said, request.text, request.nonce, request.files
+                )
                 return Stored(str(said.pk))
             case ReadBack():
                 said_since = [s for s in self.threads[int(request.thread)].said if s.pk > int(request.after)]
-                return Found(tuple(Seen(str(s.pk), s.text) for s in said_since if not s.deleted))
+                return Found(
+                    tuple(Seen(str(s.pk), s.text, len(s.files)) for s in said_since if not s.deleted)
+                )
             case Edit() | Delete():
                 said = next(
                     s for s in self.threads[int(request.thread)].said if s.pk == int(request.remote_id)
@@ -135,11 +146,15 @@ class Discord:
                     said.deleted = True
         return Done()
 
-    def _say(self, place: list[Said], text: str, nonce: str) -> Said:
+    def _say(self, place: list[Said], text: str, nonce: str, files: tuple[int, ...] = ()) -> Said:
         for said in place:
             if nonce and said.nonce == nonce and self.clock.elapsed - said.at < NONCE_MEMORY:
                 return said
-        said = Said(self._id(), text, nonce, self.clock.elapsed)
+        present = Attachment.objects.in_bulk(files)
+        there = tuple(pk for pk in files if pk in present)
+        said = Said(
+            self._id(), text if text or there else NOTHING_LEFT, nonce, self.clock.elapsed, files=there
+        )
         place.append(said)
         return said
 

@@ -1,0 +1,45 @@
+"""Attachments as discord.py sends them: read from the storage, wherever that is."""
+
+import io
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import cast
+
+import discord
+from channels.db import database_sync_to_async
+from django.core.files.storage import default_storage
+
+from bridge.files import in_background
+from bridge.models import Attachment
+
+logger = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def opened(keys: Sequence[int]) -> AsyncIterator[list[discord.File]]:
+    """Those that are still there, in this order. Opened before the request is written: that must begin in time."""
+    async with AsyncExitStack() as stack:
+        found = []
+        for attachment in await database_sync_to_async(_rows)(keys) if keys else ():
+            if (file := await in_background(_open, attachment)) is not None:
+                stack.callback(file.close)
+                found.append(discord.File(file, filename=attachment.name))
+        yield found
+
+
+def _rows(keys: Sequence[int]) -> list[Attachment]:
+    rows = Attachment.objects.in_bulk(keys)
+    return [rows[key] for key in keys if key in rows]
+
+
+def _open(attachment: Attachment) -> io.BufferedIOBase | None:
+    try:
+        file = cast(io.BufferedIOBase, default_storage.open(attachment.file.name or "").file)
+        # A storage elsewhere brings it here with this.
+        file.seek(0, io.SEEK_END)
+        file.seek(0)
+    except FileNotFoundError:
+        logger.error("The file of attachment %s is not in the storage.", attachment.pk)
+        return None
+    return file
