@@ -21,6 +21,7 @@ from bridge.protocol import (
     MessageChanged,
     MessageDelete,
     MessageEdit,
+    MessageRetry,
     MessageSend,
     MessageSent,
     Nothing,
@@ -176,6 +177,13 @@ async def message_edit(session: Session, payload: MessageEdit) -> MessageChanged
 async def message_delete(session: Session, payload: MessageDelete) -> MessageChanged:
     return await session.database.run(
         _changed, actions.delete_own_message, payload.message, visitor=session.who
+    )
+
+
+@command("message.retry", permission=author, throttle="retry")
+async def message_retry(session: Session, payload: MessageRetry) -> MessageChanged:
+    return await session.database.run(
+        _changed, actions.retry_own_message, payload.message, visitor=session.who
     )
 
 

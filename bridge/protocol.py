@@ -163,6 +163,10 @@ class MessageDelete(Payload):
     message: Uuid
 
 
+class MessageRetry(Payload):
+    message: Uuid
+
+
 class ReactionChange(Payload):
     message: Uuid
     emoji: Emoji
@@ -459,6 +463,7 @@ COMMANDS: dict[str, tuple[type[Payload], Any]] = {
     "message.send": (MessageSend, MessageSent),
     "message.edit": (MessageEdit, MessageChanged),
     "message.delete": (MessageDelete, MessageChanged),
+    "message.retry": (MessageRetry, MessageChanged),
     "reaction.add": (ReactionChange, MessageChanged),
     "reaction.remove": (ReactionChange, MessageChanged),
     "history.page": (HistoryPage, HistoryRead),

@@ -41,6 +41,7 @@ class Throttle(NamedTuple):
 THROTTLES = {
     "session": Throttle(visitor=Limit(30, 60), address=Limit(120, 60)),
     "message": Throttle(visitor=Limit(20, 30), address=Limit(200, 60)),
+    "retry": Throttle(visitor=Limit(6, 60), address=Limit(60, 60)),
     "edit": Throttle(visitor=Limit(20, 60), address=Limit(200, 60)),
     "opening": Throttle(visitor=Limit(5, 3600), address=Limit(60, 3600)),
     "upload": Throttle(visitor=Limit(30, 600), address=Limit(200, 600)),

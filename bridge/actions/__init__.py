@@ -6,6 +6,7 @@ from bridge.actions.opening import close_connection, open_connection, reopen_con
 from bridge.actions.posting import Post, Posted, fan_out, post_messages
 from bridge.actions.reacting import react
 from bridge.actions.receipts import mark_read
+from bridge.actions.retrying import retry_own_message
 from bridge.actions.rooms import enter_room, find_room, list_rooms, rename
 from bridge.speaking import Opening, Target
 
@@ -29,4 +30,5 @@ __all__ = [
     "react",
     "rename",
     "reopen_connection",
+    "retry_own_message",
 ]

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Case, F, When
@@ -10,6 +11,7 @@ from django.db.models.functions import Least, Now
 
 from bridge import broadcast
 from bridge.actions.settling import publish_messages
+from bridge.errors import BridgeError, Code
 from bridge.models import Connection, Delivery, Endpoint, Message, RemoteMessage
 
 SOON = timedelta(seconds=30)
@@ -27,6 +29,23 @@ def retry_deliveries(deliveries: Iterable[Delivery]) -> int:
     for delivery in deliveries:
         owners[delivery.message.connection_id].append(delivery.pk)
     return sum(_retry(owner, owners[owner]) for owner in sorted(owners))
+
+
+@transaction.atomic
+def retry_own_message(uid: UUID, *, visitor: UUID) -> Message:
+    """Carry a failed message once more, for the visitor who wrote it. One that is on its way or arrived stays so.
+
+    Raises:
+        BridgeError: `not_found` where it is not his or was deleted.
+    """
+    his = Message.objects.filter(uid=uid, author__visitor=visitor, deleted_at__isnull=True)
+    message = his.select_related("connection").first()
+    if message is None:
+        raise BridgeError(Code.NOT_FOUND, "There is no such message.")
+    failed = Delivery.objects.filter(message=message, operation=Delivery.Operation.POST)
+    _retry(message.connection_id, list(failed.values_list("pk", flat=True)))
+    message.refresh_from_db()
+    return message
 
 
 def _retry(connection_pk: int, pks: Sequence[int]) -> int:

@@ -24,7 +24,6 @@ export const texts = {
   today: "Today",
   yesterday: "Yesterday",
   again: "Try again",
-  rewrite: "Write it again",
   discard: "Delete",
   leave: "Leave it",
   replying: (name) => `Replying to ${name}: `,
@@ -54,8 +53,8 @@ export const texts = {
   },
 
   // A change of a message that is on its way, by its kind; and one that was refused.
-  changing: { edit: "Saving…", delete: "Deleting…" },
-  unchanged: { edit: "Not changed", delete: "Not deleted" },
+  changing: { edit: "Saving…", delete: "Deleting…", retry: "Trying again…" },
+  unchanged: { edit: "Not changed", delete: "Not deleted", retry: "Not delivered" },
   refusedChange: {
     not_permitted: "The time for changes is over.",
     too_large: "The message is too long.",

@@ -168,7 +168,14 @@ class Script:
             "messages": page,
             "has_more": len(page) < len(self.messages),
             "staff_online": True,
-            "inbox": {"name": "default", "title": "Chat with us", "greeting": "Hello!", "edit_window": 900},
+            "inbox": {
+                "name": "default",
+                "title": "Chat with us",
+                "greeting": "Hello!",
+                "edit_window": 900,
+                "max_upload": 10 * 2**20,
+                "upload_types": ["image/*"],
+            },
         }
 
     def _on_message_send(self, payload: protocol.MessageSend) -> Json:
@@ -179,6 +186,11 @@ class Script:
         quote = self.quote(payload.reply_to) if payload.reply_to else None
         message = self.say(self.visitor, payload.content, client_id=client_id, reply_to=quote)
         self.announce("message.posted", message)
+        return {"message": {**message, "own": True}}
+
+    def _on_message_retry(self, payload: protocol.MessageRetry) -> Json:
+        message = next(each for each in self.messages if each["uid"] == str(payload.message))
+        self.announce("message.posted", self.change(message, state="sent", failure=""))
         return {"message": {**message, "own": True}}
 
     def _on_message_edit(self, payload: protocol.MessageEdit) -> Json:

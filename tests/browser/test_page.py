@@ -177,6 +177,20 @@ async def test_a_message_that_did_not_reach_the_team_says_so_and_can_be_written_
     await expect(page.get_by_label("Your message")).to_have_value("too rude")
 
 
+async def test_a_message_that_did_not_reach_the_team_is_tried_again(
+    page: Page, visitor: Visitor, server: Script
+) -> None:
+    said = server.say(server.visitor, "hello", state="failed", failure="unknown")
+    server.refuse["message.retry"] = [Refused("internal")]
+    await load(page, visitor)
+    message = page.locator(".message.own")
+    await message.get_by_role("button", name="Try again").click()
+    await expect(message).to_contain_text("Something went wrong on our side.")
+    await message.get_by_role("button", name="Try again").click()
+    await expect(message).to_have_attribute("data-state", "sent")
+    assert server.commands("message.retry") == [{"message": said["uid"]}] * 2
+
+
 async def test_a_throttled_message_waits_and_order_is_kept(
     page: Page, visitor: Visitor, server: Script
 ) -> None:

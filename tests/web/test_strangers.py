@@ -32,6 +32,7 @@ WITH_CONNECTION = {
 WITH_MESSAGE = {
     "message.edit": {"content": "Let me in"},
     "message.delete": {},
+    "message.retry": {},
     "reaction.add": {"emoji": "👍"},
     "reaction.remove": {"emoji": "👍"},
 }

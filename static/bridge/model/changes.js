@@ -1,4 +1,4 @@
-// Edits and deletions that the server has not confirmed yet: one for each message, of which the latest counts.
+// Edits, deletions and second tries that the server has not confirmed yet: one for each message, of which the latest counts.
 //
 // They wait for the connection as messages do, and outlive a reload. If the time for changes is over by then the
 // server says so, and the message stays as it was, with the reason below it.
@@ -12,6 +12,11 @@ export class Changes extends Outbox {
 
   delete(uid) {
     this.add({ client_id: uid, kind: "delete" });
+  }
+
+  /** Carry a message once more that did not reach the team. */
+  again(uid) {
+    this.add({ client_id: uid, kind: "retry" });
   }
 
   get byMessage() {

@@ -157,8 +157,9 @@ export class ConversationView {
     const name = row?.change ? row.uid : row?.clientId;
     if (target.matches("[data-discard]")) waiting.remove(name);
     else if (target.matches("[data-again]")) {
-      if (!name) this.rewrite(row.content);
+      if (!name) this.chat.changes.again(row.uid);
       else waiting.retry(name, row.quote && row.error === "not_found" ? { quote: undefined } : {});
-    } else if (target.closest("[data-quote]")) this.jump(row.quote);
+    } else if (target.matches("[data-rewrite]")) this.rewrite(row.content);
+    else if (target.closest("[data-quote]")) this.jump(row.quote);
   }
 }

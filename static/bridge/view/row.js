@@ -67,6 +67,7 @@ function change(element, { kind, error, connected }) {
   part(element, "again").textContent = texts.again;
   part(element, "discard").hidden = false;
   part(element, "discard").textContent = texts.leave;
+  part(element, "rewrite").hidden = true;
 }
 
 function status(element, { status: name, latest, failure, error, quote: quoted }) {
@@ -81,7 +82,8 @@ function status(element, { status: name, latest, failure, error, quote: quoted }
   part(element, "remedy-text").textContent = refused
     ? ((quoted && texts.refusedReply[error]) ?? texts.refusal[error] ?? texts.refusalOther)
     : (texts.failure[failure] ?? texts.failureOther);
-  part(element, "again").textContent = refused ? texts.again : texts.rewrite;
+  part(element, "again").textContent = texts.again;
+  part(element, "rewrite").hidden = refused;
   part(element, "discard").hidden = !refused;
   part(element, "discard").textContent = texts.discard;
 }
