@@ -23,6 +23,10 @@ class Inbox(models.Model):
         BREAK = "break", "Show as text without a card"
         REMOVE = "remove", "Remove"
 
+    class Links(models.TextChoices):
+        ALLOW = "allow", "Allow"
+        REFUSE = "refuse", "Refuse the message, and say why"
+
     class ShowRead(models.TextChoices):
         OFF = "off", "Not at all"
         REACTION = "reaction", "With 👁 on the newest message that the visitor has read"
@@ -81,6 +85,16 @@ class Inbox(models.Model):
         max_length=500,
         default="image/* audio/* video/* application/pdf text/plain",
         help_text="What visitors may send, as media types with spaces between. What a file is, its content decides.",
+    )
+    blocked_words = models.TextField(
+        blank=True,
+        help_text="Words and phrases that visitors may not write, one a line: whole words, whatever their case.",
+    )
+    links = models.CharField(
+        max_length=6,
+        choices=Links.choices,
+        default=Links.ALLOW,
+        help_text="What becomes of links of visitors.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -330,6 +344,10 @@ class Participant(models.Model):
             models.Index(
                 fields=["nick_key"], condition=Q(role="staff") & ~Q(nick_key=""), name="participant_staff_key"
             ),
+            # Every web process, every two seconds: who may not write just now.
+            models.Index(
+                fields=["muted_until"], condition=Q(muted_until__isnull=False), name="participant_muted"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -350,6 +368,10 @@ class Block(models.Model):
         constraints = [
             # session.start, room.join: whether he is blocked here.
             models.UniqueConstraint(fields=["inbox", "visitor"], name="block_once"),
+        ]
+        indexes = [
+            # Every web process, every two seconds: who was blocked just now.
+            models.Index(fields=["created_at"], name="block_created"),
         ]
 
     def __str__(self) -> str:
@@ -521,6 +543,9 @@ class RemoteMessage(models.Model):
     text = models.TextField(blank=True)
     # The keys of the attachments that go with it.
     files = models.JSONField(default=list)
+    # In a room: the nick that ours was said under, and the webhook that said it, which alone may change it.
+    speaker = models.CharField(max_length=80, blank=True)
+    sender = models.CharField(max_length=64, blank=True)
     # When a request that may have stored it was written. NULL: none was, or its failure was certain.
     sent_at = models.DateTimeField(null=True)
     edited_at = models.DateTimeField(null=True)

@@ -21,11 +21,16 @@ from bridge.models import Connection, Delivery, Endpoint, Message, Participant, 
 
 @dataclass(frozen=True)
 class RemoteAuthor:
-    """Somebody who writes from inside a service; `remote_id` is his id there."""
+    """Somebody who writes from inside a service; `remote_id` is his id there.
+
+    In a private conversation all of them are staff; in a room only who moderates it.
+    """
 
     remote_id: str
     nick: str
     avatar: str = ""
+    colour: str = ""
+    is_staff: bool = True
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,9 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
         return None
     connection = endpoint.connection
     if not connection.is_open:
+        if connection.kind == Connection.Kind.ROOM:
+            # Closed in the admin, where it is opened again.
+            return None
         reopen_connection(connection)
     author = participant_of(endpoint, incoming.author)
     advance = Connection.objects.advance(connection.pk, messages=1)
@@ -166,7 +174,7 @@ def learn_remote_id(remote: RemoteMessage, remote_id: str) -> None:
     if known is not None:
         known.delete()
     remote.remote_id = remote_id
-    remote.save(update_fields=["remote_id"])
+    remote.save(update_fields=["remote_id", "sender"])
     if deleted_at is not None:
         take_as_deleted(remote, deleted_at=deleted_at)
 
@@ -198,7 +206,7 @@ def _advance_watermark(endpoint_id: int, remote_id: str) -> None:
 
 
 def participant_of(endpoint: Endpoint, author: RemoteAuthor) -> Participant:
-    """The one who writes, with the name and picture that he has today."""
+    """The one who writes, with the name, the picture and the role that he has today."""
     participant, _ = Participant.objects.update_or_create(
         connection=endpoint.connection,
         service=endpoint.service,
@@ -207,12 +215,8 @@ def participant_of(endpoint: Endpoint, author: RemoteAuthor) -> Participant:
             "nick": author.nick[:80],
             "nick_key": key_of(author.nick[:80]),
             "avatar": author.avatar[:300],
-        },
-        create_defaults={
-            "nick": author.nick[:80],
-            "nick_key": key_of(author.nick[:80]),
-            "avatar": author.avatar[:300],
-            "role": Participant.Role.STAFF,
+            "colour": author.colour,
+            "role": Participant.Role.STAFF if author.is_staff else Participant.Role.VISITOR,
         },
     )
     return participant

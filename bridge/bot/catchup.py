@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import discord
 from django.utils import timezone
 
-from bridge.bot import lease
+from bridge.bot import incoming, lease
 from bridge.bot.aside import PROBLEMS
 from bridge.bot.database import db
 from bridge.bot.lanes import Compare
@@ -46,6 +46,12 @@ async def catch_up(client: discord.Client, relay: Relay) -> bool:
             newest[thread.id] = thread.last_message_id
             if client.user is not None and thread.owner_id == client.user.id:
                 ours.add(thread.id)
+    for channel_id in await db(incoming.rooms):
+        room = client.get_channel(channel_id)
+        if isinstance(room, discord.TextChannel):
+            newest[room.id] = room.last_message_id
+        else:
+            logger.error("The room's channel %d is gone, or the bot may not see it.", channel_id)
     complete = True
     for channel in found:
         try:

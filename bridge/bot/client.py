@@ -11,10 +11,13 @@ from discord.ext import commands, tasks
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 from django.conf import settings
+from django.db import Error as DatabaseProblem
 
 from bridge import presence
 from bridge.bot import catchup
 from bridge.bot.aside import PROBLEMS, Aside
+from bridge.bot.database import db
+from bridge.bot.incoming import rooms as rooms_of_all
 from bridge.bot.lanes import Cleared, Deleted, Edited, Posted, Reacted
 from bridge.bot.outbox import Brake, Outbox
 from bridge.bot.relay import Relay
@@ -54,6 +57,8 @@ class BridgeBot(commands.Bot):
         self.attached = False
         # All threads were listed since the session began.
         self.listed = False
+        # Text channels that are rooms, so that the talk in all the others costs nothing.
+        self.rooms: frozenset[int] = frozenset()
 
     @property
     def is_up_to_date(self) -> bool:
@@ -65,6 +70,12 @@ class BridgeBot(commands.Bot):
 
     async def on_message(self, message: discord.Message, /) -> None:
         """Nothing: no prefix commands. The cog has its own listener."""
+
+    async def know_rooms(self) -> frozenset[int]:
+        """Learn which channels are rooms now. Returns those that were none before."""
+        rooms = frozenset(await db(rooms_of_all))
+        new, self.rooms = rooms - self.rooms, rooms
+        return new
 
     async def leave_gateway(self) -> None:
         """Hear no more of Discord; requests may still be made."""
@@ -141,6 +152,8 @@ class RelayCog(commands.Cog):
         pause = 1.0
         while not self.bot.listed:
             try:
+                # First: what comes from now on is taken in, and what came before shows in the list.
+                await self.bot.know_rooms()
                 self.bot.listed = await catchup.catch_up(self.bot, self.bot.relay)
             except Exception as error:
                 expected = isinstance(error, PROBLEMS)
@@ -157,22 +170,22 @@ class RelayCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
-        if _may_be_ours(message.channel):
+        if self._may_be_ours(message.channel):
             self.bot.relay.see(message.channel.id, Posted(message))
 
     @commands.Cog.listener()
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
-        if _may_be_ours(payload.message.channel):
+        if self._may_be_ours(payload.message.channel):
             self.bot.relay.see(payload.channel_id, Edited(payload.message))
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
-        if _may_be_ours(self.bot.get_channel(payload.channel_id)):
+        if self._may_be_ours(self.bot.get_channel(payload.channel_id)):
             self.bot.relay.see(payload.channel_id, Deleted(payload.message_id))
 
     @commands.Cog.listener()
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
-        if _may_be_ours(self.bot.get_channel(payload.channel_id)):
+        if self._may_be_ours(self.bot.get_channel(payload.channel_id)):
             for message_id in sorted(payload.message_ids):
                 self.bot.relay.see(payload.channel_id, Deleted(message_id))
 
@@ -203,7 +216,8 @@ class RelayCog(commands.Cog):
     @commands.Cog.listener()
     async def on_raw_typing(self, payload: discord.RawTypingEvent) -> None:
         channel = self.bot.get_channel(payload.channel_id)
-        if isinstance(channel, discord.Thread) and payload.user is not None:
+        is_room = payload.channel_id in self.bot.rooms
+        if (isinstance(channel, discord.Thread) or is_room) and payload.user is not None:
             self.bot.typists.staff(payload.channel_id, payload.user)
 
     @tasks.loop(seconds=catchup.SWEEP_EVERY)
@@ -216,6 +230,12 @@ class RelayCog(commands.Cog):
     async def presence(self) -> None:
         if self.bot.attached:
             await self._say_present()
+            try:
+                for channel_id in await self.bot.know_rooms():
+                    # What was said there since it was made.
+                    self.bot.relay.read_again(channel_id)
+            except DatabaseProblem as error:
+                logger.warning("New rooms are looked for later: %s", error)
 
     async def _say_present(self) -> None:
         try:
@@ -223,7 +243,11 @@ class RelayCog(commands.Cog):
         except RedisError as error:
             logger.debug("Presence was not noted: %s", error)
 
+    def _may_be_ours(self, channel: object) -> bool:
+        """Conversations are threads; an archived one is not in discord.py's cache and comes as a partial.
 
-def _may_be_ours(channel: object) -> bool:
-    """Conversations are threads; an archived one is not in discord.py's cache and comes as a partial."""
-    return channel is None or isinstance(channel, discord.Thread | discord.PartialMessageable)
+        Of other channels only rooms; a thread inside of one is not the room.
+        """
+        if channel is None or isinstance(channel, discord.Thread | discord.PartialMessageable):
+            return True
+        return isinstance(channel, discord.TextChannel) and channel.id in self.bot.rooms

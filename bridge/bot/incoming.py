@@ -1,10 +1,12 @@
 """What the actions want to know of Discord's objects."""
 
+from dataclasses import replace
+
 import discord
 
 from bridge.actions import receiving
 from bridge.bot import translate
-from bridge.models import Endpoint
+from bridge.models import Connection, Endpoint
 from bridge.services.discord import DiscordService
 
 
@@ -14,10 +16,21 @@ def author_of(user: discord.abc.User) -> receiving.RemoteAuthor:
     )
 
 
-def incoming_of(message: discord.Message) -> receiving.Incoming:
+def speaker_of(endpoint: Endpoint, user: discord.abc.User, place: object) -> receiving.RemoteAuthor:
+    """Who speaks there. In a room whoever may manage messages is staff, everybody else a guest like the visitors."""
+    author = author_of(user)
+    if endpoint.connection.kind != Connection.Kind.ROOM:
+        return author
+    if not isinstance(user, discord.Member) or not isinstance(place, discord.TextChannel):
+        return replace(author, is_staff=False)
+    colour = f"#{user.colour.value:06x}" if user.colour.value else ""
+    return replace(author, colour=colour, is_staff=place.permissions_for(user).manage_messages)
+
+
+def incoming_of(message: discord.Message, author: receiving.RemoteAuthor) -> receiving.Incoming:
     return receiving.Incoming(
         remote_id=str(message.id),
-        author=author_of(message.author),
+        author=author,
         content=translate.readable(message),
         created_at=message.created_at,
         edited_at=message.edited_at,
@@ -36,3 +49,16 @@ def _answered_by(message: discord.Message) -> str | None:
 def endpoint_of(thread_id: int) -> Endpoint | None:
     endpoints = Endpoint.objects.select_related("connection__inbox")
     return endpoints.filter(service=DiscordService.name, remote_id=str(thread_id)).first()
+
+
+def rooms() -> list[int]:
+    """The channels of all open rooms. By their addresses: there are few of them among many conversations."""
+    connections = Connection.objects.exclude(slug="").filter(
+        kind=Connection.Kind.ROOM, state=Connection.State.OPEN
+    )
+    known = Endpoint.objects.filter(
+        connection__in=list(connections.values_list("pk", flat=True)),
+        service=DiscordService.name,
+        remote_id__isnull=False,
+    )
+    return [int(remote_id) for remote_id in known.values_list("remote_id", flat=True) if remote_id]

@@ -19,12 +19,14 @@ from bridge.actions import receiving
 from bridge.bot import translate
 from bridge.bot.aside import PROBLEMS, Aside
 from bridge.bot.database import db
-from bridge.bot.incoming import endpoint_of, incoming_of
+from bridge.bot.incoming import endpoint_of, incoming_of, speaker_of
 from bridge.bot.lanes import Cleared, Compare, Deleted, Edited, Event, Lane, Posted, Reacted
 from bridge.bot.marks import Marks
+from bridge.bot.members import Members
 from bridge.bot.reactions import Reactions
-from bridge.models import Endpoint, Inbox
+from bridge.models import Connection, Endpoint, Inbox
 from bridge.services.discord_errors import UNKNOWN_CHANNEL
+from bridge.services.discord_rooms import is_ours
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +51,7 @@ class Relay:
         self._reactions = Reactions(client)
         # Threads that are compared soon, since something happened to a message that was not known yet.
         self._soon: set[int] = set()
+        self._members = Members()
         self._readers = asyncio.Semaphore(READERS)
         self._lanes: dict[int, Lane] = {}
         self._listed = asyncio.Event()
@@ -171,10 +174,7 @@ class Relay:
 
     async def _backfill(self, thread_id: int, endpoint: Endpoint) -> None:
         """Everything after the watermark, oldest first. Each page ends in the same actions as a live event."""
-        after = discord.Object(thread_id)
-        if endpoint.watermark:
-            moment = discord.utils.snowflake_time(endpoint.watermark) - OVERLAP
-            after = discord.Object(discord.utils.time_snowflake(moment))
+        after = _begin(endpoint, thread_id)
         thread = self._client.get_partial_messageable(thread_id)
         newest = None
         reacted = []
@@ -214,7 +214,8 @@ class Relay:
         if not self._is_relayed(inbox, message):
             return
         try:
-            stored = await db(receiving.receive_message, endpoint.pk, incoming_of(message))
+            author = await self._author(endpoint, message)
+            stored = await db(receiving.receive_message, endpoint.pk, incoming_of(message, author))
         except Exception:
             self._marks.failed(inbox, message)
             raise
@@ -224,6 +225,14 @@ class Relay:
             return
         self._aside.start(_seen(endpoint))
         self._marks.relayed(inbox, message)
+
+    async def _author(self, endpoint: Endpoint, message: discord.Message) -> receiving.RemoteAuthor:
+        user: discord.abc.User = message.author
+        place = self._client.get_channel(message.channel.id)
+        in_room = endpoint.connection.kind == Connection.Kind.ROOM and message.webhook_id is None
+        if in_room and isinstance(place, discord.TextChannel):
+            user = await self._members.find(place.guild, user) or user
+        return speaker_of(endpoint, user, place)
 
     async def _edited(self, endpoint: Endpoint, message: discord.Message) -> None:
         # Discord sends an update without an edit when it has made a link preview.
@@ -273,10 +282,24 @@ class Relay:
         self.see(thread_id, Compare())
 
     def _is_mine(self, message: discord.Message) -> bool:
-        return self._client.user is not None and message.author.id == self._client.user.id
+        """The bot's, or one of our webhooks'."""
+        if self._client.user is not None and message.author.id == self._client.user.id:
+            return True
+        return is_ours(self._client, message)
 
     def _is_relayed(self, inbox: Inbox, message: discord.Message) -> bool:
         return translate.is_said(message) and (inbox.relay_bots or not message.author.bot)
+
+
+def _begin(endpoint: Endpoint, thread_id: int) -> discord.Object:
+    """After what it is to be read."""
+    moment = discord.utils.snowflake_time(endpoint.watermark or thread_id) - OVERLAP
+    if endpoint.connection.kind == Connection.Kind.ROOM:
+        # What was said in the channel before the room was made is not the room's.
+        moment = max(moment, endpoint.connection.created_at)
+    elif not endpoint.watermark:
+        return discord.Object(thread_id)
+    return discord.Object(discord.utils.time_snowflake(moment))
 
 
 async def _seen(endpoint: Endpoint) -> None:

@@ -8,7 +8,7 @@ from bridge import broadcast, presence, protocol, wire
 from bridge.actions import receiving
 from bridge.bot.aside import Aside
 from bridge.bot.database import db
-from bridge.bot.incoming import author_of, endpoint_of
+from bridge.bot.incoming import endpoint_of, speaker_of
 from bridge.models import Connection, Endpoint
 from bridge.services.discord import DiscordService
 
@@ -37,7 +37,8 @@ class Typists:
         endpoint = await db(endpoint_of, thread_id)
         if endpoint is None or user.bot:
             return
-        participant = await db(receiving.participant_of, endpoint, author_of(user))
+        speaker = speaker_of(endpoint, user, self._client.get_channel(thread_id))
+        participant = await db(receiving.participant_of, endpoint, speaker)
         uid = str(endpoint.connection.uid)
         frame = protocol.event_frame(
             "typing.started", {"author": wire.author_out(participant)}, connection=uid

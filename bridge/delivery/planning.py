@@ -17,8 +17,8 @@ from bridge.delivery import lines, reactions
 from bridge.delivery.carrying import carried
 from bridge.delivery.composing import Form, compose, join
 from bridge.delivery.lines import Line
-from bridge.models import Delivery, Endpoint, Inbox, Message, RemoteMessage, RemotePart
-from bridge.services.base import Delete, Edit, FindOpening, Open, Post, ReadBack, Request, as_typed
+from bridge.models import Connection, Delivery, Endpoint, Inbox, Message, RemoteMessage, RemotePart
+from bridge.services.base import Delete, Edit, FindOpening, Open, Post, ReadBack, Request, Speaker, as_typed
 
 LANDING = timedelta(seconds=30)
 """How long a request of unknown fate may still land, counted from when it was about to be written."""
@@ -76,7 +76,19 @@ def _look_for(lost: RemoteMessage, endpoint: Endpoint, *, now: datetime) -> Requ
         return None
     if lost.card:
         return FindOpening(endpoint_id=endpoint.pk, card_pk=lost.pk)
-    return ReadBack(remote_pk=lost.pk, thread=_thread(endpoint), after=_newest_known(endpoint))
+    return ReadBack(
+        remote_pk=lost.pk,
+        thread=_thread(endpoint),
+        after=_newest_known(endpoint),
+        speaker=lost.speaker,
+        since=_written_at(lost) if lost.speaker else None,
+    )
+
+
+def _written_at(remote: RemoteMessage) -> datetime:
+    """When its first message was. A minute for the difference between the clocks."""
+    part = remote.parts.order_by("position").select_related("message")[0]
+    return part.message.created_at - timedelta(minutes=1)
 
 
 def _again(remote: RemoteMessage, endpoint: Endpoint, *, now: datetime) -> Request:
@@ -155,12 +167,18 @@ def _difference(
     thread = _thread(endpoint)
     for remote, text in zip(alive, wanted, strict=False):
         if remote.text != text:
-            return Edit(remote_pk=remote.pk, thread=thread, remote_id=_known(remote), text=text)
+            return Edit(
+                remote_pk=remote.pk,
+                thread=thread,
+                remote_id=_known(remote),
+                text=text,
+                sender=remote.sender,
+            )
     if len(wanted) < len(alive):
         surplus = alive[-1]
         # Written down before it is asked for, or its echo would be taken for staff who delete the message.
         RemoteMessage.objects.filter(pk=surplus.pk).update(unwanted=True)
-        return Delete(remote_pk=surplus.pk, thread=thread, remote_id=_known(surplus))
+        return Delete(remote_pk=surplus.pk, thread=thread, remote_id=_known(surplus), sender=surplus.sender)
     if len(wanted) > len(alive):
         # What no longer fits goes on in a reply: its place in the thread is taken.
         return _send(wanted[len(alive)], group, endpoint, reply_to=_known(alive[0]), now=now)
@@ -216,7 +234,13 @@ def _send(
         [] if _is_begun(group, endpoint) else [each.pk for message in group for each in carried(message)]
     )
     remote = RemoteMessage.objects.create(
-        endpoint=endpoint, ours=True, nonce=_nonce(), text=text, files=attached, sent_at=now
+        endpoint=endpoint,
+        ours=True,
+        nonce=_nonce(),
+        text=text,
+        files=attached,
+        speaker=_speaks(group[0], endpoint),
+        sent_at=now,
     )
     RemotePart.objects.bulk_create(
         RemotePart(remote=remote, message=message, position=position)
@@ -235,7 +259,22 @@ def _post(remote: RemoteMessage, endpoint: Endpoint, *, repeat: bool, reply_to: 
         reply_to=reply_to,
         repeat=repeat,
         previews=endpoint.connection.inbox.link_previews,
+        speaker=_speaker(remote) if remote.speaker else None,
     )
+
+
+def _speaks(message: Message, endpoint: Endpoint) -> str:
+    """Whose name it is said in: in a room its author's; elsewhere, and of a gap, nobody's but the bot's."""
+    if endpoint.connection.kind != Connection.Kind.ROOM or message.author is None:
+        return ""
+    return message.author.nick
+
+
+def _speaker(remote: RemoteMessage) -> Speaker:
+    """Under the name that it was first sent with: it is looked for by that."""
+    part = remote.parts.order_by("position").select_related("message__author")[0]
+    assert part.message.author is not None  # noqa: S101  # as `_speaks` has it
+    return Speaker(part.message.author.uid, remote.speaker)
 
 
 def _about_to_send(remote: RemoteMessage, *, now: datetime) -> None:

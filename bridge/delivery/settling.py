@@ -41,6 +41,12 @@ from bridge.services.base import (
     Stored,
 )
 
+ROOM_GONE = DeliveryFailed(
+    THREAD_GONE,
+    "The room's Discord channel was deleted: choose another in the admin.",
+    permanent=False,
+    certain=True,
+)
 HELD = timedelta(seconds=60)
 """How long a line without the right to send waits before it asks again."""
 LONGEST_BACKOFF = 120.0
@@ -57,7 +63,7 @@ def settle(line: Line, request: Request, answer: Answer, *, clock: Clock) -> Non
     """
     Connection.objects.lock(line.connection_id)
     if isinstance(answer, Stored):
-        _know(_remote_of(request), answer.remote_id)
+        _know(_remote_of(request), answer.remote_id, sender=answer.sender)
     elif isinstance(answer, Opened):
         _opened(line, request, answer)
     elif not _is_held(line):
@@ -79,10 +85,11 @@ def _remote_of(request: Request) -> int:
     return request.card_pk if isinstance(request, Open | FindOpening) else request.remote_pk
 
 
-def _know(remote_pk: int, remote_id: str) -> None:
+def _know(remote_pk: int, remote_id: str, *, sender: str = "") -> None:
     """Learn the id of one of ours. The same fact twice is nothing."""
     remote = RemoteMessage.objects.filter(pk=remote_pk, remote_id__isnull=True).first()
     if remote is not None:
+        remote.sender = sender
         learn_remote_id(remote, remote_id)
 
 
@@ -99,15 +106,15 @@ def _found(request: ReadBack, answer: Found) -> None:
     remote = RemoteMessage.objects.filter(pk=request.remote_pk, remote_id__isnull=True).first()
     if remote is None:
         return
-    candidates = [seen.remote_id for seen in answer.messages if _may_be(seen, remote)]
+    candidates = {seen.remote_id: seen.sender for seen in answer.messages if _may_be(seen, remote)}
     known = set(
         RemoteMessage.objects.filter(
             endpoint=remote.endpoint_id, remote_id__in=candidates, ours=True
         ).values_list("remote_id", flat=True)
     )
-    for candidate in candidates:
+    for candidate, sender in candidates.items():
         if candidate not in known:
-            _know(remote.pk, candidate)
+            _know(remote.pk, candidate, sender=sender)
             return
     remote.sent_at = None
     remote.save(update_fields=["sent_at"])
@@ -145,6 +152,12 @@ def fail(line: Line, request: Request, failure: DeliveryFailed, *, flowing: bool
         take_as_deleted(RemoteMessage.objects.get(pk=request.remote_pk), deleted_at=now)
         return True
     if failure.reason == THREAD_GONE and not isinstance(request, Open | FindOpening):
+        if endpoint.connection.kind == Connection.Kind.ROOM:
+            # Nobody but staff can say where the room goes on.
+            if failure.certain:
+                _was_not_stored(request)
+            _hold(endpoint, ROOM_GONE, now=now)
+            return False
         _move_to_successor(endpoint)
         return True
     if failure.reason == MESSAGE_GONE and isinstance(request, Open):

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
+from uuid import UUID
 
 from bridge.clock import Clock
 from bridge.errors import DeliveryFailed
@@ -48,6 +50,14 @@ class FindOpening:
 
 
 @dataclass(frozen=True)
+class Speaker:
+    """In whose name something is said, where each speaks for himself: in a room."""
+
+    uid: UUID
+    name: str
+
+
+@dataclass(frozen=True)
 class Post:
     """`repeat`: it was sent before, was looked for and was not there. `previews`: show what its links lead to.
 
@@ -62,15 +72,21 @@ class Post:
     repeat: bool
     previews: bool = True
     files: tuple[int, ...] = ()
+    speaker: Speaker | None = None
 
 
 @dataclass(frozen=True)
 class ReadBack:
-    """Read what we said in a thread after a message, to find one of unknown fate."""
+    """Read what we said in a thread after a message, to find one of unknown fate.
+
+    In a room, only what was said in the name of `speaker`, and not before `since`.
+    """
 
     remote_pk: int
     thread: str
     after: str
+    speaker: str = ""
+    since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +95,7 @@ class Edit:
     thread: str
     remote_id: str
     text: str
+    sender: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,6 +103,7 @@ class Delete:
     remote_pk: int
     thread: str
     remote_id: str
+    sender: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,9 +123,10 @@ Request = Open | FindOpening | Post | ReadBack | Edit | Delete | React
 
 @dataclass(frozen=True)
 class Stored:
-    """The answer to Post, and to Open while only the card is posted."""
+    """The answer to Post, and to Open while only the card is posted. `sender`: who alone may change it."""
 
     remote_id: str
+    sender: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,6 +144,7 @@ class Seen:
     remote_id: str
     text: str
     files: int = 0
+    sender: str = ""
 
 
 @dataclass(frozen=True)
@@ -160,6 +180,10 @@ class Attempt:
         self._until = until
         # Without a nonce a second request makes a second copy, unless the first was surely not stored.
         self.repeatable = repeatable
+        # Whether a limit is slept out. Otherwise it fails at once: there is another way.
+        self.patient = True
+        # Seconds for which the last answer asked to leave this way alone.
+        self.rest = 0.0
         self.in_flight = False
         self.uncertain = False
         self._writing = False

@@ -44,6 +44,7 @@ from bridge.services.discord_errors import (
     failure_of,
 )
 from bridge.services.discord_files import opened
+from bridge.services.discord_rooms import Rooms
 from bridge.services.discord_text import spoken
 
 T = TypeVar("T")
@@ -62,6 +63,7 @@ class DiscordService(Service):
 
     def __init__(self, client: discord.Client) -> None:
         self._client = client
+        self._rooms = Rooms(client)
 
     def spoken(self, text: str, inbox: Inbox) -> str:
         return spoken(text, inbox)
@@ -84,6 +86,10 @@ class DiscordService(Service):
                 return await self._post(request)
             case ReadBack():
                 return await self._read_back(request)
+            case Edit() if request.sender:
+                await self._rooms.edit(request)
+            case Delete() if request.sender:
+                await self._rooms.delete(request)
             case Edit():
                 await self._unarchived(request, self._edit)
             case Delete():
@@ -93,6 +99,8 @@ class DiscordService(Service):
         return Done()
 
     async def _post(self, request: Post) -> Stored:
+        if request.speaker is not None:
+            return await self._rooms.post(request, request.speaker)
         thread = self._thread(request.thread)
         reply: dict[str, Any] = {}
         if request.reply_to:
@@ -113,6 +121,8 @@ class DiscordService(Service):
         return Stored(str(message.id))
 
     async def _read_back(self, request: ReadBack) -> Found:
+        if request.speaker:
+            return await self._rooms.read_back(request)
         mine = self._me().id
         history = self._thread(request.thread).history(
             after=discord.Object(int(request.after)), limit=None, oldest_first=True

@@ -1,5 +1,6 @@
 """What an error of Discord, or of the way to it, means for a delivery (rules 3 and 5)."""
 
+import contextlib
 from collections.abc import Callable
 
 import aiohttp
@@ -13,6 +14,7 @@ UNKNOWN_CHANNEL = 10003
 UNKNOWN_GUILD = 10004
 UNKNOWN_MESSAGE = 10008
 UNKNOWN_EMOJI = 10014
+UNKNOWN_WEBHOOK = 10015
 THREAD_ALREADY_STARTED = 160004
 THREAD_LOCKED = 160005
 TOO_MANY_ACTIVE_THREADS = 160006
@@ -92,16 +94,36 @@ def http_trace(on_invalid: Callable[[], None]) -> aiohttp.TraceConfig:
             on_invalid()
         if (attempt := current_attempt()) is not None:
             attempt.answered(params.response.status)
+            attempt.rest = _rest(params.response)
+            if params.response.status == 429 and not attempt.patient:
+                params.response.close()
+                raise DeliveryFailed(
+                    "rate_limited",
+                    "Discord asks us to slow down.",
+                    permanent=False,
+                    certain=not attempt.uncertain,
+                )
 
     async def broke(_session: object, _context: object, params: aiohttp.TraceRequestExceptionParams) -> None:
         if (attempt := current_attempt()) is None:
             return
         if isinstance(params.exception, aiohttp.ClientConnectorError):
             attempt.unreached()
-        else:
+        elif attempt.in_flight:
             attempt.broke()
 
     trace.on_request_start.append(start)
     trace.on_request_end.append(end)
     trace.on_request_exception.append(broke)
     return trace
+
+
+def _rest(response: aiohttp.ClientResponse) -> float:
+    """Seconds for which a way is to be left alone: it was used up, by this request or before it."""
+    used_up = response.headers.get("X-RateLimit-Remaining") == "0"
+    if response.status != 429 and not used_up:
+        return 0.0
+    for name in ("X-RateLimit-Reset-After", "Retry-After"):
+        with contextlib.suppress(KeyError, ValueError):
+            return float(response.headers[name])
+    return 1.0

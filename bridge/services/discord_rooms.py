@@ -1,0 +1,78 @@
+"""A room in Discord: each visitor speaks through a webhook, under his nick and with his picture."""
+
+import discord
+from discord.http import handle_message_parameters
+
+from bridge.avatars import avatar_url
+from bridge.errors import DeliveryFailed
+from bridge.services.base import Delete, Edit, Found, Post, ReadBack, Seen, Speaker, Stored
+from bridge.services.discord_names import legal_name
+from bridge.services.discord_webhooks import Webhooks
+
+NO_MENTIONS = discord.AllowedMentions.none()
+WEBHOOK_GONE = "webhook_deleted"
+
+
+def is_ours(client: discord.Client, message: discord.Message) -> bool:
+    """Whether one of our webhooks said it. Discord names the application, also where the webhook is gone."""
+    return message.webhook_id is not None and message.application_id == client.application_id
+
+
+class Rooms:
+    def __init__(self, client: discord.Client) -> None:
+        self._client = client
+        self._webhooks = Webhooks(client)
+
+    async def post(self, request: Post, speaker: Speaker) -> Stored:
+        address = avatar_url(speaker.uid, speaker.name)
+        with handle_message_parameters(
+            request.text,
+            username=legal_name(speaker.name),
+            avatar_url=address or discord.utils.MISSING,
+            allowed_mentions=NO_MENTIONS,
+            flags=discord.MessageFlags(suppress_embeds=not request.previews),
+        ) as params:
+            webhook, said = await self._webhooks.post(int(request.thread), params)
+        return Stored(str(said["id"]), sender=str(webhook.pk))
+
+    async def read_back(self, request: ReadBack) -> Found:
+        """What our webhooks said under this name: nothing else tells them apart, there is no nonce."""
+        after = int(request.after)
+        if request.since is not None:
+            # Nothing was sent before it was written.
+            after = max(after, discord.utils.time_snowflake(request.since))
+        channel = self._client.get_partial_messageable(int(request.thread))
+        name = legal_name(request.speaker)
+        return Found(
+            tuple(
+                [
+                    Seen(str(message.id), message.content, sender=str(message.webhook_id))
+                    async for message in channel.history(
+                        after=discord.Object(after), limit=None, oldest_first=True
+                    )
+                    if is_ours(self._client, message) and message.author.name == name
+                ]
+            )
+        )
+
+    async def edit(self, request: Edit) -> None:
+        with handle_message_parameters(request.text, allowed_mentions=NO_MENTIONS) as params:
+            done = await self._webhooks.change(
+                int(request.thread), request.sender, "PATCH", request.remote_id, params
+            )
+        if not done:
+            raise DeliveryFailed(
+                WEBHOOK_GONE,
+                "The webhook that said it was deleted: nobody can change it in Discord any more.",
+                permanent=True,
+                certain=True,
+            )
+
+    async def delete(self, request: Delete) -> None:
+        done = await self._webhooks.change(
+            int(request.thread), request.sender, "DELETE", request.remote_id, None
+        )
+        if not done:
+            # Whoever may manage messages deletes it as well.
+            channel = self._client.get_partial_messageable(int(request.thread))
+            await channel.get_partial_message(int(request.remote_id)).delete()
