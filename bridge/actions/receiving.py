@@ -213,7 +213,8 @@ def participant_of(endpoint: Endpoint, author: RemoteAuthor) -> Participant:
         remote_id=author.remote_id,
         defaults={
             "nick": author.nick[:80],
-            "nick_key": key_of(author.nick[:80]),
+            # Staff's names are kept from visitors. A guest's are not ours to give: there may be two of one name.
+            "nick_key": key_of(author.nick[:80]) if author.is_staff else "",
             "avatar": author.avatar[:300],
             "colour": author.colour,
             "role": Participant.Role.STAFF if author.is_staff else Participant.Role.VISITOR,

@@ -199,18 +199,18 @@ class RelayCog(commands.Cog):
 
     def _reacted(self, payload: discord.RawReactionActionEvent, *, added: bool) -> None:
         mine = self.bot.user is not None and payload.user_id == self.bot.user.id
-        if not mine and _may_be_ours(self.bot.get_channel(payload.channel_id)):
+        if not mine and self._may_be_ours(self.bot.get_channel(payload.channel_id)):
             event = Reacted(payload.message_id, payload.user_id, payload.member, payload.emoji, added)
             self.bot.relay.see(payload.channel_id, event)
 
     @commands.Cog.listener()
     async def on_raw_reaction_clear(self, payload: discord.RawReactionClearEvent) -> None:
-        if _may_be_ours(self.bot.get_channel(payload.channel_id)):
+        if self._may_be_ours(self.bot.get_channel(payload.channel_id)):
             self.bot.relay.see(payload.channel_id, Cleared(payload.message_id, None))
 
     @commands.Cog.listener()
     async def on_raw_reaction_clear_emoji(self, payload: discord.RawReactionClearEmojiEvent) -> None:
-        if _may_be_ours(self.bot.get_channel(payload.channel_id)):
+        if self._may_be_ours(self.bot.get_channel(payload.channel_id)):
             self.bot.relay.see(payload.channel_id, Cleared(payload.message_id, payload.emoji))
 
     @commands.Cog.listener()

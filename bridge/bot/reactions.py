@@ -13,7 +13,7 @@ from bridge.actions import reacting
 from bridge.actions.receiving import RemoteAuthor
 from bridge.bot import translate
 from bridge.bot.database import db
-from bridge.bot.incoming import author_of
+from bridge.bot.incoming import speaker_of
 from bridge.bot.lanes import Cleared, Reacted
 from bridge.models import Endpoint
 
@@ -55,7 +55,10 @@ class Reactions:
         if not event.added:
             return RemoteAuthor(str(event.user_id), "")
         user = event.member or await self._client.fetch_user(event.user_id)
-        return author_of(user) if self._is_wanted(endpoint, user) else None
+        return self._speaker(endpoint, user) if self._is_wanted(endpoint, user) else None
+
+    def _speaker(self, endpoint: Endpoint, user: discord.abc.User) -> RemoteAuthor:
+        return speaker_of(endpoint, user, self._client.get_channel(int(endpoint.remote_id or 0)))
 
     def _is_wanted(self, endpoint: Endpoint, user: discord.abc.User) -> bool:
         if self._client.user is not None and user.id == self._client.user.id:
@@ -93,7 +96,7 @@ class Reactions:
             for kind in kinds:
                 async for user in reaction.users(limit=None, type=kind):
                     if self._is_wanted(endpoint, user):
-                        people.append(author_of(user))
+                        people.append(self._speaker(endpoint, user))
         found = {emojis.key(emoji) for emoji in standing}
         return standing | {emoji: [] for emoji in different - found}
 

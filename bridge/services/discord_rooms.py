@@ -5,7 +5,8 @@ from discord.http import handle_message_parameters
 
 from bridge.avatars import avatar_url
 from bridge.errors import DeliveryFailed
-from bridge.services.base import Delete, Edit, Found, Post, ReadBack, Seen, Speaker, Stored
+from bridge.services.base import NOTHING_LEFT, Delete, Edit, Found, Post, ReadBack, Seen, Speaker, Stored
+from bridge.services.discord_files import opened
 from bridge.services.discord_names import legal_name
 from bridge.services.discord_webhooks import Webhooks
 
@@ -25,14 +26,16 @@ class Rooms:
 
     async def post(self, request: Post, speaker: Speaker) -> Stored:
         address = avatar_url(speaker.uid, speaker.name)
-        with handle_message_parameters(
-            request.text,
-            username=legal_name(speaker.name),
-            avatar_url=address or discord.utils.MISSING,
-            allowed_mentions=NO_MENTIONS,
-            flags=discord.MessageFlags(suppress_embeds=not request.previews),
-        ) as params:
-            webhook, said = await self._webhooks.post(int(request.thread), params)
+        async with opened(request.files) as files:
+            with handle_message_parameters(
+                request.text if request.text or files else NOTHING_LEFT,
+                username=legal_name(speaker.name),
+                avatar_url=address or discord.utils.MISSING,
+                files=files or discord.utils.MISSING,
+                allowed_mentions=NO_MENTIONS,
+                flags=discord.MessageFlags(suppress_embeds=not request.previews),
+            ) as params:
+                webhook, said = await self._webhooks.post(int(request.thread), params)
         return Stored(str(said["id"]), sender=str(webhook.pk))
 
     async def read_back(self, request: ReadBack) -> Found:
@@ -46,7 +49,12 @@ class Rooms:
         return Found(
             tuple(
                 [
-                    Seen(str(message.id), message.content, sender=str(message.webhook_id))
+                    Seen(
+                        str(message.id),
+                        message.content,
+                        len(message.attachments),
+                        sender=str(message.webhook_id),
+                    )
                     async for message in channel.history(
                         after=discord.Object(after), limit=None, oldest_first=True
                     )

@@ -8,6 +8,7 @@ import pytest
 
 from bridge import actions
 from bridge.actions import Post, Target
+from bridge.lookalikes import key_of
 from bridge.models import Connection, Delivery, Endpoint, Inbox, Message, Participant, RemoteMessage
 from bridge.sandbox import defaults
 from bridge.services.discord_webhooks import MOST, NAME
@@ -273,6 +274,12 @@ async def test_staff_and_members_reach_the_page_with_name_colour_and_picture(
     assert (ada.role, ada.colour) == ("staff", f"#{defaults.STAFF_COLOUR:06x}")
     assert (robin.role, robin.colour) == ("visitor", "")
     assert ada.avatar.startswith("https://cdn.discordapp.com/")
+
+
+async def test_a_member_may_be_called_like_a_visitor(room: Room, stage: Stage) -> None:
+    await db(Participant.objects.filter(visitor=FOX).update, nick="Robin", nick_key=key_of("Robin"))
+    await stage.sandbox.post_as("robin", LOBBY, "So am I")
+    await room.page_shows(("Robin", "So am I"))
 
 
 async def test_a_new_role_shows_on_the_next_message(room: Room, stage: Stage) -> None:
