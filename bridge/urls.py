@@ -7,6 +7,9 @@ from bridge import downloads, views
 app_name = "bridge"
 urlpatterns = [
     path("", views.chat, name="chat"),
+    path("rooms/", views.rooms, name="rooms"),
+    path("rooms/<slug:slug>/", views.room, name="room"),
+    path("rooms/<slug:slug>/<str:key>/", views.room, name="room"),
     path("avatars/<uuid:participant>.png", views.avatar, name="avatar"),
     path("files/", downloads.elsewhere, name="files"),
     path("files/<uuid:uid>/", downloads.file, name="file"),

@@ -1,4 +1,4 @@
-"""The chat page: who comes gets a visitor's token in a cookie, and the page to write on. And visitors' pictures."""
+"""The pages: who comes gets a visitor's token in a cookie, and a chat or a room to write in. And visitors' pictures."""
 
 import uuid
 
@@ -7,10 +7,12 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_safe
 
-from bridge import avatars, sessions
+from bridge import avatars, members, sessions
+from bridge.actions.rooms import lets_in, list_rooms
 from bridge.errors import BridgeError
 from bridge.models import Connection, Inbox, Participant
 from bridge.protocol import MAX_CONTENT, SUBPROTOCOL
+from bridge.redis import RedisError
 
 SOCKET_PATH = "/ws/chat/"
 AVATAR_AGE = 365 * 24 * 3600
@@ -19,12 +21,52 @@ AVATAR_AGE = 365 * 24 * 3600
 
 @require_safe
 def chat(request: HttpRequest) -> HttpResponse:
+    return _chat(request, _inbox(request))
+
+
+@require_safe
+def rooms(request: HttpRequest) -> HttpResponse:
+    """The open rooms of an inbox. Those by link are in no list."""
+    inbox = _inbox(request)
+    found = list_rooms(inbox.pk)
+    try:
+        online = members.online_in([str(room.uid) for room in found])
+    except RedisError:
+        # They are there; only how many are in them nobody can say.
+        online = {}
+    listed = [(room, online.get(str(room.uid))) for room in found]
+    response = render(request, "bridge/rooms.html", {"inbox": inbox, "rooms": listed})
+    patch_cache_control(response, private=True, no_cache=True)
+    return response
+
+
+@require_safe
+def room(request: HttpRequest, slug: str, key: str = "") -> HttpResponse:
+    """A room by link is a 404 without its key, as one that does not exist."""
+    rooms = Connection.objects.select_related("inbox").filter(kind=Connection.Kind.ROOM, inbox__enabled=True)
+    found = rooms.filter(slug=slug).first()
+    if found is None or not found.is_open or not lets_in(found, key=key):
+        raise Http404
+    response = _chat(request, found.inbox, room=found, key=key)
+    if key:
+        # Whoever knows the address may come in: it goes to nobody, also not to our own server's other pages.
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["X-Robots-Tag"] = "noindex"
+    return response
+
+
+def _inbox(request: HttpRequest) -> Inbox:
     name = request.GET.get("inbox", "default")
     if not name.isprintable():
         raise Http404  # PostgreSQL takes no NUL, not even to look for it
-    inbox = get_object_or_404(Inbox, name=name, enabled=True)
+    return get_object_or_404(Inbox, name=name, enabled=True)
+
+
+def _chat(
+    request: HttpRequest, inbox: Inbox, *, room: Connection | None = None, key: str = ""
+) -> HttpResponse:
     context = {"inbox": inbox, "socket": SOCKET_PATH, "protocol": SUBPROTOCOL, "limit": MAX_CONTENT}
-    response = render(request, "bridge/chat.html", context)
+    response = render(request, "bridge/chat.html", context | {"room": room, "room_key": key})
     # No script can read it, and with Lax a visitor who follows a link to the page stays who he was.
     response.set_cookie(
         sessions.COOKIE_NAME,

@@ -7,7 +7,7 @@ from bridge.actions.posting import Post, Posted, fan_out, post_messages
 from bridge.actions.reacting import react
 from bridge.actions.receipts import mark_read
 from bridge.actions.retrying import retry_own_message
-from bridge.actions.rooms import enter_room, find_room, list_rooms, rename
+from bridge.actions.rooms import enter_room, find_room, list_rooms, rename, save_room
 from bridge.speaking import Opening, Target
 
 __all__ = [
@@ -31,4 +31,5 @@ __all__ = [
     "rename",
     "reopen_connection",
     "retry_own_message",
+    "save_room",
 ]

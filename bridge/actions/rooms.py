@@ -8,14 +8,34 @@ from django.db import IntegrityError, transaction
 from django.utils.crypto import constant_time_compare
 
 from bridge import broadcast
+from bridge.actions.opening import close_connection, reopen_connection
 from bridge.errors import BridgeError, Code
 from bridge.lookalikes import is_reserved, key_of
-from bridge.models import Connection, Inbox, Participant
+from bridge.models import Connection, Endpoint, Inbox, Participant
 from bridge.nicks import nicks_for
 from bridge.protocol import event_frame
 from bridge.wire import author_out
 
 TRIES = 30
+SETTINGS = ("name", "slug", "topic", "access", "link_key", "read_only", "slow_mode")
+
+
+def save_room(room: Connection, *, channel: str, is_open: bool) -> None:
+    """Store a room as the admin has it, tied to this Discord channel, and open or close it."""
+    with transaction.atomic():
+        if room.pk is None:
+            room.kind = Connection.Kind.ROOM
+            room.save(force_insert=True)
+        else:
+            # By name: what is said meanwhile counts on, too.
+            room.save(update_fields=SETTINGS)
+        Endpoint.objects.update_or_create(
+            connection_id=room.pk, service="discord", defaults={"remote_id": channel}
+        )
+        if is_open:
+            reopen_connection(room)
+        else:
+            close_connection(room)
 
 
 def list_rooms(inbox: int) -> list[Connection]:

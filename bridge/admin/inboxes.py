@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from bridge.models import Inbox
+from bridge.models import Connection, Inbox
 
 _HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE)
 
@@ -27,6 +27,7 @@ class InboxForm(forms.ModelForm[Inbox]):
             "enabled",
             "discord_channel_id",
             "allowed_origins",
+            "reserved_nicks",
             "mark_relayed",
             "relay_bots",
             "invites",
@@ -38,16 +39,17 @@ class InboxForm(forms.ModelForm[Inbox]):
         widgets = {
             "greeting": forms.Textarea(attrs={"rows": 3}),
             "allowed_origins": forms.Textarea(attrs={"rows": 4}),
+            "reserved_nicks": forms.Textarea(attrs={"rows": 3}),
         }
         labels = {"discord_channel_id": "Discord channel id"}
 
     def clean_discord_channel_id(self) -> str:
         text: str = self.cleaned_data["discord_channel_id"].strip()
-        if text and not (text.isascii() and text.isdecimal() and 15 <= len(text) <= 20):
-            raise ValidationError(
-                "A channel id is a number of 15 to 20 digits. In Discord, switch on Developer Mode, "
-                "right-click the channel and choose “Copy Channel ID”."
-            )
+        if text:
+            channel_id(text)
+            rooms = Connection.objects.filter(kind=Connection.Kind.ROOM, endpoints__remote_id=text)
+            if room := rooms.first():
+                raise ValidationError(f"This channel belongs to the room “{room.name}”.")
         return text
 
     def clean_upload_types(self) -> str:
@@ -69,6 +71,17 @@ class InboxForm(forms.ModelForm[Inbox]):
         if mistakes:
             raise ValidationError(mistakes)
         return "\n".join(dict.fromkeys(line.rstrip("/").lower() for line in lines))
+
+
+def channel_id(text: str) -> str:
+    """The id as Discord has it. Raises ValidationError, which says where to find it."""
+    text = text.strip()
+    if not (text.isascii() and text.isdecimal() and 15 <= len(text) <= 20):
+        raise ValidationError(
+            "A channel id is a number of 15 to 20 digits. In Discord, switch on Developer Mode, "
+            "right-click the channel and choose “Copy Channel ID”."
+        )
+    return text
 
 
 def origin_mistake(text: str) -> str:
@@ -110,6 +123,7 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
         (None, {"fields": ("name", "enabled")}),
         ("What visitors see", {"fields": ("title", "greeting")}),
         ("Where it is used", {"fields": ("allowed_origins",)}),
+        ("Rooms", {"fields": ("reserved_nicks",)}),
         ("Discord", {"fields": ("discord_channel_id", "mark_relayed", "relay_bots", "show_read")}),
         ("What visitors write, in Discord", {"fields": ("invites", "link_previews")}),
         ("Files", {"fields": ("max_upload", "upload_types")}),

@@ -240,6 +240,8 @@ class RelayCog(commands.Cog):
     async def _say_present(self) -> None:
         try:
             await presence.gateway_up()
+            if self.bot.user:
+                await presence.bot_named(self.bot.user.display_name)
         except RedisError as error:
             logger.debug("Presence was not noted: %s", error)
 

@@ -2,16 +2,19 @@
 
 import { Chat } from "./model/chat.js";
 import { Kept } from "./model/kept.js";
+import { Room } from "./model/room.js";
 import { Banner } from "./view/banner.js";
 import { Composer } from "./view/composer.js";
 import { ConversationView } from "./view/conversation.js";
 import { Header } from "./view/header.js";
 import { Intent } from "./view/intent.js";
 import { part, root } from "./view/page.js";
+import { RoomView } from "./view/room.js";
 import { beat } from "./wire/heartbeat.js";
 import { Socket } from "./wire/socket.js";
 
-const { inbox, socket: path, protocol, limit } = root.dataset;
+const { inbox, socket: path, protocol, limit, room: slug, roomKey: key } = root.dataset;
+const place = slug ? `room.${slug}` : inbox; // what is kept for one is not the other's
 
 const socket = new Socket({
   url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`,
@@ -27,17 +30,19 @@ const socket = new Socket({
     },
   }),
 });
+const room = slug ? new Room(socket, { slug, key }) : null;
 const chat = new Chat(
   socket,
-  new Kept(`chatbridge.${inbox}.outbox.`),
-  new Kept(`chatbridge.${inbox}.changes.`),
+  new Kept(`chatbridge.${place}.outbox.`),
+  new Kept(`chatbridge.${place}.changes.`),
+  room,
 );
 
 const composer = new Composer(
   { form: part("composer"), text: part("text"), button: part("send"), counter: part("counter") },
   {
     limit: Number(limit),
-    drafts: new Kept(`chatbridge.${inbox}.draft.`),
+    drafts: new Kept(`chatbridge.${place}.draft.`),
     send: (content) => {
       if (intent.done(content)) view.sent();
     },
@@ -69,6 +74,8 @@ const header = new Header({
   closed: part("closed"),
 });
 
+const roomView = room && new RoomView(room);
+
 // Many changes in one turn are one rendering. Not requestAnimationFrame: hidden tabs count unread messages, too.
 let due = false;
 chat.addEventListener("change", () => {
@@ -85,6 +92,7 @@ function show() {
   intent.check();
   view.show();
   header.show(chat, { unread: view.unread.length, cutOff: banner.shown });
+  roomView?.show({ cutOff: banner.shown });
   root.dataset.state = socket.state;
 }
 

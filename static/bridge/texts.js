@@ -32,6 +32,29 @@ export const texts = {
   saving: "Save",
   send: "Send",
 
+  // Rooms
+  inRoom: (count) => `${count.toLocaleString()} here`,
+  here: (count) => (count === 1 ? "1 person is here" : `${count.toLocaleString()} people are here`),
+  moreMembers: (count) => `and ${count.toLocaleString()} more`,
+  readOnly: "Only the team writes in this room.",
+  slowMode: (seconds) => `Slow mode: one message every ${duration(seconds)}.`,
+  happened: ({ came, more, left, renamed }) =>
+    [
+      came.length + more && `${some(came, more)} joined`,
+      names(left, true).length && `${some(names(left, true))} left`,
+      names(left, false).length && `${some(names(left, false))} lost the connection`,
+      ...renamed.map(({ from, to }) => `${from} is now called ${to}`),
+    ]
+      .filter(Boolean)
+      .join(" · "),
+  refusedNick: {
+    conflict: "Somebody here has this name, or one that looks like it.",
+    not_permitted: "This name is reserved.",
+    invalid_payload: "This cannot be a name: up to 32 characters, nothing invisible.",
+    throttled: "Please wait a moment before the next change.",
+  },
+  refusedNickOther: "The name could not be changed. Please try again.",
+
   banner: {
     connecting: "Connecting…",
     waiting: "Connection lost – trying again. What you write is kept.",
@@ -86,3 +109,22 @@ export const texts = {
   },
   failureOther: "The team did not receive this.",
 };
+
+const names = (left, clean) => left.filter((each) => each.clean === clean).map(({ name }) => name);
+
+/** “Ada”, “Ada and Bob”, “Ada and 3 others”. */
+function some(named, more = 0) {
+  const others = named.length - 1 + more;
+  if (!named.length) return more === 1 ? "1 person" : `${more.toLocaleString()} people`;
+  if (!others) return named[0];
+  if (others === 1 && !more) return `${named[0]} and ${named[1]}`;
+  return `${named[0]} and ${others.toLocaleString()} other${others === 1 ? "" : "s"}`;
+}
+
+function duration(seconds) {
+  if (seconds < 60) return seconds === 1 ? "second" : `${seconds} seconds`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return minutes === 1 ? "minute" : `${minutes} minutes`;
+  const hours = Math.round(minutes / 60);
+  return hours === 1 ? "hour" : `${hours} hours`;
+}

@@ -20,6 +20,8 @@ PAIRS = [
     ("their-ink", "their"),
     ("warn", "warn-ground"),
     ("warn", "card"),
+    ("warn", "their"),
+    ("muted", "their"),
 ]
 
 

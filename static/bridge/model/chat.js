@@ -18,10 +18,15 @@ export class Chat extends EventTarget {
   #adopting = new Map(); // connection uid -> promise
   #typed = 0;
 
-  /** `kept` and `keptChanges`: where messages and changes of messages wait over a reload. */
-  constructor(socket, kept, keptChanges) {
+  /**
+   * `kept` and `keptChanges`: where messages and changes of messages wait over a reload. `room`: the one room that is
+   * shown in place of the visitor's own conversation.
+   */
+  constructor(socket, kept, keptChanges, room = null) {
     super();
     this.socket = socket;
+    this.room = room;
+    room?.addEventListener("change", () => this.#changed());
     this.outbox = new Outbox(kept, (entry) => this.#send(entry));
     this.changes = new Changes(keptChanges, (entry) => this.#change(entry));
     for (const waiting of [this.outbox, this.changes])
@@ -38,6 +43,7 @@ export class Chat extends EventTarget {
   /** How far the visitor's conversations are, the newest first, as a pong says. */
   heads(heads) {
     for (const [at, [uid, revision]] of Object.entries(heads).entries()) {
+      if (this.room && uid !== this.conversation?.uid) continue;
       const heard = this.#heard.get(uid);
       const news = heard === undefined ? at === 0 : revision > heard;
       this.#hear(uid, revision);
@@ -65,6 +71,21 @@ export class Chat extends EventTarget {
     this.nick = nick;
     this.inbox = inbox;
     this.staffOnline = staff_online;
+    if (this.room) this.#enter();
+    else this.#resume(connection, messages, has_more);
+  }
+
+  async #enter() {
+    try {
+      const { connection, messages, has_more } = await this.room.join();
+      this.#resume(connection, messages, has_more);
+    } catch (failure) {
+      // Lost: the next session joins again.
+      if (failure instanceof CommandFailed) this.socket.refused(failure);
+    }
+  }
+
+  #resume(connection, messages, has_more) {
     if (!connection) this.#show(null);
     else if (connection.uid === this.conversation?.uid) this.conversation.resume(connection);
     else this.#show(connection).page(messages, has_more);
@@ -75,7 +96,10 @@ export class Chat extends EventTarget {
 
   #event(frame) {
     if (frame.event === "presence.changed") this.staffOnline = frame.payload.staff_online;
+    else if (frame.event.startsWith("participant."))
+      this.room?.event(frame, this.conversation?.timeline.messages.at(-1)?.seq);
     else if (frame.connection === this.conversation?.uid) this.conversation.event(frame);
+    else if (this.room) this.#hear(frame.connection, frame.revision ?? 0);
     else if (frame.revision !== undefined) {
       const news = !this.#heard.has(frame.connection) || frame.event === "connection.reopened";
       this.#hear(frame.connection, frame.revision);
@@ -98,6 +122,7 @@ export class Chat extends EventTarget {
   async #send({ client_id, content, quote }) {
     // Without a connection: the server looks among our own messages first, then opens one where none is open.
     const payload = { client_id, content, ...(quote && { reply_to: quote.uid }) };
+    if (this.room) payload.connection = this.room.info.uid;
     const { message } = await this.socket.command("message.send", payload);
     this.#typed = 0;
     if (message.connection !== this.conversation?.uid) await this.#adopt(message.connection);

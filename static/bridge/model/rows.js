@@ -8,16 +8,17 @@ const TOGETHER = 5 * 60_000; // messages of one author that stand so close are o
  * `changes`: edits and deletions that wait, by message. `open`: whether the conversation takes anything. `editable`:
  * milliseconds for which an own message may be changed.
  */
-export function rowsOf({ messages, pending, changes, me, readUpTo, newAfter, connected, open, editable, now }) {
+export function rowsOf({ messages, pending, notices = [], changes, me, readUpTo, newAfter, connected, open, editable, now }) {
   const rows = [];
   let day = null;
+  const written = messages.map((message) => {
+    const row = said(message, me, readUpTo);
+    changed(row, changes.get(message.uid), connected);
+    row.tools = toolsOf(row, { open, editable, now });
+    return row;
+  });
   for (const each of [
-    ...messages.map((message) => {
-      const row = said(message, me, readUpTo);
-      changed(row, changes.get(message.uid), connected);
-      row.tools = toolsOf(row, { open, editable, now });
-      return row;
-    }),
+    ...placed(written, notices),
     ...pending.map((entry) => waiting(entry, connected)),
   ]) {
     const date = dayOf(each.at);
@@ -31,6 +32,17 @@ export function rowsOf({ messages, pending, changes, me, readUpTo, newAfter, con
     rows.push(each);
   }
   return grouped(rows);
+}
+
+/** Notices stand behind the message that was the latest when they came. */
+function placed(rows, notices) {
+  const waiting = [...notices];
+  const all = [];
+  for (const row of rows) {
+    while (waiting.length && waiting[0].after < row.seq) all.push(waiting.shift());
+    all.push(row);
+  }
+  return [...all, ...waiting];
 }
 
 function said(message, me, readUpTo) {

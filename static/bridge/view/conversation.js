@@ -40,9 +40,11 @@ export class ConversationView {
     this.#mark();
     const rows = rowsOf({
       messages,
+      notices: this.chat.room?.notices.map(told),
       pending: outbox.entries.filter(({ client_id }) => !conversation?.timeline.has(client_id, me)),
       me,
-      readUpTo: conversation?.reading.othersUpTo(messages) ?? 0,
+      // In a room one who answers has not read for the others.
+      readUpTo: this.chat.room ? 0 : (conversation?.reading.othersUpTo(messages) ?? 0),
       newAfter: this.#newAfter,
       changes: changes.byMessage,
       connected: socket.state === "ready" && navigator.onLine,
@@ -162,4 +164,15 @@ export class ConversationView {
     } else if (target.matches("[data-rewrite]")) this.rewrite(row.content);
     else if (target.closest("[data-quote]")) this.jump(row.quote);
   }
+}
+
+/** A notice with its sentence, by which a row knows that it changed. */
+function told({ kind, key, after, at, came, left, renamed, more }) {
+  const content = texts.happened({
+    came: [...came.values()],
+    more,
+    left: [...left.values()],
+    renamed: [...renamed.values()],
+  });
+  return { kind, key, after, at, content };
 }

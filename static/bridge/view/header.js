@@ -7,19 +7,21 @@ export class Header {
     Object.assign(this, parts);
   }
 
-  show({ inbox, nick, staffOnline, conversation }, { unread, cutOff }) {
-    if (inbox) {
+  show({ inbox, room, nick, staffOnline, conversation }, { unread, cutOff }) {
+    if (room?.info) this.title.textContent = room.info.name;
+    else if (inbox && !room) {
       this.title.textContent = inbox.title;
       this.greeting.textContent = inbox.greeting;
       this.nick.textContent = texts.nick(nick);
     }
     const title = this.title.textContent;
     document.title = unread ? `(${unread}) ${title}` : title;
+    this.closed.hidden = conversation?.state !== "closed";
+    if (room) return; // the rest is its own view's
     const known = staffOnline !== null && !cutOff;
     say(this.presence, known ? (staffOnline ? texts.online : texts.away) : "");
     this.presence.classList.toggle("online", known && staffOnline);
     this.end.hidden = conversation?.state !== "open";
-    this.closed.hidden = conversation?.state !== "closed";
   }
 }
 

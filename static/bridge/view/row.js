@@ -24,6 +24,7 @@ function message(element, row) {
   element.classList.toggle("deleted", Boolean(row.deleted));
   element.dataset.state = row.status ?? "";
   part(element, "name").textContent = name;
+  showRole(part(element, "name"), row.author?.colour);
   part(element, "speaker").textContent = `${name}: `;
   showTime(part(element, "time"), row.at);
   if (!row.own && row.author) showAvatar(element.querySelector(".avatar"), row.author);
@@ -36,6 +37,13 @@ function message(element, row) {
   tools(element, row);
   if (row.change) change(element, row.change);
   else status(element, row);
+}
+
+/** The colour of his role over there, as a dot: as the colour of letters many could not be read. */
+function showRole(name, colour) {
+  const known = /^#[0-9a-f]{6}$/i.test(colour ?? "");
+  name.classList.toggle("coloured", known);
+  if (known) name.style.setProperty("--role", colour);
 }
 
 function quote(element, { quote: quoted, deleted }) {

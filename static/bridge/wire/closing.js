@@ -21,6 +21,7 @@ export function afterRefusal({ code, details }) {
     not_permitted: "refused",
     not_identified: "outdated",
     not_found: "missing",
+    closed: "missing",
   };
   return { stop: final[code] ?? null, pause: (details.retry_after ?? 0) * 1000 };
 }

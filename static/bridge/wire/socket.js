@@ -59,6 +59,14 @@ export class Socket extends EventTarget {
     this.#closed(afterClose(1006));
   }
 
+  /** The server takes the session, but not what the page is for: as if it had refused the session. */
+  refused(failure) {
+    const { stop, pause } = afterRefusal(failure);
+    if (stop) this.#stop(stop);
+    this.#pause = pause;
+    this.drop();
+  }
+
   async #start() {
     try {
       const started = await this.command("session.start", this.session());
@@ -69,10 +77,7 @@ export class Socket extends EventTarget {
       this.dispatchEvent(new CustomEvent("session", { detail: started }));
     } catch (failure) {
       if (!(failure instanceof CommandFailed)) return; // lost: its closing has been handled
-      const { stop, pause } = afterRefusal(failure);
-      if (stop) this.#stop(stop);
-      this.#pause = pause;
-      this.drop();
+      this.refused(failure);
     }
   }
 

@@ -1,0 +1,143 @@
+"""Rooms: made and changed in the admin, each with its Discord channel."""
+
+import secrets
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from bridge.actions.rooms import save_room
+from bridge.admin import words
+from bridge.admin.inboxes import channel_id
+from bridge.models import Connection, Endpoint, Inbox, Message, Room
+
+SERVICE = "discord"
+
+
+class RoomForm(forms.ModelForm[Room]):
+    channel = forms.CharField(
+        label="Discord channel id",
+        max_length=20,
+        help_text="The text channel whose members talk with the room's visitors. The bot needs to see it and to "
+        "manage its webhooks.",
+    )
+    is_open = forms.BooleanField(
+        label="Open",
+        required=False,
+        initial=True,
+        help_text="Closed, it takes nobody in and nothing is said in it; what was said stays.",
+    )
+    new_link = forms.BooleanField(
+        label="New address",
+        required=False,
+        help_text="For a room by link: give it another address. The old one leads nowhere any more.",
+    )
+
+    class Meta:
+        model = Room
+        fields = ("inbox", "name", "slug", "topic", "access", "read_only", "slow_mode")
+        widgets = {"topic": forms.Textarea(attrs={"rows": 2})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Optional for the private conversations in the same table.
+        for name in ("name", "slug"):
+            if name in self.fields:
+                self.fields[name].required = True
+        if self.instance.pk:
+            self.initial["channel"] = self._channel()
+            self.initial["is_open"] = self.instance.is_open
+
+    def _channel(self) -> str:
+        endpoint = self.instance.endpoints.filter(service=SERVICE).first()
+        return (endpoint and endpoint.remote_id) or ""
+
+    def clean_slug(self) -> str:
+        slug: str = self.cleaned_data["slug"].lower()
+        others = Connection.objects.filter(slug=slug).exclude(pk=self.instance.pk)
+        if others.exists():
+            raise ValidationError("Another room has this address.")
+        return slug
+
+    def clean_channel(self) -> str:
+        channel = channel_id(self.cleaned_data["channel"])
+        if self.instance.pk and channel == self._channel():
+            return channel
+        taken = (
+            Endpoint.objects.select_related("connection").filter(service=SERVICE, remote_id=channel).first()
+        )
+        if taken is not None:
+            other = taken.connection
+            what = (
+                f"the room “{other.name}”" if other.kind == Connection.Kind.ROOM else "a private conversation"
+            )
+            raise ValidationError(f"This channel belongs to {what} already.")
+        for inbox in Inbox.objects.all():
+            if str(inbox.channel_id) == channel:
+                raise ValidationError(
+                    f"The private conversations of the inbox “{inbox}” are in this channel: a room needs one of "
+                    "its own."
+                )
+        if self.instance.pk and Message.objects.filter(connection=self.instance).exists():
+            raise ValidationError(
+                "Something was said in this room: its messages are in the channel that it has. Make another room "
+                "for another channel."
+            )
+        return channel
+
+
+@admin.register(Room)
+class RoomAdmin(admin.ModelAdmin[Room]):
+    """No deleting: what was said in a room stays. Closed, it takes nobody in."""
+
+    form = RoomForm
+    list_display = ("name", "address", "inbox", "access", "state", "read_only", "slow_mode", "said")
+    list_filter = ("inbox", "state", "access")
+    list_select_related = ("inbox",)
+    search_fields = ("name", "slug")
+    ordering = ("name",)
+    readonly_fields = ("address", "history")
+    fieldsets = (
+        (None, {"fields": ("inbox", "name", "topic", "is_open")}),
+        ("Its address", {"fields": ("slug", "access", "new_link", "address")}),
+        ("What visitors may do", {"fields": ("read_only", "slow_mode")}),
+        ("Discord", {"fields": ("channel",)}),
+        ("What was said", {"fields": ("history",)}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Room | None = None) -> tuple[str, ...]:
+        """Its visitors and their nicks belong to the inbox in which it was made."""
+        return (*self.readonly_fields, "inbox") if obj else self.readonly_fields
+
+    def save_model(self, request: HttpRequest, obj: Room, form: Any, change: bool) -> None:
+        if obj.access == Connection.Access.LINK and (form.cleaned_data["new_link"] or not obj.link_key):
+            obj.link_key = secrets.token_urlsafe(16)
+        save_room(obj, channel=form.cleaned_data["channel"], is_open=form.cleaned_data["is_open"])
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display
+    def address(self, room: Room) -> SafeString | str:
+        if not room.pk:
+            return "It has one once it is saved."
+        url = room_url(room)
+        return format_html('<a href="{}">{}</a>', url, url)
+
+    @admin.display(description="messages")
+    def said(self, room: Room) -> int:
+        return room.last_seq
+
+    @admin.display(description="conversation")
+    def history(self, room: Room) -> SafeString | str:
+        return words.conversation_link(room) if room.pk else "–"
+
+
+def room_url(room: Connection) -> str:
+    key = [room.link_key] if room.access == Connection.Access.LINK else []
+    return reverse("bridge:room", args=[room.slug, *key])
