@@ -3,19 +3,21 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Prefetch
+from django.db.models import Count, Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from bridge import presence
 from bridge.admin import words
-from bridge.models import Connection, Delivery, Message, RemotePart
+from bridge.models import Connection, Delivery, Message, MessageVersion, RemotePart
 from bridge.redis import RedisError
 
 if TYPE_CHECKING:
     from bridge.admin.paging import HistoryAdmin
 
 PAGE = 50
+VERSIONS = 20
+"""Earlier texts of one message that are shown: whoever edits without end makes no page without end."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,10 @@ class Line:
     why: str
     detail: str
     remote_ids: list[str]
+    versions: list[MessageVersion]
+    """What it said before, the newest first."""
+    more_versions: int
+    """How many there are beside these."""
 
 
 def show(model_admin: "HistoryAdmin", request: HttpRequest, connection: Connection) -> HttpResponse:
@@ -67,10 +73,12 @@ def _page(connection: Connection, before: int | None) -> tuple[list[Line], int |
     if before is not None:
         found = found.filter(seq__lt=before)
     rows = list(
-        found.select_related("author")
+        found.select_related("author", "reply_to__author")
+        .annotate(version_count=Count("versions"))
         .prefetch_related(
             Prefetch("deliveries", Delivery.objects.filter(outcome=Delivery.Outcome.FAILED), "failed"),
             Prefetch("remote_parts", RemotePart.objects.select_related("remote"), "parts"),
+            Prefetch("versions", MessageVersion.objects.order_by("-pk")[:VERSIONS], "earlier"),
         )
         .order_by("-seq")[: PAGE + 1]
     )
@@ -87,6 +95,8 @@ def _line(message: Message) -> Line:
         gap=words.gap(message) if message.kind == Message.Kind.GAP else "",
         why=words.reason(failed[0].reason if failed else message.failure),
         detail=failed[0].detail if failed else "",
+        versions=message.earlier,  # type: ignore[attr-defined]
+        more_versions=message.version_count - len(message.earlier),  # type: ignore[attr-defined]
         remote_ids=[part.remote.remote_id for part in parts if part.remote.remote_id],
     )
 

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from bridge.models import Connection, Delivery, Endpoint, Message, Participant
+from bridge.models import Connection, Delivery, Endpoint, Message, MessageVersion, Participant
 from bridge.presence import Presence, _sync_client
 from tests.seeding import seed
 
@@ -207,3 +207,45 @@ def test_days_part_the_transcript(viewer: Client, conversation: Connection) -> N
     Message.objects.filter(seq=1).update(created_at=timezone.now() - timedelta(days=3))
 
     assert text(viewer, conversation).count("bridge-day") == 2
+
+
+def test_what_a_message_said_before_is_there_for_staff_as_text(
+    viewer: Client, conversation: Connection
+) -> None:
+    message = Message.objects.get(content="Where is my parcel?")
+    for content in ("Were is it?", "<b>Were</b> is my parcel?"):
+        MessageVersion.objects.create(message=message, content=content)
+    Message.objects.filter(pk=message.pk).update(edited_at=timezone.now())
+    page = text(viewer, conversation)
+    assert "edited " in page
+    assert "What it said before (2)" in page
+    assert page.index("&lt;b&gt;Were&lt;/b&gt; is my parcel?") < page.index("Were is it?")
+
+
+def test_who_edits_without_end_makes_no_page_without_end(viewer: Client, conversation: Connection) -> None:
+    message = Message.objects.get(content="Where is my parcel?")
+    MessageVersion.objects.bulk_create(
+        MessageVersion(message=message, content=f"version {number:03}") for number in range(100)
+    )
+    page = text(viewer, conversation)
+    assert page.count("version 0") == 20
+    assert "version 099" in page
+    assert "80 more, older ones are not shown." in page
+
+
+def test_a_reply_leads_to_what_it_answers(viewer: Client, conversation: Connection) -> None:
+    question, answer = Message.objects.order_by("seq")
+    Message.objects.filter(pk=answer.pk).update(reply_to=question)
+    page = text(viewer, conversation)
+    assert 'Answers <a href="?before=2#message-1">Brave Otter</a>: Where is my parcel?' in page
+    Message.objects.filter(pk=question.pk).update(deleted_at=timezone.now(), content="")
+    assert "Brave Otter</a>: what was deleted" in text(viewer, conversation)
+
+
+def test_what_was_said_before_is_not_for_who_may_not_read_the_conversation(
+    stranger: Client, conversation: Connection
+) -> None:
+    MessageVersion.objects.create(message=Message.objects.get(seq=1), content="an old secret")
+    response = stranger.get(url(conversation))
+    assert response.status_code == 403
+    assert b"an old secret" not in response.content

@@ -1,14 +1,15 @@
 """Random schedules of everything that can happen to a delivery, and what must be true at the end.
 
-Visitors post, edit and delete; workers claim, plan, send and settle, one small step at a time, so that any of them may
-be paused or killed between any two; Discord fails in every way it knows. At last all is healed, and what the threads
-hold must be what the database says.
+Visitors post, answer, edit and delete, staff delete in Discord, and its events come when they like; workers claim,
+plan, send and settle, one small step at a time, so that any of them may be paused or killed between any two; Discord
+fails in every way it knows. At last all is healed, and what the threads hold must be what the database says.
 """
 
 import uuid
 from dataclasses import dataclass, field
 
 from django.db import transaction
+from django.utils import timezone
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -17,12 +18,13 @@ from bridge.actions.attaching import Uploads
 from bridge.actions.changing import delete_message, edit_message
 from bridge.actions.posting import Post as NewPost
 from bridge.actions.posting import Posted, Target, post_messages
+from bridge.actions.receiving import receive_delete
 from bridge.delivery import Line, LineLost
 from bridge.delivery.composing import text_of
 from bridge.errors import DeliveryFailed
-from bridge.models import Attachment, Connection, Endpoint, Inbox, Message, Participant
+from bridge.models import Attachment, Connection, Endpoint, Inbox, Message, Participant, RemoteMessage
 from bridge.services.base import Answer, Attempt, Post, Request
-from tests.delivery.model import LIMIT, Discord, FakeClock
+from tests.delivery.model import LIMIT, Discord, FakeClock, Said
 
 OUTCOMES = ["ok", "ok", "ok", "stored_but_error", "lost", "late", "refused", "too_large"]
 SERVICE = "discord"
@@ -55,6 +57,8 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.targets: list[Target] = []
         self.messages: list[int] = []
         self.grown = False
+        # What visitors or staff took back: nothing else may go.
+        self.taken: set[int] = set()
 
     def teardown(self) -> None:
         try:
@@ -87,14 +91,28 @@ class DeliveryMachine(RuleBasedStateMachine):
             content = " ".join([word, *(f"{word}w{n}" for n in range(length - 1))])
             self.store(target, content)
 
-    def store(self, target: Target, content: str, *, files: int = 0) -> None:
+    @precondition(lambda self: self.messages)
+    @rule(data=st.data(), length=st.sampled_from([1, 2, 30]))
+    def answer(self, data: st.DataObject, length: int) -> None:
+        answered = Message.objects.get(pk=data.draw(st.sampled_from(self.messages)))
+        if not answered.deleted_at:
+            word = f"m{len(self.messages)}v0"
+            content = " ".join([word, *(f"{word}w{n}" for n in range(length - 1))])
+            (target,) = (each for each in self.targets if each.connection == answered.connection_id)
+            self.store(target, content, reply_to=answered.uid)
+
+    def store(
+        self, target: Target, content: str, *, files: int = 0, reply_to: uuid.UUID | None = None
+    ) -> None:
         inbox = Inbox.objects.get(name="default")
         uids = tuple(
             Attachment.objects.create(inbox=inbox, visitor=UPLOADER, name="a", size=1).uid
             for _ in range(files)
         )
         uploads = Uploads(UPLOADER, inbox.pk, uids) if files else None
-        (posted,) = post_messages([NewPost(target=target, content=content, uploads=uploads)])
+        (posted,) = post_messages(
+            [NewPost(target=target, content=content, uploads=uploads, reply_to=reply_to)]
+        )
         assert isinstance(posted, Posted)
         self.messages.append(posted.id)
 
@@ -113,7 +131,41 @@ class DeliveryMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.messages)
     @rule(data=st.data())
     def delete(self, data: st.DataObject) -> None:
-        delete_message(data.draw(st.sampled_from(self.messages)))
+        self.take_back(data.draw(st.sampled_from(self.messages)))
+
+    def take_back(self, message_id: int) -> None:
+        self.taken.add(message_id)
+        delete_message(message_id)
+
+    @precondition(lambda self: any(place.said for place in self.discord.threads.values()))
+    @rule(data=st.data())
+    def staff_delete(self, data: st.DataObject) -> None:
+        thread = data.draw(st.sampled_from([pk for pk, place in self.discord.threads.items() if place.said]))
+        said = data.draw(st.sampled_from(self.discord.threads[thread].said))
+        if not said.deleted:
+            self.remove(thread, said)
+
+    def remove(self, thread: int, said: Said) -> None:
+        self.taken.update(
+            Message.objects.filter(remote_parts__remote__nonce=said.nonce).values_list("pk", flat=True)
+        )
+        self.discord.delete(thread, said)
+
+    @precondition(lambda self: self.discord.news)
+    @rule(data=st.data())
+    def hear(self, data: st.DataObject) -> None:
+        """One deletion, not always the oldest; Discord may tell of it again."""
+        thread, said = news = data.draw(st.sampled_from(self.discord.news))
+        endpoint = Endpoint.objects.filter(remote_id=str(thread)).first()
+        if endpoint is not None:
+            receive_delete(endpoint.pk, str(said), deleted_at=timezone.now())
+            self.discord.news.remove(news)
+
+    def hear_all(self) -> None:
+        for thread, said in self.discord.news:
+            endpoint = Endpoint.objects.get(remote_id=str(thread))
+            receive_delete(endpoint.pk, str(said), deleted_at=timezone.now())
+        self.discord.news.clear()
 
     @rule(seconds=st.sampled_from([0.1, 1.0, 5.0, 11.0, 31.0, 70.0, 200.0]))
     def wait(self, seconds: float) -> None:
@@ -188,7 +240,9 @@ class DeliveryMachine(RuleBasedStateMachine):
             self.step(worker, "ok", 0)
             if not worker.lines:
                 if not Endpoint.objects.filter(due__isnull=False).exists() and not self.discord.late:
-                    return
+                    if not self.discord.news:
+                        return
+                    self.hear_all()
                 self.clock.elapsed += 35
                 self.discord.arrive()
         waiting = list(Endpoint.objects.values_list("due", "trouble"))
@@ -210,5 +264,19 @@ class DeliveryMachine(RuleBasedStateMachine):
                 assert sorted(there) == sorted(wanted)
             else:
                 assert there == wanted
+            gone = set(messages.filter(deleted_at__isnull=False).values_list("pk", flat=True))
+            assert gone <= self.taken, f"nobody deleted {gone - self.taken}"
+            self.compare_replies(target, {str(each.pk): each for each in said})
             failed = messages.filter(state=Message.State.FAILED)
             assert not failed.exists(), f"given up: {failed.values_list('content', 'failure')}"
+
+    def compare_replies(self, target: Target, said: dict[str, Said]) -> None:
+        """Each goes alone, and answers over there what it answers here, if that is there to be answered."""
+        replies = Message.objects.filter(connection=target.connection, deleted_at__isnull=True)
+        for reply in replies.filter(reply_to__isnull=False):
+            pieces = RemoteMessage.objects.filter(parts__message=reply, ours=True).order_by("pk")
+            assert all(piece.parts.count() == 1 for piece in pieces), f"{reply.content!r} was joined"
+            answered = RemoteMessage.objects.filter(parts__message=reply.reply_to_id, ours=True)
+            first = said[pieces[0].remote_id or ""]
+            if reply.reply_to and not reply.reply_to.deleted_at:
+                assert first.reply_to in set(answered.values_list("remote_id", flat=True))

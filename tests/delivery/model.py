@@ -62,6 +62,7 @@ class Said:
     at: float = 0.0
     deleted: bool = False
     files: tuple[int, ...] = ()
+    reply_to: str | None = None
 
 
 @dataclass
@@ -82,6 +83,8 @@ class Discord:
     openings: dict[int, list[int]] = field(default_factory=dict)
     cards: dict[int, list[Said]] = field(default_factory=dict)
     late: list[tuple[float, Request]] = field(default_factory=list)
+    news: list[tuple[int, int]] = field(default_factory=list)
+    """Deletions that nobody was told of yet: thread and message. Discord tells of our own as of anybody's."""
     _ids: int = 1000
 
     def perform(self, request: Request, attempt: Attempt, *, outcome: str, delay: float) -> Answer:
@@ -115,6 +118,10 @@ class Discord:
                 self.late.remove(entry)
                 self._store(entry[1])
 
+    def delete(self, thread: int, said: Said) -> None:
+        said.deleted = True
+        self.news.append((thread, said.pk))
+
     def _has_nonce(self, request: Request) -> bool:
         return isinstance(request, Post) or (isinstance(request, Open) and not self.forum)
 
@@ -126,7 +133,11 @@ class Discord:
                 return self._find(request.endpoint_id)
             case Post():
                 said = self._say(
-                    self.threads[int(request.thread)].said, request.text, request.nonce, request.files
+                    self.threads[int(request.thread)].said,
+                    request.text,
+                    request.nonce,
+                    request.files,
+                    request.reply_to,
                 )
                 return Stored(str(said.pk))
             case ReadBack():
@@ -143,17 +154,29 @@ class Discord:
                 if isinstance(request, Edit):
                     said.text = request.text
                 else:
-                    said.deleted = True
+                    self.delete(int(request.thread), said)
         return Done()
 
-    def _say(self, place: list[Said], text: str, nonce: str, files: tuple[int, ...] = ()) -> Said:
+    def _say(
+        self,
+        place: list[Said],
+        text: str,
+        nonce: str,
+        files: tuple[int, ...] = (),
+        reply_to: str | None = None,
+    ) -> Said:
         for said in place:
             if nonce and said.nonce == nonce and self.clock.elapsed - said.at < NONCE_MEMORY:
                 return said
         present = Attachment.objects.in_bulk(files)
         there = tuple(pk for pk in files if pk in present)
         said = Said(
-            self._id(), text if text or there else NOTHING_LEFT, nonce, self.clock.elapsed, files=there
+            self._id(),
+            text if text or there else NOTHING_LEFT,
+            nonce,
+            self.clock.elapsed,
+            files=there,
+            reply_to=reply_to,
         )
         place.append(said)
         return said

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bridge import delivery
-from bridge.actions import posting
-from bridge.delivery import lines, planning
+from bridge.actions import posting, receiving
+from bridge.delivery import composing, lines, planning, settling
 from bridge.errors import DeliveryFailed
 from bridge.models import Connection, Delivery, Endpoint, RemoteMessage
 from bridge.services.base import Attempt, Request
@@ -137,6 +137,32 @@ def what_is_joined_is_settled_one_by_one(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(planning, "_remotes", lambda message, endpoint: _first_only(message, endpoint))
 
 
+def a_reply_goes_with_others(patch: pytest.MonkeyPatch) -> None:
+    """Rule 9: only what is plain is joined."""
+    patch.setattr(composing, "_goes_with", lambda message, first: message.author_id == first.author_id)
+
+
+def our_own_deletions_are_taken_for_staffs(patch: pytest.MonkeyPatch) -> None:
+    """Rule 8: Discord tells of what we delete as of what staff delete."""
+    original = receiving.take_as_deleted
+
+    def take_as_deleted(remote: RemoteMessage, *, deleted_at: datetime) -> None:
+        remote.unwanted = False
+        original(remote, deleted_at=deleted_at)
+
+    patch.setattr(receiving, "take_as_deleted", take_as_deleted)
+
+
+def what_staff_delete_is_only_noted(patch: pytest.MonkeyPatch) -> None:
+    """Rule 8: it goes from the page, and all pieces of it from Discord."""
+
+    def take_as_deleted(remote: RemoteMessage, *, deleted_at: datetime) -> None:
+        RemoteMessage.objects.filter(pk=remote.pk).update(deleted_at=deleted_at)
+
+    patch.setattr(receiving, "take_as_deleted", take_as_deleted)
+    patch.setattr(settling, "take_as_deleted", take_as_deleted)
+
+
 def _first_only(message: Any, endpoint: Endpoint) -> list[RemoteMessage]:
     ours = RemoteMessage.objects.filter(endpoint=endpoint, ours=True, remote_id__isnull=False)
     return list(ours.filter(parts__message=message, parts__position=0).order_by("pk"))
@@ -154,6 +180,9 @@ MUTATIONS: list[Mutation] = [
     an_opening_of_unknown_fate_is_repeated,
     an_edit_leaves_what_outgrew_its_message,
     what_is_joined_is_settled_one_by_one,
+    a_reply_goes_with_others,
+    our_own_deletions_are_taken_for_staffs,
+    what_staff_delete_is_only_noted,
 ]
 
 

@@ -3,19 +3,23 @@
 from collections.abc import Callable
 
 from bridge.models import Message
+from bridge.services.base import Delete
 from tests.delivery.machine import DeliveryMachine, Worker
 from tests.delivery.mutations import (
     Mutation,
     a_failed_head_is_overtaken,
     a_repeat_has_a_nonce_of_its_own,
+    a_reply_goes_with_others,
     an_edit_leaves_what_outgrew_its_message,
     an_opening_of_unknown_fate_is_repeated,
     no_answer_counts_as_not_stored,
+    our_own_deletions_are_taken_for_staffs,
     posts_do_not_wake_their_line,
     requests_are_written_at_any_time,
     what_is_joined_is_settled_one_by_one,
     what_is_sent_is_not_written_down_before,
     what_may_be_there_is_sent_again_unseen,
+    what_staff_delete_is_only_noted,
     whoever_once_held_a_line_goes_on_with_it,
 )
 
@@ -136,6 +140,32 @@ def two_go_as_one(scene: Scene) -> None:
     assert Message.objects.filter(state="sent").count() == 2
 
 
+def a_reply_waits_behind_another_message(scene: Scene) -> None:
+    scene.opened().say("how are")
+    answered = Message.objects.get(pk=scene.messages[0])
+    scene.store(scene.targets[0], "you", reply_to=answered.uid)
+
+
+def an_outgrown_message_becomes_short_again(scene: Scene) -> None:
+    """Its second piece is deleted, and Discord tells of that before it answers."""
+    worker = Worker()
+    scene.opened()
+    scene.rewrite(scene.messages[0], "hello " + "dear " * 12)
+    scene.heal()
+    scene.rewrite(scene.messages[0], "hello")
+    scene.through(worker)
+    scene.request(worker)
+    assert isinstance(worker.request, Delete)
+    scene.hear_all()
+
+
+def staff_delete_a_piece(scene: Scene) -> None:
+    scene.opened().say("so long that it goes in several pieces, " * 3)
+    scene.heal()
+    (place,) = scene.discord.threads.values()
+    scene.remove(place.pk, place.said[-1])
+
+
 Play = Callable[[Scene], None]
 
 SCENES: list[tuple[Play, Mutation]] = [
@@ -150,4 +180,7 @@ SCENES: list[tuple[Play, Mutation]] = [
     (an_opening_is_answered_with_an_error, an_opening_of_unknown_fate_is_repeated),
     (an_outgrown_message_is_edited_again, an_edit_leaves_what_outgrew_its_message),
     (two_go_as_one, what_is_joined_is_settled_one_by_one),
+    (a_reply_waits_behind_another_message, a_reply_goes_with_others),
+    (an_outgrown_message_becomes_short_again, our_own_deletions_are_taken_for_staffs),
+    (staff_delete_a_piece, what_staff_delete_is_only_noted),
 ]
