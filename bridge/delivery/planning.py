@@ -96,7 +96,7 @@ def _again(remote: RemoteMessage, endpoint: Endpoint, *, now: datetime) -> Reque
     if remote.card:
         return _open(remote, endpoint, repeat=True)
     group = _group([remote])
-    answered = None if _remotes(group[0], endpoint) else _answered(group, endpoint)
+    answered = None if _is_begun(group, endpoint) else _answered(group, endpoint)
     return _post(remote, endpoint, repeat=True, reply_to=answered)
 
 

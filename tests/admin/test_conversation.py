@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bridge.models import Connection, Delivery, Endpoint, Message, MessageVersion, Participant
-from bridge.presence import Presence, _sync_client
+from bridge.presence import Presence, blocking_client
 from tests.seeding import seed
 
 
@@ -170,7 +170,7 @@ def test_hostile_texts_stay_texts(viewer: Client, conversation: Connection) -> N
 
 def test_it_works_while_redis_is_away(viewer: Client, conversation: Connection) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bridge.presence._sync_client", _nowhere)
+        patch.setattr("bridge.presence.blocking_client", _nowhere)
         assert "Redis cannot be reached" in text(viewer, conversation)
 
 
@@ -190,7 +190,7 @@ def test_it_shows_whether_the_visitor_is_online(
         asyncio.run(here.beat())
         assert "Visitor online" in text(viewer, conversation)
     finally:
-        _sync_client().close()
+        blocking_client().close()
 
 
 def test_a_longer_page_asks_no_more_questions(viewer: Client) -> None:

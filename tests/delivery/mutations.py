@@ -139,7 +139,7 @@ def what_is_joined_is_settled_one_by_one(patch: pytest.MonkeyPatch) -> None:
 
 def a_reply_goes_with_others(patch: pytest.MonkeyPatch) -> None:
     """Rule 9: only what is plain is joined."""
-    patch.setattr(composing, "_goes_with", lambda message, first: message.author_id == first.author_id)
+    patch.setattr(composing, "_is_plain", lambda message: not message.attachments.all())
 
 
 def our_own_deletions_are_taken_for_staffs(patch: pytest.MonkeyPatch) -> None:
