@@ -95,6 +95,10 @@ async def _serve(
         opened.close()
         return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
     first, after = span
+    if request.method == "HEAD":
+        opened.close()
+        length = {"Content-Length": str(size)}
+        return HttpResponse(headers=_headers(attachment, content_type) | length)
     body = _pieces(opened, first, after - first)
     response = StreamingHttpResponse(body, status=200 if after - first == size else 206)
     for header, value in _headers(attachment, content_type).items():

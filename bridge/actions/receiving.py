@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from bridge.actions.changing import delete_message, edit_message
+from bridge.actions.copying import RemoteFile, note_files
 from bridge.actions.noting import note_emojis
 from bridge.actions.opening import reopen_connection
 from bridge.actions.posting import fan_out
@@ -44,6 +45,7 @@ class Incoming:
     edited_at: datetime | None = None
     reply_to: str | None = None
     """The id there of the message that it answers."""
+    files: tuple[RemoteFile, ...] = ()
 
 
 @transaction.atomic
@@ -83,6 +85,7 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
     RemotePart.objects.create(remote=remote, message=message, position=0)
     Connection.objects.filter(pk=connection.pk).update(active_at=timezone.now())
     note_emojis(content=incoming.content)
+    note_files(message, incoming.files, inbox=connection.inbox)
     waits = fan_out(message, operation=Delivery.Operation.POST)
     publish_messages("message.posted", [message], connection=connection, advance=advance, nudge=waits)
     return message

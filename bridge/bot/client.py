@@ -16,6 +16,7 @@ from django.db import Error as DatabaseProblem
 from bridge import presence
 from bridge.bot import catchup
 from bridge.bot.aside import PROBLEMS, Aside
+from bridge.bot.copying import Copier
 from bridge.bot.database import db
 from bridge.bot.incoming import rooms as rooms_of_all
 from bridge.bot.lanes import Cleared, Deleted, Edited, Posted, Reacted
@@ -50,7 +51,8 @@ class BridgeBot(commands.Bot):
             max_messages=None,
         )
         self.aside = Aside()
-        self.relay = Relay(self, self.aside)
+        self.copier = Copier(self)
+        self.relay = Relay(self, self.aside, files_came=self.copier.nudge)
         self.typists = Typists(self, self.aside)
         self.outbox = Outbox(DiscordService(self), clock=clock, brake=brake, opened=self.relay.opened)
         # The gateway brings events now.
@@ -67,6 +69,7 @@ class BridgeBot(commands.Bot):
 
     async def setup_hook(self) -> None:
         await self.add_cog(RelayCog(self))
+        self.copier.start()
 
     async def on_message(self, message: discord.Message, /) -> None:
         """Nothing: no prefix commands. The cog has its own listener."""
@@ -89,6 +92,7 @@ class BridgeBot(commands.Bot):
         self.attached = False
         await self.relay.stop()
         await self.aside.stop()
+        await self.copier.stop()
         await super().close()
 
 

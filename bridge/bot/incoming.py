@@ -5,7 +5,9 @@ from dataclasses import replace
 import discord
 
 from bridge.actions import receiving
+from bridge.actions.copying import RemoteFile
 from bridge.bot import translate
+from bridge.files import safe_name
 from bridge.models import Connection, Endpoint
 from bridge.services.discord import DiscordService
 
@@ -34,6 +36,7 @@ def incoming_of(message: discord.Message, author: receiving.RemoteAuthor) -> rec
         content=translate.readable(message),
         created_at=message.created_at,
         edited_at=message.edited_at,
+        files=files_of(message),
         reply_to=_answered_by(message),
     )
 
@@ -44,6 +47,28 @@ def _answered_by(message: discord.Message) -> str | None:
     if message.type != discord.MessageType.reply or reference is None or reference.message_id is None:
         return None
     return str(reference.message_id) if reference.channel_id == message.channel.id else None
+
+
+def files_of(message: discord.Message) -> tuple[RemoteFile, ...]:
+    """Everything that is a file there: attachments, of what is forwarded too, voice messages, stickers."""
+    attached = [
+        *message.attachments,
+        *(each for part in message.message_snapshots for each in part.attachments),
+    ]
+    found = [
+        RemoteFile(str(each.id), safe_name(each.filename), each.url, each.content_type or "", each.size)
+        for each in attached
+    ]
+    found += [
+        RemoteFile(str(sticker.id), safe_name(f"{sticker.name}.{_ending(sticker)}"), sticker.url)
+        for sticker in message.stickers
+        if translate.is_picture(sticker)
+    ]
+    return tuple(found)
+
+
+def _ending(sticker: discord.StickerItem) -> str:
+    return "gif" if sticker.format is discord.StickerFormatType.gif else "png"
 
 
 def endpoint_of(thread_id: int) -> Endpoint | None:

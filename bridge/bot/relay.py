@@ -8,7 +8,7 @@ its live events.
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 import discord
@@ -44,8 +44,9 @@ READERS = 5
 
 
 class Relay:
-    def __init__(self, client: discord.Client, aside: Aside) -> None:
+    def __init__(self, client: discord.Client, aside: Aside, *, files_came: Callable[[], None]) -> None:
         self._client = client
+        self._files_came = files_came
         self._aside = aside
         self._marks = Marks(client, aside)
         self._reactions = Reactions(client)
@@ -215,7 +216,8 @@ class Relay:
             return
         try:
             author = await self._author(endpoint, message)
-            stored = await db(receiving.receive_message, endpoint.pk, incoming_of(message, author))
+            incoming = incoming_of(message, author)
+            stored = await db(receiving.receive_message, endpoint.pk, incoming)
         except Exception:
             self._marks.failed(inbox, message)
             raise
@@ -223,6 +225,8 @@ class Relay:
             if message.edited_at is not None:
                 await self._edited(endpoint, message)
             return
+        if incoming.files:
+            self._files_came()
         self._aside.start(_seen(endpoint))
         self._marks.relayed(inbox, message)
 

@@ -25,17 +25,26 @@ def is_said(message: discord.Message) -> bool:
 
 
 def readable(message: discord.Message) -> str:
-    """What a visitor can read of it. Never empty: what cannot be shown is said to be there."""
+    """What a visitor can read of it. Empty beside files only: what cannot be shown is said to be there."""
     parts = [_text(message)]
     parts += [_snapshot(snapshot) for snapshot in message.message_snapshots]
-    parts += [f"📎 {attachment.filename}\n{attachment.url}" for attachment in message.attachments]
-    parts += [f"[sticker: {sticker.name}]" for sticker in message.stickers]
+    parts += [f"[sticker: {sticker.name}]" for sticker in message.stickers if not is_picture(sticker)]
     if message.poll is not None:
         parts.append(f"[poll: {message.poll.question}]")
     if not message.content:
         parts += [_embed(embed) for embed in message.embeds]
     text = "\n".join(part for part in parts if part).strip()
-    return storable(text) or "[something that cannot be shown here]"
+    return storable(text) or ("" if _has_files(message) else "[something that cannot be shown here]")
+
+
+def is_picture(sticker: discord.StickerItem) -> bool:
+    """Whether it can be copied as a file. The others are programs for a player of Discord's."""
+    return sticker.format is not discord.StickerFormatType.lottie
+
+
+def _has_files(message: discord.Message) -> bool:
+    forwarded = any(snapshot.attachments for snapshot in message.message_snapshots)
+    return bool(message.attachments) or forwarded or any(map(is_picture, message.stickers))
 
 
 def storable(text: str) -> str:

@@ -3,10 +3,12 @@
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Mapping
+from io import BytesIO
 from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
+import orjson
 
 POSTS = "POST /channels/*/messages"
 
@@ -37,13 +39,16 @@ class SandboxClient:
 
     async def _call(self, method: str, path: str, *, json: Any = None, params: Any = None) -> Any:
         url = f"{self.url}/sandbox/{path}"
-        async with self._session.request(method, url, json=json, params=params) as response:
+        # As a stream: files make it large.
+        body = None if json is None else BytesIO(orjson.dumps(json))
+        headers = {} if json is None else {"Content-Type": "application/json"}
+        async with self._session.request(method, url, data=body, headers=headers, params=params) as response:
             if response.content_type != "application/json":
                 raise SandboxRefused(response.status, await response.text())
-            body = await response.json()
+            answer = await response.json()
             if response.status != 200:
-                raise SandboxRefused(response.status, body)
-            return body
+                raise SandboxRefused(response.status, answer)
+            return answer
 
     async def _act(self, act: str, **body: Any) -> Any:
         return await self._call("POST", act, json=body)

@@ -13,13 +13,15 @@ from PIL import Image
 
 from bridge import actions, files
 from bridge.actions import Opening, Post, Uploads
+from bridge.actions import copying as copying_actions
 from bridge.actions.changing import delete_message, edit_message
+from bridge.bot import copying
 from bridge.delivery import carrying
 from bridge.models import Attachment, Inbox, Message
 from bridge.sandbox import routes
 from bridge.sandbox.client import POSTS
 from tests.bot.stage import STRANGER, VISITOR, Stage, db, eventually
-from tests.web.files import png
+from tests.web.files import bomb, png
 
 
 @pytest.fixture(autouse=True)
@@ -201,3 +203,186 @@ async def test_a_file_that_is_gone_from_the_storage_is_said_to_be_gone(up: Stage
     await up.start()
     await up.delivered()
     assert (await in_discord(up, await up.thread()))[1] == ("(The file is not there any more.)", [])
+
+
+# ---------------------------------------------------------------- from Discord
+
+
+async def on_the_page(stage: Stage) -> list[tuple[str, list[Attachment]]]:
+    """What staff said, with its files."""
+    said = Message.objects.filter(author__role="staff").order_by("seq").prefetch_related("attachments")
+    return await db(
+        lambda: [
+            (each.content, sorted(each.attachments.all(), key=lambda file: file.position)) for each in said
+        ]
+    )
+
+
+async def until_copied(stage: Stage, count: int = 1) -> list[tuple[str, list[Attachment]]]:
+    async def copied() -> list[tuple[str, list[Attachment]]] | None:
+        found = await on_the_page(stage)
+        files = [file for _, attached in found for file in attached]
+        done = len(files) == count and all(file.state != "pending" for file in files)
+        return found if done else None
+
+    return await eventually(copied, "the files are copied")
+
+
+async def test_what_staff_attach_is_copied_before_its_link_runs_out(up: Stage, storage: Path) -> None:
+    thread = await up.converse("Hello")
+    await up.sandbox.post_as(
+        "ada", thread, "Here", files={"cat.png": png(900, 700, noise=True), "a.txt": b"words"}
+    )
+    ((words, (cat, text)),) = await until_copied(up, 2)
+    assert words == "Here"
+    assert (cat.name, cat.content_type, cat.width, cat.height) == ("cat.png", "image/png", 900, 700)
+    assert cat.thumbnail
+    assert (text.name, text.content_type, text.size) == ("a.txt", "text/plain", 5)
+    assert len(stored(storage)) == 3
+    assert [path.read_bytes() for path in stored(storage) if path.stat().st_size == 5] == [b"words"]
+
+
+async def test_a_picture_without_words_is_no_empty_message(up: Stage) -> None:
+    thread = await up.converse("Hello")
+    await up.sandbox.post_as("ada", thread, "", files={"cat.png": png()})
+    ((words, (cat,)),) = await until_copied(up)
+    assert words == ""
+    assert (cat.width, cat.height) == (40, 30)
+
+
+async def test_a_stranger_gets_none_of_it(up: Stage) -> None:
+    thread = await up.converse("Hello")
+    other = await up.converse("Hello, too", visitor=STRANGER)
+    await up.sandbox.post_as("ada", thread, "", files={"cat.png": png()})
+    await until_copied(up)
+    theirs = Attachment.objects.exclude(message__connection__visitor=VISITOR)
+    assert not await db(theirs.exists)
+    assert await in_discord(up, other) == [("Hello, too", [])]
+
+
+async def test_what_was_attached_while_the_bot_was_away_is_copied_when_it_is_back(stage: Stage) -> None:
+    await stage.start()
+    thread = await stage.converse("Hello")
+    await stage.stop()
+    await stage.sandbox.post_as("ada", thread, "Missed", files={"cat.png": png()})
+    await stage.start()
+    ((words, (cat,)),) = await until_copied(stage)
+    assert (words, cat.state) == ("Missed", "stored")
+
+
+async def test_a_message_does_not_wait_for_its_file_and_the_file_is_fetched_later(
+    up: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = await up.converse("Hello")
+    back = asyncio.Event()
+
+    async def away(session: Any, url: str, body: Any, *, limit: int) -> bool:
+        if not back.is_set():
+            raise aiohttp.ClientError("the file server is away")
+        return await download(session, url, body, limit=limit)
+
+    download = copying._download
+    monkeypatch.setattr(copying, "_download", away)
+    await up.sandbox.post_as("ada", thread, "Here", files={"cat.png": png()})
+    await up.page_shows("Hello", "Here")
+    ((_, (cat,)),) = await on_the_page(up)
+    assert (cat.state, cat.file.name) == ("pending", "")
+    before = (await db(lambda: Message.objects.latest("seq"))).revision
+    back.set()
+    up.bot.copier.nudge()
+    ((_, (cat,)),) = await until_copied(up)
+    assert cat.state == "stored"
+    assert (await db(lambda: Message.objects.latest("seq"))).revision > before
+
+
+async def test_a_link_that_ran_out_is_asked_for_again(up: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    thread = await up.converse("Hello")
+    await up.stop()
+    note = copying_actions.note_files
+
+    def outdated(message: Message, found: Any, *, inbox: Inbox) -> None:
+        note(message, found, inbox=inbox)
+        for each in Attachment.objects.filter(message=message):
+            each.remote_url = each.remote_url.replace("/attachments/", "/attachments/1/")
+            each.save()
+
+    monkeypatch.setattr("bridge.actions.receiving.note_files", outdated)
+    await up.start()
+    await up.sandbox.post_as("ada", thread, "Here", files={"cat.png": png()})
+    ((_, (cat,)),) = await until_copied(up)
+    assert cat.state == "stored"
+
+
+async def test_what_is_too_large_stays_in_discord_and_is_said_to_be_there(up: Stage, storage: Path) -> None:
+    await up.change_inbox(max_upload=1)
+    thread = await up.converse("Hello")
+    await up.sandbox.post_as("ada", thread, "Here", files={"film.mp4": bytes(2 << 20), "a.txt": b"words"})
+    ((_, (film, text)),) = await until_copied(up, 2)
+    assert (film.state, film.name, film.size) == ("remote", "film.mp4", 2 << 20)
+    assert film.remote_url.endswith("/film.mp4")
+    assert text.state == "stored"
+    assert len(stored(storage)) == 1
+
+
+async def test_a_file_whose_size_was_not_told_is_cut_off_at_the_limit(
+    up: Stage, storage: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = await up.converse("Hello")
+    monkeypatch.setattr(copying_actions, "limit_of", lambda inbox: 1000)
+    monkeypatch.setattr(
+        "bridge.actions.receiving.note_files",
+        lambda message, found, *, inbox: copying_actions.note_files(
+            message, [copying_actions.RemoteFile(f.remote_id, f.name, f.url) for f in found], inbox=inbox
+        ),
+    )
+    await up.sandbox.post_as("ada", thread, "Here", files={"a.txt": b"words " * 1000})
+    ((_, (text,)),) = await until_copied(up)
+    assert text.state == "remote"
+    assert stored(storage) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("https://cdn.discordapp.com/attachments/1/2/a.png?ex=1", True),
+        ("https://media.discordapp.net/stickers/1.gif", True),
+        ("http://cdn.discordapp.com/a.png", False),
+        ("https://cdn.discordapp.com:8443/a.png", False),
+        ("https://cdn.discordapp.com@evil.example/a.png", False),
+        ("https://cdn.discordapp.com.evil.example/a.png", False),
+        ("http://169.254.169.254/latest/meta-data", False),
+        ("http://127.0.0.1:6379/", False),
+        ("file:///etc/passwd", False),
+        ("https://[", False),
+    ],
+)
+async def test_only_discords_own_file_servers_are_asked(settings: Any, url: str, allowed: bool) -> None:
+    settings.DISCORD_API_URL = "https://discord.com/api/v10"
+    assert copying.may_be_fetched(url) is allowed
+
+
+async def test_another_discord_serves_its_own_files_and_nobody_elses(settings: Any) -> None:
+    settings.DISCORD_API_URL = "http://127.0.0.1:8787/api/v10"
+    assert copying.may_be_fetched("http://127.0.0.1:8787/attachments/1/2/a.png")
+    assert not copying.may_be_fetched("http://127.0.0.1:8788/attachments/1/2/a.png")
+
+
+async def test_a_hostile_file_of_staff_is_kept_as_a_download_only(up: Stage) -> None:
+    thread = await up.converse("Hello")
+    await up.sandbox.post_as("ada", thread, "", files={"huge.png": bomb(), "page.html": b"<html><script>1"})
+    ((_, (huge, page)),) = await until_copied(up, 2)
+    assert (huge.content_type, huge.width, page.content_type) == (
+        "application/octet-stream",
+        None,
+        "text/html",
+    )
+
+
+async def test_a_message_that_is_taken_back_takes_its_copies_along(up: Stage, storage: Path) -> None:
+    thread = await up.converse("Hello")
+    said = await up.sandbox.post_as("ada", thread, "Here", files={"cat.png": png()})
+    await until_copied(up)
+    assert stored(storage)
+    await up.sandbox.delete(thread, said["id"])
+    await up.page_shows("Hello")
+    await eventually(lambda: not stored(storage), "the copy is gone")

@@ -47,8 +47,15 @@ class Poll:
 
 
 @dataclass
+class Sticker:
+    name: str
+    format: discord.StickerFormatType
+
+
+@dataclass
 class Snapshot:
     content: str
+    attachments: list[Attachment] = field(default_factory=list)
 
 
 @dataclass
@@ -60,7 +67,7 @@ class Said:
     role_mentions: list[Named] = field(default_factory=list)
     guild: Guild | None = field(default_factory=Guild)
     attachments: list[Attachment] = field(default_factory=list)
-    stickers: list[Named] = field(default_factory=list)
+    stickers: list[Sticker] = field(default_factory=list)
     embeds: list[discord.Embed] = field(default_factory=list)
     message_snapshots: list[Snapshot] = field(default_factory=list)
     poll: Poll | None = None
@@ -119,15 +126,20 @@ def test_text_without_marks_stays_as_it_is(text: str) -> None:
 
 
 def test_what_is_not_text_is_named() -> None:
-    assert shown("Look", attachments=[Attachment("cat.png", "https://cdn.example/cat.png")]) == (
-        "Look\n📎 cat.png\nhttps://cdn.example/cat.png"
-    )
-    assert shown(stickers=[Named(1, "Wumpus")]) == "[sticker: Wumpus]"
+    assert shown(stickers=[Sticker("Wumpus", discord.StickerFormatType.lottie)]) == "[sticker: Wumpus]"
     assert shown(poll=Poll("Tea?")) == "[poll: Tea?]"
     assert shown(message_snapshots=[Snapshot("Read <t:0:d>"), Snapshot("")]) == (
         "Forwarded: Read 01 January 1970\n[a forwarded message]"
     )
     assert shown() == "[something that cannot be shown here]"
+
+
+def test_files_speak_for_themselves() -> None:
+    cat = Attachment("cat.png", "https://cdn.example/cat.png")
+    assert shown("Look", attachments=[cat]) == "Look"
+    assert shown(attachments=[cat]) == ""
+    assert shown(stickers=[Sticker("Wave", discord.StickerFormatType.png)]) == ""
+    assert shown(message_snapshots=[Snapshot("", [cat])]) == "[a forwarded message]"
 
 
 def test_embeds_are_read_only_where_nothing_else_is_said() -> None:

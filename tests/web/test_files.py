@@ -477,6 +477,12 @@ async def test_players_get_the_part_that_they_ask_for(
         assert answer.headers["content-range"].endswith("/10")
 
 
+async def test_a_look_at_the_headers_opens_nothing(visitor: Browser) -> None:
+    sent = await uploaded(visitor.token, "digits.txt", b"0123456789")
+    answer = await http("HEAD", sent["url"], token=visitor.token)
+    assert (answer.status, answer.body, answer.headers["content-length"]) == (200, b"", "10")
+
+
 async def test_an_address_that_is_no_upload_says_so(visitor: Browser) -> None:
     assert (await http("GET", "/files/", token=visitor.token)).status == 405
     assert json.loads((await upload(visitor.token, "a.txt", b"words")).body)["uid"]

@@ -1,0 +1,80 @@
+"""Files that came from a service: noted with their message at once, copied to us when that is done."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from bridge.actions.settling import publish_messages
+from bridge.files import Kept
+from bridge.models import Attachment, Connection, Inbox, Message
+
+MOST = 25 * 1024 * 1024
+"""Bytes of a file that staff send, where the inbox takes none of visitors."""
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file as its service tells of it."""
+
+    remote_id: str
+    name: str
+    url: str
+    content_type: str = ""
+    size: int = 0
+    """Bytes; 0 where it does not say."""
+
+
+def limit_of(inbox: Inbox) -> int:
+    """Bytes of a file that are copied from a service."""
+    return inbox.max_upload_bytes or MOST
+
+
+def note_files(message: Message, found: Sequence[RemoteFile], *, inbox: Inbox) -> None:
+    """The rows of a message's files, to be copied. Those that are too large never are: they stay where they are."""
+    Attachment.objects.bulk_create(
+        Attachment(
+            message=message,
+            inbox=inbox,
+            position=position,
+            name=each.name,
+            content_type=each.content_type[:100],
+            size=each.size,
+            remote_id=each.remote_id,
+            remote_url=each.url[:1000],
+            state=Attachment.State.REMOTE if each.size > limit_of(inbox) else Attachment.State.PENDING,
+        )
+        for position, each in enumerate(found)
+    )
+
+
+@transaction.atomic
+def file_copied(pk: int, kept: Kept) -> bool:
+    """Its file is in the storage now. False where the message is gone meanwhile, or it was copied before."""
+    return _settle(pk, state=Attachment.State.STORED, **kept._asdict())
+
+
+@transaction.atomic
+def file_left(pk: int) -> bool:
+    """It is not copied, and never will be: only its service has it."""
+    return _settle(pk, state=Attachment.State.REMOTE)
+
+
+def _settle(pk: int, **fields: object) -> bool:
+    """Change a file that is still to be copied, and show that, its message's row being held."""
+    connection_id = Attachment.objects.filter(pk=pk).values_list("message__connection_id", flat=True).first()
+    if connection_id is None:
+        return False
+    Connection.objects.lock(connection_id)
+    # Read after the lock: a deletion takes its files with it.
+    pending = Attachment.objects.filter(pk=pk, state=Attachment.State.PENDING)
+    message_id = pending.values_list("message_id", flat=True).first()
+    if message_id is None:
+        return False
+    pending.update(**fields)
+    message = Message.objects.select_related("connection").get(pk=message_id)
+    advance = Connection.objects.advance(connection_id)
+    message.revision = advance.revision
+    message.save(update_fields=["revision"])
+    publish_messages("message.edited", [message], connection=message.connection, advance=advance)
+    return True
