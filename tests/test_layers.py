@@ -12,7 +12,7 @@ ROOT = Path(bridge.__file__).parent
 
 LAYERS = [
     {"errors", "clock", "emojis", "lookalikes"},
-    {"models", "protocol", "signals", "nicks", "avatars", "migrations"},
+    {"models", "protocol", "signals", "nicks", "markdown", "avatars", "migrations"},
     {"redis", "valkey", "database", "outlet", "closing", "wire", "files"},
     {"broadcast", "services", "presence", "speaking"},
     {"members"},

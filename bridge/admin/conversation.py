@@ -9,6 +9,7 @@ from django.template.response import TemplateResponse
 
 from bridge import presence
 from bridge.admin import words
+from bridge.markdown import plain
 from bridge.models import Connection, Delivery, Message, MessageVersion, RemotePart
 from bridge.redis import RedisError
 
@@ -25,6 +26,7 @@ class Line:
     """A message as the template shows it."""
 
     message: Message
+    text: str
     gap: str
     why: str
     detail: str
@@ -92,6 +94,7 @@ def _line(message: Message) -> Line:
     parts: list[RemotePart] = message.parts  # type: ignore[attr-defined]
     return Line(
         message=message,
+        text=plain(message.content),
         gap=words.gap(message) if message.kind == Message.Kind.GAP else "",
         why=words.reason(failed[0].reason if failed else message.failure),
         detail=failed[0].detail if failed else "",

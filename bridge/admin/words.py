@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.timezone import localtime
 
+from bridge.markdown import plain
 from bridge.models import Connection, Message
 
 REASONS: Mapping[str, str] = {
@@ -41,7 +42,7 @@ def excerpt(message: Message) -> str:
         return "(deleted)"
     if message.kind == Message.Kind.GAP:
         return gap(message)
-    return Truncator(" ".join(message.content.split())).chars(120) or f"({message.kind})"
+    return Truncator(" ".join(plain(message.content).split())).chars(120) or f"({message.kind})"
 
 
 def gap(message: Message) -> str:

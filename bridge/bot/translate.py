@@ -1,15 +1,14 @@
-"""Discord's messages as readable text for the web. Pure functions."""
+"""Discord's messages as the page shows them: its markdown, with names in place of ids. Pure functions."""
 
 import re
-from datetime import UTC, datetime
 
 import discord
 
-_CUSTOM_EMOJI = re.compile(r"<a?:(\w{2,32}):\d{15,22}>")
-_TIMESTAMP = re.compile(r"<t:(-?\d{1,13})(?::([tTdDfFR]))?>")
+from bridge.bot.embeds import Say, component_text, embed_text
+from bridge.markdown import escaped, outside_code
+
 _SLASH_COMMAND = re.compile(r"</([^:<>]{1,100}):\d{15,22}>")
 _MENTION = re.compile(r"<(@[!&]?|#)(\d{15,22})>")
-_FORMATS = {"t": "%H:%M UTC", "T": "%H:%M:%S UTC", "d": "%d %B %Y", "D": "%d %B %Y"}
 # What a bot stores must be storable everywhere: PostgreSQL refuses NUL, and nobody takes half of a surrogate pair.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
@@ -26,13 +25,13 @@ def is_said(message: discord.Message) -> bool:
 
 def readable(message: discord.Message) -> str:
     """What a visitor can read of it. Empty beside files only: what cannot be shown is said to be there."""
-    parts = [_text(message)]
-    parts += [_snapshot(snapshot) for snapshot in message.message_snapshots]
-    parts += [f"[sticker: {sticker.name}]" for sticker in message.stickers if not is_picture(sticker)]
+    say = _namer(message)
+    parts = [say(message.content)]
+    parts += [_snapshot(snapshot, say) for snapshot in message.message_snapshots]
+    parts += [f"[sticker: {escaped(each.name)}]" for each in message.stickers if not is_picture(each)]
     if message.poll is not None:
-        parts.append(f"[poll: {message.poll.question}]")
-    if not message.content:
-        parts += [_embed(embed) for embed in message.embeds]
+        parts.append(_poll(message.poll))
+    parts += _beside(message, say, speaks=bool(message.content) and not message.author.bot)
     text = "\n".join(part for part in parts if part).strip()
     return storable(text) or ("" if _has_files(message) else "[something that cannot be shown here]")
 
@@ -51,8 +50,8 @@ def storable(text: str) -> str:
     return _CONTROLS.sub("", text)
 
 
-def _text(message: discord.Message) -> str:
-    """Its content with names in place of ids."""
+def _namer(message: discord.Message) -> Say:
+    """Puts names in place of ids; not in code, where Discord does not either. A name is never more than a name."""
     users = {user.id: user.display_name for user in message.mentions}
     roles = {role.id: role.name for role in message.role_mentions}
     guild = message.guild
@@ -61,39 +60,39 @@ def _text(message: discord.Message) -> str:
         kind, pk = match[1], int(match[2])
         if kind == "#":
             channel = guild and guild.get_channel_or_thread(pk)
-            return f"#{channel.name}" if channel else "#a-channel"
+            return f"#{escaped(channel.name)}" if channel else "#a-channel"
         if kind == "@&":
             role = guild and guild.get_role(pk)
-            return "@" + (roles.get(pk) or (role.name if role else "a role"))
-        return "@" + users.get(pk, "somebody")
+            return "@" + escaped(roles.get(pk) or (role.name if role else "a role"))
+        return "@" + escaped(users.get(pk, "somebody"))
 
-    return plain(_MENTION.sub(name, message.content))
+    def named(text: str) -> str:
+        return _SLASH_COMMAND.sub(lambda match: "/" + escaped(match[1]), _MENTION.sub(name, text))
 
-
-def plain(text: str) -> str:
-    """Custom emoji, timestamps and slash commands as text; the rest as it is."""
-    text = _CUSTOM_EMOJI.sub(r":\1:", text)
-    text = _SLASH_COMMAND.sub(r"/\1", text)
-    return _TIMESTAMP.sub(_moment, text)
+    return lambda text: outside_code(text, named)
 
 
-def _moment(match: re.Match[str]) -> str:
-    try:
-        moment = datetime.fromtimestamp(int(match[1]), UTC)
-    except (OverflowError, ValueError, OSError):
-        return match[0]
-    return moment.strftime(_FORMATS.get(match[2] or "f", "%d %B %Y, %H:%M UTC"))
-
-
-def _snapshot(snapshot: discord.MessageSnapshot) -> str:
-    return "Forwarded: " + plain(snapshot.content) if snapshot.content else "[a forwarded message]"
-
-
-def _embed(embed: discord.Embed) -> str:
-    lines = [
-        embed.title,
-        embed.description,
-        *(f"{field.name}: {field.value}" for field in embed.fields),
-        embed.url,
+def _beside(message: discord.Message | discord.MessageSnapshot, say: Say, *, speaks: bool) -> list[str]:
+    """Embeds and components. What people link to has embeds as well: those say nothing new beside the link."""
+    embeds = (
+        [] if speaks else [embed for embed in message.embeds if not message.content or embed.type == "rich"]
+    )
+    return [embed_text(embed, say=say) for embed in embeds] + [
+        component_text(component, say=say) for component in message.components
     ]
-    return "\n".join(plain(line) for line in lines if line)
+
+
+def _poll(poll: discord.Poll) -> str:
+    answers = (f"- {escaped(answer.text)}" for answer in poll.answers if answer.text)
+    return "\n".join([f"[poll: {escaped(poll.question)}]", *answers])
+
+
+def _snapshot(snapshot: discord.MessageSnapshot, say: Say) -> str:
+    """As a quote: somebody else said it, somewhere else."""
+    parts = [say(snapshot.content)]
+    parts += [f"[sticker: {escaped(sticker.name)}]" for sticker in snapshot.stickers]
+    parts += _beside(snapshot, say, speaks=bool(snapshot.content))
+    text = "\n".join(part for part in parts if part).strip()
+    if not text:
+        return "[a forwarded message]"
+    return "-# Forwarded\n" + "\n".join(f"> {line}" for line in text.split("\n"))

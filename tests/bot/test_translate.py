@@ -1,14 +1,17 @@
 """Discord's messages as a visitor reads them."""
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
 import discord
 import pytest
+from discord.components import Component, _component_factory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.bot.translate import is_said, plain, readable
+from bridge.bot.translate import is_said, readable
+from bridge.markdown import escaped, linked, plain
 
 
 @dataclass
@@ -42,8 +45,14 @@ class Attachment:
 
 
 @dataclass
+class Answer:
+    text: str
+
+
+@dataclass
 class Poll:
     question: str
+    answers: list[Answer] = field(default_factory=list)
 
 
 @dataclass
@@ -56,6 +65,14 @@ class Sticker:
 class Snapshot:
     content: str
     attachments: list[Attachment] = field(default_factory=list)
+    stickers: list[Sticker] = field(default_factory=list)
+    embeds: list[discord.Embed] = field(default_factory=list)
+    components: list[Component] = field(default_factory=list)
+
+
+@dataclass
+class Author:
+    bot: bool = False
 
 
 @dataclass
@@ -70,7 +87,9 @@ class Said:
     stickers: list[Sticker] = field(default_factory=list)
     embeds: list[discord.Embed] = field(default_factory=list)
     message_snapshots: list[Snapshot] = field(default_factory=list)
+    components: list[Component] = field(default_factory=list)
     poll: Poll | None = None
+    author: Author = field(default_factory=Author)
     type: discord.MessageType = discord.MessageType.default
 
 
@@ -96,21 +115,85 @@ def test_what_nobody_knows_is_still_readable() -> None:
 
 
 @pytest.mark.parametrize(
+    "said",
+    [
+        "<:wave:118000000000000041> <a:party_parrot:118000000000000041>!",
+        "<t:0> <t:1700000000:R> <t:9999999999999>",
+        "**bold** _it_ ||spoiler|| [text](https://example.com) https://example.com/a_b",
+        "# One\n> two\n- three\n```py\nfour\n```",
+        "\\*as it is\\* 1 < 2 > 0 <b> <:no> <@> <t:x>",
+    ],
+)
+def test_what_the_page_understands_stays(said: str) -> None:
+    assert shown(said) == said
+
+
+def test_slash_commands_have_names() -> None:
+    assert shown("</close:118000000000000041> </a **b**:118000000000000041>") == r"/close /a \*\*b\*\*"
+
+
+@pytest.mark.parametrize(
+    ("nick", "name"),
+    [
+        ("[win](https://evil.example)", r"\[win\]\(https\://evil.example\)"),
+        ("**Ada**\n# Boss", r"\*\*Ada\*\* \# Boss"),
+        ("`x` ||y|| ~z~ _w_ <@1>", r"\`x\` \|\|y\|\| \~z\~ \_w\_ \<@1\>"),
+        ("back\\slash\u202e", r"back\\slash"),
+    ],
+)
+def test_a_name_is_never_more_than_a_name(nick: str, name: str) -> None:
+    assert escaped(nick) == name
+    assert shown(f"Hi <@{ADA.id}>", mentions=[Named(ADA.id, nick)]) == f"Hi @{name}"
+    guild = Guild({GENERAL.id: Named(GENERAL.id, nick)}, {STAFF.id: Named(STAFF.id, nick)})
+    assert shown(f"<#{GENERAL.id}> <@&{STAFF.id}>", guild=guild) == f"#{name} @{name}"
+
+
+def test_in_code_an_id_is_an_id() -> None:
+    text = f"`<@{ADA.id}>` ```\n<@{ADA.id}>\n``` <@{ADA.id}>"
+    assert shown(text, mentions=[ADA]) == f"`<@{ADA.id}>` ```\n<@{ADA.id}>\n``` @Ada"
+
+
+@pytest.mark.parametrize(
     ("written", "read"),
     [
         ("<:wave:118000000000000041>", ":wave:"),
         ("<a:party_parrot:118000000000000041>!", ":party_parrot:!"),
-        ("</close:118000000000000041>", "/close"),
         ("<t:0>", "01 January 1970, 00:00 UTC"),
         ("<t:1700000000:t>", "22:13 UTC"),
         ("<t:1700000000:d>", "14 November 2023"),
         ("<t:1700000000:R>", "14 November 2023, 22:13 UTC"),
         ("<t:9999999999999>", "<t:9999999999999>"),
         ("1 < 2 > 0 <b> <:no> <@> <t:x>", "1 < 2 > 0 <b> <:no> <@> <t:x>"),
+        (
+            "[our shop](https://shop.example/a) and [b](<https://b.example>)",
+            "our shop (https://shop.example/a) and b (https://b.example)",
+        ),
+        (r"\*as it is\* \[a](https://b.example)", "*as it is* [a](https://b.example)"),
+        ("`<t:0> \\*` **bold**", "`<t:0> \\*` **bold**"),
     ],
 )
-def test_custom_emoji_timestamps_and_commands_are_text(written: str, read: str) -> None:
+def test_where_only_text_can_be_shown_it_is_readable(written: str, read: str) -> None:
     assert plain(written) == read
+
+
+@given(st.text(alphabet="ab *_~|>[]()<#:\\@/.", max_size=80))
+def test_an_escaped_name_reads_as_the_name(name: str) -> None:
+    assert plain(escaped(name)) == " ".join(name.split())
+
+
+@pytest.mark.parametrize("part", ["`", "``a", "```a", "[", "[a](https://", "<t:1", "\\", "[a]", "<@1"])
+def test_hostile_text_costs_no_more_than_in_proportion(part: str) -> None:
+    def cost(length: int) -> float:
+        text = part * (length // len(part))
+        spent = []
+        for _ in range(5):
+            began = time.perf_counter()
+            plain(text)
+            shown(text)
+            spent.append(time.perf_counter() - began)
+        return min(spent)
+
+    assert cost(16_000) < 60 * max(cost(1_600), 1e-4)
 
 
 @given(st.text())
@@ -127,9 +210,11 @@ def test_text_without_marks_stays_as_it_is(text: str) -> None:
 
 def test_what_is_not_text_is_named() -> None:
     assert shown(stickers=[Sticker("Wumpus", discord.StickerFormatType.lottie)]) == "[sticker: Wumpus]"
-    assert shown(poll=Poll("Tea?")) == "[poll: Tea?]"
-    assert shown(message_snapshots=[Snapshot("Read <t:0:d>"), Snapshot("")]) == (
-        "Forwarded: Read 01 January 1970\n[a forwarded message]"
+    assert shown(poll=Poll("Tea?", [Answer("Yes"), Answer("**No**")])) == (
+        "[poll: Tea?]\n- Yes\n- \\*\\*No\\*\\*"
+    )
+    assert shown(message_snapshots=[Snapshot("Read <t:0:d>\nand **this**"), Snapshot("")]) == (
+        "-# Forwarded\n> Read <t:0:d>\n> and **this**\n[a forwarded message]"
     )
     assert shown() == "[something that cannot be shown here]"
 
@@ -145,8 +230,82 @@ def test_files_speak_for_themselves() -> None:
 def test_embeds_are_read_only_where_nothing_else_is_said() -> None:
     embed = discord.Embed(title="Order 7", description="On its way", url="https://shop.example/7")
     embed.add_field(name="Arrives", value="<t:0:d>")
-    assert shown(embeds=[embed]) == "Order 7\nOn its way\nArrives: 01 January 1970\nhttps://shop.example/7"
+    read = "**[Order 7](<https://shop.example/7>)**\nOn its way\n**Arrives**\n<t:0:d>"
+    assert shown(embeds=[embed]) == read
     assert shown("https://shop.example/7", embeds=[embed]) == "https://shop.example/7"
+    # A bot's is what it says, and not what Discord found behind a link.
+    assert shown("News:", embeds=[embed], author=Author(bot=True)) == f"News:\n{read}"
+    embed.type = "article"
+    assert shown("News:", embeds=[embed], author=Author(bot=True)) == "News:"
+
+
+def test_all_of_an_embed_is_read_and_none_of_it_is_more_than_it_seems() -> None:
+    embed = discord.Embed(description=f"For <@{ADA.id}>")
+    embed.set_author(name="[Shop](https://evil.example)")
+    embed.set_image(url="https://cdn.example/a.png")
+    embed.set_footer(text="# Thanks")
+    assert shown(embeds=[embed], mentions=[ADA]) == (
+        "-# \\[Shop\\]\\(https\\://evil.example\\)\nFor @Ada\n"
+        "🖼 [Picture](<https://cdn.example/a.png>)\n-# \\# Thanks"
+    )
+    assert linked("here", "javascript:alert(1)") == "here"
+    assert linked("here", "https://a.example/> [x](https://b.example)") == "here"
+
+
+def components(*data: dict[str, Any]) -> list[Component]:
+    """As discord.py makes them of what Discord sends."""
+    made = [_component_factory(each) for each in data]  # type: ignore[arg-type]
+    return [each for each in made if each is not None]
+
+
+MEDIA = {"url": "https://cdn.example/cat.png"}
+
+
+@pytest.mark.parametrize(
+    ("data", "read"),
+    [
+        ({"type": 10, "content": f"# Hello <@{ADA.id}>"}, "# Hello @Ada"),
+        (
+            {
+                "type": 1,
+                "components": [
+                    {"type": 2, "style": 5, "label": "Shop", "url": "https://shop.example"},
+                    {"type": 2, "style": 1, "label": "Buy [now]", "custom_id": "buy"},
+                    {"type": 2, "style": 1, "emoji": {"name": "👍"}, "custom_id": "like"},
+                ],
+            },
+            "[Shop](<https://shop.example>) · [button: Buy \\[now\\]] · [button: 👍]",
+        ),
+        (
+            {
+                "type": 1,
+                "components": [{"type": 3, "custom_id": "c", "placeholder": "Choose a size", "options": []}],
+            },
+            "[menu: Choose a size]",
+        ),
+        (
+            {
+                "type": 17,
+                "spoiler": True,
+                "components": [
+                    {
+                        "type": 9,
+                        "components": [{"type": 10, "content": "One"}, {"type": 10, "content": "Two"}],
+                        "accessory": {"type": 11, "media": MEDIA, "description": "A cat"},
+                    },
+                    {"type": 14},
+                    {"type": 12, "items": [{"media": MEDIA}, {"media": MEDIA, "spoiler": True}]},
+                    {"type": 13, "file": MEDIA, "name": "cat.png"},
+                ],
+            },
+            "||One\nTwo\n🖼 [A cat](<https://cdn.example/cat.png>)\n🖼 [Picture](<https://cdn.example/cat.png>)\n"
+            "🖼 [Picture](<https://cdn.example/cat.png>)\n📎 [cat.png](<https://cdn.example/cat.png>)||",
+        ),
+        ({"type": 14}, "[something that cannot be shown here]"),
+    ],
+)
+def test_components_of_bots_are_read(data: dict[str, Any], read: str) -> None:
+    assert shown(components=components(data), mentions=[ADA]) == read
 
 
 @pytest.mark.parametrize(
