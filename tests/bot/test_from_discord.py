@@ -100,7 +100,7 @@ async def test_mentions_are_readable(up: Stage) -> None:
         thread,
         f"<@{defaults.GRACE_ID}> asks in <#{defaults.GENERAL_CHANNEL_ID}> <:wave:1180000000000000099>",
     )
-    await up.page_shows("Hello", "@Grace asks in #general :wave:")
+    await up.page_shows("Hello", "@Grace asks in #general <:wave:1180000000000000099>")
 
 
 # ---------------------------------------------------------------------- marks
