@@ -10,6 +10,7 @@ from django.utils import timezone
 from bridge.actions.attaching import discard_of
 from bridge.actions.posting import fan_out
 from bridge.actions.settling import publish_messages
+from bridge.actions.speaking_rules import silenced
 from bridge.errors import BridgeError, Code
 from bridge.models import Connection, Delivery, Message, MessageVersion
 
@@ -20,11 +21,13 @@ def edit_own_message(uid: UUID, *, visitor: UUID, content: str) -> Message:
 
     Raises:
         BridgeError: `not_found` where it is not his or was deleted, `not_permitted` once the inbox's time for that
-            is over, `closed` where the conversation is.
+            is over or while he may not write here, `closed` where the conversation is.
     """
     message = _own(uid, visitor=visitor)
     if not message.connection.is_open:
         raise BridgeError(Code.CLOSED, "This conversation is closed.")
+    if message.author and (refusal := silenced(message.author, now=timezone.now())):
+        raise refusal
     return _edit(message, content=content)
 
 
@@ -91,7 +94,7 @@ def _locked(**which: object) -> Message:
     """The message as it is once its connection's row is held: what is decided on is read after the lock."""
     connection_id = Message.objects.values_list("connection_id", flat=True).get(**which)
     Connection.objects.lock(connection_id)
-    return Message.objects.select_related("author", "connection__inbox").get(**which)
+    return Message.objects.select_related("author__connection", "connection__inbox").get(**which)
 
 
 def _edit(message: Message, *, content: str) -> Message:

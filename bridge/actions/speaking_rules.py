@@ -48,8 +48,18 @@ def _verdict(speaker: Participant | None, *, now: datetime) -> Target | BridgeEr
     if speaker is None:
         return BridgeError(Code.NOT_FOUND, "There is no such conversation.")
     room = speaker.connection
+    if (refusal := silenced(speaker, now=now)) is not None:
+        return refusal
+    wait = _wait(speaker, room, now=now)
+    if wait > 0:
+        return BridgeError(Code.THROTTLED, f"Slow mode: one message in {room.slow_mode} s.", retry_after=wait)
+    return Target.of(room, speaker)
+
+
+def silenced(speaker: Participant, *, now: datetime) -> BridgeError | None:
+    """Why he may not say anything here just now, neither in a new message nor by changing an old one."""
     # A connection that staff closed is refused as closed, whatever else it is.
-    if room.is_open and room.read_only:
+    if speaker.connection.is_open and speaker.connection.read_only:
         return BridgeError(Code.NOT_PERMITTED, "Only staff write in this room.")
     if speaker.muted_until and speaker.muted_until > now:
         return BridgeError(
@@ -57,10 +67,7 @@ def _verdict(speaker: Participant | None, *, now: datetime) -> Target | BridgeEr
             "You may not write here for now.",
             muted_until=rfc3339(speaker.muted_until),
         )
-    wait = _wait(speaker, room, now=now)
-    if wait > 0:
-        return BridgeError(Code.THROTTLED, f"Slow mode: one message in {room.slow_mode} s.", retry_after=wait)
-    return Target.of(room, speaker)
+    return None
 
 
 def _wait(speaker: Participant, room: Connection, *, now: datetime) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from bridge.sandbox import defaults
 from bridge.sandbox.client import SandboxClient
@@ -114,3 +114,65 @@ async def test_what_the_visitor_writes_pings_nobody_and_stays_as_it_is(
     found = [each for each in await discord.messages(thread["id"]) if "everyone" in each["content"]]
     assert len(found) == 1
     assert not found[0].get("mention_everyone")
+
+
+async def test_what_is_changed_deleted_and_answered_is_so_on_both_sides(
+    visitor: Visitor, stranger: Visitor, discord: SandboxClient
+) -> None:
+    page, theirs = await visitor.open(), await stranger.open()
+    await write(theirs, "mind your own business")
+    thread = await conversation(page, discord, "Is it opne?")
+
+    async def shows(*texts: str) -> list[dict[str, Any]]:
+        """Wait until Discord does, oldest first."""
+        async with asyncio.timeout(20):
+            while True:
+                said = [
+                    m
+                    for m in await discord.messages(thread["id"])
+                    if m["type"] in {0, 19} and not m["deleted"]
+                ]
+                if [each["content"] for each in said] == list(texts):
+                    return said
+                await asyncio.sleep(0.1)
+
+    def message(text: str) -> Locator:
+        return page.locator(".message", has_text=text)
+
+    async def press(text: str, button: str) -> None:
+        await message(text).hover()
+        await message(text).get_by_role("button", name=button, exact=True).click()
+
+    # He edits.
+    await press("Is it opne?", "Edit")
+    await page.get_by_label("Your message").fill("Is it open?")
+    await page.get_by_label("Your message").press("Enter")
+    (question,) = await shows("Is it open?")
+    await expect(message("Is it open?").locator("[data-edited]")).to_be_visible()
+    await shoot(page, "changes-edited")
+
+    # Staff answer him, and he answers that.
+    await discord.post_as("ada", thread["id"], "Which of our shops?", reply_to=question["id"])
+    await expect(message("Which of our shops?").locator("[data-quote]")).to_contain_text("Is it open?")
+    await press("Which of our shops?", "Reply")
+    await write(page, "The one in town")
+    _, asked, answer = await shows("Is it open?", "Which of our shops?", "The one in town")
+    assert answer["reply_to"] == asked["id"]
+    await expect(message("The one in town").locator("[data-quote]")).to_contain_text("Which of our shops?")
+    await shoot(page, "changes-answered")
+
+    # Staff edit and delete, also what he wrote; he takes something back.
+    await discord.edit(thread["id"], asked["id"], "Which shop?")
+    await expect(message("The one in town").locator("[data-quote]")).to_contain_text("Which shop?")
+    await discord.delete(thread["id"], question["id"])
+    await expect(words(page).first).to_have_text("This message was deleted")
+    await press("The one in town", "Delete")
+    await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    await shows("Which shop?")
+    deleted = "This message was deleted"
+    await expect(words(page)).to_have_text([deleted, "Which shop?", deleted])
+    await shoot(page, "changes-deleted")
+    await page.reload()
+    await is_ready(page)
+    await expect(words(page)).to_have_text([deleted, "Which shop?", deleted])
+    await expect(words(theirs)).to_have_text(["mind your own business"])

@@ -15,7 +15,7 @@ from django.utils import timezone
 from bridge import actions
 from bridge.actions import Opening, Post, Posted, Target
 from bridge.actions.changing import delete_message, edit_message
-from bridge.models import Connection, Delivery, Inbox, Message, MessageVersion
+from bridge.models import Connection, Delivery, Inbox, Message, MessageVersion, Participant
 from bridge.protocol import MAX_CONTENT
 from bridge.throttling import THROTTLES
 from tests.web.browser import Browser
@@ -171,6 +171,15 @@ async def test_nobody_changes_anything_before_a_session(
     assert await nobody.refused(command, message=message["uid"], **more) == "not_identified"
 
 
+async def test_who_is_muted_cannot_go_on_by_editing_but_may_take_back(visitor: Browser) -> None:
+    message = await visitor.write("Hello")
+    await Participant.objects.aupdate(muted_until=timezone.now() + timedelta(minutes=5))
+    error = await refusal(visitor, "message.edit", message=message["uid"], content="And another thing")
+    assert error["code"] == "not_permitted"
+    assert error["details"]["muted_until"]
+    assert (await delete(visitor, message))["deleted_at"]
+
+
 async def test_who_changes_too_often_is_asked_to_wait(visitor: Browser) -> None:
     message = await visitor.write("0")
     limit = THROTTLES["edit"].visitor.amount
@@ -195,6 +204,24 @@ async def test_an_edit_and_a_deletion_at_once_leave_a_tombstone(browser: Open) -
     row = await Message.objects.aget()
     assert (row.content, bool(row.deleted_at)) == ("", True)
     assert not await MessageVersion.objects.aexists()
+
+
+async def test_in_a_room_everybody_changes_his_own_as_long_as_he_is_there(
+    visitor: Browser, stranger: Browser, inbox: Inbox
+) -> None:
+    room = await Connection.objects.acreate(inbox=inbox, kind="room", slug="lobby", name="The lobby")
+    for member in (visitor, stranger):
+        await member.ok("room.join", room="lobby")
+    message = await visitor.write("Hello, rom", connection=str(room.uid))
+    answer = await stranger.write("Hi", connection=str(room.uid), reply_to=message["uid"])
+    assert answer["reply_to"]["content"] == "Hello, rom"
+    code = await stranger.refused("message.edit", message=message["uid"], content="Buy my things")
+    assert code == "not_permitted"
+    await edit(visitor, message, "Hello, room")
+    heard = await stranger.event("message.edited")
+    assert heard["payload"]["messages"][0]["content"] == "Hello, room"
+    await visitor.ok("room.leave", room=str(room.uid))
+    assert await visitor.refused("message.delete", message=message["uid"]) == "not_found"
 
 
 # --------------------------------------------------------------------- replies
