@@ -97,7 +97,7 @@ class Publisher:
             if entries:
                 await self._send(WEB_GROUP, {"type": "web.frame", "entries": entries})
             for message in bot.values():
-                await self._send(BOT_GROUP, message)
+                await self._send(WEB_GROUP if message["type"].startswith("web.") else BOT_GROUP, message)
             await asyncio.sleep(PAUSE)
 
     async def _send(self, group: str, message: dict[str, Any]) -> None:
@@ -173,6 +173,11 @@ def tell(connection: str, frame: bytes, *, skip: str = "") -> None:
     _current().add([(connection, None, skip, frame)])
 
 
+def tell_moderation() -> None:
+    """Staff forbade or allowed somebody something: every web process looks at once."""
+    _current().add([], [("moderation", {"type": "web.moderation"})])
+
+
 def tell_bot_typing(connection: str) -> None:
     """A visitor is writing in this connection."""
     _current().add([], [(f"typing {connection}", {"type": "bot.typing", "connection": connection})])
@@ -200,6 +205,8 @@ class Hub:
         self.connections: dict[str, set[Listener]] = {}
         self.visitors: dict[str, set[Listener]] = {}
         self.heard_at = 0.0
+        # What staff forbid has changed.
+        self.moderated = asyncio.Event()
         # How long the last probe was on its way: what waits for us in the layer waits without bound.
         self._lag = 0.0
         self._task: asyncio.Task[None] | None = None
@@ -263,6 +270,8 @@ class Hub:
             self.heard_at = time.monotonic()
             if message["type"] == "web.frame":
                 self.hand_out(message["entries"], stale=self._lag > STALE_AFTER)
+            elif message["type"] == "web.moderation":
+                self.moderated.set()
             elif message["type"] == "web.probe":
                 self._lag = self.heard_at - message["at"]
 

@@ -1,5 +1,6 @@
 """What the browser can ask for: one short function for each command."""
 
+import contextlib
 import uuid
 from collections.abc import Callable
 
@@ -8,6 +9,7 @@ from bridge.actions import Post, Posted, Uploads
 from bridge.errors import BridgeError, Code, Goodbye
 from bridge.history import Reader
 from bridge.models import Connection, Inbox, Message, Participant
+from bridge.moderation import blocked, is_blocked
 from bridge.nicks import nick_for
 from bridge.permissions import anyone, author, identified, message_participant, owner, participant
 from bridge.process import Process
@@ -49,6 +51,8 @@ async def session_start(session: Session, payload: SessionStart) -> SessionStart
         raise Goodbye(protocol.CLOSE_FORBIDDEN, Code.NOT_PERMITTED, "This site may not open this chat.")
     token = payload.token or session.arrival.token
     visitor = read_token(token) if token else uuid.uuid4()
+    await session.database.run(_let_in, session, visitor, inbox.pk)
+    Process.current().moderation.know(inbox)
     # The hub knows the socket before anything is read, so that nothing falls between the two.
     session.hear_as(visitor)
     mine = await session.database.run(history.latest, visitor, inbox=inbox.pk) if token else None
@@ -58,7 +62,11 @@ async def session_start(session: Session, payload: SessionStart) -> SessionStart
     if mine:
         reader = _reader(session, mine.connection.uid)
         mine, page = await session.database.run(_first_look, reader)
-    nick = payload.nick or (mine.nick if mine else nick_for(visitor))
+    wanted = payload.nick
+    if wanted and Process.current().moderation.refusal(inbox.pk, wanted):
+        # Refused, the page that keeps it could not start any more: he is called something else.
+        wanted = None
+    nick = wanted or (mine.nick if mine else nick_for(visitor))
     if mine and mine.connection.is_open:
         session.open_connection = str(mine.connection.uid)
     session.opening = _opening(session, payload, inbox=inbox.pk, visitor=visitor, nick=nick)
@@ -81,6 +89,16 @@ def _inbox(name: str) -> Inbox:
     if inbox is None:
         raise BridgeError(Code.NOT_FOUND, "There is no such chat.")
     return inbox
+
+
+def _let_in(session: Session, visitor: uuid.UUID, inbox: int) -> None:
+    """Raises Goodbye where he is blocked: also under a new token from a browser whose cookie names him."""
+    known = {visitor}
+    if session.arrival.token:
+        with contextlib.suppress(BridgeError):
+            known.add(read_token(session.arrival.token))
+    if is_blocked(inbox, known):
+        raise blocked()
 
 
 def _first_look(reader: Reader) -> tuple[Participant, HistoryRead]:
@@ -116,6 +134,7 @@ def _reader(session: Session, connection: uuid.UUID) -> Reader:
 async def message_send(session: Session, payload: MessageSend) -> MessageSent:
     if len(payload.content) > protocol.MAX_CONTENT:
         raise protocol.too_long(payload.content)
+    _check(session, payload.content)
     if payload.connection is not None:
         posted = await _post(session, payload, target=session.connections[str(payload.connection)])
     else:
@@ -123,6 +142,13 @@ async def message_send(session: Session, payload: MessageSend) -> MessageSent:
     message = posted.message.copy()
     message["own"] = True
     return {"message": message}
+
+
+def _check(session: Session, content: str) -> None:
+    """What staff forbid, from memory: this is the hot path."""
+    moderation, inbox = Process.current().moderation, session.start.inbox
+    moderation.check_speaker(inbox, session.who)
+    moderation.check_text(inbox, content)
 
 
 async def _post(
@@ -167,6 +193,7 @@ async def _post_to_open(session: Session, payload: MessageSend) -> Posted:
 async def message_edit(session: Session, payload: MessageEdit) -> MessageChanged:
     if len(payload.content) > protocol.MAX_CONTENT:
         raise protocol.too_long(payload.content)
+    _check(session, payload.content)
     change = actions.edit_own_message
     return await session.database.run(
         _changed, change, payload.message, visitor=session.who, content=payload.content

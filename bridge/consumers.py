@@ -162,6 +162,10 @@ class ChatConsumer(AsyncConsumer):
         opening = self._session.opening if self._session else None
         return opening.inbox if opening else None
 
+    @property
+    def visitor(self) -> uuid.UUID | None:
+        return self._session.visitor if self._session else None
+
     def end(self, code: int) -> None:
         """Close it from outside of its own task, once."""
         if self._close_code is None and self._task is not None:

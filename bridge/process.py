@@ -1,10 +1,14 @@
 """What the sockets of one process share: hub, writer, throttles, presence, and who looks after them."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import Counter
 from typing import Protocol
+from uuid import UUID
+
+from django.db import InterfaceError, OperationalError
 
 from bridge import broadcast, presence, redis
 from bridge.broadcast import Hub, Listener
@@ -12,7 +16,8 @@ from bridge.closing import LIMIT as CLOSING_LIMIT
 from bridge.closing import before_daphne_stops
 from bridge.database import DatabaseThreads
 from bridge.members import FLUSH, Members
-from bridge.protocol import CLOSE_RESTARTING, event_frame
+from bridge.moderation import Moderation, blocked
+from bridge.protocol import CLOSE_RESTARTING, error_frame, event_frame
 from bridge.throttling import Throttler
 from bridge.writer import Writer
 
@@ -38,6 +43,10 @@ class Socket(Listener, Protocol):
     def inbox(self) -> int | None:
         """The inbox of its session, once it has started."""
 
+    @property
+    def visitor(self) -> UUID | None:
+        """Its visitor, once its session has started."""
+
 
 class Process:
     """One for each event loop that serves sockets."""
@@ -50,6 +59,7 @@ class Process:
         self.throttler = Throttler()
         self.presence = presence.Presence()
         self.members = Members()
+        self.moderation = Moderation()
         self.database = DatabaseThreads("reader", threads=4)
         self.sockets: set[Socket] = set()
         self.addresses: Counter[str] = Counter()
@@ -58,6 +68,7 @@ class Process:
         self._starting = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._telling: asyncio.Task[None] | None = None
+        self._moderating: asyncio.Task[None] | None = None
         self._empty: asyncio.Event | None = None
 
     @classmethod
@@ -79,6 +90,7 @@ class Process:
                     await self._beat()
                     self._task = asyncio.create_task(self._look_after())
                     self._telling = asyncio.create_task(self._tell_members())
+                    self._moderating = asyncio.create_task(self._moderate())
                     before_daphne_stops(self.say_goodbye)
         return self.redis_up
 
@@ -94,7 +106,7 @@ class Process:
 
     async def stop(self) -> None:
         """Write what waits, then let go of everything."""
-        for task in (self._task, self._telling):
+        for task in (self._task, self._telling, self._moderating):
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
@@ -128,6 +140,30 @@ class Process:
             except redis.RedisError:
                 return False
         return self._staff[inbox]
+
+    async def _moderate(self) -> None:
+        """Know what staff forbid: at once where they say so, every few seconds in case that was lost."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.hub.moderated.wait(), BEAT)
+            self.hub.moderated.clear()
+            if not self.sockets:
+                continue
+            try:
+                await self.look_at_moderation()
+            except (OperationalError, InterfaceError) as error:
+                logger.warning("What staff forbid is looked up later: %r", error)
+            except Exception:
+                logger.exception("What staff forbid could not be looked up")
+
+    async def look_at_moderation(self) -> None:
+        inboxes = {socket.inbox for socket in self.sockets if socket.inbox is not None}
+        await self.database.run(self.moderation.refresh, inboxes)
+        for socket in tuple(self.sockets):
+            if self.moderation.is_blocked(socket.inbox, socket.visitor):
+                goodbye = blocked()
+                socket.deliver(error_frame(None, goodbye).decode())
+                socket.end(goodbye.close)
 
     async def _tell_members(self) -> None:
         while True:

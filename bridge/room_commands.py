@@ -7,6 +7,7 @@ from bridge.errors import BridgeError, Code
 from bridge.history import Reader
 from bridge.models import Connection, Participant
 from bridge.permissions import identified, member, participant
+from bridge.process import Process
 from bridge.protocol import (
     ConnectionOut,
     HistoryRead,
@@ -36,6 +37,8 @@ async def room_list(session: Session, payload: RoomList) -> RoomsListed:
 
 @command("room.join", permission=identified, throttle="join")
 async def room_join(session: Session, payload: RoomJoin) -> RoomJoined:
+    if payload.nick:
+        Process.current().moderation.check_text(session.start.inbox, payload.nick)
     reserved = await _bot_names() if payload.nick else []
 
     def enter() -> tuple[Connection, Participant]:
@@ -94,6 +97,7 @@ async def _members(session: Session, room: str) -> MembersOut:
 @command("nick.set", permission=participant, throttle="change")
 async def nick_set(session: Session, payload: NickSet) -> NickChanged:
     """In one conversation or room; without one, for the conversation that he will open."""
+    Process.current().moderation.check_text(session.start.inbox, payload.nick)
     if payload.connection is None:
         session.opening = replace(session.start, nick=payload.nick)
         return {"nick": payload.nick}

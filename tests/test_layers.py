@@ -11,14 +11,24 @@ import bridge
 ROOT = Path(bridge.__file__).parent
 
 LAYERS = [
-    {"errors", "clock", "emojis", "lookalikes"},
+    {"errors", "clock", "emojis", "lookalikes", "filtering"},
     {"models", "protocol", "signals", "nicks", "markdown", "avatars", "migrations"},
     {"redis", "valkey", "database", "outlet", "closing", "wire", "files"},
     {"broadcast", "services", "presence", "speaking"},
     {"members"},
     {"sessions"},
     {"arrivals"},
-    {"actions", "history", "delivery", "retention", "metrics", "permissions", "throttling", "checks"},
+    {
+        "actions",
+        "history",
+        "delivery",
+        "retention",
+        "metrics",
+        "permissions",
+        "moderation",
+        "throttling",
+        "checks",
+    },
     {"registry", "writer"},
     {"process"},
     {"commands", "room_commands", "bot", "views", "uploads", "downloads", "admin", "sandbox"},

@@ -1,0 +1,95 @@
+"""What staff forbid, as this process knows it: asked without a query, at most two seconds old.
+
+The database holds the truth. A nudge makes a process look at once, its beat makes it look anyway.
+"""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Q
+from django.utils import timezone
+
+from bridge import protocol
+from bridge.errors import BridgeError, Code, Goodbye
+from bridge.filtering import Filter, compiled
+from bridge.models import Block, Connection, Inbox, Participant
+
+RECENT = timedelta(minutes=2)
+"""Whoever was blocked longer ago has no socket any more, and gets none."""
+NO_FILTER = Filter()
+SAID = {
+    "words": "A word in it is not allowed here.",
+    "links": "Links are not allowed here.",
+}
+
+
+def is_blocked(inbox: int, visitors: Collection[UUID]) -> bool:
+    """Whether one of these, which one browser says it is, may not speak here. From the database."""
+    return Block.objects.filter(_in_force(), inbox=inbox, visitor__in=visitors).exists()
+
+
+def blocked() -> Goodbye:
+    return Goodbye(protocol.CLOSE_FORBIDDEN, Code.BLOCKED, "You have been blocked here.")
+
+
+def filter_of(inbox: Inbox) -> Filter:
+    return compiled(inbox.blocked_words, refuse_links=inbox.links == Inbox.Links.REFUSE)
+
+
+class Moderation:
+    def __init__(self) -> None:
+        # By (inbox, visitor). In a room who was muted is looked up with each post.
+        self._muted: dict[tuple[int, UUID], datetime] = {}
+        self._blocked: frozenset[tuple[int, UUID]] = frozenset()
+        self._filters: dict[int, Filter] = {}
+
+    def know(self, inbox: Inbox) -> None:
+        """An inbox as it was just read."""
+        self._filters[inbox.pk] = filter_of(inbox)
+
+    def refresh(self, inboxes: Collection[int]) -> None:
+        """Look into the database: three small queries, however many visitors there are."""
+        now = timezone.now()
+        muted = Participant.objects.filter(
+            muted_until__gt=now, visitor__isnull=False, connection__kind=Connection.Kind.PRIVATE
+        )
+        self._muted = {
+            (inbox, visitor): until
+            for inbox, visitor, until in muted.values_list("connection__inbox_id", "visitor", "muted_until")
+            if visitor is not None and until is not None
+        }
+        recent = Block.objects.filter(_in_force(), created_at__gt=now - RECENT)
+        self._blocked = frozenset(recent.values_list("inbox_id", "visitor"))
+        for inbox in Inbox.objects.filter(pk__in=inboxes):
+            self.know(inbox)
+
+    def is_blocked(self, inbox: int | None, visitor: UUID | None) -> bool:
+        """Whether he was blocked just now."""
+        return bool(self._blocked) and (inbox, visitor) in self._blocked
+
+    def check_speaker(self, inbox: int, visitor: UUID) -> None:
+        """Raises Goodbye (`blocked`), or BridgeError (`not_permitted`) with `muted_until`."""
+        if self.is_blocked(inbox, visitor):
+            raise blocked()
+        until = self._muted.get((inbox, visitor)) if self._muted else None
+        if until is not None and until > timezone.now():
+            raise muted(until)
+
+    def refusal(self, inbox: int, text: str) -> str:
+        return self._filters.get(inbox, NO_FILTER).refusal(text)
+
+    def check_text(self, inbox: int, text: str) -> None:
+        """Raises BridgeError (`not_permitted`) with what it was refused for in `filter`."""
+        if refusal := self.refusal(inbox, text):
+            raise BridgeError(Code.NOT_PERMITTED, SAID[refusal], filter=refusal)
+
+
+def muted(until: datetime) -> BridgeError:
+    return BridgeError(
+        Code.NOT_PERMITTED, "You may not write here for now.", muted_until=protocol.rfc3339(until)
+    )
+
+
+def _in_force() -> Q:
+    return Q(until__isnull=True) | Q(until__gt=timezone.now())
