@@ -65,7 +65,7 @@ export class Outbox extends EventTarget {
     } catch (failure) {
       if (!(failure instanceof CommandFailed)) throw failure;
       if (LATER.has(failure.code)) await pause(failure.details.retry_after ?? 2);
-      else if (this.#waits(entry)) this.#keep({ ...entry, error: failure.code });
+      else if (this.#waits(entry)) this.#keep({ ...entry, error: failure.reason });
     }
   }
 

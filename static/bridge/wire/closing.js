@@ -17,7 +17,7 @@ export function afterClose(code) {
 /** The same for an error reply to session.start, after which the socket is of no use. */
 export function afterRefusal({ code, details }) {
   const final = {
-    blocked: "refused",
+    blocked: "blocked",
     not_permitted: "refused",
     not_identified: "outdated",
     not_found: "missing",

@@ -7,6 +7,12 @@ export class CommandFailed extends Error {
     this.code = code;
     this.details = details;
   }
+
+  /** What to tell about it: the code, or more precisely where the details know more. */
+  get reason() {
+    if (this.details.muted_until) return "muted";
+    return this.details.filter ? `filter_${this.details.filter}` : this.code;
+  }
 }
 
 /** The socket went away first: nobody knows whether the server has it. */

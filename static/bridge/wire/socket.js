@@ -86,6 +86,8 @@ export class Socket extends EventTarget {
       this.dispatchEvent(new CustomEvent("event", { detail: frame }));
       return;
     }
+    // Not an answer: the team blocked this visitor just now, and the socket is about to be closed.
+    if (frame.reply === null && frame.error.code === "blocked") return this.#stop("blocked");
     const caller = this.#waiting.get(frame.reply);
     if (!caller) return;
     this.#waiting.delete(frame.reply);
@@ -102,7 +104,7 @@ export class Socket extends EventTarget {
       reject(new ConnectionLost());
     }
     this.#waiting.clear();
-    if (stop) this.#stop(stop);
+    if (stop && this.state !== "stopped") this.#stop(stop);
     if (this.state === "stopped") return;
     const delay = Math.max(this.#pause, pause) + this.#backoff.next();
     this.#pause = 0;
