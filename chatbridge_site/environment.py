@@ -59,6 +59,10 @@ class Environment(BaseSettings):
         description="A Django storage for attachments, e.g. `storages.backends.s3.S3Storage`",
     )
     files_options: dict[str, Any] = Field({}, description="What that storage is told, as JSON")
+    discord_cdn_url: str = Field(
+        "https://cdn.discordapp.com",
+        description="Where the pictures of Discord servers' own emoji are fetched",
+    )
     site_url: str = Field(
         "", description="Where this site is reached, e.g. `https://chat.example.com`: for links from Discord"
     )
@@ -89,7 +93,7 @@ class Environment(BaseSettings):
             raise ValueError("it must begin with redis://, rediss:// or unix://")
         return value
 
-    @field_validator("discord_api_url", "site_url")
+    @field_validator("discord_api_url", "discord_cdn_url", "site_url")
     @classmethod
     def is_http(cls, value: str) -> str:
         if value:

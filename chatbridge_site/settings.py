@@ -110,6 +110,7 @@ DISCORD_TOKEN = ENVIRONMENT.discord_token
 DISCORD_CHANNEL_ID = ENVIRONMENT.discord_channel_id
 DISCORD_API_URL = ENVIRONMENT.discord_api_url
 DISCORD_GATEWAY_URL = ENVIRONMENT.discord_gateway_url
+DISCORD_CDN_URL = ENVIRONMENT.discord_cdn_url
 
 BRIDGE_SERVICES = {"discord": "bridge.services.discord.DiscordService"}
 

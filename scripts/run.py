@@ -139,6 +139,7 @@ def start_sandbox(var: Path, port: int, ended: threading.Event) -> Part:
     os.environ["DISCORD_CHANNEL_ID"] = str(defaults.SUPPORT_CHANNEL_ID)
     os.environ["DISCORD_API_URL"] = defaults.api_url(base)
     os.environ["DISCORD_GATEWAY_URL"] = defaults.gateway_url(base)
+    os.environ["DISCORD_CDN_URL"] = defaults.cdn_url(base)
     return sandbox
 
 

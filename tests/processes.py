@@ -137,6 +137,7 @@ class Site:
             "DISCORD_CHANNEL_ID": str(defaults.SUPPORT_CHANNEL_ID),
             "DISCORD_API_URL": defaults.api_url(self.sandbox_url),
             "DISCORD_GATEWAY_URL": defaults.gateway_url(self.sandbox_url),
+            "DISCORD_CDN_URL": defaults.cdn_url(self.sandbox_url),
             **environment,
         }
         web = ["-m", "daphne", "-b", HOST, "-p", str(self.web_port), "chatbridge_site.asgi:application"]

@@ -17,6 +17,7 @@ for name in (
     "DISCORD_CHANNEL_ID",
     "DISCORD_API_URL",
     "DISCORD_GATEWAY_URL",
+    "DISCORD_CDN_URL",
     "DEBUG",
 ):
     os.environ.pop(name, None)

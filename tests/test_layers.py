@@ -31,7 +31,17 @@ LAYERS = [
     },
     {"registry", "writer"},
     {"process"},
-    {"commands", "room_commands", "bot", "views", "uploads", "downloads", "admin", "sandbox"},
+    {
+        "commands",
+        "room_commands",
+        "bot",
+        "views",
+        "uploads",
+        "downloads",
+        "emoji_pictures",
+        "admin",
+        "sandbox",
+    },
     {"consumers", "management"},
     {"apps", "urls", "routing"},
 ]
