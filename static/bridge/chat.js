@@ -3,11 +3,14 @@
 import { Chat } from "./model/chat.js";
 import { Kept } from "./model/kept.js";
 import { Room } from "./model/room.js";
+import { texts } from "./texts.js";
 import { Banner } from "./view/banner.js";
 import { Composer } from "./view/composer.js";
 import { ConversationView } from "./view/conversation.js";
 import { Header } from "./view/header.js";
 import { Intent } from "./view/intent.js";
+import { Picker } from "./view/picker.js";
+import { note } from "./view/note.js";
 import { part, root } from "./view/page.js";
 import { RoomView } from "./view/room.js";
 import { beat } from "./wire/heartbeat.js";
@@ -59,8 +62,16 @@ const view = new ConversationView(chat, {
   leave: () => composer.focus(),
 });
 view.tools.on("reply", (row) => intent.reply(row));
+const picker = new Picker(
+  { box: part("picker"), text: part("picker-text"), place: part("picker-place") },
+  { data: root.dataset.pickerData },
+);
+view.tools.on("react", (row, button) => picker.open(button, (emoji) => view.react(row, emoji)));
 view.tools.on("edit", (row) => intent.edit(row));
 view.tools.on("delete", (row) => askToDelete(row));
+chat.addEventListener("refused", ({ detail }) =>
+  note(part("note"), texts.notReacted[detail.code] ?? texts.notReactedOther),
+);
 const banner = new Banner(
   { box: part("banner"), text: part("banner-text"), action: part("banner-action") },
   { socket, appeared: () => show() },

@@ -220,6 +220,32 @@ class Script:
             "reset": False,
         }
 
+    def _on_reaction_add(self, payload: protocol.ReactionChange) -> Json:
+        return self._react(payload, added=True)
+
+    def _on_reaction_remove(self, payload: protocol.ReactionChange) -> Json:
+        return self._react(payload, added=False)
+
+    def _react(self, payload: protocol.ReactionChange, *, added: bool) -> Json:
+        (message,) = [each for each in self.messages if each["uid"] == str(payload.message)]
+        counts = {each["emoji"]: each["count"] for each in message["reactions"]}
+        counts[payload.emoji] = counts.get(payload.emoji, 0) + (1 if added else -1)
+        shown = [{"emoji": emoji, "count": count} for emoji, count in counts.items() if count]
+        changed = self.change(message, reactions=shown)
+        self.send_event(
+            "reaction.changed",
+            {
+                "messages": [changed],
+                "participant": self.visitor["id"],
+                "emoji": payload.emoji,
+                "added": added,
+            },
+            since=changed["revision"] - 1,
+            revision=changed["revision"],
+        )
+        own = [{**each, "own": added and each["emoji"] == payload.emoji} for each in shown]
+        return {"message": {**changed, "own": False, "reactions": own}}
+
     def _on_receipt_read(self, payload: protocol.ReceiptRead) -> Json:
         self.read_seq = payload.seq
         return {}

@@ -1,6 +1,6 @@
 // The whole chat without its looks: the session, the conversation it shows, and what waits to be sent.
 //
-// Dispatches "change" whenever something that can be seen changed.
+// Dispatches "change" whenever something that can be seen changed, and "refused" with why a reaction was not taken.
 
 import { CommandFailed } from "../wire/failures.js";
 import { Changes } from "./changes.js";
@@ -165,6 +165,9 @@ export class Chat extends EventTarget {
     if (!connection) return null;
     this.conversation.reading.start(connection.read_seq);
     this.conversation.addEventListener("change", () => this.#changed());
+    this.conversation.reactions.addEventListener("refused", ({ detail }) =>
+      this.dispatchEvent(new CustomEvent("refused", { detail })),
+    );
     this.conversation.catchup.expect(this.#heard.get(connection.uid) ?? 0);
     this.#heard.set(connection.uid, connection.revision);
     return this.conversation;

@@ -1,6 +1,7 @@
 // One connection as this page knows it: its messages, its state, who reads and writes in it.
 
 import { Catchup } from "./catchup.js";
+import { Reactions } from "./reactions.js";
 import { Reading } from "./reading.js";
 import { Timeline } from "./timeline.js";
 import { Typists } from "./typists.js";
@@ -21,7 +22,11 @@ export class Conversation extends EventTarget {
       ask: (since) => socket.command("connection.sync", { connection: this.uid, since }),
       take: (reply) => this.#synced(reply),
     });
-    this.typists.addEventListener("change", () => this.#changed());
+    this.reactions = new Reactions(async (command, payload) => {
+      const { message } = await socket.command(command, payload);
+      this.apply([message]);
+    });
+    for (const part of [this.typists, this.reactions]) part.addEventListener("change", () => this.#changed());
     this.#state(connection);
   }
 
@@ -38,12 +43,14 @@ export class Conversation extends EventTarget {
   }
 
   page(messages, older) {
+    this.#learn(messages);
     this.timeline.page(messages, older);
     this.#changed();
   }
 
   /** Our own message, acknowledged. */
   apply(messages) {
+    this.#learn(messages);
     this.timeline.apply(messages);
     // The reply stands for the event, which goes to all sockets but the one that wrote.
     for (const { revision } of messages) this.catchup.cover(revision - 1, revision);
@@ -54,6 +61,7 @@ export class Conversation extends EventTarget {
     if (payload.messages) this.timeline.apply(payload.messages);
     if (event === "message.posted")
       payload.messages.forEach(({ author }) => author && this.typists.forget(author.id));
+    if (event === "reaction.changed" && payload.participant === this.me) this.reactions.heard(payload);
     if (event === "typing.started" && payload.author.id !== this.me) this.typists.note(payload.author);
     if (event === "receipt.read") this.reading.receipt(payload, payload.participant === this.me);
     if (STATES.has(event) && revision > this.#stated) this.#state({ ...payload.connection, revision });
@@ -93,9 +101,14 @@ export class Conversation extends EventTarget {
   #synced({ connection, messages, reset }) {
     this.#state(connection);
     this.reading.start(connection.read_seq);
+    this.#learn(messages);
     if (reset) this.timeline.reset(messages);
     else this.timeline.apply(messages);
     this.#changed();
+  }
+
+  #learn(messages) {
+    for (const message of messages) this.reactions.learn(message);
   }
 
   #state({ state, revision, participant }) {

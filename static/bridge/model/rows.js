@@ -5,14 +5,29 @@ const TOGETHER = 5 * 60_000; // messages of one author that stand so close are o
 /**
  * Rows in order, each with a stable `key`; the same input gives the same rows.
  *
+ * `reactions(message)`: what is shown below it.
  * `changes`: edits and deletions that wait, by message. `open`: whether the conversation takes anything. `editable`:
  * milliseconds for which an own message may be changed.
  */
-export function rowsOf({ messages, pending, notices = [], changes, me, readUpTo, newAfter, connected, open, editable, now }) {
+export function rowsOf({
+  messages,
+  reactions,
+  pending,
+  notices = [],
+  changes,
+  me,
+  readUpTo,
+  newAfter,
+  connected,
+  open,
+  editable,
+  now,
+}) {
   const rows = [];
   let day = null;
   const written = messages.map((message) => {
     const row = said(message, me, readUpTo);
+    row.reactions = row.deleted ? [] : reactions(message);
     changed(row, changes.get(message.uid), connected);
     row.tools = toolsOf(row, { open, editable, now });
     return row;
@@ -79,7 +94,7 @@ function changed(row, change, connected) {
 /**
  * What can be done with a message, by the names that its buttons have in `data-tool`.
  *
- * Further buttons ("react" waits for what it opens): add the name here where it applies, and register what it does
+ * Further buttons: add the name here where it applies, and register what it does
  * with `tools.on(name, (row, button) => …)` in chat.js.
  */
 function toolsOf({ kind, own, deleted, at, status, change }, { open, editable, now }) {
@@ -87,6 +102,7 @@ function toolsOf({ kind, own, deleted, at, status, change }, { open, editable, n
   const mine = own && now - at < editable;
   return [
     open && "reply",
+    open && status !== "failed" && "react",
     open && mine && status !== "failed" && "edit",
     mine && "delete",
   ].filter(Boolean);
@@ -101,6 +117,7 @@ function waiting({ client_id, content, quote, at, error }, connected) {
     own: true,
     content,
     quote,
+    reactions: [],
     tools: [],
     status,
     error,

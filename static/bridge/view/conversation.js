@@ -41,6 +41,7 @@ export class ConversationView {
     const rows = rowsOf({
       messages,
       notices: this.chat.room?.notices.map(told),
+      reactions: (message) => conversation.reactions.of(message),
       pending: outbox.entries.filter(({ client_id }) => !conversation?.timeline.has(client_id, me)),
       me,
       // In a room one who answers has not read for the others.
@@ -79,6 +80,12 @@ export class ConversationView {
     element.focus({ preventScroll: true });
     element.classList.add("found");
     setTimeout(() => element.classList.remove("found"), 2_000);
+  }
+
+  react({ uid }, emoji) {
+    const { conversation } = this.chat;
+    const message = conversation.timeline.get(uid);
+    if (message) conversation.reactions.toggle(message, emoji);
   }
 
   toBottom() {
@@ -163,6 +170,7 @@ export class ConversationView {
       else waiting.retry(name, row.quote && row.error === "not_found" ? { quote: undefined } : {});
     } else if (target.matches("[data-rewrite]")) this.rewrite(row.content);
     else if (target.closest("[data-quote]")) this.jump(row.quote);
+    else if (target.closest("[data-emoji]")) this.react(row, target.closest("[data-emoji]").dataset.emoji);
   }
 }
 

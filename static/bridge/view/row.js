@@ -4,6 +4,7 @@ import { plain } from "../model/markdown.js";
 import { texts } from "../texts.js";
 import { showAvatar } from "./avatar.js";
 import { showDay, showTime } from "./moments.js";
+import { showReactions } from "./reactions.js";
 import { showWords } from "./words.js";
 
 const part = (element, name) => element.querySelector(`[data-${name}]`);
@@ -35,6 +36,7 @@ function message(element, row) {
   part(element, "edited").hidden = !row.edited || row.deleted;
   quote(element, row);
   tools(element, row);
+  showReactions(part(element, "reactions"), row.reactions);
   if (row.change) change(element, row.change);
   else status(element, row);
 }

@@ -1,0 +1,18 @@
+// An emoji as a node: characters are text, a Discord server's own is a picture, or its name where there is none.
+
+import { emojiUrl, ownEmoji } from "../model/emoji.js";
+
+export function emojiNode(spelled) {
+  const own = ownEmoji(spelled);
+  return own ? emojiPicture(own) : document.createTextNode(spelled);
+}
+
+export function emojiPicture({ name, id, animated }) {
+  const picture = document.createElement("img");
+  picture.className = "emoji";
+  picture.alt = picture.title = `:${name}:`;
+  picture.draggable = false;
+  picture.addEventListener("error", () => picture.replaceWith(picture.alt), { once: true });
+  picture.src = emojiUrl(id, animated);
+  return picture;
+}
