@@ -250,7 +250,8 @@ class Quote(Closed):
     seq: int
     name: str
     content: str
-    """Its beginning, at most 200 characters; empty once it was deleted."""
+    """Its beginning, at most 200 characters; empty once it was deleted, and where it is nothing but files."""
+    deleted: bool
 
 
 class AttachmentOut(Closed):

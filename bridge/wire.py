@@ -69,6 +69,7 @@ def quote_out(message: Message) -> Quote:
         "seq": message.seq,
         "name": message.author.nick if message.author else "",
         "content": "" if message.deleted_at else message.content[:QUOTED],
+        "deleted": message.deleted_at is not None,
     }
 
 

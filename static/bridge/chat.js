@@ -120,12 +120,12 @@ let toDelete = null;
 askDelete.addEventListener("close", () => {
   if (askDelete.returnValue === "yes") chat.changes.delete(toDelete.uid);
   askDelete.returnValue = "";
-  composer.focus();
+  if (matchMedia("(pointer: fine)").matches) composer.focus();
 });
 
 function askToDelete(row) {
   toDelete = row;
-  part("asked").textContent = row.content;
+  part("asked").textContent = row.content || texts.file;
   askDelete.showModal();
 }
 

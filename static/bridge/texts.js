@@ -18,6 +18,7 @@ export const texts = {
         ? "1 message is missing here"
         : `${size} messages are missing here`,
   deleted: "This message was deleted",
+  file: "A file",
   spoiler: "Show the spoiler",
   reaction: (emoji, count) => `${emoji}: ${count === 1 ? "1 reaction" : `${count} reactions`}`,
   picker: { loading: "One moment…", failed: "The emoji could not be loaded. Please try again." },

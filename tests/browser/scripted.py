@@ -91,7 +91,13 @@ class Script:
     def quote(self, uid: uuid.UUID | str) -> Json:
         (message,) = (each for each in self.messages if each["uid"] == str(uid))
         name = message["author"]["name"]
-        return {"uid": str(uid), "seq": message["seq"], "name": name, "content": message["content"]}
+        return {
+            "uid": str(uid),
+            "seq": message["seq"],
+            "name": name,
+            "content": message["content"],
+            "deleted": False,
+        }
 
     def change(self, message: Json, **fields: Any) -> Json:
         self.revision += 1

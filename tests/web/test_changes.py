@@ -238,7 +238,7 @@ async def test_a_reply_quotes_what_it_answers_here_there_and_in_its_history(
     there = browser(token=here.token)
     await there.start()
     reply = await here.write("The blue one", reply_to=str(asked.uid))
-    quote = {"uid": str(asked.uid), "seq": 2, "name": "Sam", "content": asked.content[:200]}
+    quote = {"uid": str(asked.uid), "seq": 2, "name": "Sam", "content": asked.content[:200], "deleted": False}
     assert reply["reply_to"] == quote
     event = await there.event("message.posted", lambda each: each["revision"] == reply["revision"])
     assert event["payload"]["messages"][0]["reply_to"] == quote
@@ -246,7 +246,7 @@ async def test_a_reply_quotes_what_it_answers_here_there_and_in_its_history(
     assert [each["reply_to"] for each in page["messages"]] == [None, None, quote]
     await sync_to_async(delete_message)(asked.pk)
     page = await here.ok("history.page", connection=here.connection)
-    assert page["messages"][2]["reply_to"] == {**quote, "content": ""}
+    assert page["messages"][2]["reply_to"] == {**quote, "content": "", "deleted": True}
 
 
 async def test_a_resent_reply_is_stored_once_with_its_quote(visitor: Browser) -> None:

@@ -51,11 +51,11 @@ export class Timeline {
   }
 
   /** What is quoted may lie before the first message here: its quotes follow it all the same. */
-  #requote({ uid, content }) {
+  #requote({ uid, content, deleted_at }) {
     for (const [key, message] of this.#byUid) {
       const quote = message.reply_to;
       if (quote?.uid === uid)
-        this.#byUid.set(key, { ...message, reply_to: { ...quote, content: excerpt(content) } });
+        this.#byUid.set(key, { ...message, reply_to: { ...quote, content: excerpt(content), deleted: Boolean(deleted_at) } });
     }
     this.#sorted = null;
   }

@@ -1,5 +1,6 @@
 // What the words in the composer are for: a new message, an answer to one, or another text for one.
 
+import { plain } from "../model/markdown.js";
 import { excerpt } from "../model/timeline.js";
 import { texts } from "../texts.js";
 import { say } from "./header.js";
@@ -54,14 +55,18 @@ export class Intent {
     if (!message || message.deleted_at) this.end();
   }
 
+  get #excerpt() {
+    return plain(excerpt(this.#reply.content)) || texts.file;
+  }
+
   #show() {
     this.box.hidden = !(this.#reply || this.#edit);
     const name = this.#reply?.own ? texts.replyingToOwn : texts.replying(this.#reply?.author?.name ?? "");
-    say(this.text, this.#edit ? texts.editing : this.#reply ? name + excerpt(this.#reply.content) : "");
+    say(this.text, this.#edit ? texts.editing : this.#reply ? name + this.#excerpt : "");
     this.composer.label(this.#edit ? texts.saving : texts.send);
   }
 }
 
 function quoteOf({ uid, seq, author, content }) {
-  return { uid, seq, name: author?.name ?? "", content: excerpt(content) };
+  return { uid, seq, name: author?.name ?? "", content: excerpt(content), deleted: false };
 }

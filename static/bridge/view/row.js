@@ -53,8 +53,10 @@ function quote(element, { quote: quoted, deleted }) {
   box.hidden = !quoted || deleted;
   if (box.hidden) return;
   part(element, "quote-name").textContent = quoted.name;
-  part(element, "quote-words").textContent = plain(quoted.content, { masked: true }) || texts.deleted;
-  box.classList.toggle("gone", !quoted.content);
+  part(element, "quote-words").textContent = quoted.deleted
+    ? texts.deleted
+    : plain(quoted.content, { masked: true }) || texts.file;
+  box.classList.toggle("gone", quoted.deleted);
 }
 
 function tools(element, { tools: names }) {
