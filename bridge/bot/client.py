@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import Error as DatabaseProblem
 
 from bridge import presence
-from bridge.bot import catchup
+from bridge.bot import catchup, moderation
 from bridge.bot.aside import PROBLEMS, Aside
 from bridge.bot.copying import Copier
 from bridge.bot.database import db
@@ -61,6 +61,8 @@ class BridgeBot(commands.Bot):
         self.listed = False
         # Text channels that are rooms, so that the talk in all the others costs nothing.
         self.rooms: frozenset[int] = frozenset()
+        # Servers that show our commands.
+        self.commanded: set[int] = set()
 
     @property
     def is_up_to_date(self) -> bool:
@@ -69,6 +71,7 @@ class BridgeBot(commands.Bot):
 
     async def setup_hook(self) -> None:
         await self.add_cog(RelayCog(self))
+        moderation.add_commands(self.tree)
         self.copier.start()
 
     async def on_message(self, message: discord.Message, /) -> None:
@@ -149,6 +152,10 @@ class RelayCog(commands.Cog):
         if self._catching_up:
             self._catching_up.cancel()
         self._catching_up = asyncio.create_task(self._catch_up())
+        for guild in self.bot.guilds:
+            if guild.id not in self.bot.commanded:
+                self.bot.commanded.add(guild.id)
+                self.bot.aside.start(moderation.sync(self.bot.tree, guild))
 
     async def _catch_up(self) -> None:
         """Again and again until it succeeds: until then nothing from Discord is taken in."""

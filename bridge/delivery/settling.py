@@ -43,7 +43,7 @@ from bridge.services.base import (
 
 ROOM_GONE = DeliveryFailed(
     THREAD_GONE,
-    "The room's Discord channel was deleted: choose another in the admin.",
+    "The room's Discord channel was deleted: close the room in the admin, and make another.",
     permanent=False,
     certain=True,
 )
