@@ -183,6 +183,11 @@ def tell_bot_typing(connection: str) -> None:
     _current().add([], [(f"typing {connection}", {"type": "bot.typing", "connection": connection})])
 
 
+def tell_bot_read(connection: str) -> None:
+    """The visitor has read on in this connection."""
+    _current().add([], [(f"read {connection}", {"type": "bot.read", "connection": connection})])
+
+
 class Listener(Protocol):
     """A socket, as the hub sees it."""
 

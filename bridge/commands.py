@@ -275,6 +275,8 @@ async def receipt_read(session: Session, payload: ReceiptRead) -> Nothing:
     reader = _reader(session, payload.connection)
     target = session.connections[reader.uid]
     changed = await session.database.run(actions.mark_read, reader.participant, seq=payload.seq)
+    if changed and not target.room and await session.database.run(actions.is_shown, reader.connection):
+        broadcast.tell_bot_read(reader.uid)
     # In a room each of a thousand readers would tell a thousand others.
     if changed and not target.room:
         author = target.author

@@ -5,7 +5,7 @@ from bridge.actions.changing import delete_own_message, edit_own_message
 from bridge.actions.opening import close_connection, open_connection, reopen_connection
 from bridge.actions.posting import Post, Posted, fan_out, post_messages
 from bridge.actions.reacting import react
-from bridge.actions.receipts import mark_read
+from bridge.actions.receipts import is_shown, mark_read
 from bridge.actions.retrying import retry_own_message
 from bridge.actions.rooms import enter_room, find_room, list_rooms, rename, save_room
 from bridge.speaking import Opening, Target
@@ -22,6 +22,7 @@ __all__ = [
     "enter_room",
     "fan_out",
     "find_room",
+    "is_shown",
     "keep_upload",
     "list_rooms",
     "mark_read",

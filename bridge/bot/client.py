@@ -21,6 +21,7 @@ from bridge.bot.database import db
 from bridge.bot.incoming import rooms as rooms_of_all
 from bridge.bot.lanes import Cleared, Deleted, Edited, Posted, Reacted
 from bridge.bot.outbox import Brake, Outbox
+from bridge.bot.readers import Readers
 from bridge.bot.relay import Relay
 from bridge.bot.typists import Typists
 from bridge.clock import Clock
@@ -54,6 +55,7 @@ class BridgeBot(commands.Bot):
         self.copier = Copier(self)
         self.relay = Relay(self, self.aside, files_came=self.copier.nudge)
         self.typists = Typists(self, self.aside)
+        self.readers = Readers(self, self.aside)
         self.outbox = Outbox(DiscordService(self), clock=clock, brake=brake, opened=self.relay.opened)
         # The gateway brings events now.
         self.attached = False
@@ -177,6 +179,7 @@ class RelayCog(commands.Cog):
             if not self.bot.listed:
                 await asyncio.sleep(pause)
                 pause = min(60.0, pause * 2)
+        self.bot.aside.start(self.bot.readers.sweep())
         await catchup.sweep(self.bot.relay)
 
     @commands.Cog.listener()
@@ -235,6 +238,7 @@ class RelayCog(commands.Cog):
     async def sweep(self) -> None:
         # Not `is_up_to_date`: one thread that may not be read would keep all the others from it.
         if self.bot.attached and self.bot.relay.is_listed:
+            self.bot.aside.start(self.bot.readers.sweep())
             await catchup.sweep(self.bot.relay)
 
     @tasks.loop(seconds=5)

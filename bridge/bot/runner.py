@@ -192,5 +192,7 @@ def _hears(bot: BridgeBot) -> Callable[[dict[str, Any]], None]:
             bot.outbox.nudge()
         elif message["type"] == "bot.typing":
             bot.typists.visitor(message["connection"])
+        elif message["type"] == "bot.read":
+            bot.readers.read(message["connection"])
 
     return heard

@@ -39,8 +39,11 @@ def card_text(endpoint: Endpoint) -> str:
     return f"New conversation with **{_plain(connection.nick or 'a visitor')}** · {connection.code}"
 
 
-def card_embed(endpoint: Endpoint) -> discord.Embed:
-    """What is known of the visitor. All of it may be made up by him: shown as text, never as a link of ours."""
+def card_embed(endpoint: Endpoint, *, read: str = "") -> discord.Embed:
+    """What is known of the visitor. All of it may be made up by him: shown as text, never as a link of ours.
+
+    `read`: up to where he has read.
+    """
     connection = endpoint.connection
     embed = discord.Embed(description="Answer in the thread: the visitor reads it at once.", colour=0x5865F2)
     page = " ".join(filter(None, (_plain(connection.page_title), _address(connection.page_url))))
@@ -57,6 +60,8 @@ def card_embed(endpoint: Endpoint) -> discord.Embed:
         embed.add_field(
             name="Goes on from", value=f"<#{endpoint.predecessor_id}>, which was deleted", inline=False
         )
+    if read:
+        embed.add_field(name="Read up to", value=read, inline=False)
     if settings.SITE_URL:
         path = reverse("admin:bridge_connection_change", args=[connection.pk])
         embed.add_field(name="History", value=f"[Open in the admin]({settings.SITE_URL}{path})", inline=False)

@@ -137,7 +137,7 @@ async def test_what_cannot_be_stored_is_marked_and_comes_in_order_later(
     async def marked(emoji: str) -> bool:
         return await reactions(up, thread, first) == [emoji]
 
-    await eventually(lambda: marked("⚠"), "the warning is shown")
+    await eventually(lambda: marked("⚠️"), "the warning is shown")
     assert not up.bot.is_up_to_date
     broken.clear()
     await up.page_shows("Hello", "one", "two")

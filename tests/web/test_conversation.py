@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from asgiref.sync import sync_to_async
+from channels.layers import get_channel_layer
 from django.db import OperationalError
 from django.utils import timezone
 
@@ -281,9 +282,26 @@ async def test_a_read_mark_is_kept_and_told_to_his_other_tab(browser: Open, staf
     assert (await Participant.objects.aget(role="visitor")).read_seq == 2
 
 
-async def test_the_bot_hears_that_deliveries_wait_and_who_is_typing(visitor: Browser) -> None:
-    from channels.layers import get_channel_layer
+async def test_the_bot_hears_how_far_he_has_read_only_where_the_inbox_shows_it(
+    visitor: Browser, stranger: Browser, inbox: Inbox
+) -> None:
+    layer = get_channel_layer()
+    channel = await layer.new_channel()
+    await layer.group_add("bot", channel)
+    first, second = await visitor.write("one"), await visitor.write("two")
+    await visitor.ok("receipt.read", connection=visitor.connection, seq=first["seq"])
+    await Inbox.objects.filter(pk=inbox.pk).aupdate(show_read=Inbox.ShowRead.REACTION)
+    await stranger.ask("receipt.read", connection=visitor.connection, seq=second["seq"])
+    await visitor.ok("receipt.read", connection=visitor.connection, seq=second["seq"])
+    heard = []
+    async with asyncio.timeout(5):
+        while not heard or heard[-1]["type"] != "bot.read":
+            heard.append(await layer.receive(channel))
+    assert heard[-1] == {"type": "bot.read", "connection": visitor.connection}
+    assert {each["type"] for each in heard[:-1]} <= {"bot.nudge"}
 
+
+async def test_the_bot_hears_that_deliveries_wait_and_who_is_typing(visitor: Browser) -> None:
     layer = get_channel_layer()
     channel = await layer.new_channel()
     await layer.group_add("bot", channel)

@@ -1,0 +1,93 @@
+"""How far visitors have read, shown to staff where the inbox asks for it: with 👁, or in the card.
+
+Beside the way of the messages, and never more than one change of a conversation in a few seconds. What is shown is kept
+with the endpoint, so that a bot that starts again goes on from it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import discord
+from django.utils import timezone
+
+from bridge.actions import receipts
+from bridge.actions.receipts import Standing
+from bridge.bot.aside import Aside
+from bridge.bot.database import db
+from bridge.models import Inbox
+from bridge.services.discord_card import card_embed
+
+EYE = "👁️"
+EVERY = {Inbox.ShowRead.REACTION: 5.0, Inbox.ShowRead.CARD: 30.0}
+"""Seconds between two changes of one conversation. Messages older than an hour, as cards soon are, may be edited only
+so often."""
+
+
+class Readers:
+    def __init__(self, client: discord.Client, aside: Aside) -> None:
+        self._client = client
+        self._aside = aside
+        # Conversations that are being shown, or wait for their time; True where something has come since.
+        self._busy: dict[str, bool] = {}
+
+    def read(self, uid: str) -> None:
+        """The visitor has read on in this conversation."""
+        if uid in self._busy:
+            self._busy[uid] = True
+            return
+        self._busy[uid] = False
+        self._aside.start(self._keep_shown(uid))
+
+    async def sweep(self) -> None:
+        """What was read while no bot heard of it."""
+        for uid in await db(receipts.behind):
+            self.read(uid)
+
+    async def _keep_shown(self, uid: str) -> None:
+        try:
+            while True:
+                self._busy[uid] = False
+                standing = await db(receipts.standing, uid)
+                if standing is None:
+                    return
+                await self._show(standing)
+                await asyncio.sleep(EVERY[standing.how])
+                if not self._busy[uid]:
+                    return
+        finally:
+            del self._busy[uid]
+
+    async def _show(self, standing: Standing) -> None:
+        if standing.read == standing.mark:
+            return
+        try:
+            await self._ways[standing.how](self, standing)
+        except discord.HTTPException as error:
+            # Refused it would be refused each time: the thread is archived, the message gone, the right missing.
+            if error.status >= 500 or error.status == 429:
+                raise
+        await db(receipts.note_mark, standing.endpoint.pk, standing.read)
+
+    async def _react(self, standing: Standing) -> None:
+        thread = self._client.get_partial_messageable(int(standing.endpoint.remote_id or 0))
+        if standing.read:
+            await thread.get_partial_message(int(standing.read)).add_reaction(EYE)
+        if standing.mark and self._client.user is not None:
+            await thread.get_partial_message(int(standing.mark)).remove_reaction(EYE, self._client.user)
+
+    async def _edit_card(self, standing: Standing) -> None:
+        thread = await self._client.fetch_channel(int(standing.endpoint.remote_id or 0))
+        if not isinstance(thread, discord.Thread) or not standing.card:
+            return
+        # The card of a forum's post is in the post, any other in the channel in which the thread began.
+        in_post = isinstance(thread.parent, discord.ForumChannel)
+        place = self._client.get_partial_messageable(thread.id if in_post else thread.parent_id)
+        link = f"https://discord.com/channels/{thread.guild.id}/{thread.id}/{standing.read}"
+        read = f"{link} {discord.utils.format_dt(timezone.now(), 'R')}" if standing.read else ""
+        card = place.get_partial_message(int(standing.card))
+        await card.edit(embed=card_embed(standing.endpoint, read=read))
+
+    _ways: dict[str, Callable[["Readers", Standing], Awaitable[None]]] = {
+        Inbox.ShowRead.REACTION: _react,
+        Inbox.ShowRead.CARD: _edit_card,
+    }
