@@ -18,16 +18,27 @@ from bridge.actions.attaching import Uploads
 from bridge.actions.changing import delete_message, edit_message
 from bridge.actions.posting import Post as NewPost
 from bridge.actions.posting import Posted, Target, post_messages
+from bridge.actions.reacting import react
 from bridge.actions.receiving import receive_delete
 from bridge.delivery import Line, LineLost
 from bridge.delivery.composing import text_of
 from bridge.errors import DeliveryFailed
-from bridge.models import Attachment, Connection, Endpoint, Inbox, Message, Participant, RemoteMessage
+from bridge.models import (
+    Attachment,
+    Connection,
+    Endpoint,
+    Inbox,
+    Message,
+    Participant,
+    Reaction,
+    RemoteMessage,
+)
 from bridge.services.base import Answer, Attempt, Post, Request
 from tests.delivery.model import LIMIT, Discord, FakeClock, Said
 
 OUTCOMES = ["ok", "ok", "ok", "stored_but_error", "lost", "late", "refused", "too_large"]
 SERVICE = "discord"
+VISITORS = (uuid.UUID(int=1), uuid.UUID(int=2))
 UPLOADER = uuid.UUID(int=1)
 
 
@@ -74,7 +85,12 @@ class DeliveryMachine(RuleBasedStateMachine):
         inbox = Inbox.objects.get(name="default")
         for _ in range(connections):
             connection = Connection.objects.create(inbox=inbox, nick="Visitor")
-            visitor = Participant.objects.create(connection=connection, role="visitor", nick="Visitor")
+            visitor, _ = (
+                Participant.objects.create(
+                    connection=connection, role="visitor", nick="Visitor", visitor=each
+                )
+                for each in VISITORS
+            )
             Endpoint.objects.create(connection=connection, service=SERVICE)
             self.targets.append(Target.of(connection, visitor))
 
@@ -166,6 +182,16 @@ class DeliveryMachine(RuleBasedStateMachine):
             endpoint = Endpoint.objects.get(remote_id=str(thread))
             receive_delete(endpoint.pk, str(said), deleted_at=timezone.now())
         self.discord.news.clear()
+
+    @precondition(lambda self: self.messages)
+    @rule(data=st.data(), who=st.integers(0, 1), emoji=st.sampled_from("👍🎉"), added=st.booleans())
+    def react(self, data: st.DataObject, who: int, emoji: str, added: bool) -> None:
+        self.set_reaction(data.draw(st.sampled_from(self.messages)), emoji, who=who, added=added)
+
+    def set_reaction(self, message_id: int, emoji: str, *, who: int = 0, added: bool = True) -> None:
+        message = Message.objects.get(pk=message_id)
+        if not message.deleted_at:
+            react(message.uid, visitor=VISITORS[who], emoji=emoji, added=added)
 
     @rule(seconds=st.sampled_from([0.1, 1.0, 5.0, 11.0, 31.0, 70.0, 200.0]))
     def wait(self, seconds: float) -> None:
@@ -266,9 +292,21 @@ class DeliveryMachine(RuleBasedStateMachine):
                 assert there == wanted
             gone = set(messages.filter(deleted_at__isnull=False).values_list("pk", flat=True))
             assert gone <= self.taken, f"nobody deleted {gone - self.taken}"
+            self.compare_reactions(said, target)
             self.compare_replies(target, {str(each.pk): each for each in said})
             failed = messages.filter(state=Message.State.FAILED)
             assert not failed.exists(), f"given up: {failed.values_list('content', 'failure')}"
+
+    def compare_reactions(self, said: list[Said], target: Target) -> None:
+        """The first piece of what is there has what any visitor set on any message in it; the others have none."""
+        there = {str(each.pk): each.reactions for each in said if not each.deleted}
+        seen: set[int] = set()
+        ours = RemoteMessage.objects.filter(endpoint__connection=target.connection, remote_id__in=there)
+        for remote in ours.order_by("pk"):
+            held = set(remote.parts.values_list("message_id", flat=True))
+            rows = Reaction.objects.filter(message__in=held - seen, message__deleted_at__isnull=True)
+            assert there[str(remote.remote_id)] == set(rows.values_list("emoji", flat=True)), remote.text
+            seen |= held
 
     def compare_replies(self, target: Target, said: dict[str, Said]) -> None:
         """Each goes alone, and answers over there what it answers here, if that is there to be answered."""

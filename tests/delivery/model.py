@@ -28,6 +28,7 @@ from bridge.services.base import (
     Open,
     Opened,
     Post,
+    React,
     ReadBack,
     Request,
     Seen,
@@ -63,6 +64,8 @@ class Said:
     deleted: bool = False
     files: tuple[int, ...] = ()
     reply_to: str | None = None
+    reactions: set[str] = field(default_factory=set)
+    """Ours."""
 
 
 @dataclass
@@ -145,17 +148,24 @@ class Discord:
                 return Found(
                     tuple(Seen(str(s.pk), s.text, len(s.files)) for s in said_since if not s.deleted)
                 )
-            case Edit() | Delete():
+            case Edit() | Delete() | React():
                 said = next(
                     s for s in self.threads[int(request.thread)].said if s.pk == int(request.remote_id)
                 )
                 if said.deleted:
                     raise DeliveryFailed(MESSAGE_GONE, permanent=False, certain=True)
-                if isinstance(request, Edit):
-                    said.text = request.text
-                else:
-                    self.delete(int(request.thread), said)
+                self._change(said, request)
         return Done()
+
+    def _change(self, said: Said, request: Edit | Delete | React) -> None:
+        if isinstance(request, Edit):
+            said.text = request.text
+        elif isinstance(request, Delete):
+            self.delete(int(request.thread), said)
+        elif request.add:
+            said.reactions.add(request.emoji)
+        else:
+            said.reactions.discard(request.emoji)
 
     def _say(
         self,

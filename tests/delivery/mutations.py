@@ -9,10 +9,10 @@ import pytest
 
 from bridge import delivery
 from bridge.actions import posting, receiving
-from bridge.delivery import composing, lines, planning, settling
+from bridge.delivery import composing, lines, planning, reactions, settling
 from bridge.errors import DeliveryFailed
 from bridge.models import Connection, Delivery, Endpoint, RemoteMessage
-from bridge.services.base import Attempt, Request
+from bridge.services.base import Attempt, React, Request
 
 Mutation = Callable[[pytest.MonkeyPatch], None]
 
@@ -168,6 +168,19 @@ def _first_only(message: Any, endpoint: Endpoint) -> list[RemoteMessage]:
     return list(ours.filter(parts__message=message, parts__position=0).order_by("pk"))
 
 
+def a_reaction_is_not_written_down_before(patch: pytest.MonkeyPatch) -> None:
+    """Rule 4: what may be there is known before it is asked for."""
+
+    def ask(
+        remote: RemoteMessage, endpoint: Endpoint, fates: dict[str, str], emoji: str, *, add: bool
+    ) -> React:
+        assert endpoint.remote_id is not None
+        assert remote.remote_id is not None
+        return React(remote.pk, endpoint.remote_id, remote.remote_id, emoji, add)
+
+    patch.setattr(reactions, "_ask", ask)
+
+
 MUTATIONS: list[Mutation] = [
     posts_do_not_wake_their_line,
     whoever_once_held_a_line_goes_on_with_it,
@@ -183,6 +196,7 @@ MUTATIONS: list[Mutation] = [
     a_reply_goes_with_others,
     our_own_deletions_are_taken_for_staffs,
     what_staff_delete_is_only_noted,
+    a_reaction_is_not_written_down_before,
 ]
 
 

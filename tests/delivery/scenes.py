@@ -8,6 +8,7 @@ from tests.delivery.machine import DeliveryMachine, Worker
 from tests.delivery.mutations import (
     Mutation,
     a_failed_head_is_overtaken,
+    a_reaction_is_not_written_down_before,
     a_repeat_has_a_nonce_of_its_own,
     a_reply_goes_with_others,
     an_edit_leaves_what_outgrew_its_message,
@@ -166,6 +167,15 @@ def staff_delete_a_piece(scene: Scene) -> None:
     scene.remove(place.pk, place.said[-1])
 
 
+def a_worker_dies_while_a_reaction_is_set(scene: Scene) -> None:
+    """It is there, nobody was told, and its visitor takes it back."""
+    worker = Worker()
+    scene.opened().set_reaction(scene.messages[0], "👍")
+    scene.request(worker)
+    scene.set_reaction(scene.messages[0], "👍", added=False)
+    scene.wait(31)
+
+
 Play = Callable[[Scene], None]
 
 SCENES: list[tuple[Play, Mutation]] = [
@@ -183,4 +193,5 @@ SCENES: list[tuple[Play, Mutation]] = [
     (a_reply_waits_behind_another_message, a_reply_goes_with_others),
     (an_outgrown_message_becomes_short_again, our_own_deletions_are_taken_for_staffs),
     (staff_delete_a_piece, what_staff_delete_is_only_noted),
+    (a_worker_dies_while_a_reaction_is_set, a_reaction_is_not_written_down_before),
 ]
