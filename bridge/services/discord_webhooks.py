@@ -163,6 +163,9 @@ class Webhooks:
         if params is None:
             return await http.request(route, params=query)
         if params.files:
+            # Another webhook may have read them already.
+            for file in params.files:
+                file.reset()
             return await http.request(route, files=params.files, form=params.multipart, params=query)
         return await http.request(route, json=params.payload, params=query)
 

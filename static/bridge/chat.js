@@ -4,6 +4,7 @@ import { Chat } from "./model/chat.js";
 import { Kept } from "./model/kept.js";
 import { Room } from "./model/room.js";
 import { texts } from "./texts.js";
+import { Uploads } from "./model/uploads.js";
 import { Banner } from "./view/banner.js";
 import { Composer } from "./view/composer.js";
 import { ConversationView } from "./view/conversation.js";
@@ -11,12 +12,15 @@ import { Header } from "./view/header.js";
 import { Intent } from "./view/intent.js";
 import { Picker } from "./view/picker.js";
 import { note } from "./view/note.js";
+import { Lightbox } from "./view/lightbox.js";
 import { part, root } from "./view/page.js";
 import { RoomView } from "./view/room.js";
+import { Tray } from "./view/tray.js";
 import { beat } from "./wire/heartbeat.js";
 import { Socket } from "./wire/socket.js";
+import { upload } from "./wire/upload.js";
 
-const { inbox, socket: path, protocol, limit, room: slug, roomKey: key } = root.dataset;
+const { inbox, socket: path, protocol, limit, files, room: slug, roomKey: key } = root.dataset;
 const place = slug ? `room.${slug}` : inbox; // what is kept for one is not the other's
 
 const socket = new Socket({
@@ -41,10 +45,12 @@ const chat = new Chat(
   room,
 );
 
+const uploads = new Uploads((file, { progress }) => upload(file, { address: files, inbox, progress }));
 const composer = new Composer(
   { form: part("composer"), text: part("text"), button: part("send"), counter: part("counter") },
   {
     limit: Number(limit),
+    uploads,
     drafts: new Kept(`chatbridge.${place}.draft.`),
     send: (content) => {
       if (intent.done(content)) view.sent();
@@ -55,7 +61,28 @@ const composer = new Composer(
 );
 const intent = new Intent(
   { box: part("intent"), text: part("intent-text"), cancel: part("intent-cancel") },
-  { chat, composer },
+  { chat, composer, uploads },
+);
+const tray = new Tray(
+  {
+    list: part("uploads"),
+    status: part("uploads-status"),
+    button: part("attach"),
+    input: part("choose"),
+    text: part("text"),
+    area: root,
+  },
+  { uploads },
+);
+new Lightbox(
+  {
+    dialog: part("lightbox"),
+    image: part("lightbox-image"),
+    name: part("lightbox-name"),
+    save: part("lightbox-save"),
+    close: part("lightbox-close"),
+  },
+  { within: part("rows") },
 );
 const view = new ConversationView(chat, {
   rewrite: (content) => composer.restore(content),
@@ -104,6 +131,8 @@ function show() {
   view.show();
   header.show(chat, { unread: view.unread.length, cutOff: banner.shown });
   roomView?.show({ cutOff: banner.shown });
+  if (chat.inbox) uploads.limit(chat.inbox);
+  tray.show();
   root.dataset.state = socket.state;
 }
 

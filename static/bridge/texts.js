@@ -113,7 +113,36 @@ export const texts = {
     closed: "This conversation has ended.",
     internal: "Something went wrong on our side.",
   },
+  refusedFiles: { not_found: "A file of it is not there any more. Delete it and choose the file again." },
   refusalOther: "It could not be sent.",
+
+  files: {
+    remove: (name) => `Remove ${name}`,
+    again: (name) => `Send ${name} again`,
+    open: (name) => `${name}, open large`,
+    save: (name) => `Save ${name}`,
+    pending: "being fetched…",
+    remote: "only in Discord",
+    sending: "Files are being sent.",
+    there: (count) => (count === 1 ? "1 file is ready to go." : `${count} files are ready to go.`),
+    // Why a file was not taken, by reason or error code.
+    refused: {
+      too_large: (size) => `Larger than ${size}`,
+      type: "Files of this kind are not taken here",
+      mismatch: "Its content is not what its name says",
+      image: "This picture cannot be opened",
+      pixels: "This picture has too many pixels",
+      empty: "This file is empty",
+      many: "Ten files at most",
+      lost: "The connection was lost",
+      slow: "It took too long",
+      throttled: "Too many files at once: wait a moment",
+      unavailable: "The server is busy",
+      not_permitted: "No files are taken here",
+      not_identified: "Please load the page again",
+    },
+    refusedOther: "It could not be taken",
+  },
 
   // Why a message did not reach the team, by its `failure`.
   failure: {

@@ -119,9 +119,10 @@ export class Chat extends EventTarget {
     this.#adopt(uid).catch((failure) => console.debug("new conversation:", failure.message));
   }
 
-  async #send({ client_id, content, quote }) {
+  async #send({ client_id, content, quote, attachments }) {
     // Without a connection: the server looks among our own messages first, then opens one where none is open.
     const payload = { client_id, content, ...(quote && { reply_to: quote.uid }) };
+    if (attachments) payload.attachments = attachments.map(({ uid }) => uid);
     if (this.room) payload.connection = this.room.info.uid;
     const { message } = await this.socket.command("message.send", payload);
     this.#typed = 0;

@@ -71,6 +71,7 @@ function said(message, me, readUpTo) {
     own,
     author: message.author,
     content: message.content,
+    attachments: message.attachments,
     edited: Boolean(message.edited_at),
     deleted: Boolean(message.deleted_at),
     failure: message.failure,
@@ -108,7 +109,7 @@ function toolsOf({ kind, own, deleted, at, status, change }, { open, editable, n
   ].filter(Boolean);
 }
 
-function waiting({ client_id, content, quote, at, error }, connected) {
+function waiting({ client_id, content, quote, attachments = [], at, error }, connected) {
   const status = error ? "refused" : connected ? "sending" : "kept";
   return {
     kind: "message",
@@ -116,6 +117,7 @@ function waiting({ client_id, content, quote, at, error }, connected) {
     at: new Date(at),
     own: true,
     content,
+    attachments,
     quote,
     reactions: [],
     tools: [],

@@ -11,8 +11,9 @@ export class Composer {
   #borrowed = false; // it holds the text of another message just now, not the draft
 
   /** `send(content)` on Enter; `shortcut(key)` for keys that mean something outside of it, true where they did. */
-  constructor(parts, { limit, drafts, send, typing, shortcut }) {
-    Object.assign(this, parts, { limit, drafts, send, typing, shortcut });
+  constructor(parts, { limit, drafts, uploads, send, typing, shortcut }) {
+    Object.assign(this, parts, { limit, drafts, uploads, send, typing, shortcut });
+    uploads.addEventListener("change", () => this.#measure());
     this.text.value = drafts.get(DRAFT) ?? "";
     this.text.addEventListener("input", () => this.#typed());
     this.text.addEventListener("keydown", (event) => this.#key(event));
@@ -79,7 +80,7 @@ export class Composer {
 
   #submit() {
     const { content } = this;
-    if (!content || [...content].length > this.limit) return;
+    if (!this.#sendable(content)) return;
     const borrowed = this.#borrowed;
     this.send(content);
     // A borrowed text was given back, and what stood here before stands here again.
@@ -87,6 +88,13 @@ export class Composer {
     this.#keep();
     this.#measure();
     this.text.focus();
+  }
+
+  /** A new message may be files alone, and waits for those that are on their way. */
+  #sendable(content) {
+    if ([...content].length > this.limit) return false;
+    if (this.#borrowed) return Boolean(content);
+    return !this.uploads.busy && Boolean(content || this.uploads.ready);
   }
 
   #keep() {
@@ -98,7 +106,7 @@ export class Composer {
   #measure() {
     const length = [...this.content].length;
     const over = length - this.limit;
-    this.button.disabled = length === 0 || over > 0;
+    this.button.disabled = !this.#sendable(this.content);
     this.counter.hidden = length < this.limit * NEAR_LIMIT;
     this.counter.classList.toggle("over", over > 0);
     this.counter.textContent = this.counter.hidden

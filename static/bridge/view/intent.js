@@ -9,8 +9,8 @@ export class Intent {
   #reply = null; // the row that is answered
   #edit = null; // the row that is edited
 
-  constructor(parts, { chat, composer }) {
-    Object.assign(this, parts, { chat, composer });
+  constructor(parts, { chat, composer, uploads }) {
+    Object.assign(this, parts, { chat, composer, uploads });
     this.cancel.addEventListener("click", () => this.end());
   }
 
@@ -33,8 +33,14 @@ export class Intent {
     const reply = this.#reply;
     const edit = this.#edit;
     this.end();
-    if (!edit) this.chat.outbox.add({ content, ...(reply && { quote: quoteOf(reply) }) });
-    else if (content !== edit.content) this.chat.changes.edit(edit.uid, content);
+    if (!edit) {
+      const attachments = this.uploads.take();
+      this.chat.outbox.add({
+        content,
+        ...(reply && { quote: quoteOf(reply) }),
+        ...(attachments.length && { attachments }),
+      });
+    } else if (content !== edit.content) this.chat.changes.edit(edit.uid, content);
     return !edit;
   }
 

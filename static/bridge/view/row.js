@@ -2,6 +2,7 @@
 
 import { plain } from "../model/markdown.js";
 import { texts } from "../texts.js";
+import { showAttachments } from "./attachments.js";
 import { showAvatar } from "./avatar.js";
 import { showDay, showTime } from "./moments.js";
 import { showReactions } from "./reactions.js";
@@ -33,6 +34,9 @@ function message(element, row) {
   if (row.deleted) words.textContent = texts.deleted;
   // As in Discord: an address behind other words is for staff and bots to write.
   else showWords(words, row.content, { masked: Boolean(row.author && row.author.role !== "visitor") });
+  words.hidden = !row.content && !row.deleted;
+  showAttachments(part(element, "files"), row.deleted ? [] : row.attachments);
+  part(element, "bubble").hidden = words.hidden && !row.quote;
   part(element, "edited").hidden = !row.edited || row.deleted;
   quote(element, row);
   tools(element, row);
@@ -82,7 +86,7 @@ function change(element, { kind, error, connected }) {
   part(element, "rewrite").hidden = true;
 }
 
-function status(element, { status: name, latest, failure, error, quote: quoted }) {
+function status(element, { status: name, latest, failure, error, quote: quoted, attachments }) {
   const broken = name === "failed" || name === "refused";
   const line = part(element, "status");
   line.hidden = !name || !(latest || broken);
@@ -92,7 +96,7 @@ function status(element, { status: name, latest, failure, error, quote: quoted }
   if (!broken) return;
   const refused = name === "refused";
   part(element, "remedy-text").textContent = refused
-    ? ((quoted && texts.refusedReply[error]) ?? texts.refusal[error] ?? texts.refusalOther)
+    ? ((attachments.length && texts.refusedFiles[error]) || (quoted && texts.refusedReply[error]) || (texts.refusal[error] ?? texts.refusalOther))
     : (texts.failure[failure] ?? texts.failureOther);
   part(element, "again").textContent = texts.again;
   part(element, "rewrite").hidden = refused;
