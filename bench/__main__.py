@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from bench import memory, size, throughput, ways
+from bench import memory, room, size, throughput, ways
 from bench.servers import Bench
 from bridge.sandbox.client import POSTS, SandboxClient
 from tests import postgres
@@ -19,6 +19,7 @@ PARTS = {
     "b": "(a) plain Channels echo and (b) message.send to its acknowledgement",
     "slow": "(b) while Discord answers after three seconds",
     "ways": "(c) page to Discord and (d) Discord to page",
+    "room": "a message's way to all members of a room, and joining it",
     "memory": "an idle visitor",
     "size": "reading at ten thousand and a million messages",
 }
@@ -48,6 +49,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=2, help="for each measurement")
     parser.add_argument("--rounds", type=int, default=3, help="of echo and chat in turn; the median counts")
     parser.add_argument("--sockets", type=int, default=5000, help="for the memory of idle visitors")
+    parser.add_argument("--members", type=int, default=1000, help="of a room")
     parser.add_argument("--messages", type=int, default=1_000_000, help="for the time of reading")
     return parser.parse_args()
 
@@ -118,6 +120,26 @@ def _ways(folder: Path, databases: dict[str, str], options: argparse.Namespace) 
                 rows = asyncio.run(ways.both(bench, visitors=visitors, seconds=options.seconds))
             for way, row in rows.items():
                 _line(server, f"({way})", visitors, *_run(row))
+
+
+def _room(folder: Path, databases: dict[str, str], options: argparse.Namespace) -> None:
+    """(a) is Channels' group_send. The way is that to the last of all members."""
+    _line("members", "writers", "what", "msgs/s", "to each/s", "p50 ms", "p99 ms", "CPU ms", "of (a)")
+    with Bench(folder / "room") as bench:
+        bench.plain.start()
+        bench.web.start()
+        rows = room.spread(
+            bench, members=options.members, writers=[1, 10], seconds=options.seconds, rounds=options.rounds
+        )
+    for writers, plain, ours in rows:
+        for what, row in (("(a)", plain), ("ours", ours)):
+            ratio = row["per_second"] / plain["per_second"]
+            figures = [round(row["messages"], 1), round(row["per_second"])]
+            _line(options.members, writers, what, *figures, row["p50"], row["p99"], row["cpu"], ratio)
+    _line("joining", "", "few ms", "many ms", "times")
+    with Bench(folder / "few") as few, Bench(folder / "many") as many:
+        small, large = room.joining(few, many, messages=options.messages)
+    _line("SQLite", "", small, large, large / small)
 
 
 def _memory(folder: Path, databases: dict[str, str], options: argparse.Namespace) -> None:

@@ -31,9 +31,28 @@ class Idle(AsyncWebsocketConsumer):
         await self.accept()
 
 
+class Group(AsyncWebsocketConsumer):
+    """A room as Channels' tutorial has it: what one sends goes to the group, and by it to everybody."""
+
+    async def connect(self) -> None:
+        await self.channel_layer.group_add("room", self.channel_name)
+        await self.accept()
+
+    async def disconnect(self, code: int) -> None:
+        await self.channel_layer.group_discard("room", self.channel_name)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        await self.channel_layer.group_send("room", {"type": "room.message", "text": text_data})
+
+    async def room_message(self, event: dict[str, str]) -> None:
+        await self.send(text_data=event["text"])
+
+
 application = ProtocolTypeRouter(
     {
         "http": pages,
-        "websocket": URLRouter([path("echo/", Echo.as_asgi()), path("idle/", Idle.as_asgi())]),
+        "websocket": URLRouter(
+            [path("echo/", Echo.as_asgi()), path("idle/", Idle.as_asgi()), path("group/", Group.as_asgi())]
+        ),
     }
 )

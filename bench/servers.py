@@ -30,6 +30,7 @@ class Bench(Site):
         self.parts = (self.sandbox, self.bot, self.web, self.plain)
         self.chat_url = f"ws://{HOST}:{self.web_port}/ws/chat/"
         self.echo_url = f"ws://{HOST}:{self.plain_port}/echo/"
+        self.group_url = f"ws://{HOST}:{self.plain_port}/group/"
         self.idle_url = f"ws://{HOST}:{self.plain_port}/idle/"
 
     def __enter__(self) -> "Bench":

@@ -75,6 +75,12 @@ async def test_three_people_in_a_room(arrive: Arrive, rooms: None) -> None:
     await write(there, "Until *five*")
     await expect(words(here)).to_have_text(["Welcome!", "Is the tide in?", "Until five"])
 
+    await there.get_by_label("Change your name").click()
+    await there.get_by_role("textbox", name="Your name").fill("Bobby")
+    await there.get_by_role("textbox", name="Your name").press("Enter")
+    # What he said before is his, whatever he is called.
+    await expect(here.locator(".message", has_text="Until").locator("[data-name]")).to_have_text("Bobby")
+
     cyd = await arrive(**PHONE)
     phone = await cyd.open("/rooms/harbour/")
     await expect(here.locator(".row.notice").last).to_contain_text("joined")

@@ -96,8 +96,7 @@ export class Chat extends EventTarget {
 
   #event(frame) {
     if (frame.event === "presence.changed") this.staffOnline = frame.payload.staff_online;
-    else if (frame.event.startsWith("participant."))
-      this.room?.event(frame, this.conversation?.timeline.messages.at(-1)?.seq);
+    else if (frame.event.startsWith("participant.")) this.#participants(frame);
     else if (frame.connection === this.conversation?.uid) this.conversation.event(frame);
     else if (this.room) this.#hear(frame.connection, frame.revision ?? 0);
     else if (frame.revision !== undefined) {
@@ -106,6 +105,12 @@ export class Chat extends EventTarget {
       if (news) this.#visit(frame.connection);
     }
     this.#changed();
+  }
+
+  #participants(frame) {
+    const timeline = this.conversation?.uid === frame.connection ? this.conversation.timeline : null;
+    if (frame.event === "participant.renamed") timeline?.rename(frame.payload.participant);
+    this.room?.event(frame, timeline?.messages.at(-1)?.seq);
   }
 
   #hear(uid, revision) {

@@ -6,6 +6,7 @@ import { Reading } from "./reading.js";
 import { Timeline } from "./timeline.js";
 import { Typists } from "./typists.js";
 
+const READ_IN_ROOM = 45_000; // a thousand readers of every message would be a thousand receipts each
 const STATES = new Set(["connection.opened", "connection.closed", "connection.reopened"]);
 
 export class Conversation extends EventTarget {
@@ -13,10 +14,12 @@ export class Conversation extends EventTarget {
   reading = new Reading();
   typists = new Typists();
   #stated; // the revision that its state is from
+  #telling = null;
 
   constructor(connection, socket) {
     super();
     this.uid = connection.uid;
+    this.kind = connection.kind;
     this.socket = socket;
     this.catchup = new Catchup(connection.revision, {
       ask: (since) => socket.command("connection.sync", { connection: this.uid, since }),
@@ -87,10 +90,18 @@ export class Conversation extends EventTarget {
 
   end() {
     this.catchup.end();
+    clearTimeout(this.#telling);
     this.typists.clear();
   }
 
   #tellRead() {
+    if (this.kind === "room")
+      this.#telling ??= setTimeout(() => this.#tellReadNow(), READ_IN_ROOM * (0.5 + Math.random()));
+    else this.#tellReadNow();
+  }
+
+  #tellReadNow() {
+    this.#telling = null;
     const receipt = { connection: this.uid, seq: this.reading.mine };
     // If it is lost or refused, the next session's read_seq shows it and it is told again.
     this.socket

@@ -55,6 +55,7 @@ export class Room extends EventTarget {
 
   /** `after`: the place of the latest message on the page, behind which a notice stands. */
   event(frame, after) {
+    if (this.info && frame.connection !== this.info.uid) return;
     if (this.#early) this.#early.push(frame);
     else if (this.info) this.#take(frame, after);
   }

@@ -50,6 +50,13 @@ export class Timeline {
     return this.messages.some((message) => message.client_id === clientId && message.author?.id === author);
   }
 
+  /** He is called something else: also where he spoke before. */
+  rename(author) {
+    for (const [key, message] of this.#byUid)
+      if (message.author?.id === author.id) this.#byUid.set(key, { ...message, author });
+    this.#sorted = null;
+  }
+
   /** What is quoted may lie before the first message here: its quotes follow it all the same. */
   #requote({ uid, content, deleted_at }) {
     for (const [key, message] of this.#byUid) {
