@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from bridge import actions, history, presence, redis
+from bridge.actions.rooms import read_members
 from bridge.errors import BridgeError, Code
 from bridge.history import Reader
 from bridge.models import Connection, Participant
@@ -87,11 +88,8 @@ async def room_members(session: Session, payload: RoomMembers) -> MembersOut:
 async def _members(session: Session, room: str) -> MembersOut:
     online, uids = await session.members.roster(room)
 
-    def read() -> list[Participant]:
-        return list(Participant.objects.filter(uid__in=uids, connection__uid=room).order_by("nick"))
-
-    found = await session.database.run(read)
-    return {"online": online, "members": [author_out(each) for each in found]}
+    found = await session.database.run(read_members, session.connections[room].connection, uids)
+    return {"online": online, "members": found}
 
 
 @command("nick.set", permission=participant, throttle="change")
