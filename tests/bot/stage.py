@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import inspect
+import time
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -14,6 +15,7 @@ from django.db.models.functions import Now
 from bridge import actions, broadcast
 from bridge.actions import Opening, Post
 from bridge.actions.changing import delete_message, edit_message
+from bridge.actions.posting import Busy
 from bridge.bot.client import BridgeBot
 from bridge.bot.runner import Runner
 from bridge.clock import Clock
@@ -146,9 +148,12 @@ class Stage:
         answered = known.pop("reply_to", None)
         reply_to = Message.objects.get(content=answered).uid if answered else None
         opening = Opening(inbox=inbox.pk, visitor=visitor, **{"nick": "Visitor", **known})
-        results = actions.post_messages(
-            [Post(opening=opening, content=text, reply_to=reply_to) for text in texts]
-        )
+        posts = [Post(opening=opening, content=text, reply_to=reply_to) for text in texts]
+        results = actions.post_messages(posts)
+        while any(isinstance(result, Busy) for result in results):
+            # On PostgreSQL the bot may hold the conversation just now; the web's writer waits as well.
+            time.sleep(0.01)
+            results = actions.post_messages(posts)
         return [Message.objects.get(pk=result.id) for result in results]  # type: ignore[union-attr]
 
     async def edit(self, message: Message, content: str) -> None:
