@@ -10,12 +10,14 @@ from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from bridge import emojis
 from bridge.actions.noting import note_emojis
 from bridge.actions.posting import fan_out
 from bridge.actions.receiving import RemoteAuthor, participant_of
 from bridge.actions.settling import publish_messages
+from bridge.actions.speaking_rules import silenced
 from bridge.errors import BridgeError, Code
 from bridge.models import WEB, Connection, Delivery, Endpoint, Message, Participant, Reaction, RemoteMessage
 
@@ -37,17 +39,24 @@ def react(message_uid: uuid.UUID, *, visitor: uuid.UUID, emoji: str, added: bool
 
     Raises:
         BridgeError: `not_found` where it is no message of his, it was deleted, or a server's own emoji is not on
-            it yet; `conflict` where there are too many already.
+            it yet; `conflict` where there are too many already; `closed`, and `not_permitted` while he may say nothing
+            here, where he sets one.
     """
     found = Message.objects.filter(uid=message_uid).values_list("pk", "connection_id").first()
     if found is None:
         raise _unknown()
     Connection.objects.lock(found[1])
-    message = Message.objects.get(pk=found[0])
-    participant = Participant.objects.filter(connection=found[1], visitor=visitor).first()
+    message = Message.objects.select_related("connection").get(pk=found[0])
+    participant = (
+        Participant.objects.select_related("connection").filter(connection=found[1], visitor=visitor).first()
+    )
     if participant is None or message.deleted_at or message.kind != Message.Kind.MESSAGE:
         raise _unknown()
     if added:
+        if not message.connection.is_open:
+            raise BridgeError(Code.CLOSED, "This conversation is closed.")
+        if refusal := silenced(participant, now=timezone.now()):
+            raise refusal
         emoji = _allowed(message, emoji)
     return _set(message, Change(participant, emoji, added, WEB))
 

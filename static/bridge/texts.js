@@ -26,6 +26,8 @@ export const texts = {
     conflict: "This message has as many different emoji as it can take.",
     throttled: "That was a lot at once. Please wait a moment.",
     not_found: "This message cannot be reacted to any more.",
+    not_permitted: "You cannot react here just now.",
+    closed: "This conversation has ended.",
   },
   notReactedOther: "Your reaction could not be saved.",
   counter: (length, limit) => `${length.toLocaleString()} of ${limit.toLocaleString()} characters`,

@@ -193,3 +193,13 @@ async def test_a_missed_change_is_brought_by_sync_with_ones_own_marked(visitor: 
         {"emoji": "👍", "count": 1, "own": True},
         {"emoji": "🎉", "count": 1, "own": False},
     ]
+
+
+async def test_nobody_reacts_in_a_conversation_that_has_ended_but_one_may_take_back(visitor: Browser) -> None:
+    message = await visitor.write("Hello")
+    await visitor.ok("reaction.add", message=message["uid"], emoji="👍")
+    await visitor.ok("connection.close", connection=message["connection"])
+    assert await visitor.refused("reaction.add", message=message["uid"], emoji="🎉") == "closed"
+    assert (await visitor.ok("reaction.remove", message=message["uid"], emoji="👍"))["message"][
+        "reactions"
+    ] == []
