@@ -48,6 +48,7 @@ LAYERS = [
 LEVEL = {unit: level for level, units in enumerate(LAYERS) for unit in units}
 
 SIDEWAYS = {
+    ("retention", "actions"): "rows that a message may be taking are deleted in one way only",
     ("redis", "valkey"): "the client's factory starts the server",
     ("delivery", "actions"): "what became of a delivery shows on its message, which only actions change",
     ("migrations", "models"): "a migration may name a function of the models as a default",

@@ -73,9 +73,11 @@ def attach(attachments: Sequence[Attachment], *, message: int) -> list[Attachmen
     return [wire.attachment_out(attachment) for attachment in attachments]
 
 
+@transaction.atomic
 def discard(attachments: QuerySet[Attachment]) -> int:
     """Delete these rows, and their files once that is committed. Returns how many there were."""
-    rows = list(attachments)
+    # Locked: a message may be taking one of them just now, and then has it.
+    rows = list(attachments.select_for_update(skip_locked=True))
     Attachment.objects.filter(pk__in=[row.pk for row in rows]).delete()
     names = [name for row in rows for name in (row.file.name, row.thumbnail.name) if name]
     if names:

@@ -7,10 +7,11 @@ from django.db.models import Count, Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from bridge import presence
+from bridge import presence, wire
 from bridge.admin import words
 from bridge.markdown import plain
 from bridge.models import Connection, Delivery, Message, MessageVersion, RemotePart
+from bridge.protocol import AttachmentOut
 from bridge.redis import RedisError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Line:
     why: str
     detail: str
     remote_ids: list[str]
+    files: list[AttachmentOut]
     versions: list[MessageVersion]
     """What it said before, the newest first."""
     more_versions: int
@@ -78,6 +80,7 @@ def _page(connection: Connection, before: int | None) -> tuple[list[Line], int |
         found.select_related("author", "reply_to__author")
         .annotate(version_count=Count("versions"))
         .prefetch_related(
+            "attachments",
             Prefetch("deliveries", Delivery.objects.filter(outcome=Delivery.Outcome.FAILED), "failed"),
             Prefetch("remote_parts", RemotePart.objects.select_related("remote"), "parts"),
             Prefetch("versions", MessageVersion.objects.order_by("-pk")[:VERSIONS], "earlier"),
@@ -100,6 +103,7 @@ def _line(message: Message) -> Line:
         detail=failed[0].detail if failed else "",
         versions=message.earlier,  # type: ignore[attr-defined]
         more_versions=message.version_count - len(message.earlier),  # type: ignore[attr-defined]
+        files=[] if message.deleted_at else wire.attachments_out(message),
         remote_ids=[part.remote.remote_id for part in parts if part.remote.remote_id],
     )
 

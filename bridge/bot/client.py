@@ -13,7 +13,7 @@ from discord.http import Route
 from django.conf import settings
 from django.db import Error as DatabaseProblem
 
-from bridge import presence
+from bridge import presence, retention
 from bridge.bot import catchup, moderation
 from bridge.bot.aside import PROBLEMS, Aside
 from bridge.bot.copying import Copier
@@ -126,10 +126,12 @@ class RelayCog(commands.Cog):
     async def cog_load(self) -> None:
         self.sweep.start()
         self.presence.start()
+        self.purge.start()
 
     async def cog_unload(self) -> None:
         self.sweep.cancel()
         self.presence.cancel()
+        self.purge.cancel()
         if self._catching_up:
             self._catching_up.cancel()
 
@@ -240,6 +242,14 @@ class RelayCog(commands.Cog):
         if self.bot.attached and self.bot.relay.is_listed:
             self.bot.aside.start(self.bot.readers.sweep())
             await catchup.sweep(self.bot.relay)
+
+    @tasks.loop(hours=1)
+    async def purge(self) -> None:
+        try:
+            if count := await db(retention.purge_unsent):
+                logger.info("%d uploads that nobody sent were deleted.", count)
+        except DatabaseProblem as error:
+            logger.warning("Old uploads are deleted later: %s", error)
 
     @tasks.loop(seconds=5)
     async def presence(self) -> None:

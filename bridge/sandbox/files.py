@@ -10,6 +10,8 @@ from simcord.backend.cdn import CdnStore
 if TYPE_CHECKING:
     from .world import World
 
+_PICTURES = {"image/png", "image/jpeg", "image/gif", "image/webp"}
+
 
 class Files(CdnStore):
     """simcord's links point nowhere; these point to the sandbox itself."""
@@ -36,9 +38,14 @@ class Files(CdnStore):
         return payload | ({"description": description} if description else {})
 
     async def serve(self, request: web.Request) -> web.Response:
-        """Serve a file as a download: its content is somebody else's and must not run in this origin."""
+        """Serve a picture as one, everything else as a download: it must not run in this origin."""
         contents = self.contents.get(int(request.match_info["attachment"]))
         if contents is None:
             raise web.HTTPNotFound
         headers = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
-        return web.Response(body=contents, content_type="application/octet-stream", headers=headers)
+        kind = mimetypes.guess_type(request.match_info["name"])[0]
+        return web.Response(
+            body=contents,
+            content_type=kind if kind in _PICTURES else "application/octet-stream",
+            headers=headers,
+        )

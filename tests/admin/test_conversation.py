@@ -11,7 +11,15 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from bridge.models import Connection, Delivery, Endpoint, Message, MessageVersion, Participant
+from bridge.models import (
+    Attachment,
+    Connection,
+    Delivery,
+    Endpoint,
+    Message,
+    MessageVersion,
+    Participant,
+)
 from bridge.presence import Presence, blocking_client
 from tests.seeding import seed
 
@@ -249,3 +257,36 @@ def test_what_was_said_before_is_not_for_who_may_not_read_the_conversation(
     response = stranger.get(url(conversation))
     assert response.status_code == 403
     assert b"an old secret" not in response.content
+
+
+def test_files_are_shown_with_their_names_and_nothing_of_a_deleted_message(
+    viewer: Client, conversation: Connection
+) -> None:
+    first, second = Message.objects.filter(connection=conversation).order_by("seq")[:2]
+    picture = Attachment.objects.create(
+        inbox=conversation.inbox,
+        message=first,
+        name="<b>cat</b>.png",
+        content_type="image/png",
+        size=2048,
+        width=40,
+        height=30,
+        file="attachments/cat",
+    )
+    Attachment.objects.create(
+        inbox=conversation.inbox,
+        message=second,
+        name="film.mp4",
+        content_type="video/mp4",
+        size=90_000_000,
+        state="remote",
+        remote_url="https://cdn.discordapp.com/film.mp4",
+    )
+    page = text(viewer, conversation)
+    address = reverse("bridge:file", args=[picture.uid])
+    assert f'<a href="{address}" rel="noreferrer"><img src="{address}"' in page
+    assert "&lt;b&gt;cat&lt;/b&gt;.png" in page
+    assert 'href="https://cdn.discordapp.com/film.mp4"' in page
+    assert "only in Discord" in page
+    Message.objects.filter(pk=first.pk).update(deleted_at=timezone.now())
+    assert address not in text(viewer, conversation)

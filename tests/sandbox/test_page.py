@@ -10,6 +10,7 @@ from bridge.sandbox import defaults
 from bridge.sandbox.client import SandboxClient
 from bridge.sandbox.server import Server
 from tests.sandbox.api import Api
+from tests.web.files import png
 
 SUPPORT = defaults.SUPPORT_CHANNEL_ID
 MESSAGE = "/channels/{channel_id}/messages/{message_id}"
@@ -154,3 +155,25 @@ async def test_a_foreign_page_gets_no_gateway(server: Server) -> None:
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             await session.ws_connect(address, origin="https://evil.example")
     assert refused.value.status == 403
+
+
+@pytest.mark.browser
+async def test_staff_attach_a_picture_and_see_it(page: Page, api: Api, sandbox: SandboxClient) -> None:
+    thread = await open_thread(api)
+    await page.locator(f'[data-channel="{thread}"]').first.click()
+    await page.locator("#files").set_input_files(
+        [
+            {"name": "cat.png", "mimeType": "image/png", "buffer": png()},
+            {"name": "page.html", "mimeType": "text/html", "buffer": b"<script>alert(1)</script>"},
+        ]
+    )
+    await expect(page.locator("#chosen")).to_have_text("cat.png, page.html")
+    await page.locator("#text").fill("Look")
+    await page.locator("#text").press("Enter")
+    await expect(page.locator(".files img")).to_have_js_property("naturalWidth", 40)
+    await expect(page.locator(".files").last).to_contain_text("📎 page.html")
+    said = (await sandbox.messages(thread))[-1]
+    assert [each["filename"] for each in said["attachments"]] == ["cat.png", "page.html"]
+    async with aiohttp.ClientSession() as session, session.get(said["attachments"][1]["url"]) as response:
+        assert response.content_type == "application/octet-stream"
+        assert response.headers["Content-Disposition"] == "attachment"

@@ -30,14 +30,30 @@ export async function attempt(name, body = {}) {
 
 async function send() {
   const content = $("text").value.trim();
-  if (!content) return;
+  const files = await Promise.all([...$("files").files].map(encoded));
+  if (!content && !files.length) return;
   $("text").value = "";
+  $("files").value = "";
+  showFiles();
   grow();
   typedAt = 0;
-  const body = { content, reply_to: state.replyTo?.id ?? null };
+  const body = { content, reply_to: state.replyTo?.id ?? null, files };
   setReply(null);
   const sent = await attempt("post", body);
   if (!sent && !$("text").value) $("text").value = content;
+}
+
+async function encoded(file) {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  let binary = "";
+  for (let at = 0; at < bytes.length; at += 0x8000) binary += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+  return { name: file.name, data: btoa(binary) };
+}
+
+function showFiles() {
+  const names = [...$("files").files].map(({ name }) => name);
+  $("chosen").textContent = names.join(", ");
+  $("chosen").hidden = !names.length;
 }
 
 function onType() {
@@ -111,6 +127,10 @@ export function startComposer() {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
     send();
+  });
+  $("files").addEventListener("change", () => {
+    showFiles();
+    $("text").focus();
   });
   $("reply-cancel").addEventListener("click", () => setReply(null));
 }

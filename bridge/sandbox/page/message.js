@@ -21,7 +21,7 @@ export function messageElement(said, { previous, quoted, thread, world, me }) {
   part("byline").querySelector("time").dateTime = message.timestamp;
   writeContent(part("content"), message, world);
   part("embeds").replaceChildren(...message.embeds.map((embed) => embedElement(embed, world)));
-  part("files").replaceChildren(...message.attachments.map((file) => link(file.url, `📎 ${file.filename}`)));
+  part("files").replaceChildren(...message.attachments.map(fileElement));
   part("reactions").replaceChildren(...message.reactions.map((reaction) => reactionElement(reaction, me, world)));
   if (message.reply_to) showQuote(part("quote"), quoted);
   if (thread) part("thread-slot").append(threadElement(thread));
@@ -50,6 +50,16 @@ function showQuote(element, quoted) {
   element.hidden = false;
   element.append(wrap("b", quoted ? quoted.author.name : "Original message was deleted"));
   if (quoted) element.append(` ${quoted.content.slice(0, 120)}`);
+}
+
+function fileElement(file) {
+  const element = link(file.url, `📎 ${file.filename}`);
+  if (!/^image\/(png|jpeg|gif|webp)$/.test(file.content_type)) return element;
+  const image = document.createElement("img");
+  image.src = file.url;
+  image.alt = file.filename;
+  element.replaceChildren(image);
+  return element;
 }
 
 function embedElement(embed, world) {
