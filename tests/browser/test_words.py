@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
-from tests.browser.conftest import Arrive, Visitor, is_ready, shoot, words
+from tests.browser.conftest import Arrive, Visitor, _picture, is_ready, shoot, words
 from tests.browser.scripted import Script
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.asyncio(loop_scope="package")]
@@ -64,6 +64,12 @@ def server() -> Script:
     return Script()
 
 
+@pytest_asyncio.fixture(loop_scope="package", autouse=True)
+async def _emoji(visitor: Visitor) -> None:
+    """Discord, from which the site fetches them, is not there."""
+    await visitor.context.route("**/emoji/**", _picture)
+
+
 @pytest_asyncio.fixture(loop_scope="package")
 async def page(visitor: Visitor, server: Script) -> AsyncIterator[Page]:
     page = await visitor.open("/static/bridge/icon.svg", ready=False)
@@ -107,7 +113,10 @@ async def test_all_that_markdown_means_is_shown(page: Page, visitor: Visitor, se
     await expect(said.locator("pre code")).to_have_text(
         "def price(kettle: str) -> int:\n    return 39  # *not* italic"
     )
-    await expect(said).to_contain_text(":wave: *as is*")
+    await expect(said.get_by_role("img", name=":wave:")).to_have_attribute(
+        "src", "/emoji/118000000000000041.webp"
+    )
+    await expect(said).to_contain_text("*as is*")
 
 
 async def test_links_say_where_they_lead_and_lead_nowhere_else(
@@ -234,6 +243,7 @@ async def test_pictures_of_it(arrive: Arrive, server: Script) -> None:
     }
     for name, options in looks.items():
         reader = await arrive(**options)
+        await reader.context.route("**/emoji/**", _picture)
         page = await reader.open("/static/bridge/icon.svg", ready=False)
         await server.serve(page)
         await load(page, reader)

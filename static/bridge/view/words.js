@@ -2,6 +2,7 @@
 
 import { parse } from "../model/markdown.js";
 import { texts } from "../texts.js";
+import { emojiPicture } from "./emoji.js";
 import { showInstant } from "./instants.js";
 
 export function showWords(element, content, { masked = false } = {}) {
@@ -30,7 +31,7 @@ const SHOWN = {
   url: ({ target, content }) => anchor(target, nodes(content)),
   link,
   timestamp: ({ timestamp, format }) => showInstant(timestamp, format) ?? `<t:${timestamp}>`,
-  emoji: ({ name }) => `:${name}:`,
+  emoji: emojiPicture,
 };
 
 function made(name, content, looks) {
