@@ -157,6 +157,17 @@ def test_only_web_addresses_become_links(viewer: Client, conversation: Connectio
     assert "<script>alert" not in page
 
 
+def test_what_only_discord_and_the_page_can_show_is_readable(
+    viewer: Client, conversation: Connection
+) -> None:
+    said = r"**So** <:wave:118000000000000041> [shop](<https://shop.example>) at <t:0:t> @\[Ada\]"
+    Message.objects.filter(content="On its way!").update(content=said)
+
+    page = text(viewer, conversation)
+
+    assert "**So** :wave: shop (https://shop.example) at 00:00 UTC @[Ada]" in page
+
+
 def test_hostile_texts_stay_texts(viewer: Client, conversation: Connection) -> None:
     attack = "</p><img src=x onerror=alert(1)>"
     Connection.objects.update(

@@ -1,0 +1,63 @@
+"""The whole way: what staff and visitors write looks on the other side as it was meant."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+
+from bridge.sandbox.client import SandboxClient
+from tests.browser.conftest import Visitor, _picture, shoot, words
+from tests.browser.test_with_discord import conversation
+from tests.processes import Site
+
+pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.asyncio(loop_scope="package")]
+
+ANSWER = """## Opening hours
+**Sunday** from __ten__, see [the shop](https://shop.example.com/hours).
+- Kettles: `A1`
+- Tea: ||sold out||
+> closed on <t:1700000000:D>"""
+
+
+@pytest.fixture(scope="module")
+def parts(site: Site) -> Iterator[Site]:
+    """The sandbox and the bot run, too."""
+    site.sandbox.start()
+    site.bot.start()
+    yield site
+    site.bot.stop()
+    site.sandbox.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="package")
+async def discord(parts: Site) -> AsyncIterator[SandboxClient]:
+    async with SandboxClient(parts.sandbox_url) as client:
+        yield client
+
+
+async def test_both_sides_see_what_was_meant(
+    visitor: Visitor, stranger: Visitor, discord: SandboxClient
+) -> None:
+    await visitor.context.route("**/emoji/**", _picture)
+    page, other = await visitor.open(), await stranger.open()
+    typed = "When are you **open**, @everyone? [look](https://evil.example) https://discord.gg/abc"
+    thread = await conversation(page, discord, "When are you")
+    await page.get_by_label("Your message").fill(typed)
+    await page.get_by_label("Your message").press("Enter")
+    await expect(page.locator(".message.own").last).to_have_attribute("data-state", "delivered")
+    said = (await discord.messages(thread["id"]))[-1]["content"]
+    assert said.replace("\u200b", "") == typed
+    for alive in ("@everyone", "](https", "discord.gg"):
+        assert alive not in said
+    await discord.post_as("ada", thread["id"], ANSWER)
+    answer = words(page).last
+    await expect(answer.locator("h4")).to_have_text("Opening hours")
+    await expect(answer.locator("a")).to_have_text("the shop (shop.example.com)")
+    await expect(answer.locator("li")).to_have_count(2)
+    await expect(answer.locator("time")).to_have_text("14 November 2023")
+    await expect(answer.locator(".hidden-words")).to_be_hidden()
+    await expect(words(page).nth(1)).to_have_text(typed.replace("**", ""))
+    await expect(words(page).nth(1).locator("strong")).to_have_text("open")
+    await expect(words(other)).to_have_count(0)
+    await shoot(page, "words-with-discord")
