@@ -100,9 +100,6 @@ export const texts = {
     internal: "Something went wrong on our side.",
   },
 
-  // What only a reply can be refused for.
-  refusedReply: { not_found: "What it answers was deleted. Try again to send it without." },
-
   // Why the server did not take a message, by error code.
   refusal: {
     invalid_payload: "The message cannot be sent like this.",
@@ -112,6 +109,7 @@ export const texts = {
     muted: "You may not write here for now. Try again later.",
     filter_words: "A word in it is not allowed here.",
     filter_links: "Links are not allowed here.",
+    reply_gone: "What it answers was deleted. Try again to send it without.",
     closed: "This conversation has ended.",
     internal: "Something went wrong on our side.",
   },

@@ -167,7 +167,7 @@ export class ConversationView {
     if (target.matches("[data-discard]")) waiting.remove(name);
     else if (target.matches("[data-again]")) {
       if (!name) this.chat.changes.again(row.uid);
-      else waiting.retry(name, row.quote && row.error === "not_found" ? { quote: undefined } : {});
+      else waiting.retry(name, row.error === "reply_gone" ? { quote: undefined } : {});
     } else if (target.matches("[data-rewrite]")) this.rewrite(row.content);
     else if (target.closest("[data-quote]")) this.jump(row.quote);
     else if (target.closest("[data-emoji]")) this.react(row, target.closest("[data-emoji]").dataset.emoji);

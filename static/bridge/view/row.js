@@ -86,7 +86,7 @@ function change(element, { kind, error, connected }) {
   part(element, "rewrite").hidden = true;
 }
 
-function status(element, { status: name, latest, failure, error, quote: quoted, attachments }) {
+function status(element, { status: name, latest, failure, error, attachments }) {
   const broken = name === "failed" || name === "refused";
   const line = part(element, "status");
   line.hidden = !name || !(latest || broken);
@@ -96,7 +96,7 @@ function status(element, { status: name, latest, failure, error, quote: quoted, 
   if (!broken) return;
   const refused = name === "refused";
   part(element, "remedy-text").textContent = refused
-    ? ((attachments.length && texts.refusedFiles[error]) || (quoted && texts.refusedReply[error]) || (texts.refusal[error] ?? texts.refusalOther))
+    ? ((attachments.length && texts.refusedFiles[error]) || (texts.refusal[error] ?? texts.refusalOther))
     : (texts.failure[failure] ?? texts.failureOther);
   part(element, "again").textContent = texts.again;
   part(element, "rewrite").hidden = refused;

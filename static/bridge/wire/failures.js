@@ -11,6 +11,7 @@ export class CommandFailed extends Error {
   /** What to tell about it: the code, or more precisely where the details know more. */
   get reason() {
     if (this.details.muted_until) return "muted";
+    if (this.details.reply_to) return "reply_gone";
     return this.details.filter ? `filter_${this.details.filter}` : this.code;
   }
 }
