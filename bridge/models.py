@@ -214,6 +214,8 @@ class Connection(models.Model):
         indexes = [
             # session.start and a resend without `connection`: the visitor's own conversations.
             models.Index(fields=["visitor", "inbox"], name="connection_visitor"),
+            # The few rooms among many private conversations: room.list, room.join and the rooms' pages.
+            models.Index(fields=["kind", "inbox"], name="connection_kind"),
             # admin: the list, newest activity first. Its filters walk a stretch of it.
             models.Index(fields=["-active_at", "-id"], name="connection_active"),
         ]
@@ -354,10 +356,9 @@ class Participant(models.Model):
         indexes = [
             # admin: search by nick (prefix).
             PrefixIndex(Lower("nick"), name="participant_nick"),
-            # Joining and renaming: whether somebody of staff has this name.
-            models.Index(
-                fields=["nick_key"], condition=Q(role="staff") & ~Q(nick_key=""), name="participant_staff_key"
-            ),
+            # Joining and renaming: whether somebody of staff, or in the room, has this name. Not partial, since
+            # SQLite does not see that a parameter fits the condition.
+            models.Index(fields=["nick_key"], name="participant_look"),
             # Every web process, every two seconds: who may not write just now.
             models.Index(
                 fields=["muted_until"], condition=Q(muted_until__isnull=False), name="participant_muted"

@@ -110,7 +110,9 @@ def _free_nicks(room: Connection, visitor: uuid.UUID) -> list[str]:
     """Some that nobody has, as far as can be seen from here: the table's constraint has the last word."""
     names = list(islice(nicks_for(visitor), TRIES))
     keys = {key_of(name): name for name in names}
-    taken = Participant.objects.filter(connection=room, nick_key__in=keys, role=Participant.Role.VISITOR)
+    taken = Participant.objects.filter(
+        connection=room, nick_key__in=list(keys), role=Participant.Role.VISITOR
+    )
     for key in chain(taken.values_list("nick_key", flat=True), _staff_keys(room.inbox_id, keys)):
         keys.pop(key, None)
     return list(keys.values())
@@ -172,7 +174,7 @@ def _check(nick: str, inbox: Inbox, *, reserved: Sequence[str]) -> None:
 def _staff_keys(inbox: int, keys: Sequence[str] | dict[str, str]) -> set[str]:
     """Those of the keys that are a name of somebody of this inbox's staff."""
     staff = Participant.objects.filter(role=Participant.Role.STAFF, nick_key__in=list(keys))
-    return set(staff.exclude(nick_key="").filter(connection__inbox=inbox).values_list("nick_key", flat=True))
+    return set(staff.filter(connection__inbox=inbox).values_list("nick_key", flat=True))
 
 
 def _taken() -> BridgeError:

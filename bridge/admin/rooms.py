@@ -59,7 +59,7 @@ class RoomForm(forms.ModelForm[Room]):
 
     def clean_slug(self) -> str:
         slug: str = self.cleaned_data["slug"].lower()
-        others = Connection.objects.filter(slug=slug).exclude(pk=self.instance.pk)
+        others = Room.objects.filter(slug=slug).exclude(pk=self.instance.pk)
         if others.exists():
             raise ValidationError("Another room has this address.")
         return slug

@@ -60,7 +60,7 @@ export const texts = {
       .join(" · "),
   refusedNick: {
     conflict: "Somebody here has this name, or one that looks like it.",
-    not_permitted: "This name is reserved.",
+    not_permitted: "This name is reserved or not allowed here.",
     invalid_payload: "This cannot be a name: up to 32 characters, nothing invisible.",
     throttled: "Please wait a moment before the next change.",
   },

@@ -87,9 +87,17 @@ async def test_three_people_in_a_room(arrive: Arrive, rooms: None) -> None:
     await phone.locator("[data-members-toggle]").click()
     await expect(phone.get_by_text("3 people are here")).to_be_visible()
     await expect(phone.locator(".member-name")).to_have_count(3)
+    await phone.wait_for_function("document.getAnimations().length === 0")
+    drawer = await phone.locator("[data-members]").bounding_box()
+    assert drawer is not None
+    assert round(drawer["x"] + drawer["width"]) == 390
     await shoot(phone, "room-phone-members")
     await phone.keyboard.press("Escape")
     await expect(phone.locator("[data-members-toggle]")).to_be_focused()
+    await phone.wait_for_function("document.getAnimations().length === 0")
+    title = await phone.get_by_role("heading", name="The harbour").bounding_box()
+    assert title is not None
+    assert title["x"] > 0
     await shoot(phone, "room-phone")
     await phone.get_by_label("Your message").fill("I am late")
     await phone.get_by_role("button", name="Send").click()

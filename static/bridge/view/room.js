@@ -79,7 +79,7 @@ export class RoomView {
     this.#panel.inert = !open && !WIDE.matches;
     this.#toggle.ariaExpanded = String(open);
     part("members-shade").hidden = !open;
-    if (open) part("members-close").focus();
+    if (open) part("members-close").focus({ preventScroll: true });
     else if (was) this.#toggle.focus();
   }
 
