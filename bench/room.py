@@ -184,11 +184,17 @@ async def run(url: str, members: int, writers: int, seconds: float, pid: int) ->
 
 
 async def _come_in(url: str, count: int) -> list[Any]:
+    """Some at a time, and those who are in keep their sockets alive meanwhile: it may take minutes."""
     found: list[Any] = []
+    heard_at = time.monotonic()
     while len(found) < count:
         some = await asyncio.gather(*(connect(url) for _ in range(min(AT_ONCE, count - len(found)))))
         if "/ws/chat/" in url:
             await asyncio.gather(*(_join(socket) for socket in some))
+            if time.monotonic() - heard_at > 20:
+                heard_at = time.monotonic()
+                for socket in found:
+                    socket.send(b'{"command":"ping","id":"p","payload":{}}')
         found += some
     return found
 
