@@ -226,3 +226,7 @@ async def test_reactions_go_to_discord_and_come_from_there(
         )
     )
     await expect(theirs.locator(".reaction")).to_have_count(0)
+    await discord.post_as("ada", thread["id"], f"See you there <:{PARTY}>")
+    drawn = page.locator(".words").last.get_by_alt_text(":party:")
+    await expect(drawn).to_be_visible()
+    await drawn.evaluate("(image) => image.decode()")
