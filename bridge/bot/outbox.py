@@ -150,6 +150,7 @@ class Outbox:
             line,
             limit=self._service.max_length,
             spoken=self._service.spoken,
+            quoted=self._service.quoted,
             clock=self._clock,
         )
         if request is None:

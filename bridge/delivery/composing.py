@@ -23,6 +23,8 @@ class Form:
 
     limit: int
     spoken: Callable[[str], str] = str
+    # The line before a reply that says what it answers, where the service has no other way to show that.
+    quoted: Callable[[Message, str | None], str] = lambda message, remote_id: ""
 
 
 def length(text: str) -> int:
@@ -105,10 +107,15 @@ def _fitting(text: str, limit: int) -> int:
     return len(text)
 
 
-def compose(messages: Iterable[Message], *, form: Form) -> list[str]:
-    """The present texts of messages that belong together, as the service should hold them."""
+def compose(messages: Iterable[Message], *, form: Form, quote: str = "") -> list[str]:
+    """The present texts of messages that belong together, as the service should hold them.
+
+    `quote`: the line before them; not where nothing is left of them.
+    """
     group = list(messages)
-    texts = (text_of(message, form.spoken) for message in group)
+    texts = [text_of(message, form.spoken) for message in group]
+    if any(texts) or any(carried(message) for message in group):
+        texts.insert(0, quote)
     pieces = split("\n".join(filter(None, texts)), limit=form.limit)
     # Files need no words.
     return pieces or [""] * any(carried(message) for message in group)

@@ -13,12 +13,22 @@ from django.db import transaction
 
 from bridge.actions.settling import mark_delivered
 from bridge.clock import Clock
-from bridge.delivery import lines, reactions
+from bridge.delivery import lines, reactions, rooms
 from bridge.delivery.carrying import carried
 from bridge.delivery.composing import Form, compose, join
 from bridge.delivery.lines import Line
-from bridge.models import Connection, Delivery, Endpoint, Inbox, Message, RemoteMessage, RemotePart
-from bridge.services.base import Delete, Edit, FindOpening, Open, Post, ReadBack, Request, Speaker, as_typed
+from bridge.models import Delivery, Endpoint, Inbox, Message, RemoteMessage, RemotePart
+from bridge.services.base import (
+    Delete,
+    Edit,
+    FindOpening,
+    Open,
+    Post,
+    ReadBack,
+    Request,
+    as_typed,
+    unquoted,
+)
 
 LANDING = timedelta(seconds=30)
 """How long a request of unknown fate may still land, counted from when it was about to be written."""
@@ -28,18 +38,29 @@ LOOK_AHEAD = 100
 
 @transaction.atomic
 def plan(
-    line: Line, *, limit: int, clock: Clock, spoken: Callable[[str, Inbox], str] = as_typed
+    line: Line,
+    *,
+    limit: int,
+    clock: Clock,
+    spoken: Callable[[str, Inbox], str] = as_typed,
+    quoted: Callable[[Message, str, str | None], str] = unquoted,
 ) -> Request | None:
     """The next request of a line, written down before it is made; None when there is nothing to do now.
 
-    `limit`: the service's message length; `spoken`: how it says a text. Renews the claim.
+    `limit`: the service's message length; `spoken`: how it says a text; `quoted`: and in a room what
+    a reply answers. Renews the claim.
 
     Raises:
         LineLost: another worker has the line.
     """
     endpoint, now = lines.hold(line, clock=clock)
     inbox = endpoint.connection.inbox
-    form = Form(limit, lambda text: spoken(text, inbox))
+    place = endpoint.remote_id or ""
+    form = Form(
+        limit,
+        lambda text: spoken(text, inbox),
+        lambda message, remote_id: quoted(message, place, remote_id),
+    )
     while waiting := _waiting(endpoint):
         if (lost := _of_unknown_fate(endpoint)) is not None:
             return _look_for(lost, endpoint, now=now)
@@ -81,14 +102,8 @@ def _look_for(lost: RemoteMessage, endpoint: Endpoint, *, now: datetime) -> Requ
         thread=_thread(endpoint),
         after=_newest_known(endpoint),
         speaker=lost.speaker,
-        since=_written_at(lost) if lost.speaker else None,
+        since=rooms.written_at(lost) if lost.speaker else None,
     )
-
-
-def _written_at(remote: RemoteMessage) -> datetime:
-    """When its first message was. A minute for the difference between the clocks."""
-    part = remote.parts.order_by("position").select_related("message")[0]
-    return part.message.created_at - timedelta(minutes=1)
 
 
 def _again(remote: RemoteMessage, endpoint: Endpoint, *, now: datetime) -> Request:
@@ -136,7 +151,7 @@ def _towards(
     remotes = _remotes(head.message, endpoint)
     if head.operation == Delivery.Operation.POST:
         group = _group(remotes) or ([head.message] if line.single else join(waiting, form=form))
-        wanted = compose(group, form=form)
+        wanted = compose(group, form=form, quote=_quote(group, remotes, endpoint, form=form))
         if len(remotes) < len(wanted) and not head.message.deleted_at:
             answered = None if remotes else _answered(group, endpoint)
             return _send(wanted[len(remotes)], group, endpoint, reply_to=answered, now=now)
@@ -163,7 +178,7 @@ def _difference(
 ) -> Request | None:
     """The first place where what the service holds differs from the present text of the whole."""
     group = _group(alive)
-    wanted = compose(group, form=form)
+    wanted = compose(group, form=form, quote=_quote(group, alive, endpoint, form=form))
     thread = _thread(endpoint)
     for remote, text in zip(alive, wanted, strict=False):
         if remote.text != text:
@@ -199,6 +214,13 @@ def _remotes(message: Message, endpoint: Endpoint) -> list[RemoteMessage]:
         endpoint=endpoint, ours=True, remote_id__isnull=False, parts__message=message
     )
     return list(ours.order_by("pk"))
+
+
+def _quote(group: list[Message], remotes: list[RemoteMessage], endpoint: Endpoint, *, form: Form) -> str:
+    """The line before a reply, where there is no other way to reply."""
+    if group[0].reply_to_id is None:
+        return ""
+    return rooms.quote(group, remotes, endpoint, form=form, answered=_answered(group, endpoint))
 
 
 def _answered(group: list[Message], endpoint: Endpoint) -> str | None:
@@ -239,7 +261,7 @@ def _send(
         nonce=_nonce(),
         text=text,
         files=attached,
-        speaker=_speaks(group[0], endpoint),
+        speaker=rooms.speaks(group[0], endpoint),
         sent_at=now,
     )
     RemotePart.objects.bulk_create(
@@ -259,22 +281,8 @@ def _post(remote: RemoteMessage, endpoint: Endpoint, *, repeat: bool, reply_to: 
         reply_to=reply_to,
         repeat=repeat,
         previews=endpoint.connection.inbox.link_previews,
-        speaker=_speaker(remote) if remote.speaker else None,
+        speaker=rooms.speaker(remote) if remote.speaker else None,
     )
-
-
-def _speaks(message: Message, endpoint: Endpoint) -> str:
-    """Whose name it is said in: in a room its author's; elsewhere, and of a gap, nobody's but the bot's."""
-    if endpoint.connection.kind != Connection.Kind.ROOM or message.author is None:
-        return ""
-    return message.author.nick
-
-
-def _speaker(remote: RemoteMessage) -> Speaker:
-    """Under the name that it was first sent with: it is looked for by that."""
-    part = remote.parts.order_by("position").select_related("message__author")[0]
-    assert part.message.author is not None  # noqa: S101  # as `_speaks` has it
-    return Speaker(part.message.author.uid, remote.speaker)
 
 
 def _about_to_send(remote: RemoteMessage, *, now: datetime) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from bridge.clock import Clock
 from bridge.errors import DeliveryFailed
-from bridge.models import Inbox
+from bridge.models import Inbox, Message
 
 # Reasons that the delivery rules act upon; every other reason is only shown.
 THREAD_GONE = "thread_deleted"
@@ -240,6 +240,10 @@ def as_typed(text: str, inbox: Inbox) -> str:
     return text
 
 
+def unquoted(message: Message, place: str, remote_id: str | None) -> str:
+    return ""
+
+
 class Service(ABC):
     """Carries one request at a time. It keeps no state that delivery depends on, and decides nothing."""
 
@@ -250,6 +254,10 @@ class Service(ABC):
     def spoken(self, text: str, inbox: Inbox) -> str:
         """What a visitor wrote, as it is said over there. Pure: it is asked again before each request."""
         return as_typed(text, inbox)
+
+    def quoted(self, message: Message, place: str, remote_id: str | None) -> str:
+        """In a room, one line that says what a reply answers: this message, which is `remote_id` over there."""
+        return unquoted(message, place, remote_id)
 
     @abstractmethod
     async def perform(self, request: Request) -> Answer:

@@ -11,7 +11,7 @@ from channels.db import database_sync_to_async
 
 from bridge import emojis
 from bridge.errors import DeliveryFailed
-from bridge.models import Connection, Endpoint, Inbox
+from bridge.models import Connection, Endpoint, Inbox, Message
 from bridge.services.base import (
     NOT_PERMITTED,
     NOTHING_LEFT,
@@ -67,6 +67,9 @@ class DiscordService(Service):
 
     def spoken(self, text: str, inbox: Inbox) -> str:
         return spoken(text, inbox)
+
+    def quoted(self, message: Message, place: str, remote_id: str | None) -> str:
+        return self._rooms.quoted(message, place, remote_id)
 
     async def perform(self, request: Request) -> Answer:
         try:

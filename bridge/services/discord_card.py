@@ -36,7 +36,7 @@ def thread_name(connection: Connection) -> str:
 def card_text(endpoint: Endpoint) -> str:
     """Ends in the code, too."""
     connection = endpoint.connection
-    return f"New conversation with **{_plain(connection.nick or 'a visitor')}** · {connection.code}"
+    return f"New conversation with **{plain(connection.nick or 'a visitor')}** · {connection.code}"
 
 
 def card_embed(endpoint: Endpoint, *, read: str = "") -> discord.Embed:
@@ -46,11 +46,11 @@ def card_embed(endpoint: Endpoint, *, read: str = "") -> discord.Embed:
     """
     connection = endpoint.connection
     embed = discord.Embed(description="Answer in the thread: the visitor reads it at once.", colour=0x5865F2)
-    page = " ".join(filter(None, (_plain(connection.page_title), _address(connection.page_url))))
+    page = " ".join(filter(None, (plain(connection.page_title), _address(connection.page_url))))
     fields = {
         "Page": page,
         "Came from": _address(connection.referrer),
-        "Language": _plain(connection.locale),
+        "Language": plain(connection.locale),
         "Browser": browser(connection.user_agent),
     }
     for name, value in fields.items():
@@ -75,7 +75,7 @@ def browser(user_agent: str) -> str:
     return " on ".join(filter(None, (name, system)))
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Without markdown, mentions and links of the visitor's."""
     # Each mark once: escaped twice, its backslash would be escaped, and the mark work again.
     text = re.sub(r"([\\*_~|`>\[\]()<#])", r"\\\1", one_line(text))

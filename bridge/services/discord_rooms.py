@@ -5,12 +5,17 @@ from discord.http import handle_message_parameters
 
 from bridge.avatars import avatar_url
 from bridge.errors import DeliveryFailed
+from bridge.models import Message
 from bridge.services.base import NOTHING_LEFT, Delete, Edit, Found, Post, ReadBack, Seen, Speaker, Stored
+from bridge.services.discord_card import plain
 from bridge.services.discord_files import opened
-from bridge.services.discord_names import legal_name
+from bridge.services.discord_names import legal_name, one_line
+from bridge.services.discord_text import spoken
 from bridge.services.discord_webhooks import Webhooks
 
 NO_MENTIONS = discord.AllowedMentions.none()
+EXCERPT = 80
+"""Characters of a message that its replies show."""
 WEBHOOK_GONE = "webhook_deleted"
 
 
@@ -23,6 +28,21 @@ class Rooms:
     def __init__(self, client: discord.Client) -> None:
         self._client = client
         self._webhooks = Webhooks(client)
+
+    def quoted(self, message: Message, place: str, remote_id: str | None) -> str:
+        """An excerpt, and the way to the whole: a webhook cannot reply. Never empty."""
+        if message.deleted_at:
+            said = "(deleted)"
+        else:
+            said = one_line(message.content)
+            said = said if len(said) <= EXCERPT else f"{said[:EXCERPT].rstrip()}…"
+            said = spoken(plain(said), message.connection.inbox) or "(a file)"
+        name = plain(message.author.nick) if message.author else "ChatBridge"
+        channel = self._client.get_channel(int(place))
+        if remote_id is None or not isinstance(channel, discord.TextChannel):
+            return f"> **{name}**: {said}"
+        address = f"https://discord.com/channels/{channel.guild.id}/{place}/{remote_id}"
+        return f"> **{name}**: {said} · [↗]({address})"
 
     async def post(self, request: Post, speaker: Speaker) -> Stored:
         address = avatar_url(speaker.uid, speaker.name)

@@ -42,8 +42,10 @@ class Room:
             )
             self.targets[visitor] = Target.of(room, speaker)
 
-    async def say(self, *texts: str, visitor: uuid.UUID = FOX, reply_to: int | None = None) -> list[Message]:
-        posts = [Post(target=self.targets[visitor], content=text) for text in texts]
+    async def say(
+        self, *texts: str, visitor: uuid.UUID = FOX, reply_to: uuid.UUID | None = None
+    ) -> list[Message]:
+        posts = [Post(target=self.targets[visitor], content=text, reply_to=reply_to) for text in texts]
         results = await db(actions.post_messages, posts)
         found = Message.objects.in_bulk
         stored = await db(found, [result.id for result in results])
@@ -182,6 +184,48 @@ async def test_webhooks_of_others_are_left_alone(room: Room, stage: Stage) -> No
     await stage.delivered()
     (sender,) = await db(lambda: list(RemoteMessage.objects.values_list("sender", flat=True)))
     assert stage.world.webhooks[int(sender)].creator_id == defaults.BOT_ID
+
+
+async def test_a_reply_quotes_what_it_answers_and_leads_there(room: Room, stage: Stage) -> None:
+    asked = await stage.sandbox.post_as(
+        "ada", LOBBY, "Who likes **tea**, @everyone?\nOr coffee? " + "word " * 30
+    )
+    await eventually(room.page)
+    question = await db(Message.objects.get)
+    (reply,) = await room.say("I do", reply_to=question.uid)
+    (other,) = await room.say("And so do I", visitor=OWL, reply_to=reply.uid)
+    await stage.delivered()
+    _, first, second = [each["content"] for each in await stage.sandbox.messages(LOBBY)]
+    quote, answer = first.split("\n")
+    assert answer == "I do"
+    assert quote.startswith("> **Ada**: Who likes \\*\\*tea\\*\\*, @\u200beveryone? Or coffee?")
+    assert quote.endswith(f"… · [↗](https://discord.com/channels/{defaults.GUILD_ID}/{LOBBY}/{asked['id']})")
+    assert second.startswith("> **Quick Fox**: I do · [↗](")
+    # The quote stays what it was, whatever becomes of what it quotes.
+    await stage.edit(reply, "I do not")
+    await stage.edit(other, "But I do")
+    await stage.delivered()
+    _, first, second = [each["content"] for each in await stage.sandbox.messages(LOBBY)]
+    assert first == f"{quote}\nI do not"
+    assert second.startswith("> **Quick Fox**: I do · [↗](")
+    assert second.endswith("\nBut I do")
+    await stage.take_back(other)
+    await stage.delivered()
+    assert len(await stage.sandbox.messages(LOBBY)) == 2
+
+
+async def test_a_long_reply_in_pieces_has_its_quote_once(room: Room, stage: Stage) -> None:
+    (asked,) = await room.say("Tell us more")
+    (long,) = await room.say("words " * 500, visitor=OWL, reply_to=asked.uid)
+    await stage.delivered()
+    _, *pieces = [each["content"] for each in await stage.sandbox.messages(LOBBY)]
+    assert len(pieces) == 2
+    assert [piece.startswith("> **Quick Fox**: Tell us more") for piece in pieces] == [True, False]
+    await stage.edit(long, "words " * 501)
+    await stage.delivered()
+    _, *pieces = [each["content"] for each in await stage.sandbox.messages(LOBBY)]
+    assert " ".join(pieces).count("words") == 501
+    assert " ".join(pieces).count("Tell us more") == 1
 
 
 async def test_a_renamed_visitor_speaks_under_his_new_name(room: Room, stage: Stage) -> None:

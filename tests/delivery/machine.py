@@ -79,11 +79,17 @@ class DeliveryMachine(RuleBasedStateMachine):
             transaction.set_rollback(True)
             self.atomic.__exit__(None, None, None)
 
-    @initialize(forum=st.booleans(), connections=st.integers(1, 2))
-    def begin(self, forum: bool, connections: int) -> None:
+    @initialize(
+        forum=st.booleans(), connections=st.integers(1, 2), room=st.sampled_from([False, False, True])
+    )
+    def begin(self, forum: bool, connections: int, room: bool = False) -> None:
+        """In a room two visitors speak, each for himself, in a channel that is there already."""
         self.discord = Discord(self.clock, forum=forum)
         inbox = Inbox.objects.get(name="default")
-        for _ in range(connections):
+        for number in range(connections):
+            if room:
+                self.begin_room(inbox, number)
+                continue
             connection = Connection.objects.create(inbox=inbox, nick="Visitor")
             visitor, _ = (
                 Participant.objects.create(
@@ -92,6 +98,16 @@ class DeliveryMachine(RuleBasedStateMachine):
                 for each in VISITORS
             )
             Endpoint.objects.create(connection=connection, service=SERVICE)
+            self.targets.append(Target.of(connection, visitor))
+
+    def begin_room(self, inbox: Inbox, number: int) -> None:
+        connection = Connection.objects.create(inbox=inbox, kind="room", slug=f"room{number}")
+        endpoint = Endpoint.objects.create(connection=connection, service=SERVICE, remote_id=str(number + 1))
+        self.discord.make_channel(number + 1, endpoint.pk)
+        for nick, each in zip(("Fox", "Owl"), VISITORS, strict=True):
+            visitor = Participant.objects.create(
+                connection=connection, role="visitor", nick=nick, visitor=each
+            )
             self.targets.append(Target.of(connection, visitor))
 
     @rule(data=st.data(), length=st.sampled_from([1, 1, 2, 30]), count=st.integers(1, 3))
@@ -114,7 +130,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         if not answered.deleted_at:
             word = f"m{len(self.messages)}v0"
             content = " ".join([word, *(f"{word}w{n}" for n in range(length - 1))])
-            (target,) = (each for each in self.targets if each.connection == answered.connection_id)
+            target = next(each for each in self.targets if each.connection == answered.connection_id)
             self.store(target, content, reply_to=answered.uid)
 
     def store(
@@ -293,6 +309,7 @@ class DeliveryMachine(RuleBasedStateMachine):
             gone = set(messages.filter(deleted_at__isnull=False).values_list("pk", flat=True))
             assert gone <= self.taken, f"nobody deleted {gone - self.taken}"
             self.compare_reactions(said, target)
+            self.compare_names(target, {str(each.pk): each for each in said})
             self.compare_replies(target, {str(each.pk): each for each in said})
             failed = messages.filter(state=Message.State.FAILED)
             assert not failed.exists(), f"given up: {failed.values_list('content', 'failure')}"
@@ -307,6 +324,14 @@ class DeliveryMachine(RuleBasedStateMachine):
             rows = Reaction.objects.filter(message__in=held - seen, message__deleted_at__isnull=True)
             assert there[str(remote.remote_id)] == set(rows.values_list("emoji", flat=True)), remote.text
             seen |= held
+
+    def compare_names(self, target: Target, said: dict[str, Said]) -> None:
+        """In a room each speaks in his own name, and nobody else in his."""
+        room = Connection.objects.get(pk=target.connection).kind == "room"
+        ours = RemoteMessage.objects.filter(endpoint__connection=target.connection, ours=True, card=False)
+        for remote in ours.filter(remote_id__isnull=False):
+            authors = remote.parts.values_list("message__author__nick", flat=True)
+            assert {said[remote.remote_id or ""].name} == ({*authors} if room else {""})
 
     def compare_replies(self, target: Target, said: dict[str, Said]) -> None:
         """Each goes alone, and answers over there what it answers here, if that is there to be answered."""

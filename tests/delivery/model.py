@@ -66,6 +66,7 @@ class Said:
     reply_to: str | None = None
     reactions: set[str] = field(default_factory=set)
     """Ours."""
+    name: str = ""
 
 
 @dataclass
@@ -126,7 +127,14 @@ class Discord:
         self.news.append((thread, said.pk))
 
     def _has_nonce(self, request: Request) -> bool:
-        return isinstance(request, Post) or (isinstance(request, Open) and not self.forum)
+        if isinstance(request, Post):
+            return request.speaker is None
+        return isinstance(request, Open) and not self.forum
+
+    def make_channel(self, pk: int, endpoint_id: int) -> None:
+        """A room's: it is there before anybody speaks."""
+        self.threads[pk] = Place(pk)
+        self.openings[endpoint_id] = [pk]
 
     def _store(self, request: Request) -> Answer:
         match request:
@@ -135,23 +143,32 @@ class Discord:
             case FindOpening():
                 return self._find(request.endpoint_id)
             case Post():
+                # A webhook takes no nonce: each request makes a message.
                 said = self._say(
                     self.threads[int(request.thread)].said,
                     request.text,
-                    request.nonce,
+                    request.nonce if self._has_nonce(request) else "",
                     request.files,
                     request.reply_to,
                 )
-                return Stored(str(said.pk))
+                said.name = request.speaker.name if request.speaker else ""
+                return Stored(str(said.pk), sender="webhook" if request.speaker else "")
             case ReadBack():
                 said_since = [s for s in self.threads[int(request.thread)].said if s.pk > int(request.after)]
+                sender = "webhook" if request.speaker else ""
                 return Found(
-                    tuple(Seen(str(s.pk), s.text, len(s.files)) for s in said_since if not s.deleted)
+                    tuple(
+                        Seen(str(s.pk), s.text, len(s.files), sender=sender)
+                        for s in said_since
+                        if not s.deleted and s.name == request.speaker
+                    )
                 )
             case Edit() | Delete() | React():
                 said = next(
                     s for s in self.threads[int(request.thread)].said if s.pk == int(request.remote_id)
                 )
+                # Nobody changes what a webhook said but that webhook.
+                assert isinstance(request, React) or bool(request.sender) == bool(said.name)
                 if said.deleted:
                     raise DeliveryFailed(MESSAGE_GONE, permanent=False, certain=True)
                 self._change(said, request)

@@ -1,0 +1,46 @@
+"""What is different in a room: each speaks in his own name, and nobody can reply in it."""
+
+from datetime import datetime, timedelta
+
+from bridge.delivery.composing import Form
+from bridge.models import Connection, Endpoint, Message, RemoteMessage
+from bridge.services.base import Speaker
+
+
+def speaks(message: Message, endpoint: Endpoint) -> str:
+    """Whose name it is said in: in a room its author's; elsewhere, and of a gap, nobody's but the bot's."""
+    if endpoint.connection.kind != Connection.Kind.ROOM or message.author is None:
+        return ""
+    return message.author.nick
+
+
+def speaker(remote: RemoteMessage) -> Speaker:
+    """Under the name that it was first sent with: it is looked for by that."""
+    part = remote.parts.order_by("position").select_related("message__author")[0]
+    assert part.message.author is not None  # noqa: S101  # as `speaks` has it
+    return Speaker(part.message.author.uid, remote.speaker)
+
+
+def written_at(remote: RemoteMessage) -> datetime:
+    """When its first message was. A minute for the difference between the clocks."""
+    part = remote.parts.order_by("position").select_related("message")[0]
+    return part.message.created_at - timedelta(minutes=1)
+
+
+def quote(
+    group: list[Message],
+    remotes: list[RemoteMessage],
+    endpoint: Endpoint,
+    *,
+    form: Form,
+    answered: str | None,
+) -> str:
+    """The line before a reply in a room, where nobody can reply in a visitor's name. `answered`: what it answers there.
+
+    As it was first sent: what it quotes may say something else by now, and the pieces must fit together.
+    """
+    if endpoint.connection.kind != Connection.Kind.ROOM:
+        return ""
+    message = Message.objects.select_related("author", "connection__inbox").get(replies=group[0])
+    line = form.quoted(message, answered)
+    return remotes[0].text.partition("\n")[0] if line and remotes else line
