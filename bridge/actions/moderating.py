@@ -39,12 +39,12 @@ def mute(participant: Participant, *, until: datetime | None) -> None:
     Participant.objects.filter(pk=participant.pk).update(muted_until=until)
     if participant.connection.kind == Connection.Kind.PRIVATE and until is None:
         # He may have been muted in an older one.
-        others = Participant.objects.filter(
-            visitor=participant.visitor,
-            connection__inbox=participant.connection.inbox_id,
-            connection__kind=Connection.Kind.PRIVATE,
-        )
-        others.filter(muted_until__isnull=False).update(muted_until=None)
+        his = Connection.objects.filter(
+            visitor=participant.visitor, inbox=participant.connection.inbox_id
+        ).values("pk")
+        Participant.objects.filter(
+            connection__in=his, visitor=participant.visitor, muted_until__isnull=False
+        ).update(muted_until=None)
     _tell()
 
 

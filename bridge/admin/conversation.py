@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 from django.db.models import Count, Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 
 from bridge import presence, wire
 from bridge.admin import words
 from bridge.markdown import plain
-from bridge.models import Connection, Delivery, Message, MessageVersion, RemotePart
+from bridge.models import Block, Connection, Delivery, Message, MessageVersion, RemotePart
 from bridge.protocol import AttachmentOut
 from bridge.redis import RedisError
 
@@ -49,6 +52,8 @@ def show(model_admin: "HistoryAdmin", request: HttpRequest, connection: Connecti
         "connection": connection,
         "online": _is_online(connection),
         "facts": _facts(connection),
+        "forbidden": _forbidden(connection),
+        "can_block": request.user.has_perm("bridge.add_block"),
         "endpoints": connection.endpoints.order_by("pk"),
         "lines": lines,
         "older": older,
@@ -106,6 +111,20 @@ def _line(message: Message) -> Line:
         files=[] if message.deleted_at else wire.attachments_out(message),
         remote_ids=[part.remote.remote_id for part in parts if part.remote.remote_id],
     )
+
+
+def _forbidden(connection: Connection) -> list[str]:
+    """What staff forbid in it just now, in words."""
+    now = timezone.now()
+    muted = connection.participants.filter(muted_until__gt=now).order_by("nick")
+    said = [
+        f"{each.nick} is muted until {date_format(localtime(each.muted_until), 'H:i')}." for each in muted
+    ]
+    if connection.visitor is not None:
+        block = Block.objects.filter(inbox=connection.inbox_id, visitor=connection.visitor).first()
+        if block is not None and (block.until is None or block.until > now):
+            said.append("The visitor is blocked.")
+    return said
 
 
 def _facts(connection: Connection) -> list[tuple[str, object]]:

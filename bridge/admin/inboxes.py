@@ -126,6 +126,7 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
         ("Rooms", {"fields": ("reserved_nicks",)}),
         ("Discord", {"fields": ("discord_channel_id", "mark_relayed", "relay_bots", "show_read")}),
         ("What visitors write, in Discord", {"fields": ("invites", "link_previews")}),
+        ("Moderation", {"fields": ("blocked_words", "links")}),
         ("Files", {"fields": ("max_upload", "upload_types")}),
     )
 

@@ -19,6 +19,8 @@ GOOD = {
     "allowed_origins": "https://Shop.example/\nhttp://localhost:3000\nhttps://shop.example",
     "invites": "remove",
     "show_read": "reaction",
+    "blocked_words": "rude\nvery rude",
+    "links": "refuse",
 }
 
 
@@ -28,6 +30,7 @@ def test_staff_add_an_inbox(staff: Client) -> None:
     assert response.status_code == 302
     shop = Inbox.objects.get(name="shop")
     assert shop.channel_id == 1180000000000000012
+    assert (shop.blocked_words.split(), shop.links) == (["rude", "very", "rude"], "refuse")
     assert shop.allowed_origins == "https://shop.example\nhttp://localhost:3000"
     assert (shop.max_upload, shop.upload_types) == (10, "image/* application/pdf")
     assert shop.origins == {"https://shop.example", "http://localhost:3000"}
