@@ -33,7 +33,7 @@ NEEDED = {
     "embed_links": "Embed Links",
 }
 TO_MARK = {"add_reactions": "Add Reactions"}
-"""Needed where an inbox wants ✅ and ⚠."""
+"""Needed where an inbox wants ✅ and ⚠, or 👁."""
 FORUM_ONLY_SENDING = frozenset({"create_public_threads"})
 """In a forum, “Send Messages” is the right to make posts."""
 
@@ -60,7 +60,8 @@ async def _check_channel(client: discord.Client, inbox: Inbox, channel_id: int) 
             f"The channel {channel_id} of inbox “{inbox}” is neither a text nor a forum channel: choose another."
         )
     granted = channel.permissions_for(channel.guild.me)
-    needed = NEEDED | (TO_MARK if inbox.mark_relayed else {})
+    marks = inbox.mark_relayed or inbox.show_read == Inbox.ShowRead.REACTION
+    needed = NEEDED | (TO_MARK if marks else {})
     if isinstance(channel, discord.ForumChannel):
         needed = {name: label for name, label in needed.items() if name not in FORUM_ONLY_SENDING}
     missing = [label for name, label in needed.items() if not getattr(granted, name)]

@@ -284,11 +284,12 @@ async def test_a_channel_of_the_wrong_kind_is_named(up: Stage) -> None:
         await up.ended()
 
 
-async def test_marks_need_a_right_of_their_own(stage: Stage) -> None:
+@pytest.mark.parametrize("wish", [{"mark_relayed": True}, {"show_read": "reaction"}])
+async def test_marks_need_a_right_of_their_own(stage: Stage, wish: dict[str, Any]) -> None:
     await stage.sandbox.permit(SUPPORT, "add_reactions", False)
     await stage.start()
     await stage.stop()
-    await stage.change_inbox(mark_relayed=True)
+    await stage.change_inbox(**wish)
     await stage.start(wait=False)
     with pytest.raises(SetupError, match="lacks: Add Reactions"):
         await stage.ended()
