@@ -4,7 +4,7 @@ import re
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Arrive, is_ready, shoot, words, write
 from tests.processes import Site
@@ -38,6 +38,11 @@ if not Room.objects.filter(slug="harbour").exists():
 @pytest_asyncio.fixture(loop_scope="package")
 async def rooms(site: Site) -> None:
     site.manage("shell", "-c", ROOMS)
+
+
+async def _at_rest(page: Page) -> None:
+    """What slides in has come to its place."""
+    await page.evaluate("Promise.all(document.getAnimations().map((each) => each.finished)).then(() => null)")
 
 
 async def test_three_people_in_a_room(arrive: Arrive, rooms: None) -> None:
@@ -87,14 +92,14 @@ async def test_three_people_in_a_room(arrive: Arrive, rooms: None) -> None:
     await phone.locator("[data-members-toggle]").click()
     await expect(phone.get_by_text("3 people are here")).to_be_visible()
     await expect(phone.locator(".member-name")).to_have_count(3)
-    await phone.wait_for_function("document.getAnimations().length === 0")
+    await _at_rest(phone)
     drawer = await phone.locator("[data-members]").bounding_box()
     assert drawer is not None
     assert round(drawer["x"] + drawer["width"]) == 390
     await shoot(phone, "room-phone-members")
     await phone.keyboard.press("Escape")
     await expect(phone.locator("[data-members-toggle]")).to_be_focused()
-    await phone.wait_for_function("document.getAnimations().length === 0")
+    await _at_rest(phone)
     title = await phone.get_by_role("heading", name="The harbour").bounding_box()
     assert title is not None
     assert title["x"] > 0
