@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 from bridge import files
 from bridge.errors import BridgeError
 from bridge.models import Attachment, Connection, Participant
+from bridge.moderation import is_blocked
 from bridge.sessions import COOKIE_NAME, read_token
 
 # Pictures without scripts, all of them read and written anew by ourselves. Everything else is a download.
@@ -53,7 +54,7 @@ def _readable(request: HttpRequest, uid: uuid.UUID) -> Attachment:
 
 def _is_readers(request: HttpRequest, attachment: Attachment) -> bool:
     visitor = _visitor(request)
-    if visitor is None:
+    if visitor is None or is_blocked(attachment.inbox_id, {visitor}):
         return False
     if attachment.message is None:
         return attachment.visitor == visitor

@@ -21,6 +21,7 @@ from bridge.arrivals import Foreign
 from bridge.errors import BridgeError, Code
 from bridge.files import Kept
 from bridge.models import Inbox
+from bridge.moderation import is_blocked
 from bridge.process import Process
 from bridge.sessions import Arrival, read_token
 
@@ -37,6 +38,7 @@ STATUS = {
     Code.INVALID_PAYLOAD: 422,
     Code.NOT_IDENTIFIED: 401,
     Code.NOT_PERMITTED: 403,
+    Code.BLOCKED: 403,
     Code.NOT_FOUND: 404,
     Code.TOO_LARGE: 413,
     Code.THROTTLED: 429,
@@ -110,7 +112,7 @@ async def _take(scope: Scope, receive: Receive) -> Any:
     process = Process.current()
     await process.throttler.take("upload", visitor=visitor, address=arrival.address)
     try:
-        inbox = await process.database.run(_inbox, query.get("inbox", ["default"])[0])
+        inbox = await process.database.run(_inbox, query.get("inbox", ["default"])[0], visitor)
         announced = headers.get(b"content-length", "")
         _check_size(int(announced) if announced.isdecimal() else 0, inbox)
         with tempfile.TemporaryFile() as body:
@@ -140,10 +142,12 @@ def _visitor(headers: dict[Any, str], arrival: Arrival) -> uuid.UUID:
     return read_token(arrival.token)
 
 
-def _inbox(name: str) -> Inbox:
+def _inbox(name: str, visitor: uuid.UUID) -> Inbox:
     inbox = Inbox.objects.filter(name=name, enabled=True).first() if name.isprintable() else None
     if inbox is None:
         raise BridgeError(Code.NOT_FOUND, "There is no such chat.")
+    if is_blocked(inbox.pk, {visitor}):
+        raise BridgeError(Code.BLOCKED, "You cannot write here.")
     if not inbox.max_upload:
         raise BridgeError(Code.NOT_PERMITTED, "This chat takes no files.")
     return inbox

@@ -43,11 +43,13 @@ def may_be_fetched(url: str) -> bool:
     """
     try:
         parts, api = urlsplit(url), urlsplit(settings.DISCORD_API_URL)
+        cdn = urlsplit(settings.DISCORD_CDN_URL)
     except ValueError:
         return False
     if parts.scheme == "https" and parts.netloc in DISCORDS:
         return True
-    return api.hostname != "discord.com" and (parts.scheme, parts.netloc) == (api.scheme, api.netloc)
+    others = [each for each in (api, cdn) if each.hostname != "discord.com"]
+    return (parts.scheme, parts.netloc) in [(each.scheme, each.netloc) for each in others]
 
 
 class Copier:

@@ -31,6 +31,7 @@ NEEDED = {
     "read_message_history": "Read Message History",
     "manage_threads": "Manage Threads",
     "embed_links": "Embed Links",
+    "attach_files": "Attach Files",
 }
 TO_MARK = {"add_reactions": "Add Reactions"}
 """Needed where an inbox wants ✅ and ⚠, or 👁."""

@@ -138,6 +138,7 @@ export const texts = {
       slow: "It took too long",
       throttled: "Too many files at once: wait a moment",
       unavailable: "The server is busy",
+      blocked: "You cannot write here",
       not_permitted: "No files are taken here",
       not_identified: "Please load the page again",
     },

@@ -17,7 +17,7 @@ from PIL import Image
 
 from bridge import files, uploads
 from bridge.actions.changing import delete_message
-from bridge.models import Attachment, Inbox, Message
+from bridge.models import Attachment, Block, Inbox, Message
 from bridge.throttling import THROTTLES, Limit, Throttle
 from tests.web.browser import Browser
 from tests.web.conftest import Open
@@ -392,6 +392,16 @@ async def test_a_stranger_finds_nothing_at_any_address(
             assert (await http("GET", address, cookie=who)).status == 404
             assert (await http("HEAD", address, cookie=who)).status == 404
         assert (await http("GET", f"{address}?key=made-up")).status == 404
+
+
+async def test_who_is_blocked_sends_and_reads_no_files(visitor: Browser, inbox: Inbox) -> None:
+    file = await uploaded(visitor.token)
+    await visitor.write("look", attachments=[file["uid"]])
+    row = await Attachment.objects.aget(uid=file["uid"])
+    await Block.objects.acreate(inbox=inbox, visitor=row.visitor)
+    answer = await upload(visitor.token, "cat.png", png())
+    assert (answer.status, answer.reason) == (403, "blocked")
+    assert (await http("GET", file["url"], token=visitor.token)).status == 404
 
 
 @pytest.mark.parametrize("allowed", [True, False])
