@@ -87,11 +87,11 @@ async def channels(client: discord.Client) -> list[discord.TextChannel | discord
     return found
 
 
-async def sweep(relay: Relay) -> None:
+async def sweep(relay: Relay, *, new_session: bool = False) -> None:
     """Compare the newest page of each open conversation of the last days, slowly."""
     try:
         for thread in await db(_open_threads):
-            relay.see(int(thread), Compare())
+            relay.see(int(thread), Compare(new_session))
             await asyncio.sleep(1 / SWEEP_RATE)
     except PROBLEMS as error:
         logger.warning("What was changed meanwhile is compared later: %r", error)

@@ -182,7 +182,7 @@ class RelayCog(commands.Cog):
                 await asyncio.sleep(pause)
                 pause = min(60.0, pause * 2)
         self.bot.aside.start(self.bot.readers.sweep())
-        await catchup.sweep(self.bot.relay)
+        await catchup.sweep(self.bot.relay, new_session=True)
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:

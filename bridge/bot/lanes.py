@@ -45,7 +45,12 @@ class Cleared:
 
 @dataclass(frozen=True)
 class Compare:
-    """Compare the newest page of the thread with what is known (rule 8)."""
+    """Compare the newest page of the thread with what is known (rule 8).
+
+    `new_session`: events may have been missed, so of what is young it is also asked who reacted, and not only how many.
+    """
+
+    new_session: bool = False
 
 
 Event = Posted | Edited | Deleted | Reacted | Cleared | Compare

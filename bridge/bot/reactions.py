@@ -1,10 +1,12 @@
 """Staff's reactions, as they happen and as they are found (rule 8). The bot's own are the visitors': from here.
 
 What is counted in a message that was read is compared with what is known; only where that differs Discord is asked who
-they are. Two who changed places on one emoji while nobody looked leave the count as it was, and are not found.
+they are. Two who changed places on one emoji while nobody looked leave the count as it was: so after a new session
+it is asked of all that is young.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 
 import discord
 
@@ -16,6 +18,8 @@ from bridge.bot.database import db
 from bridge.bot.incoming import speaker_of
 from bridge.bot.lanes import Cleared, Reacted
 from bridge.models import Endpoint
+
+YOUNG = timedelta(days=1)
 
 
 def spelled(emoji: discord.PartialEmoji | discord.Emoji | str) -> str:
@@ -65,7 +69,9 @@ class Reactions:
             return False
         return endpoint.connection.inbox.relay_bots or not user.bot
 
-    async def compare(self, endpoint: Endpoint, page: Sequence[discord.Message]) -> None:
+    async def compare(
+        self, endpoint: Endpoint, page: Sequence[discord.Message], *, new_session: bool = False
+    ) -> None:
         """What these messages hold against what is known of them. Twice is nothing."""
         there = {str(message.id): message for message in page}
         reacted = [remote_id for remote_id, message in there.items() if message.reactions]
@@ -77,6 +83,8 @@ class Reactions:
                 for emoji in counts.keys() | known.counts.keys()
                 if counts.get(emoji) != known.counts.get(emoji)
             }
+            if new_session and discord.utils.utcnow() - pieces[0].created_at < YOUNG:
+                different = set(counts.keys() | known.counts.keys())
             if different:
                 standing = await self._standing(endpoint, pieces, different)
                 await db(reacting.receive_standing, endpoint.pk, list(known.remote_ids), standing)

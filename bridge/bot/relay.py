@@ -204,7 +204,7 @@ class Relay:
                     self._aside.start(self._look_later(int(endpoint.remote_id or 0)))
             case Compare():
                 # In this order: a new session may mark the lane as behind while the page is read.
-                lane.behind = await self._compare(endpoint) or lane.behind
+                lane.behind = await self._compare(endpoint, event) or lane.behind
 
     async def _posted(self, endpoint: Endpoint, message: discord.Message) -> None:
         inbox = endpoint.connection.inbox
@@ -249,7 +249,7 @@ class Relay:
                 edited_at=message.edited_at,
             )
 
-    async def _compare(self, endpoint: Endpoint) -> bool:
+    async def _compare(self, endpoint: Endpoint, event: Compare) -> bool:
         """Edits and deletions show in no list. Below the watermark only what is known changes.
 
         Returns whether the thread holds something new after all: an event that never came, or a channel that
@@ -270,7 +270,7 @@ class Relay:
         for message in page:
             if message.edited_at is not None:
                 await self._edited(endpoint, message)
-        await self._reactions.compare(endpoint, page)
+        await self._reactions.compare(endpoint, page, new_session=event.new_session)
         newest = max((message.id for message in page if not self._is_mine(message)), default=0)
         return newest > (endpoint.watermark or 0)
 

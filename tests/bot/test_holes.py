@@ -28,8 +28,8 @@ async def test_a_look_that_ends_after_a_new_session_began_does_not_hide_what_tha
     thread = await up.converse("Hello")
     compare = Relay._compare
 
-    async def slow(relay: Relay, endpoint: Endpoint) -> bool:
-        found = await compare(relay, endpoint)
+    async def slow(relay: Relay, endpoint: Endpoint, event: Compare) -> bool:
+        found = await compare(relay, endpoint, event)
         # The page is read; now something is said that no event tells of, and the threads are listed again.
         await up.sandbox.fault("withhold", event="MESSAGE_CREATE", content="Missed", times=1)
         await up.sandbox.post_as("ada", thread, "Missed")

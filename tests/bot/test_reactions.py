@@ -328,15 +328,26 @@ async def test_what_was_set_and_taken_back_while_the_bot_was_away_is_found(up: S
     }
 
 
+async def test_two_who_changed_places_while_the_bot_was_away_are_found(up: Stage) -> None:
+    thread = await up.converse("Hello")
+    hello = await remote_id(up, thread, "Hello")
+    await up.sandbox.react_as("ada", thread, hello, "👍")
+    await page_shows("Hello", {"👍": {"Ada"}})
+    await up.stop()
+    await up.sandbox.unreact_as("ada", thread, hello, "👍")
+    await up.sandbox.react_as("grace", thread, hello, "👍")
+    await up.start()
+    await page_shows("Hello", {"👍": {"Grace"}})
+
+
 async def test_where_nothing_changed_nobody_is_asked_who_reacted(up: Stage) -> None:
     thread = await up.converse("Hello")
     await up.sandbox.react_as("ada", thread, await remote_id(up, thread, "Hello"), "👍")
     await page_shows("Hello", {"👍": {"Ada"}})
     await set_(await message_of("Hello"), "👍")
     await up.delivered()
-    await up.stop()
     before = up.asked("GET /channels/*/messages/*/reactions/*")
-    await up.start()
+    up.bot.relay.see(int(thread), Compare())
     await eventually(lambda: not up.bot.relay._lanes, "all was compared")
     assert up.asked("GET /channels/*/messages/*/reactions/*") == before
     assert await here("Hello") == {"👍": {"Ada", "Visitor"}}
