@@ -87,6 +87,8 @@ export const texts = {
     refused: "Not sent",
   },
 
+  stale: "The change did not reach the team",
+
   // A change of a message that is on its way, by its kind; and one that was refused.
   changing: { edit: "Saving…", delete: "Deleting…", retry: "Trying again…" },
   unchanged: { edit: "Not changed", delete: "Not deleted", retry: "Not delivered" },

@@ -275,3 +275,27 @@ async def test_who_may_manage_threads_edits_in_a_locked_one(up: Stage) -> None:
     await up.sandbox.archive(thread)
     await up.edit(message, "Hello")
     await up.discord_shows(thread, "Hello")
+
+
+async def test_an_edit_that_discord_refuses_is_told_and_the_next_one_takes_that_back(up: Stage) -> None:
+    (message,) = await up.say("polite")
+    await up.delivered()
+    thread = await up.converse("neighbour")
+
+    def refuses(request: routes.Request) -> routes.Answer | None:
+        rude = isinstance(request.json, dict) and "rude" in str(request.json.get("content"))
+        return (400, {"code": 200000, "message": "blocked"}) if rude and request.method == "PATCH" else None
+
+    async def states() -> list[tuple[str, str]]:
+        messages = Message.objects.order_by("seq")
+        return await db(lambda: list(messages.values_list("state", "failure")))
+
+    up.refusals.append(refuses)
+    await up.edit(message, "rude")
+    await up.delivered()
+    assert await states() == [("delivered", "blocked_by_automod"), ("delivered", "")]
+    await up.discord_shows(thread, "polite", "neighbour")
+    await up.edit(message, "polite again")
+    await up.delivered()
+    assert await states() == [("delivered", ""), ("delivered", "")]
+    await up.discord_shows(thread, "polite again", "neighbour")

@@ -183,6 +183,22 @@ async def test_a_change_waits_for_the_connection_and_a_refused_one_says_why(
     assert await page.evaluate("Object.keys(localStorage)") == []
 
 
+async def test_a_change_that_the_teams_side_refused_says_so(
+    page: Page, visitor: Visitor, server: Script
+) -> None:
+    message = server.say(server.visitor, "rude", state="delivered")
+    server.say(server.visitor, "later")
+    await load(page, visitor)
+    own = page.locator(".message.own").first
+    server.announce("message.failed", server.change(message, failure="blocked_by_automod"))
+    await expect(own).to_contain_text("The change did not reach the team")
+    await expect(own).to_contain_text("A word filter on the team’s side stopped it.")
+    await expect(own.get_by_role("button", name="Try again")).to_be_hidden()
+    await shoot(page, "change-refused")
+    server.announce("message.delivered", server.change(message, failure=""))
+    await expect(own).not_to_contain_text("The change did not reach the team")
+
+
 async def test_a_reply_to_what_was_deleted_meanwhile_can_be_sent_without_it(
     page: Page, visitor: Visitor, server: Script
 ) -> None:

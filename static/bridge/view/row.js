@@ -80,6 +80,7 @@ function change(element, { kind, error, connected }) {
       : texts.status.kept;
   part(element, "remedy").hidden = !error;
   part(element, "remedy-text").textContent = texts.refusedChange[error] ?? texts.refusalOther;
+  part(element, "again").hidden = false;
   part(element, "again").textContent = texts.again;
   part(element, "discard").hidden = false;
   part(element, "discard").textContent = texts.leave;
@@ -88,18 +89,20 @@ function change(element, { kind, error, connected }) {
 
 function status(element, { status: name, latest, failure, error, attachments }) {
   const broken = name === "failed" || name === "refused";
+  const stale = Boolean(name && !broken && failure); // the team has what it said before
   const line = part(element, "status");
-  line.hidden = !name || !(latest || broken);
-  part(element, "status-text").textContent = texts.status[name] ?? "";
+  line.hidden = !name || !(latest || broken || stale);
+  part(element, "status-text").textContent = (stale ? texts.stale : texts.status[name]) ?? "";
   const remedy = part(element, "remedy");
-  remedy.hidden = !broken;
-  if (!broken) return;
+  remedy.hidden = !(broken || stale);
+  if (remedy.hidden) return;
+  part(element, "again").hidden = stale;
   const refused = name === "refused";
   part(element, "remedy-text").textContent = refused
     ? ((attachments.length && texts.refusedFiles[error]) || (texts.refusal[error] ?? texts.refusalOther))
     : (texts.failure[failure] ?? texts.failureOther);
   part(element, "again").textContent = texts.again;
-  part(element, "rewrite").hidden = refused;
+  part(element, "rewrite").hidden = refused || stale;
   part(element, "discard").hidden = !refused;
   part(element, "discard").textContent = texts.discard;
 }
