@@ -90,6 +90,7 @@ function change(element, { kind, error, connected }) {
 function status(element, { status: name, latest, failure, error, attachments }) {
   const broken = name === "failed" || name === "refused";
   const stale = Boolean(name && !broken && failure); // the team has what it said before
+  element.classList.toggle("stale", stale);
   const line = part(element, "status");
   line.hidden = !name || !(latest || broken || stale);
   part(element, "status-text").textContent = (stale ? texts.stale : texts.status[name]) ?? "";
