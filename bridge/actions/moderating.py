@@ -50,7 +50,7 @@ def mute(participant: Participant, *, until: datetime | None) -> None:
 
 @transaction.atomic
 def block(inbox: Inbox, visitor: UUID, *, reason: str = "", until: datetime | None = None) -> Block:
-    """He is told, and neither writes nor reads in this inbox any more. Blocking twice is nothing new."""
+    """He is told, and neither writes nor hears anything in this inbox any more. Blocking twice is nothing new."""
     made, _ = Block.objects.update_or_create(
         inbox=inbox,
         visitor=visitor,

@@ -3,20 +3,23 @@
 import time
 import uuid
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.urls import reverse
 from django.utils import timezone
 
 from bridge import process, sessions
 from bridge.actions import moderating
 from bridge.filtering import compiled
-from bridge.models import Block, Inbox, Message, Participant
+from bridge.models import Attachment, Block, Inbox, Message, Participant
 from bridge.process import Process
 from bridge.protocol import CLOSE_FORBIDDEN
 from tests.web.browser import Browser
 from tests.web.conftest import Open
+from tests.web.files import http
 from tests.web.test_rooms import make_room
 
 mute = sync_to_async(moderating.mute)
@@ -139,6 +142,18 @@ async def test_he_cannot_come_back_with_a_new_tab(browser: Open, visitor: Browse
         assert await tab.closed() == CLOSE_FORBIDDEN
     # Without his cookie nobody knows him: that is beyond us.
     await browser(cookie=fresh).start()
+
+
+async def test_he_uploads_nothing_either(
+    visitor: Browser, stranger: Browser, inbox: Inbox, settings: Any, tmp_path: Path
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    await block(inbox, sessions.read_token(visitor.token or ""))
+    address = f"{reverse('bridge:files')}?name=a.txt"
+    answer = await http("POST", address, body=b"spam", token=visitor.token)
+    assert (answer.status, answer.json["error"]["code"]) == (403, "blocked")
+    assert not await Attachment.objects.aexists()
+    assert (await http("POST", address, body=b"text", token=stranger.token)).status == 201
 
 
 async def test_a_block_is_for_one_inbox_and_as_long_as_it_says(browser: Open, inbox: Inbox) -> None:
