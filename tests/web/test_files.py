@@ -12,12 +12,16 @@ from asgiref.sync import sync_to_async
 from django.conf import settings as django_settings
 from django.contrib.auth.models import Permission, User
 from django.core.files.storage import default_storage
+from django.db import connection as database
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from PIL import Image
 
 from bridge import files, uploads
+from bridge.actions import Post, post_messages
 from bridge.actions.changing import delete_message
-from bridge.models import Attachment, Block, Inbox, Message
+from bridge.models import Attachment, Block, Connection, Inbox, Message, Participant
+from bridge.speaking import Target
 from bridge.throttling import THROTTLES, Limit, Throttle
 from tests.web.browser import Browser
 from tests.web.conftest import Open
@@ -315,6 +319,23 @@ async def test_a_message_carries_its_files_live_and_in_the_history(visitor: Brow
     assert seen["payload"]["messages"][0]["attachments"] == [two, one]
     page = await visitor.ok("history.page", connection=visitor.connection)
     assert page["messages"][-1]["attachments"] == [two, one]
+
+
+async def test_a_message_without_files_asks_nothing_of_them(visitor: Browser, inbox: Inbox) -> None:
+    await visitor.write("first")
+    connection = await Connection.objects.aget()
+    author = await Participant.objects.aget()
+
+    def asked() -> list[str]:
+        with CaptureQueriesContext(database) as queries:
+            post_messages(
+                [Post(content="plain", target=Target.of(connection, author), client_id=uuid.uuid4())]
+            )
+        return [each["sql"] for each in queries]
+
+    statements = await sync_to_async(asked)()
+    assert any("bridge_message" in sql for sql in statements)
+    assert not any("bridge_attachment" in sql for sql in statements)
 
 
 async def test_a_file_needs_no_words_but_words_or_a_file_are_needed(visitor: Browser) -> None:
