@@ -98,11 +98,21 @@ def _waiting(endpoint: Endpoint) -> QuerySet[Delivery]:
 
 
 def _remote_of(message: Message, endpoint: Endpoint) -> RemoteMessage | None:
-    """What stands for it there; its first piece, where it is in several."""
+    """What stands for it there; its first piece, where it is in several.
+
+    Not what was in a thread before this one, which is gone: asked for here, it would be taken for deleted by staff.
+    """
     if endpoint.remote_id is None or message.deleted_at:
         return None
     there = endpoint.remote_messages.filter(remote_id__isnull=False, deleted_at__isnull=True)
-    return there.filter(parts__message=message).order_by("pk").first()
+    pieces = there.filter(parts__message=message).order_by("pk")
+    return next((piece for piece in pieces if _is_within(piece, endpoint.remote_id)), None)
+
+
+def _is_within(piece: RemoteMessage, thread: str) -> bool:
+    """Ids rise: what is older than the thread was never in it."""
+    known = piece.remote_id or ""
+    return not (known.isdigit() and thread.isdigit()) or int(known) >= int(thread)
 
 
 def _messages_in(remote: RemoteMessage) -> list[int]:

@@ -200,6 +200,21 @@ async def test_on_what_staff_deleted_a_reaction_is_not_needed_any_more(up: Stage
     assert await outcomes() == [("superseded", "")]
 
 
+async def test_on_what_was_said_in_a_thread_that_is_gone_it_stays_here(up: Stage) -> None:
+    thread = await up.converse("Hello")
+    await up.sandbox.post_as("ada", thread, "Answer")
+    await up.page_shows("Hello", "Answer")
+    await up.sandbox.remove(thread)
+    await up.say("Again")
+    await up.delivered()
+    assert await up.thread() != thread
+    await set_(await message_of("Answer"), "👍")
+    await up.delivered()
+    assert await outcomes() == [("superseded", "")]
+    await up.page_shows("Hello", "Answer", "Again")
+    assert await here("Answer") == {"👍": {"Visitor"}}
+
+
 async def test_a_lost_answer_changes_nothing(up: Stage) -> None:
     thread = await up.converse("Hello")
     await up.sandbox.fault("error", route=PUT, status=503, when="after", times=1)
