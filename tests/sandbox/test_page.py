@@ -1,15 +1,19 @@
 """The sandbox's page in a real Chromium: read along, write as staff."""
 
+import re
 from collections.abc import AsyncIterator
 
 import aiohttp
+import discord
 import pytest
+from discord import app_commands
 from playwright.async_api import ConsoleMessage, Page, async_playwright, expect
 
 from bridge.sandbox import defaults
 from bridge.sandbox.client import SandboxClient
 from bridge.sandbox.server import Server
 from tests.sandbox.api import Api
+from tests.sandbox.bots import Bot, running
 from tests.web.files import png
 
 SUPPORT = defaults.SUPPORT_CHANNEL_ID
@@ -177,3 +181,41 @@ async def test_staff_attach_a_picture_and_see_it(page: Page, api: Api, sandbox: 
     async with aiohttp.ClientSession() as session, session.get(said["attachments"][1]["url"]) as response:
         assert response.content_type == "application/octet-stream"
         assert response.headers["Content-Disposition"] == "attachment"
+
+
+@pytest.mark.browser
+async def test_staff_use_a_message_command_and_only_they_see_the_answer(
+    page: Page, api: Api, sandbox: SandboxClient, server: Server
+) -> None:
+    bot = Bot()
+    tree = app_commands.CommandTree(bot)
+    guild = discord.Object(defaults.GUILD_ID)
+
+    @tree.context_menu(name="Praise", guild=guild)
+    @app_commands.default_permissions(manage_messages=True)
+    async def praise(interaction: discord.Interaction, message: discord.Message) -> None:
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        await interaction.edit_original_response(
+            content=f"**{message.content}** Good until <t:4102444800:t>."
+        )
+
+    thread = await open_thread(api)
+    await say(api, thread, "Is it in stock?")
+    async with running(bot, server.url):
+        await tree.sync(guild=guild)
+        await page.locator("#channels").get_by_text("Blue Otter").click()
+        message = page.locator(".message").nth(1)
+        await message.hover()
+        await message.get_by_title("Apps").click()
+        await page.locator("#apps").get_by_role("button", name="Praise").click()
+        await expect(page.locator("#apps-answer")).to_have_text(
+            re.compile(r"^Is it in stock\? Good until \d+:\d+")
+        )
+        await page.locator("#apps").get_by_role("button", name="Close").click()
+        await expect(page.locator("#apps")).to_be_hidden()
+        await page.locator("#who").select_option(label="Robin")
+        await message.hover()
+        await message.get_by_title("Apps").click()
+        await expect(page.locator("#apps-list")).to_have_text("No app offers you anything here.")
+    assert [each["content"] for each in await sandbox.messages(thread)][-1] == "Is it in stock?"
+    await expect(page.locator(".message")).to_have_count(2)

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { emojiElement } from "./message.js";
 import { $, TYPING_MS, me, state, world } from "./state.js";
-import { wrap } from "./text.js";
+import { wrap, write } from "./text.js";
 
 const EMOJI = { react: "👍", check: "✅" };
 const FACES = ["👍", "❤️", "😂", "😮", "😢", "🙏", "🎉", "👀", "🔥", "💯"];
@@ -112,7 +112,7 @@ async function invoke(message, command) {
   $("apps-answer").textContent = "…";
   const body = { as: $("who").value, channel: state.channel, message: message.id, command };
   const answer = await api.act("invoke", body).catch((error) => ({ content: error.message }));
-  $("apps-answer").textContent = answer.content;
+  write($("apps-answer"), answer.content, world);
 }
 
 export function toggleReaction(message, emoji) {

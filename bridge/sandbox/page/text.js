@@ -1,6 +1,6 @@
 // Discord's text as nodes: mentions, links, bold, italics, code. Never as HTML.
 
-const TOKEN = /(```[\s\S]+?```|`[^`\n]+`|\*\*[^*\n]+\*\*|\*[^*\n]+\*|<(?:@[!&]?|#)\d+>|https?:\/\/[^\s<>]+)/;
+const TOKEN = /(```[\s\S]+?```|`[^`\n]+`|\*\*[^*\n]+\*\*|\*[^*\n]+\*|<(?:@[!&]?|#)\d+>|<t:\d+(?::[tTdDfFR])?>|https?:\/\/[^\s<>]+)/;
 
 export function write(element, text, { users, channels }) {
   element.replaceChildren(...text.split(TOKEN).filter(Boolean).map((piece) => node(piece, users, channels)));
@@ -12,6 +12,8 @@ function node(piece, users, channels) {
   if (/^\*\*[^*]+\*\*$/.test(piece)) return wrap("strong", piece.slice(2, -2));
   if (/^\*[^*]+\*$/.test(piece)) return wrap("em", piece.slice(1, -1));
   if (/^https?:\/\//.test(piece)) return link(piece);
+  const time = /^<t:(\d+)/.exec(piece);
+  if (time) return document.createTextNode(new Date(Number(time[1]) * 1000).toLocaleTimeString([], { timeStyle: "short" }));
   const mention = /^<(@[!&]?|#)(\d+)>$/.exec(piece);
   if (!mention) return document.createTextNode(piece);
   const found = (mention[1] === "#" ? channels : users).get(mention[2]);
