@@ -10,6 +10,7 @@ from bridge import redis
 from bridge.actions import close_connection
 from bridge.models import Connection, Endpoint, Inbox, Message, Participant
 from bridge.process import Process
+from bridge.protocol import COMMANDS
 from tests.web.browser import Browser
 from tests.web.conftest import Open
 
@@ -115,6 +116,42 @@ async def test_what_somebody_said_in_a_room_is_changed_only_by_him_and_while_he_
     await visitor.ok("room.leave", room=str(lobby.uid))
     assert await visitor.refused("message.delete", message=message) == "not_found"
     assert (await Message.objects.aget()).content == "Hello all"
+
+
+WITH_A_MESSAGE: dict[str, dict[str, Any]] = {
+    "message.edit": {"content": "Something else"},
+    "message.delete": {},
+    "message.retry": {},
+    "reaction.add": {"emoji": "\N{THUMBS UP SIGN}"},
+    "reaction.remove": {"emoji": "\N{THUMBS UP SIGN}"},
+}
+
+
+def test_every_command_that_names_a_message_is_tried_in_a_room() -> None:
+    named = {name for name, (payload, _) in COMMANDS.items() if "message" in payload.model_fields}
+    assert named == set(WITH_A_MESSAGE)
+
+
+@pytest.mark.parametrize("command", WITH_A_MESSAGE)
+async def test_a_message_of_a_room_is_none_to_who_is_not_in_it(
+    browser: Open, visitor: Browser, stranger: Browser, lobby: Connection, command: str
+) -> None:
+    await visitor.ok("room.join", room="lobby")
+    message = (await visitor.write("Hello", connection=str(lobby.uid)))["uid"]
+    # Who was never there, who left, and the author himself on a socket that did not join.
+    left, elsewhere = browser(), browser(token=visitor.token)
+    await left.start()
+    await left.ok("room.join", room="lobby")
+    await left.ok("room.leave", room=str(lobby.uid))
+    await elsewhere.start()
+    for nobody in (stranger, left, elsewhere):
+        theirs = await nobody.ask(command, message=message, **WITH_A_MESSAGE[command])
+        none = await nobody.ask(command, message=str(uuid.uuid4()), **WITH_A_MESSAGE[command])
+        assert theirs["error"] == none["error"]
+        assert theirs["error"]["code"] == "not_found"
+    stored = await Message.objects.aget()
+    assert (stored.content, stored.deleted_at) == ("Hello", None)
+    assert await stored.reactions.acount() == 0
 
 
 async def test_a_room_by_link_is_not_listed_and_needs_its_key(
