@@ -1,10 +1,11 @@
 """Files that came from a service: noted with their message at once, copied to us when that is done."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
 
+from bridge.actions.attaching import discard
 from bridge.actions.settling import publish_messages
 from bridge.files import Kept
 from bridge.models import Attachment, Connection, Inbox, Message
@@ -60,6 +61,13 @@ def file_left(pk: int) -> bool:
     return _settle(pk, state=Attachment.State.REMOTE)
 
 
+def drop_files(message_id: int, *, present: Collection[str]) -> None:
+    """Forget the files that its message has no more over there, its connection's row being held."""
+    gone = Attachment.objects.filter(message=message_id).exclude(remote_id__in=present)
+    if discard(gone):
+        _show(message_id)
+
+
 def _settle(pk: int, **fields: object) -> bool:
     """Change a file that is still to be copied, and show that, its message's row being held."""
     connection_id = Attachment.objects.filter(pk=pk).values_list("message__connection_id", flat=True).first()
@@ -72,9 +80,13 @@ def _settle(pk: int, **fields: object) -> bool:
     if message_id is None:
         return False
     pending.update(**fields)
+    _show(message_id)
+    return True
+
+
+def _show(message_id: int) -> None:
     message = Message.objects.select_related("connection").get(pk=message_id)
-    advance = Connection.objects.advance(connection_id)
+    advance = Connection.objects.advance(message.connection_id)
     message.revision = advance.revision
     message.save(update_fields=["revision"])
     publish_messages("message.edited", [message], connection=message.connection, advance=advance)
-    return True

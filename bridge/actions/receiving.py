@@ -3,6 +3,7 @@
 Everything here may be called twice with the same news. The watermark moves in the transaction that stores the message.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from bridge.actions.changing import delete_message, edit_message
-from bridge.actions.copying import RemoteFile, note_files
+from bridge.actions.copying import RemoteFile, drop_files, note_files
 from bridge.actions.noting import note_emojis
 from bridge.actions.opening import reopen_connection
 from bridge.actions.posting import fan_out
@@ -101,8 +102,18 @@ def _answered(endpoint: Endpoint, remote_id: str | None) -> Message | None:
 
 
 @transaction.atomic
-def receive_edit(endpoint_id: int, remote_id: str, *, content: str, edited_at: datetime) -> bool:
-    """Take over an edit of a message that is known; False where it is not, or the edit is not newer."""
+def receive_edit(
+    endpoint_id: int,
+    remote_id: str,
+    *,
+    content: str,
+    edited_at: datetime,
+    files: Collection[str] | None = None,
+) -> bool:
+    """Take over an edit of a message that is known; False where it is not, or the edit is not newer.
+
+    `files`: the ids of those that it still has over there, None where nobody asked.
+    """
     endpoint = _locked(endpoint_id)
     remote = RemoteMessage.objects.filter(
         Q(edited_at__isnull=True) | Q(edited_at__lt=edited_at),
@@ -118,6 +129,8 @@ def receive_edit(endpoint_id: int, remote_id: str, *, content: str, edited_at: d
     remote.save(update_fields=["edited_at"])
     note_emojis(content=content)
     edit_message(part.message_id, content=content)
+    if files is not None:
+        drop_files(part.message_id, present=files)
     return True
 
 

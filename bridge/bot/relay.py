@@ -19,7 +19,7 @@ from bridge.actions import receiving
 from bridge.bot import translate
 from bridge.bot.aside import PROBLEMS, Aside
 from bridge.bot.database import db
-from bridge.bot.incoming import endpoint_of, incoming_of, speaker_of
+from bridge.bot.incoming import endpoint_of, files_of, incoming_of, speaker_of
 from bridge.bot.lanes import Cleared, Compare, Deleted, Edited, Event, Lane, Posted, Reacted
 from bridge.bot.marks import Marks
 from bridge.bot.members import Members
@@ -247,6 +247,7 @@ class Relay:
                 str(message.id),
                 content=translate.readable(message),
                 edited_at=message.edited_at,
+                files={each.remote_id for each in files_of(message)},
             )
 
     async def _compare(self, endpoint: Endpoint, event: Compare) -> bool:

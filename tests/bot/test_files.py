@@ -386,3 +386,21 @@ async def test_a_message_that_is_taken_back_takes_its_copies_along(up: Stage, st
     await up.sandbox.delete(thread, said["id"])
     await up.page_shows("Hello")
     await eventually(lambda: not stored(storage), "the copy is gone")
+
+
+async def test_a_file_that_staff_take_out_of_a_message_goes_from_the_page(up: Stage, storage: Path) -> None:
+    thread = await up.converse("Hello")
+    said = await up.sandbox.post_as("ada", thread, "Here", files={"cat.png": png(), "dog.png": png()})
+    await until_copied(up, 2)
+    rest = said["attachments"][1:]
+    up.world.edit_message(int(thread), int(said["id"]), {"content": "Here", "attachments": rest})
+
+    async def dropped() -> bool:
+        ((_, attached),) = await on_the_page(up)
+        return [each.name for each in attached] == ["dog.png"]
+
+    await eventually(dropped, "the first file is gone")
+    assert len(stored(storage)) == 1
+    await up.sandbox.edit(thread, said["id"], "There")
+    await up.page_shows("Hello", "There")
+    assert await dropped()
