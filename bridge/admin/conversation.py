@@ -10,10 +10,10 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
-from bridge import presence, wire
+from bridge import emojis, presence, wire
 from bridge.admin import words
 from bridge.markdown import plain
-from bridge.models import Block, Connection, Delivery, Message, MessageVersion, RemotePart
+from bridge.models import Block, Connection, Delivery, Message, MessageVersion, Reaction, RemotePart
 from bridge.protocol import AttachmentOut
 from bridge.redis import RedisError
 
@@ -35,6 +35,8 @@ class Line:
     why: str
     detail: str
     remote_ids: list[str]
+    reactions: dict[str, list[str]]
+    """Who stands behind each emoji."""
     files: list[AttachmentOut]
     versions: list[MessageVersion]
     """What it said before, the newest first."""
@@ -86,6 +88,7 @@ def _page(connection: Connection, before: int | None) -> tuple[list[Line], int |
         .annotate(version_count=Count("versions"))
         .prefetch_related(
             "attachments",
+            Prefetch("reactions", Reaction.objects.select_related("participant").order_by("pk"), "reacted"),
             Prefetch("deliveries", Delivery.objects.filter(outcome=Delivery.Outcome.FAILED), "failed"),
             Prefetch("remote_parts", RemotePart.objects.select_related("remote"), "parts"),
             Prefetch("versions", MessageVersion.objects.order_by("-pk")[:VERSIONS], "earlier"),
@@ -108,9 +111,19 @@ def _line(message: Message) -> Line:
         detail=failed[0].detail if failed else "",
         versions=message.earlier,  # type: ignore[attr-defined]
         more_versions=message.version_count - len(message.earlier),  # type: ignore[attr-defined]
+        reactions={} if message.deleted_at else _reactions(message.reacted),  # type: ignore[attr-defined]
         files=[] if message.deleted_at else wire.attachments_out(message),
         remote_ids=[part.remote.remote_id for part in parts if part.remote.remote_id],
     )
+
+
+def _reactions(reactions: list[Reaction]) -> dict[str, list[str]]:
+    """A server's own emoji by its name: `:party:`."""
+    shown: dict[str, list[str]] = {}
+    for reaction in reactions:
+        name, pk, _ = emojis.parts(reaction.emoji)
+        shown.setdefault(name if pk is None else f":{name}:", []).append(reaction.participant.nick)
+    return shown
 
 
 def _forbidden(connection: Connection) -> list[str]:

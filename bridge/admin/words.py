@@ -28,6 +28,9 @@ REASONS: Mapping[str, str] = {
     "unreachable": "Discord could not be reached.",
     "offline": "The bot was not logged in.",
     "too_many_threads": "The Discord server has too many active threads: archive some, then try again.",
+    "unknown_emoji": "Discord has no such emoji, or the bot may not use it: the reaction is on the page only.",
+    "too_many_reactions": "The message has as many different reactions in Discord as it can take.",
+    "reaction_blocked": "Discord let the bot not react to this message.",
 }
 """What a reason code of a delivery means and what to do. Other services may bring codes of their own."""
 

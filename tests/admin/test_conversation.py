@@ -19,6 +19,7 @@ from bridge.models import (
     Message,
     MessageVersion,
     Participant,
+    Reaction,
 )
 from bridge.presence import Presence, blocking_client
 from tests.seeding import seed
@@ -239,6 +240,18 @@ def test_what_a_message_said_before_is_there_for_staff_as_text(
     assert "edited " in page
     assert "What it said before (2)" in page
     assert page.index("&lt;b&gt;Were&lt;/b&gt; is my parcel?") < page.index("Were is it?")
+
+
+def test_who_reacted_and_how_is_shown(viewer: Client, conversation: Connection) -> None:
+    message = Message.objects.get(content="Where is my parcel?")
+    visitor, staff = conversation.participants.order_by("pk")[:2]
+    for who, emoji in ((visitor, "👍"), (staff, "👍"), (staff, "a:dance:1180000000000000032")):
+        Reaction.objects.create(message=message, participant=who, emoji=emoji)
+    page = text(viewer, conversation)
+    assert f"👍 {visitor.nick}, {staff.nick}</span>" in page
+    assert f":dance: {staff.nick}</span>" in page
+    Message.objects.filter(pk=message.pk).update(deleted_at=timezone.now())
+    assert "bridge-reactions" not in text(viewer, conversation)
 
 
 def test_who_edits_without_end_makes_no_page_without_end(viewer: Client, conversation: Connection) -> None:

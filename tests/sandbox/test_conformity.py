@@ -266,3 +266,21 @@ async def test_a_rate_limit_is_as_discord_describes_it(api: Api, sandbox: Sandbo
     await sandbox.settings(rate_limits=False)
     await sandbox.fault("ratelimited", route=f"* {MESSAGES}".replace("{channel_id}", "*"), everywhere=True)
     assert (await api.call(f"POST {MESSAGES}", status=429, channel_id=SUPPORT, json={}))["global"] is True
+
+
+async def test_reactions_are_limited_and_repeated_as_discord_does(api: Api, sandbox: SandboxClient) -> None:
+    said = await sandbox.post_as("ada", SUPPORT, "Done?")
+    place = {"channel_id": SUPPORT, "message_id": said["id"]}
+    mine = f"{MESSAGE}/reactions/{{emoji_name}}/@me"
+    for number in range(20):
+        await api.call(f"PUT {mine}", status=204, emoji_name=chr(0x1F600 + number), **place)
+    await refused(api, f"PUT {mine}", 403, 30010, emoji_name="✅", **place)
+    await api.call(f"PUT {mine}", status=204, emoji_name=chr(0x1F600), **place)
+    for _ in range(2):
+        await api.call(f"DELETE {mine}", status=204, emoji_name=chr(0x1F600), **place)
+    for nothing in ("a", "nobody:1180000000000000099"):
+        await refused(api, f"PUT {mine}", 400, 10014, emoji_name=nothing, **place)
+    pk, (name, _) = next(iter(defaults.EMOJI.items()))
+    await api.call(f"PUT {mine}", status=204, emoji_name=f"renamed:{pk}", **place)
+    seen = await api.call(f"GET {MESSAGE}", channel_id=SUPPORT, message_id=said["id"])
+    assert seen["reactions"][-1]["emoji"] == {"id": str(pk), "name": name, "animated": False}
