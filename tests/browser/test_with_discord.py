@@ -110,7 +110,8 @@ async def test_what_the_visitor_writes_pings_nobody_and_stays_as_it_is(
     visitor: Visitor, discord: SandboxClient
 ) -> None:
     page = await visitor.open()
-    thread = await conversation(page, discord, "@everyone <script> ok")
+    await write(page, "@everyone <script> ok")
+    thread = await thread_with(discord, "everyone <script> ok")
     found = [each for each in await discord.messages(thread["id"]) if "everyone" in each["content"]]
     assert len(found) == 1
     assert not found[0].get("mention_everyone")
