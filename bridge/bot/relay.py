@@ -262,7 +262,8 @@ class Relay:
         async with self._readers:
             page = [message async for message in thread.history(limit=PAGE)]
         if not page:
-            # Every thread holds something. Who may not read its history is shown nothing, instead of an error.
+            # Every thread holds something, its card at least. Who may not read the history is shown nothing instead of
+            # an error: what is known here must not go for that.
             return False
         present = {message.id for message in page}
         oldest = min(present) if len(page) == PAGE else 0
