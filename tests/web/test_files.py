@@ -26,6 +26,7 @@ from bridge.throttling import THROTTLES, Limit, Throttle
 from tests.web.browser import Browser
 from tests.web.conftest import Open
 from tests.web.files import bomb, drawing, http, png, saved, upload, uploaded
+from tests.web.test_rooms import make_room
 
 SVG = (
     b'<?xml version="1.0"?><!-- hi --><svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
@@ -413,6 +414,24 @@ async def test_a_stranger_finds_nothing_at_any_address(
             assert (await http("GET", address, cookie=who)).status == 404
             assert (await http("HEAD", address, cookie=who)).status == 404
         assert (await http("GET", f"{address}?key=made-up")).status == 404
+
+
+async def test_in_a_room_its_members_read_what_they_send_and_nobody_else(
+    visitor: Browser, stranger: Browser, browser: Open, inbox: Inbox
+) -> None:
+    room = await sync_to_async(make_room)(inbox)
+    await visitor.ok("room.join", room="lobby")
+    await stranger.ok("room.join", room="lobby")
+    outside = browser(address="198.51.100.9")
+    await outside.start()
+    file = await uploaded(visitor.token)
+    await visitor.write("", connection=str(room.uid), attachments=[file["uid"]])
+    heard = (await stranger.event("message.posted"))["payload"]["messages"][0]
+    assert heard["attachments"] == [file]
+    assert (await http("GET", file["url"], token=stranger.token)).status == 200
+    assert (await http("GET", file["url"], token=outside.token)).status == 404
+    stolen = {"client_id": str(uuid.uuid4()), "content": "", "attachments": [file["uid"]]}
+    assert await stranger.refused("message.send", connection=str(room.uid), **stolen) == "not_found"
 
 
 async def test_who_is_blocked_sends_and_reads_no_files(visitor: Browser, inbox: Inbox) -> None:
