@@ -15,6 +15,7 @@ from playwright.async_api import Page, WebSocketRoute
 from pydantic import TypeAdapter
 
 from bridge import protocol
+from bridge.errors import BridgeError, Code
 
 Json = dict[str, Any]
 
@@ -119,6 +120,12 @@ class Script:
         TypeAdapter(protocol.EVENTS[event]).validate_python(payload)
         connection = None if event == "presence.changed" else self.uid
         self._send(protocol.event_frame(event, payload, connection=connection, **revisions))
+
+    async def block(self) -> None:
+        """Staff blocked him: he is told, and closed."""
+        refusal = BridgeError(Code.BLOCKED, "You have been blocked here.")
+        self._send(protocol.error_frame(None, refusal))
+        await self.close(protocol.CLOSE_FORBIDDEN)
 
     async def close(self, code: int) -> None:
         assert self._socket is not None

@@ -139,6 +139,40 @@ async def test_a_final_close_code_is_explained_and_not_tried_again(
     assert server.sockets == 1
 
 
+@pytest.mark.parametrize("here", [True, False], ids=["while he is here", "when he comes"])
+async def test_who_is_blocked_is_told_and_does_not_come_back(
+    page: Page, visitor: Visitor, server: Script, here: bool
+) -> None:
+    if here:
+        await load(page, visitor)
+        await server.block()
+    else:
+        server.refuse["session.start"] = [Refused("blocked")]
+        await page.goto(visitor.site.url)
+    await expect(page.locator("[data-banner]")).to_contain_text("The team has blocked you in this chat.")
+    await page.wait_for_timeout(800)
+    assert server.sockets == 1
+    await shoot(page, f"blocked-{'here' if here else 'coming'}")
+
+
+@pytest.mark.parametrize(
+    ("details", "sentence"),
+    [
+        ({"filter": "words"}, "A word in it is not allowed here."),
+        ({"filter": "links"}, "Links are not allowed here."),
+        ({"muted_until": "2099-01-01T12:00:00Z"}, "You may not write here for now. Try again later."),
+    ],
+    ids=["word", "link", "muted"],
+)
+async def test_what_moderation_refuses_is_said(
+    page: Page, visitor: Visitor, server: Script, details: dict[str, str], sentence: str
+) -> None:
+    server.refuse["message.send"] = [Refused("not_permitted", **details)]
+    await load(page, visitor)
+    await write(page, "hello")
+    await expect(page.locator(".message.own")).to_contain_text(sentence)
+
+
 async def test_edits_deletions_and_gaps_are_shown(page: Page, visitor: Visitor, server: Script) -> None:
     first, second = server.say(server.ada, "helo"), server.say(server.ada, "oops")
     server.say(None, "", kind="gap", gap_size=7)
