@@ -4,7 +4,11 @@ import { emojiUrl, ownEmoji } from "../model/emoji.js";
 
 export function emojiNode(spelled) {
   const own = ownEmoji(spelled);
-  return own ? emojiPicture(own) : document.createTextNode(spelled);
+  if (own) return emojiPicture(own);
+  const face = document.createElement("span");
+  face.className = "face";
+  face.textContent = spelled;
+  return face;
 }
 
 export function emojiPicture({ name, id, animated }) {
