@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, Prefetch
+from django.db.models import Count, OuterRef, Prefetch, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 PAGE = 50
 VERSIONS = 20
 """Earlier texts of one message that are shown: whoever edits without end makes no page without end."""
+_OF_ONE = MessageVersion.objects.filter(message=OuterRef("pk")).order_by().values("message")
+# For each message of the page by itself: a join would group, and so sort, the whole conversation.
+_VERSIONS_OF_EACH = Coalesce(Subquery(_OF_ONE.annotate(count=Count("pk")).values("count")), 0)
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def _page(connection: Connection, before: int | None) -> tuple[list[Line], int |
         found = found.filter(seq__lt=before)
     rows = list(
         found.select_related("author", "reply_to__author")
-        .annotate(version_count=Count("versions"))
+        .annotate(version_count=_VERSIONS_OF_EACH)
         .prefetch_related(
             "attachments",
             Prefetch("reactions", Reaction.objects.select_related("participant").order_by("pk"), "reacted"),
