@@ -10,6 +10,7 @@ import itertools
 import uuid
 from typing import Any, Self
 
+import aiohttp
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, InvalidMessage, WebSocketException
@@ -102,6 +103,23 @@ class Visitor:
             raise Refused(reply["error"])
         payload_out: dict[str, Any] = reply["payload"]
         return payload_out
+
+    async def upload(self, name: str, data: bytes) -> str:
+        """Send a file ahead of its message. Returns its uid."""
+        headers = self.headers | {"Authorization": f"Bearer {self.token}"}
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
+            session.post(
+                f"{self.origin}/files/",
+                params={"inbox": self.inbox, "name": name},
+                data=data,
+                headers=headers,
+            ) as response,
+        ):
+            answer = await response.json(content_type=None)
+            if response.status != 201:
+                raise Refused(answer["error"])
+            return str(answer["uid"])
 
     async def _stay(self) -> None:
         while True:

@@ -44,6 +44,23 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "500 on reading": {"fault": "error", "status": 500, "route": "GET /channels/*/messages"},
     "cut on reading": {"fault": "cut", "route": "GET /channels/*/messages"},
 }
+# And those that only changes of messages meet.
+CHANGES: dict[str, dict[str, Any]] = {
+    "500 after an edit": {
+        "fault": "error",
+        "status": 500,
+        "when": "after",
+        "route": "PATCH /channels/*/messages/*",
+    },
+    "cut before an edit": {"fault": "cut", "route": "PATCH /channels/*/messages/*"},
+    "500 after a reaction": {
+        "fault": "error",
+        "status": 500,
+        "when": "after",
+        "route": "PUT /channels/*/messages/*/reactions/*/@me",
+    },
+    "cut before a reaction": {"fault": "cut", "route": "PUT /channels/*/messages/*/reactions/*/@me"},
+}
 MESSAGES = {"route": None, "event": "MESSAGE_CREATE", "times": 4}
 EVENTS: dict[str, dict[str, Any]] = {
     "event doubled": {**MESSAGES, "fault": "duplicate"},
@@ -95,8 +112,8 @@ class Discord:
         self.struck: Counter[str] = Counter()
         self.last_landing = 0.0
 
-    async def misbehave(self, *, times: int = 1) -> None:
-        """Every fault, in a random order, each until it struck."""
+    async def misbehave(self, *, times: int = 1, changes: bool = False) -> None:
+        """Every fault, in a random order, each until it struck; with `changes` those of edits and reactions too."""
         acts: dict[str, Callable[[], Awaitable[bool]]] = {
             "gateway dropped, resumable": lambda: self._drop(resumable=True, code=4000),
             "gateway dropped, session lost": lambda: self._drop(resumable=False, code=4000),
@@ -105,7 +122,7 @@ class Discord:
             "thread archived": self._archive,
             "thread locked and unlocked": self._lock,
         }
-        names = [*REQUESTS, *EVENTS, *acts]
+        names = [*REQUESTS, *EVENTS, *acts, *(CHANGES if changes else ())]
         waiting = [name for _ in range(times) for name in self.chance.sample(names, len(names))]
         end = time.monotonic() + LONGEST * times
         while waiting:
@@ -170,7 +187,7 @@ class Discord:
 
     async def _strike(self, names: list[str]) -> list[str]:
         """Let each of these faults meet a request or an event, and return those that did."""
-        rules = [DEFAULTS | (REQUESTS | EVENTS)[name] for name in names]
+        rules = [DEFAULTS | (REQUESTS | EVENTS | CHANGES)[name] for name in names]
         for rule in rules:
             await persist(lambda rule=rule: self.sandbox.fault(**rule))  # type: ignore[misc]
         longest = max(rule["seconds"] for rule in rules)

@@ -5,7 +5,7 @@ CHAOS_SEED repeats a run; CHAOS_ROUNDS makes it longer, two are usual: in each r
 
 import pytest
 
-from tests.process import rooms, scenarios
+from tests.process import everything, rooms, scenarios
 from tests.process.conftest import Report
 
 
@@ -43,4 +43,9 @@ def test_nobody_waits_for_valkey(report: Report) -> None:
 
 @pytest.mark.scenario.with_args(rooms.lost_with_their_process)
 def test_who_was_in_a_room_by_a_process_that_was_killed_is_missed_within_a_minute(report: Report) -> None:
+    report()
+
+
+@pytest.mark.scenario.with_args(everything.everything)
+def test_whatever_people_do_to_messages_is_the_same_on_all_sides(report: Report) -> None:
     report()
