@@ -12,6 +12,8 @@ MOST_ON_A_MESSAGE = 20
 """Discord's limit of different emoji on one message."""
 MARKS = frozenset({"✅", "⚠️"})
 """What the bot puts on what staff wrote, where the inbox asks for it: no visitor's, and not taken back with his."""
+EYE = "👁️"
+"""What it puts on the newest message that the visitor has read, where the inbox asks for that."""
 
 _CUSTOM = re.compile(r"(?P<animated>a:)?(?P<name>\w{1,32}):(?P<id>\d{15,19})", re.ASCII)
 _IN_TEXT = re.compile(r"<(a?):(\w{1,32}):(\d{15,19})>", re.ASCII)

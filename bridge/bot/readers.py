@@ -14,10 +14,10 @@ from bridge.actions import receipts
 from bridge.actions.receipts import Standing
 from bridge.bot.aside import Aside
 from bridge.bot.database import db
+from bridge.emojis import EYE
 from bridge.models import Inbox
 from bridge.services.discord_card import card_embed
 
-EYE = "👁️"
 EVERY = {Inbox.ShowRead.REACTION: 5.0, Inbox.ShowRead.CARD: 30.0}
 """Seconds between two changes of one conversation. Messages older than an hour, as cards soon are, may be edited only
 so often."""

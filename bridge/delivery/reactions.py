@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from bridge import emojis
 from bridge.actions.settling import mark_delivered, mark_failed
 from bridge.errors import DeliveryFailed
-from bridge.models import Delivery, Endpoint, Message, Reaction, RemoteMessage
+from bridge.models import Delivery, Endpoint, Inbox, Message, Reaction, RemoteMessage
 from bridge.services.base import React
 
 UNSURE, THERE, REFUSED = RemoteMessage.Fate.UNSURE, RemoteMessage.Fate.THERE, RemoteMessage.Fate.REFUSED
@@ -128,7 +128,10 @@ def _wanted(remote: RemoteMessage, endpoint: Endpoint) -> list[str]:
 
 def _is_mark(emoji: str, remote: RemoteMessage, endpoint: Endpoint) -> bool:
     """Set by the bot itself on what staff wrote: it stays when the last visitor takes his own back."""
-    return not remote.ours and endpoint.connection.inbox.mark_relayed and emoji in emojis.MARKS
+    inbox = endpoint.connection.inbox
+    if emoji == emojis.EYE:
+        return inbox.show_read == Inbox.ShowRead.REACTION and endpoint.read_mark == remote.remote_id
+    return not remote.ours and inbox.mark_relayed and emoji in emojis.MARKS
 
 
 def _fates(remote: RemoteMessage) -> dict[str, str]:

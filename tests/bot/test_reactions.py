@@ -248,6 +248,22 @@ async def test_the_bots_mark_is_nobodys_reaction_and_stays(up: Stage) -> None:
     assert "✅" in emojis.MARKS
 
 
+async def test_the_eye_on_what_he_has_read_stays_too(up: Stage) -> None:
+    await up.change_inbox(show_read="reaction")
+    thread = await up.converse("Hello")
+    said = await up.sandbox.post_as("ada", thread, "Answer")
+    await up.page_shows("Hello", "Answer")
+    await db(lambda: Endpoint.objects.filter(remote_id=thread).update(read_mark=said["id"]))
+    for text in ("Hello", "Answer"):
+        await set_(await message_of(text), emojis.EYE)
+    await up.delivered()
+    for text in ("Hello", "Answer"):
+        await set_(await message_of(text), emojis.EYE, added=False)
+    await up.delivered()
+    assert await there(up, thread, "Hello") == {}
+    assert await there(up, thread, "Answer") == {emojis.EYE: [BOT]}
+
+
 # --------------------------------------------------------------------------------------------------- from Discord
 
 

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from bridge import actions, broadcast
+from bridge import actions, broadcast, emojis
 from bridge.bot import readers
 from bridge.models import Endpoint, Inbox, Message, Participant
 from bridge.sandbox import defaults
 from tests.bot.stage import STRANGER, VISITOR, Stage, db, eventually
 
-EYE = readers.EYE
+EYE = emojis.EYE
 REACT = "PUT /channels/*/messages/*/reactions/*/@me"
 
 
