@@ -9,8 +9,7 @@ SANDBOX_PORT ?= 8787
 DEPLOYED := ENV_FILE= SECRET_KEY=Kj2vQ8xZr5LmT0pWn7YdBc4HsGf9AeUi1oXq6RtVyNz3DkMbP5w8 ALLOWED_HOSTS=chat.example.com \
 	DISCORD_TOKEN= DISCORD_CHANNEL_ID=1180000000000000012 VAR_DIR=var/check
 
-# Whole installations, which print what they counted. The workers mostly wait, so they run beside the others; the
-# process tests run side by side by themselves.
+# Whole installations, which print what they counted. They mostly wait, so they run beside the others.
 WORKERS := tests/delivery/test_workers.py
 PROCESSES := tests/process
 
@@ -27,12 +26,11 @@ ifdef TESTS
 	$(PY) -m pytest $(TESTS)
 else
 	@mkdir -p var; status=0; \
-	$(PY) -m pytest $(WORKERS) >var/workers.log 2>&1 & workers=$$!; \
+	($(PY) -m pytest $(WORKERS) && $(PY) -m pytest $(PROCESSES)) >var/processes.log 2>&1 & beside=$$!; \
 	$(PY) -m pytest -n 3 --dist worksteal --ignore=$(WORKERS) --ignore=$(PROCESSES) || status=$$?; \
-	wait $$workers || status=$$?; \
-	cat var/workers.log; \
+	wait $$beside || status=$$?; \
+	cat var/processes.log; \
 	test $$status = 0
-	$(PY) -m pytest $(PROCESSES)
 endif
 
 test-postgres: .venv/develops  ## the tests that use the database in their own process, on PostgreSQL

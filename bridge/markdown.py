@@ -11,7 +11,7 @@ _TOKEN = re.compile(
     r"\\(?P<mark>[^0-9A-Za-z\s])"
     r"|<a?:(?P<emoji>\w{2,32}):\d{15,22}>"
     r"|<t:(?P<seconds>-?\d{1,13})(?::(?P<format>[tTdDfFR]))?>"
-    r"|\[(?P<text>(?:\\.|[^\\\[\]]){1,300})\]\(<?(?P<target>https?://[^\s<>]{1,2000}?)>?\)"
+    r"|\[(?P<text>(?:\\.|[^\\\[\]]){1,300})\]\(<?(?P<target>https?://[^\s<>\[)]{1,2000})>?\)"
 )
 _ESCAPE = re.compile(r"\\([^0-9A-Za-z\s])")
 _MARKS = re.compile(r"([\\*_~|`>\[\]()<#:])")

@@ -97,9 +97,9 @@ def test_hostile_text_costs_no_more_than_in_proportion(part: str) -> None:
         text = part * count
         spent = []
         for _ in range(5):
-            began = time.perf_counter()
+            began = time.thread_time()
             spoken(text, REMOVE)
-            spent.append(time.perf_counter() - began)
+            spent.append(time.thread_time() - began)
         return min(spent)
 
     cost(100)

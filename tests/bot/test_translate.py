@@ -187,13 +187,14 @@ def test_hostile_text_costs_no_more_than_in_proportion(part: str) -> None:
         text = part * (length // len(part))
         spent = []
         for _ in range(5):
-            began = time.perf_counter()
+            began = time.thread_time()
             plain(text)
             shown(text)
-            spent.append(time.perf_counter() - began)
+            spent.append(time.thread_time() - began)
         return min(spent)
 
-    assert cost(16_000) < 60 * max(cost(1_600), 1e-4)
+    # Ten times the text, a hundred times the cost where it grows with the square.
+    assert cost(16_000) < 50 * max(cost(1_600), 1e-4)
 
 
 @given(st.text())

@@ -58,12 +58,12 @@ async def test_three_people_in_a_room(arrive: Arrive, rooms: None) -> None:
     await expect(here.get_by_text("2 people are here")).to_be_visible()
 
     await here.get_by_label("Change your name").click()
-    await here.get_by_role("textbox", name="Your name").fill("Ada")
+    await here.get_by_role("textbox", name="Your name").fill("Anna")
     await here.get_by_role("textbox", name="Your name").press("Enter")
-    await expect(here.get_by_text("You are Ada")).to_be_visible()
-    await expect(there.locator(".row.notice")).to_contain_text("is now called Ada")
+    await expect(here.get_by_text("You are Anna")).to_be_visible()
+    await expect(there.locator(".row.notice")).to_contain_text("is now called Anna")
     await there.get_by_label("Change your name").click()
-    await there.get_by_role("textbox", name="Your name").fill("\N{CYRILLIC CAPITAL LETTER A}da")
+    await there.get_by_role("textbox", name="Your name").fill("\N{CYRILLIC CAPITAL LETTER A}nna")
     await there.get_by_role("button", name="Save").click()
     await expect(there.get_by_role("alert")).to_contain_text("looks like it")
     await shoot(there, "room-name-taken")
@@ -75,7 +75,7 @@ async def test_three_people_in_a_room(arrive: Arrive, rooms: None) -> None:
 
     await write(here, "Is the tide in?")
     await expect(there.locator(".message", has_text="Is the tide in?").locator("[data-name]")).to_have_text(
-        "Ada"
+        "Anna"
     )
     await write(there, "Until *five*")
     await expect(words(here)).to_have_text(["Welcome!", "Is the tide in?", "Until five"])
@@ -116,7 +116,7 @@ async def test_three_people_in_a_room(arrive: Arrive, rooms: None) -> None:
     await here.reload()
     await is_ready(here)
     await expect(words(here)).to_have_text(["Welcome!", "Is the tide in?", "Until five", "I am late"])
-    await expect(here.get_by_text("You are Ada")).to_be_visible()
+    await expect(here.get_by_text("You are Anna")).to_be_visible()
 
 
 async def test_a_stranger_without_the_key_finds_no_room_by_link(arrive: Arrive, rooms: None) -> None:
