@@ -75,6 +75,7 @@ def database(url: str, *, var_dir: Path) -> dict[str, Any]:
         made = dict(dj_database_url.parse(url))
     options: dict[str, Any] = made.setdefault("OPTIONS", {})
     if made["ENGINE"] == sqlite:
+        made["ENGINE"] = "bridge.sqlite"
         # IMMEDIATE: a transaction that begins by reading and then writes would fail at once with "database is
         # locked", time-out or not. FULL: in WAL mode NORMAL can lose an acknowledged message at a power cut.
         options["timeout"] = 5

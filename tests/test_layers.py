@@ -13,7 +13,7 @@ ROOT = Path(bridge.__file__).parent
 LAYERS = [
     {"errors", "clock", "emojis", "lookalikes", "filtering"},
     {"models", "protocol", "signals", "nicks", "markdown", "avatars", "migrations"},
-    {"redis", "valkey", "database", "outlet", "closing", "wire", "files"},
+    {"sqlite", "redis", "valkey", "database", "outlet", "closing", "wire", "files"},
     {"broadcast", "services", "presence", "speaking"},
     {"members"},
     {"sessions"},
