@@ -6,6 +6,9 @@ import pytest
 from django.core.checks import CheckMessage, run_checks
 from pytest_django.fixtures import Settings
 
+# A field of JSON asks the database whether it knows such.
+pytestmark = pytest.mark.django_db
+
 TOKEN = "MTE4MDAwMDAwMDAwMDAwMDAwMg.Gabcde.abcdefghijklmnopqrstuvwxyz0123456789AB"
 SQLITE = {
     "ENGINE": "django.db.backends.sqlite3",
