@@ -154,6 +154,15 @@ class Members:
         fresh = {uid for at, uid in self._came if at == room} & here - found
         return max(count + len(fresh), len(here)), sorted(found | fresh)[:most]
 
+    async def online(self, rooms: Sequence[str]) -> dict[str, int]:
+        """How many are in each of these rooms, in one round trip; while Redis is away only those of this process."""
+        here = {room: sum(1 for each in self._here.get(room, {}).values() if each.sockets) for room in rooms}
+        try:
+            answers = await _counting(redis.client().pipeline(transaction=False), rooms).execute()
+        except redis.RedisError:
+            return here
+        return {room: max(here[room], answer[0]) for room, answer in zip(rooms, answers, strict=True)}
+
     async def flush(self) -> None:
         """Tell Redis, and the rooms, who came and went. Raises RedisError where Redis is away: nothing is lost."""
         async with self._flushing:
@@ -221,7 +230,12 @@ class Members:
 
 def online_in(rooms: Sequence[str]) -> dict[str, int]:
     """How many are in each of these rooms. Blocks. Raises RedisError where Redis is away."""
-    pipeline = presence.blocking_client().pipeline(transaction=False)
+    pipeline = _counting(presence.blocking_client().pipeline(transaction=False), rooms)
+    return {room: answer[0] for room, answer in zip(rooms, pipeline.execute(), strict=True)}
+
+
+def _counting(pipeline: Any, rooms: Sequence[str]) -> Any:
+    """The same questions for redis-py's two kinds of pipelines."""
     for room in rooms:
         pipeline.eval(_ROSTER, 2, *_keys(room), 0)
-    return {room: answer[0] for room, answer in zip(rooms, pipeline.execute(), strict=True)}
+    return pipeline

@@ -74,7 +74,7 @@ class Moderation:
             raise blocked()
         until = self._muted.get((inbox, visitor)) if self._muted else None
         if until is not None and until > timezone.now():
-            raise muted(until)
+            raise protocol.muted(until)
 
     def refusal(self, inbox: int, text: str) -> str:
         return self._filters.get(inbox, NO_FILTER).refusal(text)
@@ -83,12 +83,6 @@ class Moderation:
         """Raises BridgeError (`not_permitted`) with what it was refused for in `filter`."""
         if refusal := self.refusal(inbox, text):
             raise BridgeError(Code.NOT_PERMITTED, SAID[refusal], filter=refusal)
-
-
-def muted(until: datetime) -> BridgeError:
-    return BridgeError(
-        Code.NOT_PERMITTED, "You may not write here for now.", muted_until=protocol.rfc3339(until)
-    )
 
 
 def _in_force() -> Q:

@@ -553,3 +553,7 @@ def too_long(content: str) -> BridgeError:
         length=len(content),
         limit=MAX_CONTENT,
     )
+
+
+def muted(until: datetime) -> BridgeError:
+    return BridgeError(Code.NOT_PERMITTED, "You may not write here for now.", muted_until=rfc3339(until))

@@ -32,8 +32,8 @@ from bridge.wire import author_out, room_out
 @command("room.list", permission=identified, throttle="read")
 async def room_list(session: Session, payload: RoomList) -> RoomsListed:
     rooms = await session.database.run(actions.list_rooms, session.start.inbox)
-    counts = [(await session.members.roster(str(room.uid), most=0))[0] for room in rooms]
-    return {"rooms": [room_out(room, online=count) for room, count in zip(rooms, counts, strict=True)]}
+    online = await session.members.online([str(room.uid) for room in rooms])
+    return {"rooms": [room_out(room, online=online[str(room.uid)]) for room in rooms]}
 
 
 @command("room.join", permission=identified, throttle="join")
@@ -87,7 +87,6 @@ async def room_members(session: Session, payload: RoomMembers) -> MembersOut:
 
 async def _members(session: Session, room: str) -> MembersOut:
     online, uids = await session.members.roster(room)
-
     found = await session.database.run(read_members, session.connections[room].connection, uids)
     return {"online": online, "members": found}
 

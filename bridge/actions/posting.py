@@ -220,44 +220,18 @@ def _store(
     files: dict[int, list[Attachment]],
 ) -> None:
     now = timezone.now()
-    heads = rows.advance(Counter(targets[index].connection for index in fresh), now=now)
-    missing = {targets[index].connection for index in fresh} - heads.keys()
-    refusals = _refusals(missing) if missing else {}
-    places: list[int] = []
-    new: list[rows.NewMessage] = []
-    for index in fresh:
-        post, target = batch[index], targets[index]
-        head = heads.get(target.connection)
-        if head is None:
-            results[index] = refusals[target.connection]
-            continue
-        head.revision += 1
-        head.seq += 1
-        places.append(index)
-        new.append(
-            rows.NewMessage(
-                _new_uid(now),
-                target.connection,
-                target.participant,
-                head.seq,
-                head.revision,
-                post.client_id,
-                post.content,
-            )
-        )
+    new = _placed(batch, targets, fresh, results, now=now)
     if not new:
         return
-    ids, nudge = rows.store(new, now=now)
+    ids, nudge = rows.store(list(new.values()), now=now)
     # Not where it has just been closed, and a new one was opened for the reply.
     answered = {at: each for at, each in answered.items() if each.connection_id == targets[at].connection}
     rows.answer(
-        (ids[row.connection, row.seq], answered[index].pk)
-        for index, row in zip(places, new, strict=True)
-        if index in answered
+        (ids[row.connection, row.seq], answered[index].pk) for index, row in new.items() if index in answered
     )
     said: dict[str, list[tuple[MessageOut, str]]] = {}
     created_at = rfc3339(now)
-    for index, row in zip(places, new, strict=True):
+    for index, row in new.items():
         quote = wire.quote_out(answered[index]) if index in answered else None
         body = _body(row, targets[index], created_at, quote)
         if index in files:
@@ -266,6 +240,42 @@ def _store(
         results[index] = Posted(ids[row.connection, row.seq], targets[index], body)
         said.setdefault(body["connection"], []).append((body, batch[index].origin))
     broadcast.publish_on_commit([_posted(uid, bodies) for uid, bodies in said.items()], nudge=nudge)
+
+
+def _placed(
+    batch: Sequence[Post],
+    targets: dict[int, Target],
+    fresh: list[int],
+    results: dict[int, Result],
+    *,
+    now: datetime,
+) -> dict[int, rows.NewMessage]:
+    """The rows of these posts, each with the next place in its conversation, whose row is held from now on.
+
+    What has no place is refused in `results`.
+    """
+    heads = rows.advance(Counter(targets[index].connection for index in fresh), now=now)
+    missing = {targets[index].connection for index in fresh} - heads.keys()
+    refusals = _refusals(missing) if missing else {}
+    new: dict[int, rows.NewMessage] = {}
+    for index in fresh:
+        post, target = batch[index], targets[index]
+        head = heads.get(target.connection)
+        if head is None:
+            results[index] = refusals[target.connection]
+            continue
+        head.revision += 1
+        head.seq += 1
+        new[index] = rows.NewMessage(
+            _new_uid(now),
+            target.connection,
+            target.participant,
+            head.seq,
+            head.revision,
+            post.client_id,
+            post.content,
+        )
+    return new
 
 
 def _new_uid(now: datetime) -> uuid.UUID:

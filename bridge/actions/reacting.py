@@ -15,7 +15,7 @@ from django.utils import timezone
 from bridge import emojis
 from bridge.actions.noting import note_emojis
 from bridge.actions.posting import fan_out
-from bridge.actions.receiving import RemoteAuthor, participant_of
+from bridge.actions.receiving import RemoteAuthor, locked, participant_of
 from bridge.actions.settling import publish_messages
 from bridge.actions.speaking_rules import silenced
 from bridge.errors import BridgeError, Code
@@ -132,7 +132,7 @@ def receive_reaction(
 
     Of a message that holds several of ours, joined, it counts on the last one.
     """
-    endpoint = _locked(endpoint_id)
+    endpoint = locked(endpoint_id)
     holds = _held_by(endpoint, remote_id)
     if holds is None:
         return None
@@ -151,7 +151,7 @@ def receive_reaction(
 @transaction.atomic
 def receive_clearing(endpoint_id: int, remote_id: str, *, emoji: str | None) -> bool | None:
     """Somebody cleared a message of one emoji, or of all. What visitors set stays on the page: it is theirs."""
-    endpoint = _locked(endpoint_id)
+    endpoint = locked(endpoint_id)
     holds = _held_by(endpoint, remote_id)
     if holds is None:
         return None
@@ -186,7 +186,7 @@ def receive_standing(endpoint_id: int, remote_ids: list[str], standing: Standing
 
     The others stay as they are.
     """
-    endpoint = _locked(endpoint_id)
+    endpoint = locked(endpoint_id)
     holds = _held_by(endpoint, remote_ids[0])
     message = _counted_on(holds) if holds else None
     if message is None:
@@ -261,10 +261,3 @@ def _known(endpoint: Endpoint, author: RemoteAuthor) -> Participant | None:
 def _counted_on(holds: list[Message]) -> Message | None:
     alive = [message for message in holds if not message.deleted_at]
     return alive[-1] if alive else None
-
-
-def _locked(endpoint_id: int) -> Endpoint:
-    """The endpoint, once its connection's row is held: whether something is new is read after the lock."""
-    connection_id = Endpoint.objects.values_list("connection_id", flat=True).get(pk=endpoint_id)
-    Connection.objects.lock(connection_id)
-    return Endpoint.objects.select_related("connection").get(pk=endpoint_id)

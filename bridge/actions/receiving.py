@@ -55,7 +55,7 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
 
     A closed conversation is opened again by it, unless the visitor has begun a newer one.
     """
-    endpoint = _locked(endpoint_id)
+    endpoint = locked(endpoint_id)
     _advance_watermark(endpoint_id, incoming.remote_id)
     if RemoteMessage.objects.filter(endpoint=endpoint, remote_id=incoming.remote_id).exists():
         return None
@@ -114,7 +114,7 @@ def receive_edit(
 
     `files`: the ids of those that it still has over there, None where nobody asked.
     """
-    endpoint = _locked(endpoint_id)
+    endpoint = locked(endpoint_id)
     remote = RemoteMessage.objects.filter(
         Q(edited_at__isnull=True) | Q(edited_at__lt=edited_at),
         endpoint=endpoint,
@@ -141,7 +141,7 @@ def receive_delete(endpoint_id: int, remote_id: str, *, deleted_at: datetime) ->
     What is not known leaves a tombstone, so that a create that comes later, or the answer to our own post,
     finds it deleted.
     """
-    endpoint = _locked(endpoint_id)
+    endpoint = locked(endpoint_id)
     remote, new = RemoteMessage.objects.get_or_create(
         endpoint=endpoint, remote_id=remote_id, defaults={"ours": False, "deleted_at": deleted_at}
     )
@@ -169,7 +169,7 @@ def take_as_deleted(remote: RemoteMessage, *, deleted_at: datetime) -> None:
 @transaction.atomic
 def receive_echo(endpoint_id: int, *, nonce: str, remote_id: str) -> None:
     """Our own message, seen with its nonce: its id is known even if the answer was lost."""
-    _locked(endpoint_id)
+    locked(endpoint_id)
     sent = RemoteMessage.objects.filter(
         endpoint=endpoint_id, ours=True, nonce=nonce, remote_id__isnull=True
     ).first()
@@ -239,7 +239,7 @@ def participant_of(endpoint: Endpoint, author: RemoteAuthor) -> Participant:
     return participant
 
 
-def _locked(endpoint_id: int) -> Endpoint:
+def locked(endpoint_id: int) -> Endpoint:
     """The endpoint, once its connection's row is held: whether something is new is read after the lock."""
     connection_id = Endpoint.objects.values_list("connection_id", flat=True).get(pk=endpoint_id)
     Connection.objects.lock(connection_id)

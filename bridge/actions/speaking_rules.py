@@ -9,7 +9,7 @@ from django.utils import timezone
 from bridge.actions import rows
 from bridge.errors import BridgeError, Code
 from bridge.models import Connection, Participant
-from bridge.protocol import rfc3339
+from bridge.protocol import muted
 from bridge.speaking import Target
 
 
@@ -62,11 +62,7 @@ def silenced(speaker: Participant, *, now: datetime) -> BridgeError | None:
     if speaker.connection.is_open and speaker.connection.read_only:
         return BridgeError(Code.NOT_PERMITTED, "Only staff write in this room.")
     if speaker.muted_until and speaker.muted_until > now:
-        return BridgeError(
-            Code.NOT_PERMITTED,
-            "You may not write here for now.",
-            muted_until=rfc3339(speaker.muted_until),
-        )
+        return muted(speaker.muted_until)
     return None
 
 
