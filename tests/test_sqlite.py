@@ -66,3 +66,10 @@ def test_any_other_error_is_not_waited_out(tmp_path: Path, holder: sqlite3.Conne
         database._start_transaction_under_autocommit()
     database.rollback()
     database.close()
+
+
+def test_what_a_database_can_do_is_asked_without_its_lock(tmp_path: Path, holder: sqlite3.Connection) -> None:
+    database = wrapper(tmp_path, timeout=0.05)
+    database.ensure_connection()
+    assert database.features.supports_json_field
+    database.close()

@@ -8,13 +8,27 @@ import sqlite3
 import time
 
 from django.db import OperationalError
-from django.db.backends.sqlite3 import base
+from django.db.backends.sqlite3 import base, features
+from django.utils.functional import cached_property
 
 LOOK_AGAIN = 0.001
 """Seconds. A transaction here takes a few milliseconds."""
 
 
+class DatabaseFeatures(features.DatabaseFeatures):
+    @cached_property
+    def supports_json_field(self) -> bool:  # type: ignore[override]  # a plain attribute in its stubs
+        """Django asks within a transaction, so for the lock, and takes a database that is busy for one without JSON:
+        since version 6 each command asks, and the bot ended at once where it should wait.
+        """
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT COUNT(*) FROM pragma_function_list WHERE name = 'json'")
+            return bool(cursor.fetchone()[0])
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
+    features_class = DatabaseFeatures
+
     def _start_transaction_under_autocommit(self) -> None:
         """Raises OperationalError where another process keeps the lock for longer than the option `timeout`."""
         patience = float(self.settings_dict["OPTIONS"].get("timeout", 5.0))
