@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from bridge.actions import moderating
 from bridge.bot.database import db
+from bridge.markdown import escaped
 from bridge.models import Participant
 from bridge.services.discord import DiscordService
 
@@ -107,7 +108,7 @@ async def sync(tree: "app_commands.CommandTree[discord.Client]", guild: discord.
 
 
 def _name(visitor: Participant) -> str:
-    return f"**{discord.utils.escape_markdown(visitor.nick)}**"
+    return f"**{escaped(visitor.nick)}**"
 
 
 def _who(visitor: Participant) -> UUID:
