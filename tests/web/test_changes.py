@@ -180,7 +180,7 @@ async def test_who_is_muted_cannot_go_on_by_editing_but_may_take_back(visitor: B
     assert (await delete(visitor, message))["deleted_at"]
 
 
-async def test_who_changes_too_often_is_asked_to_wait(visitor: Browser) -> None:
+async def test_who_changes_too_often_is_asked_to_wait(no_refill: None, visitor: Browser) -> None:
     message = await visitor.write("0")
     limit = THROTTLES["edit"].visitor.amount
     for number in range(limit):

@@ -66,7 +66,7 @@ async def test_a_stranger_gets_the_answer_for_what_does_not_exist(
     assert (await Message.objects.aget(uid=message["uid"])).state == "failed"
 
 
-async def test_it_has_a_limit_of_its_own(visitor: Browser) -> None:
+async def test_it_has_a_limit_of_its_own(no_refill: None, visitor: Browser) -> None:
     message = await visitor.write("Hello")
     allowed = THROTTLES["retry"].visitor.amount
     replies = [await visitor.ask("message.retry", message=message["uid"]) for _ in range(allowed + 1)]
