@@ -9,4 +9,4 @@ class BridgeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from bridge import checks  # noqa: F401  (registers them)
+        from bridge import checks, commands, room_commands  # noqa: F401  (registers them)

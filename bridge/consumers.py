@@ -10,7 +10,7 @@ from typing import Any
 from channels.consumer import AsyncConsumer
 from django.conf import settings
 
-from bridge import arrivals, commands, protocol, room_commands
+from bridge import arrivals, protocol
 from bridge.closing import backlog, close
 from bridge.errors import Goodbye
 from bridge.models import Inbox
@@ -18,8 +18,6 @@ from bridge.outlet import MOST_WAITING, Outlet
 from bridge.process import Process
 from bridge.registry import answer
 from bridge.sessions import Arrival, Session
-
-__all__ = ["ChatConsumer", "commands", "room_commands"]
 
 logger = logging.getLogger(__name__)
 

@@ -459,28 +459,6 @@ class RenamedPayload(Closed):
     previous: str
 
 
-COMMANDS: dict[str, tuple[type[Payload], Any]] = {
-    "session.start": (SessionStart, SessionStarted),
-    "message.send": (MessageSend, MessageSent),
-    "message.edit": (MessageEdit, MessageChanged),
-    "message.delete": (MessageDelete, MessageChanged),
-    "message.retry": (MessageRetry, MessageChanged),
-    "reaction.add": (ReactionChange, MessageChanged),
-    "reaction.remove": (ReactionChange, MessageChanged),
-    "history.page": (HistoryPage, HistoryRead),
-    "connection.sync": (ConnectionSync, ConnectionSynced),
-    "connection.close": (ConnectionClose, ConnectionChanged),
-    "typing.start": (TypingStart, Nothing),
-    "receipt.read": (ReceiptRead, Nothing),
-    "nick.set": (NickSet, NickChanged),
-    "room.list": (RoomList, RoomsListed),
-    "room.join": (RoomJoin, RoomJoined),
-    "room.leave": (RoomLeave, Nothing),
-    "room.members": (RoomMembers, MembersOut),
-    "ping": (Ping, Pong),
-}
-"""What each command carries in, and in its reply."""
-
 EVENTS: dict[str, Any] = {
     "message.posted": MessagesPayload,
     "message.edited": MessagesPayload,

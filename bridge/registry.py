@@ -25,11 +25,13 @@ Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A command: who answers it, and its guards."""
+    """A command: who answers it, with what, and its guards."""
 
     name: str
     function: Callable[[Session, Any], Awaitable[Any]]
     payload: type[Payload]
+    reply: Any
+    """What its reply carries, as the function's annotation says."""
     permission: Permission
     throttle: str
 
@@ -38,7 +40,7 @@ entries: dict[str, Entry] = {}
 
 
 def command(name: str, *, permission: Permission, throttle: str) -> Callable[[Handler], Handler]:
-    """Let the function answer this command: `async def f(session: Session, payload: Its) -> …`.
+    """Let the function answer this command: `async def f(session: Session, payload: Its) -> ItsReply`.
 
     Raises TypeError, at import, where anything does not fit. The function stays what it was.
     """
@@ -50,42 +52,61 @@ def command(name: str, *, permission: Permission, throttle: str) -> Callable[[Ha
     def tag(function: Handler) -> Handler:
         if name in entries:
             raise TypeError(f"{name} is answered by {entries[name].function.__qualname__} already")
-        entries[name] = Entry(name, function, _payload_of(name, function), permission, throttle)
+        payload, reply = _types_of(name, function)
+        entries[name] = Entry(name, function, payload, reply, permission, throttle)
         return function
 
     return tag
 
 
-def _payload_of(name: str, function: Callable[..., Any]) -> type[Payload]:
+def _types_of(name: str, function: Callable[..., Any]) -> tuple[type[Payload], Any]:
     if not inspect.iscoroutinefunction(function):
         raise TypeError(f"{name}: {function.__qualname__} must be an async function")
-    if name not in protocol.COMMANDS:
-        raise TypeError(f"{name} is no command of the protocol")
-    expected = protocol.COMMANDS[name][0]
-    if list(typing.get_type_hints(function).values())[:2] != [Session, expected]:
-        raise TypeError(f"{name}: {function.__qualname__} must take (Session, {expected.__name__})")
-    return expected
+    hints = typing.get_type_hints(function)
+    if "return" not in hints:
+        raise TypeError(f"{name}: {function.__qualname__} does not say what it returns")
+    reply = hints.pop("return")
+    match list(hints.values()):
+        case [session, type() as payload] if session is Session and issubclass(payload, Payload):
+            return payload, reply
+    raise TypeError(f"{name}: {function.__qualname__} must take (Session, its Payload)")
+
+
+async def perform(session: Session, entry: Entry, body: object, throttler: Throttler) -> Any:
+    """What the reply to this command carries: the one way of every command, whichever door it came in by.
+
+    `body` is the payload as it came in. Raises BridgeError, and nothing else, where it is refused.
+    """
+    try:
+        payload = entry.payload.model_validate(body)
+    except ValidationError as error:
+        raise _invalid(error) from None
+    try:
+        await throttler.take(entry.throttle, visitor=session.visitor, address=session.arrival.address)
+        await entry.permission(session, payload)
+        return await entry.function(session, payload)
+    except BridgeError:
+        raise
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("The database is away: %r", error)
+        text = "The server cannot do this just now. Please try again."
+        raise BridgeError(Code.UNAVAILABLE, text) from error
+    except Exception as error:
+        logger.exception("A command failed: %s", entry.name)
+        raise BridgeError(Code.INTERNAL, "Something went wrong on the server.") from error
 
 
 async def answer(session: Session, text: str, throttler: Throttler) -> tuple[bytes, BridgeError | None]:
-    """The one reply to a frame, and what was refused in it. Every command takes this way and no other."""
+    """The one reply to a socket's frame, and what was refused in it."""
     command_id: str | None = None
     try:
         frame = _frame(text)
         command_id = _id(frame)
-        entry, payload = _command(frame)
-        await throttler.take(entry.throttle, visitor=session.visitor, address=session.arrival.address)
-        await entry.permission(session, payload)
-        return protocol.reply_frame(command_id, await entry.function(session, payload)), None
-    except BridgeError as error:
-        refusal = error
-    except (OperationalError, InterfaceError) as error:
-        logger.warning("The database is away: %r", error)
-        refusal = BridgeError(Code.UNAVAILABLE, "The server cannot do this just now. Please try again.")
-    except Exception:
-        logger.exception("A command failed")
-        refusal = BridgeError(Code.INTERNAL, "Something went wrong on the server.")
-    return protocol.error_frame(command_id, refusal), refusal
+        entry = _entry(frame)
+        payload = await perform(session, entry, frame.get("payload", {}), throttler)
+        return protocol.reply_frame(command_id, payload), None
+    except BridgeError as refusal:
+        return protocol.error_frame(command_id, refusal), refusal
 
 
 def _frame(text: str) -> dict[str, Any]:
@@ -103,17 +124,14 @@ def _id(frame: dict[str, Any]) -> str | None:
     return value if isinstance(value, str) and len(value) <= protocol.MAX_ID else None
 
 
-def _command(frame: dict[str, Any]) -> tuple[Entry, Payload]:
-    name, body = frame.get("command"), frame.get("payload", {})
+def _entry(frame: dict[str, Any]) -> Entry:
+    name = frame.get("command")
     if _id(frame) is None or not isinstance(name, str) or not frame.keys() <= {"command", "id", "payload"}:
         raise BridgeError(Code.INVALID_FRAME, "A frame has command and id, both text, and a payload.")
     entry = entries.get(name)
     if entry is None:
         raise BridgeError(Code.UNKNOWN_COMMAND, "There is no such command.")
-    try:
-        return entry, entry.payload.model_validate(body)
-    except ValidationError as error:
-        raise _invalid(error) from None
+    return entry
 
 
 def _invalid(error: ValidationError) -> BridgeError:

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 
 from bridge import protocol
 from bridge.errors import BridgeError, Code
+from bridge.registry import entries
 
 Json = dict[str, Any]
 
@@ -144,8 +145,8 @@ class Script:
 
     async def _receive(self, text: str | bytes) -> None:
         frame = protocol.Frame.model_validate_json(text)
-        payload_model, reply_model = protocol.COMMANDS[frame.command]
-        payload = payload_model.model_validate(frame.payload)
+        entry = entries[frame.command]
+        payload = entry.payload.model_validate(frame.payload)
         async with self._arrived:
             self.received.append((frame.command, payload.model_dump(mode="json")))
             self._arrived.notify_all()
@@ -158,7 +159,7 @@ class Script:
             return
         handler: Callable[[Any], Any] = getattr(self, "_on_" + frame.command.replace(".", "_"))
         reply = handler(payload)
-        TypeAdapter(reply_model).validate_python(reply)
+        TypeAdapter(entry.reply).validate_python(reply)
         self._send(protocol.reply_frame(frame.id, reply))
 
     def _connection(self) -> Json:

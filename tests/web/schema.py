@@ -7,7 +7,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from bridge.protocol import COMMANDS
+from bridge.registry import entries
 
 PUBLISHED = Path(__file__).resolve().parent.parent.parent / "docs" / "protocol.schema.json"
 
@@ -30,5 +30,5 @@ def check(frame: dict[str, Any], command: Any) -> None:
     elif not frame["ok"]:
         _validator("reply", "error").validate(frame)
     else:
-        assert command["command"] in COMMANDS
+        assert command["command"] in entries
         _validator("reply", command["command"]).validate(frame)

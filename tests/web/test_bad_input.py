@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.models import Connection, Message
-from bridge.protocol import COMMANDS, MAX_CONTENT, MAX_FRAME
+from bridge.protocol import MAX_CONTENT, MAX_FRAME
+from bridge.registry import entries
 from tests.web.browser import Browser, Closed
 from tests.web.conftest import Open
 
@@ -183,7 +184,7 @@ _json = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
     max_leaves=12,
 )
-_names = st.sampled_from([*COMMANDS, "unknown"])
+_names = st.sampled_from([*entries, "unknown"])
 _field = st.sampled_from(
     [
         "connection",

@@ -10,7 +10,7 @@ from bridge import redis
 from bridge.actions import close_connection
 from bridge.models import Connection, Endpoint, Inbox, Message, Participant
 from bridge.process import Process
-from bridge.protocol import COMMANDS
+from bridge.registry import entries
 from tests.web.browser import Browser
 from tests.web.conftest import Open
 
@@ -128,7 +128,7 @@ WITH_A_MESSAGE: dict[str, dict[str, Any]] = {
 
 
 def test_every_command_that_names_a_message_is_tried_in_a_room() -> None:
-    named = {name for name, (payload, _) in COMMANDS.items() if "message" in payload.model_fields}
+    named = {name for name, entry in entries.items() if "message" in entry.payload.model_fields}
     assert named == set(WITH_A_MESSAGE)
 
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from bridge import sessions
 from bridge.errors import BridgeError
 from bridge.models import Connection, Inbox, Message
-from bridge.protocol import COMMANDS
+from bridge.registry import entries
 from tests.web.browser import Browser, Closed
 from tests.web.conftest import Open
 
@@ -39,7 +39,7 @@ WITH_MESSAGE = {
 
 
 def test_every_command_that_names_a_message_is_tried() -> None:
-    named = {name for name, (payload, _) in COMMANDS.items() if "message" in payload.model_fields}
+    named = {name for name, entry in entries.items() if "message" in entry.payload.model_fields}
     assert named == set(WITH_MESSAGE)
 
 
@@ -75,7 +75,7 @@ async def test_anothers_message_cannot_be_answered_and_so_not_be_read(
 
 
 def test_every_command_that_names_a_conversation_is_tried() -> None:
-    named = {name for name, (payload, _) in COMMANDS.items() if "connection" in payload.model_fields}
+    named = {name for name, entry in entries.items() if "connection" in entry.payload.model_fields}
     assert named == set(WITH_CONNECTION)
 
 

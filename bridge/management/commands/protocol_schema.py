@@ -11,15 +11,13 @@ from django.core.management.base import BaseCommand, CommandError
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from bridge import commands, protocol, room_commands
+from bridge import protocol
 from bridge.errors import Code
 from bridge.registry import entries
 from bridge.throttling import THROTTLES
 
 SCHEMA = Path("docs/protocol.schema.json")
 REFERENCE = Path("docs/protocol.md")
-# The registry is empty until the commands are imported.
-__all__ = ["Command", "commands", "room_commands"]
 
 BEGIN, END = "<!-- generated: {} -->\n", "<!-- end -->\n"
 
@@ -72,7 +70,8 @@ def schema() -> dict[str, Any]:
     """Every command, reply and event. What a validator needs is in `$defs` under `command:`, `reply:`, `event:`."""
     frames: dict[str, Any] = {}
     shared: dict[str, Any] = {}
-    for name, (payload, reply) in protocol.COMMANDS.items():
+    for name, entry in entries.items():
+        payload, reply = entry.payload, entry.reply
         frames[f"command:{name}"] = _object(
             {
                 "command": {"const": name},
@@ -144,10 +143,10 @@ def with_tables(text: str) -> str:
 
 def _commands() -> str:
     rows = ["| Command | Payload | Reply | Throttle |", "|---|---|---|---|"]
-    for name, (payload, reply) in protocol.COMMANDS.items():
-        limit = THROTTLES[entries[name].throttle].visitor
+    for name, entry in entries.items():
+        limit = THROTTLES[entry.throttle].visitor
         rows.append(
-            f"| `{name}` | {_fields(_part(payload, {}))} | {_fields(_part(reply, {}))} "
+            f"| `{name}` | {_fields(_part(entry.payload, {}))} | {_fields(_part(entry.reply, {}))} "
             f"| {limit.amount} in {limit.seconds:g} s |"
         )
     return "\n".join(rows) + "\n"
