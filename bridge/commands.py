@@ -163,7 +163,7 @@ async def _post(
         uploads=Uploads(session.who, session.start.inbox, tuple(payload.attachments))
         if payload.attachments
         else None,
-        origin=session.listener.name,
+        origin=session.name,
     )
     return await Process.current().writer.post(post)
 
@@ -266,7 +266,7 @@ async def typing_start(session: Session, payload: TypingStart) -> Nothing:
     if target.room:
         # In a private conversation nobody else reads what a visitor writes.
         frame = event_frame("typing.started", {"author": target.author}, connection=uid)
-        broadcast.tell(uid, frame, skip=session.listener.name)
+        broadcast.tell(uid, frame, skip=session.name)
     return {}
 
 

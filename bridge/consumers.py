@@ -17,7 +17,7 @@ from bridge.models import Inbox
 from bridge.outlet import MOST_WAITING, Outlet
 from bridge.process import Process
 from bridge.registry import answer
-from bridge.sessions import Arrival, Session
+from bridge.sessions import Arrival, Ears, Session
 
 logger = logging.getLogger(__name__)
 
@@ -84,14 +84,9 @@ class ChatConsumer(AsyncConsumer):
         return arrival, None
 
     async def _serve(self, arrival: Arrival, receive: Any, send: Any) -> None:
-        self._session = Session(
-            arrival,
-            self._process.hub,
-            self,
-            self._process.presence,
-            self._process.members,
-            self._process.database,
-        )
+        process = self._process
+        ears = Ears(process.hub, self, process.presence)
+        self._session = Session(arrival, process.members, process.database, ears)
         self._process.enter(self, arrival.address)
         code: int | None = None
         try:

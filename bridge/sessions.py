@@ -69,16 +69,24 @@ class Arrival:
     """From the cookie of our own page."""
 
 
-@dataclass(slots=True, eq=False)
-class Session:
-    """One socket's visitor. Without `visitor` until `session.start`."""
+@dataclass(frozen=True, slots=True)
+class Ears:
+    """How a socket hears events and is seen by others."""
 
-    arrival: Arrival
     hub: Hub
     listener: Listener
     presence: Presence
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One socket's visitor, or one request's. Without `visitor` until `session.start`."""
+
+    arrival: Arrival
     members: Members
     database: DatabaseThreads
+    ears: Ears | None = None
+    """None: it hears nothing and is seen by nobody, as a request over HTTP."""
     visitor: uuid.UUID | None = None
     opening: Opening | None = None
     """What a conversation that he opens now would know of him."""
@@ -92,6 +100,11 @@ class Session:
     following: set[str] = field(default_factory=set)
     heard_as: str = ""
     """The visitor whose new conversations it hears of: already while its session is about to start."""
+
+    @property
+    def name(self) -> str:
+        """What events are not sent to where it wrote them itself; empty where it hears none."""
+        return self.ears.listener.name if self.ears else ""
 
     @property
     def who(self) -> uuid.UUID:
@@ -111,7 +124,8 @@ class Session:
         self.end(clean=True)
         self.connections.clear()
         self.heard_as = str(visitor)
-        self.hub.join_visitor(self.listener, self.heard_as)
+        if self.ears:
+            self.ears.hub.join_visitor(self.ears.listener, self.heard_as)
 
     def know(self, target: Target) -> None:
         self.connections[target.uid] = target
@@ -125,29 +139,34 @@ class Session:
         """Hear this conversation's events from now on."""
         if connection not in self.following:
             self.following.add(connection)
-            self.hub.join(self.listener, connection)
-            self.presence.arrive(connection)
+            if self.ears:
+                self.ears.hub.join(self.ears.listener, connection)
+                self.ears.presence.arrive(connection)
 
     def enter(self, target: Target) -> None:
         """Be in a room: hear it, speak in it, be a member of it."""
         self.know(target)
         if target.author is not None and target.uid not in self.rooms:
             self.rooms[target.uid] = target.author["id"]
-            self.members.arrive(target.uid, target.author)
+            if self.ears:
+                self.members.arrive(target.uid, target.author)
 
     def leave(self, room: str) -> None:
-        self.members.leave(room, self.rooms.pop(room), clean=True, at_once=True)
+        participant = self.rooms.pop(room)
         self.connections.pop(room, None)
         self.following.discard(room)
-        self.hub.leave(self.listener, [room], "")
-        self.presence.leave(room)
+        if self.ears:
+            self.members.leave(room, participant, clean=True, at_once=True)
+            self.ears.hub.leave(self.ears.listener, [room], "")
+            self.ears.presence.leave(room)
 
     def end(self, *, clean: bool) -> None:
         """Hear nothing any more. `clean`: the browser said that it goes."""
-        for room, participant in self.rooms.items():
-            self.members.leave(room, participant, clean=clean)
+        if self.ears:
+            for room, participant in self.rooms.items():
+                self.members.leave(room, participant, clean=clean)
+            self.ears.hub.leave(self.ears.listener, self.following, self.heard_as)
+            for connection in self.following:
+                self.ears.presence.leave(connection)
         self.rooms.clear()
-        self.hub.leave(self.listener, self.following, self.heard_as)
-        for connection in self.following:
-            self.presence.leave(connection)
         self.following.clear()
