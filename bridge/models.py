@@ -194,6 +194,8 @@ class Connection(models.Model):
     referrer = models.CharField(max_length=1000, blank=True)
     locale = models.CharField(max_length=35, blank=True)
     user_agent = models.CharField(max_length=300, blank=True)
+    # What the site's own code keeps of it: an order's number, a customer's plan. ChatBridge reads none of it.
+    properties = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     active_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True, blank=True)
@@ -253,9 +255,9 @@ class Endpoint(models.Model):
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="endpoints")
     service = models.CharField(max_length=32)
     # NULL until it is opened; the id of the Discord thread, as text so that any service fits.
-    remote_id = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001  # unique: NULL is none
+    remote_id = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001  # unique: NULL is none
     # The thread before this one, where that was deleted: its successor's card names it.
-    predecessor_id = models.CharField(max_length=64, blank=True)
+    predecessor_id = models.CharField(max_length=255, blank=True)
     # Everything up to this remote id has been taken in, without a hole. Moves forward only.
     watermark = models.BigIntegerField(null=True, blank=True)
     # The line. `due`: NULL when nothing waits, otherwise when to work it next, or until when a worker
@@ -272,7 +274,6 @@ class Endpoint(models.Model):
         constraints = [
             # From a Discord thread to its endpoint, for every gateway event.
             models.UniqueConstraint(fields=["service", "remote_id"], name="endpoint_remote"),
-            models.UniqueConstraint(fields=["connection", "service"], name="endpoint_of_connection"),
         ]
         indexes = [
             # A worker's poll: which lines are due. Only those that wait are in it.
@@ -318,7 +319,7 @@ class Participant(models.Model):
     service = models.CharField(max_length=32, default=WEB)
     visitor = models.UUIDField(null=True, editable=False)
     # His id inside the service he speaks from, e.g. the Discord user's id.
-    remote_id = models.CharField(max_length=64, blank=True)
+    remote_id = models.CharField(max_length=255, blank=True)
     nick = models.CharField(max_length=80)
     # What nicks that look alike have in common (`bridge.lookalikes`): of visitors in rooms, and of staff.
     nick_key = models.CharField(max_length=255, blank=True, editable=False)
@@ -417,6 +418,10 @@ class Message(models.Model):
     revision = models.BigIntegerField()
     client_id = models.UUIDField(null=True, editable=False)
     service = models.CharField(max_length=32, default=WEB)
+    # Where it came in: it goes to every other endpoint and never back to this one. NULL: from the page.
+    endpoint = models.ForeignKey(
+        "Endpoint", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
     content = models.TextField(blank=True)
     state = models.CharField(max_length=9, choices=State.choices, default=State.SENT)
     # Why it failed, for its author and for staff: a short code. Empty otherwise.
@@ -445,6 +450,8 @@ class Message(models.Model):
             models.Index(fields=["-created_at", "-id"], name="message_created"),
             # Deleting a message: the replies that lose it.
             models.Index(fields=["reply_to"], condition=Q(reply_to__isnull=False), name="message_reply_to"),
+            # Deleting an endpoint: the messages that came in there.
+            models.Index(fields=["endpoint"], condition=Q(endpoint__isnull=False), name="message_endpoint"),
         ]
 
     def __str__(self) -> str:
@@ -530,6 +537,9 @@ class Attachment(models.Model):
             models.Index(fields=["id"], condition=Q(state="pending"), name="attachment_pending"),
             # purge: uploads that nobody sent.
             models.Index(fields=["created_at"], condition=Q(message__isnull=True), name="attachment_unsent"),
+            # purge_files: whether a file in the storage is anybody's.
+            models.Index(fields=["file"], name="attachment_file"),
+            models.Index(fields=["thumbnail"], name="attachment_thumbnail"),
         ]
 
     def __str__(self) -> str:
@@ -550,7 +560,7 @@ class RemoteMessage(models.Model):
         REFUSED = "refused"
 
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="remote_messages")
-    remote_id = models.CharField(max_length=64, null=True)  # noqa: DJ001  # unique: NULL is not known
+    remote_id = models.CharField(max_length=255, null=True)  # noqa: DJ001  # unique: NULL is not known
     ours = models.BooleanField()
     # The visitor's card, from which the Discord thread starts. It belongs to no message.
     card = models.BooleanField(default=False)

@@ -29,7 +29,8 @@ LAYERS = [
         "throttling",
         "checks",
     },
-    {"registry", "writer"},
+    {"registry", "writer", "outbox", "listening"},
+    {"carriers"},
     {"process"},
     {
         "commands",

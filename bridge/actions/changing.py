@@ -114,6 +114,7 @@ def _change(message: Message, event: str, operation: Delivery.Operation, **field
     advance = Connection.objects.advance(message.connection_id)
     Message.objects.filter(pk=message.pk).update(revision=advance.revision, **fields)
     message.refresh_from_db(fields=["revision", *fields])
-    waits = fan_out(message, operation=operation)
-    publish_messages(event, [message], connection=message.connection, advance=advance, nudge=waits)
+    # What came in from a service is not ours to change there.
+    waits = fan_out(message, operation=operation, source=message.endpoint_id)
+    publish_messages(event, [message], connection=message.connection, advance=advance, nudge=bool(waits))
     return message

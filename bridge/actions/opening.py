@@ -1,10 +1,9 @@
 """Opening, closing and reopening a conversation."""
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from bridge import broadcast
+from bridge import broadcast, services
 from bridge.broadcast import Change
 from bridge.models import Advance, Connection, Endpoint, Participant
 from bridge.protocol import event_frame
@@ -27,13 +26,20 @@ def open_connection(opening: Opening) -> tuple[Connection, Participant]:
                 visitor=opening.visitor,
                 nick=opening.nick,
             )
-            Endpoint.objects.bulk_create(
-                Endpoint(connection=connection, service=name) for name in settings.BRIDGE_SERVICES
-            )
+            add_endpoints(connection)
             advance = Connection.objects.advance(connection.pk)
             connection.revision = advance.revision
             _publish("connection.opened", connection, advance)
         return connection, connection.participants.get(visitor=opening.visitor)
+
+
+def add_endpoints(connection: Connection) -> None:
+    """Where each service has a place for a new connection, within the transaction that opens it."""
+    Endpoint.objects.bulk_create(
+        Endpoint(connection=connection, service=name, remote_id=place)
+        for name, service in services.classes().items()
+        for place in service.places(connection)
+    )
 
 
 def _find_or_create(opening: Opening) -> tuple[Connection, bool]:

@@ -336,18 +336,18 @@ def _posted(uid: str, said: list[tuple[MessageOut, str]]) -> Change:
     return Change(uid, since, revision, frame, skip=origins.pop() if len(origins) == 1 else "")
 
 
-def fan_out(message: Message, *, operation: str = Delivery.Operation.POST, source: str | None = None) -> bool:
-    """A delivery of this change of a message to each other endpoint. Whether there was one.
+def fan_out(message: Message, *, operation: Delivery.Operation, source: int | None) -> list[Endpoint]:
+    """A delivery of this change of a message to each endpoint but its `source`: there it is known. Those endpoints.
 
-    Within the transaction that made the change: `message.revision` is the change's. `source`: the service that it
-    came from, where that is not the message's own.
+    Nothing ever goes back to where it came in, so two services that answer everything make no loop here. Within the
+    transaction that made the change: `message.revision` is the change's.
     """
-    origin = message.service if source is None else source
-    endpoints = Endpoint.objects.filter(connection=message.connection_id).exclude(service=origin)
+    others = Endpoint.objects.filter(connection=message.connection_id)
+    endpoints = list(others if source is None else others.exclude(pk=source))
     deliveries = [
         Delivery(message=message, endpoint=endpoint, operation=operation, revision=message.revision)
         for endpoint in endpoints
     ]
     Delivery.objects.bulk_create(deliveries)
     rows.wake([endpoint.pk for endpoint in endpoints])
-    return bool(deliveries)
+    return endpoints

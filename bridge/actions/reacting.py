@@ -19,7 +19,7 @@ from bridge.actions.receiving import RemoteAuthor, locked, participant_of
 from bridge.actions.settling import publish_messages
 from bridge.actions.speaking_rules import silenced
 from bridge.errors import BridgeError, Code
-from bridge.models import WEB, Connection, Delivery, Endpoint, Message, Participant, Reaction, RemoteMessage
+from bridge.models import Connection, Delivery, Endpoint, Message, Participant, Reaction, RemoteMessage
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Change:
     participant: Participant | None
     emoji: str | None
     added: bool
-    service: str
-    """Where it came from: everybody else is told."""
+    source: int | None
+    """The endpoint that it came from, None for the page: everybody else is told."""
 
 
 @transaction.atomic
@@ -58,7 +58,7 @@ def react(message_uid: uuid.UUID, *, visitor: uuid.UUID, emoji: str, added: bool
         if refusal := silenced(participant, now=timezone.now()):
             raise refusal
         emoji = _allowed(message, emoji)
-    return _set(message, Change(participant, emoji, added, WEB))
+    return _set(message, Change(participant, emoji, added, None))
 
 
 def _unknown() -> BridgeError:
@@ -106,13 +106,13 @@ def _changed(message: Message, change: Change) -> None:
     Message.objects.filter(pk=message.pk).update(revision=advance.revision)
     # Read anew: of several changes in a row each shows what there is after it.
     message = Message.objects.select_related("author", "connection").get(pk=message.pk)
-    waits = fan_out(message, operation=Delivery.Operation.REACT, source=change.service)
+    waits = fan_out(message, operation=Delivery.Operation.REACT, source=change.source)
     publish_messages(
         "reaction.changed",
         [message],
         connection=message.connection,
         advance=advance,
-        nudge=waits,
+        nudge=bool(waits),
         more={
             "participant": str(change.participant.uid) if change.participant else None,
             "emoji": change.emoji,
@@ -143,7 +143,7 @@ def receive_reaction(
         note_emojis([emoji])
         participant = _known(endpoint, author) or participant_of(endpoint, author)
         known = message.reactions.filter(_same(emoji)).values_list("emoji", flat=True).first()
-        return _set(message, Change(participant, known or emoji, True, endpoint.service))
+        return _set(message, Change(participant, known or emoji, True, endpoint.pk))
     mine = {"participant__service": endpoint.service, "participant__remote_id": author.remote_id}
     return _take_back(holds, Reaction.objects.filter(_same(emoji), **mine), emoji=emoji, endpoint=endpoint)
 
@@ -171,7 +171,7 @@ def _take_back(
             continue
         Reaction.objects.filter(pk__in=[each.pk for each in gone]).delete()
         who = gone[0].participant if len(gone) == 1 else None
-        _changed(message, Change(who, gone[0].emoji if who else emoji, False, endpoint.service))
+        _changed(message, Change(who, gone[0].emoji if who else emoji, False, endpoint.pk))
         changed = True
     return changed
 
@@ -197,7 +197,7 @@ def receive_standing(endpoint_id: int, remote_ids: list[str], standing: Standing
     for reaction in list(theirs.select_related("participant")):
         people = there.get(emojis.key(reaction.emoji))
         if people is not None and reaction.participant.remote_id not in people:
-            change = Change(reaction.participant, reaction.emoji, False, endpoint.service)
+            change = Change(reaction.participant, reaction.emoji, False, endpoint.pk)
             changed = _set(message, change) or changed
     for emoji, authors in standing.items():
         for author in authors:

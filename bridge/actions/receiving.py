@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from bridge import services
 from bridge.actions.changing import delete_message, edit_message
 from bridge.actions.copying import RemoteFile, drop_files, note_files
 from bridge.actions.noting import note_emojis
@@ -40,7 +41,8 @@ class Incoming:
     """A message of a service, in readable text."""
 
     remote_id: str
-    author: RemoteAuthor
+    author: RemoteAuthor | None
+    """None: the visitor whose private conversation it is, who answers from there."""
     content: str
     created_at: datetime
     edited_at: datetime | None = None
@@ -51,9 +53,10 @@ class Incoming:
 
 @transaction.atomic
 def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
-    """Store a staff message and move the watermark. None where it was here already, or is gone again.
+    """Store a message and move the watermark. None where it was here already, or is gone again.
 
-    A closed conversation is opened again by it, unless the visitor has begun a newer one.
+    A closed conversation is opened again by it, unless the visitor has begun a newer one. It is `sent` until another
+    service has it whose people read it, `delivered` where there is none.
     """
     endpoint = locked(endpoint_id)
     _advance_watermark(endpoint_id, incoming.remote_id)
@@ -65,7 +68,7 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
             # Closed in the admin, where it is opened again.
             return None
         reopen_connection(connection)
-    author = participant_of(endpoint, incoming.author)
+    author = participant_of(endpoint, incoming.author) if incoming.author else _visitor_of(connection)
     advance = Connection.objects.advance(connection.pk, messages=1)
     message = Message.objects.create(
         connection=connection,
@@ -73,6 +76,7 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
         seq=advance.last_seq,
         revision=advance.revision,
         service=endpoint.service,
+        endpoint=endpoint,
         content=incoming.content,
         # When it was written, which may be long ago: nobody looked then. Its place is where it became known.
         created_at=incoming.created_at,
@@ -87,9 +91,16 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
     Connection.objects.filter(pk=connection.pk).update(active_at=timezone.now())
     note_emojis(content=incoming.content)
     note_files(message, incoming.files, inbox=connection.inbox)
-    waits = fan_out(message, operation=Delivery.Operation.POST)
-    publish_messages("message.posted", [message], connection=connection, advance=advance, nudge=waits)
+    waits = fan_out(message, operation=Delivery.Operation.POST, source=endpoint.pk)
+    if any(services.reports(each.service) for each in waits):
+        message.state = Message.State.SENT
+        message.save(update_fields=["state"])
+    publish_messages("message.posted", [message], connection=connection, advance=advance, nudge=bool(waits))
     return message
+
+
+def _visitor_of(connection: Connection) -> Participant:
+    return Participant.objects.get(connection=connection, visitor=connection.visitor)
 
 
 def _answered(endpoint: Endpoint, remote_id: str | None) -> Message | None:
@@ -214,11 +225,19 @@ def known_in_thread(endpoint_id: int) -> list[int]:
 
 
 def _advance_watermark(endpoint_id: int, remote_id: str) -> None:
-    """Forward only: what is taken in late must not open a hole behind it."""
-    position = int(remote_id)
+    """Forward only: what is taken in late must not open a hole behind it. Other ids than numbers have no order."""
+    position = position_of(remote_id)
+    if position is None:
+        return
     Endpoint.objects.filter(Q(watermark__isnull=True) | Q(watermark__lt=position), pk=endpoint_id).update(
         watermark=position
     )
+
+
+def position_of(remote_id: str) -> int | None:
+    """As far as the column can hold it."""
+    position = int(remote_id) if remote_id.isascii() and remote_id.isdigit() else None
+    return position if position is not None and position < 2**63 else None
 
 
 def participant_of(endpoint: Endpoint, author: RemoteAuthor) -> Participant:

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils.crypto import constant_time_compare
 
 from bridge import broadcast
-from bridge.actions.opening import close_connection, reopen_connection
+from bridge.actions.opening import add_endpoints, close_connection, reopen_connection
 from bridge.errors import BridgeError, Code
 from bridge.lookalikes import is_reserved, key_of
 from bridge.models import Connection, Endpoint, Inbox, Participant
@@ -26,6 +26,7 @@ def save_room(room: Connection, *, channel: str, is_open: bool) -> None:
         if room.pk is None:
             room.kind = Connection.Kind.ROOM
             room.save(force_insert=True)
+            add_endpoints(room)
         else:
             # By name: what is said meanwhile counts on, too.
             room.save(update_fields=SETTINGS)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from django.db import transaction
 from django.db.models.functions import Now
 
-from bridge import broadcast, protocol, wire
+from bridge import broadcast, protocol, services, wire
 from bridge.actions.posting import fan_out
 from bridge.models import Advance, Connection, Delivery, Endpoint, Message
 
@@ -22,7 +22,7 @@ def mark_delivered(deliveries: Sequence[Delivery], *, endpoint: Endpoint, outcom
     )
     # Something moved: the line is in order again.
     Endpoint.objects.filter(pk=endpoint.pk).exclude(failures=0, trouble="").update(failures=0, trouble="")
-    if outcome == Delivery.Outcome.DELIVERED:
+    if outcome == Delivery.Outcome.DELIVERED and services.reports(endpoint.service):
         posted = [d.message_id for d in deliveries if d.operation == Delivery.Operation.POST]
         _change_state(posted, endpoint=endpoint, state=Message.State.DELIVERED, failure="")
         _note_edits(deliveries, endpoint=endpoint, failure="")
@@ -31,13 +31,15 @@ def mark_delivered(deliveries: Sequence[Delivery], *, endpoint: Endpoint, outcom
 def mark_failed(deliveries: Sequence[Delivery], *, endpoint: Endpoint, reason: str, detail: str) -> None:
     """Settle deliveries that will never arrive, within the transaction that holds the connection's row.
 
-    Everybody sees `message.failed` with the reason, the author above all; staff find it in the admin. A message whose
-    edit is refused stays delivered: its service has what it said before.
+    Everybody sees `message.failed` with the reason, the author above all, unless nobody reads there; staff find it in
+    the admin. A message whose edit is refused stays delivered: its service has what it said before.
     """
     Delivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries]).update(
         settled_at=Now(), outcome=Delivery.Outcome.FAILED, reason=reason[:32], detail=detail[:300]
     )
     Endpoint.objects.filter(pk=endpoint.pk).update(failures=0, trouble="")
+    if not services.reports(endpoint.service):
+        return
     posted = [d.message_id for d in deliveries if d.operation == Delivery.Operation.POST]
     _change_state(posted, endpoint=endpoint, state=Message.State.FAILED, failure=reason[:32])
     _note_edits(deliveries, endpoint=endpoint, failure=reason[:32])
@@ -113,6 +115,6 @@ def record_gap(connection: Connection, *, size: int | None) -> Message:
             service="",
             gap_size=size,
         )
-        waits = fan_out(gap, operation=Delivery.Operation.POST)
-        publish_messages("message.posted", [gap], connection=connection, advance=advance, nudge=waits)
+        waits = fan_out(gap, operation=Delivery.Operation.POST, source=None)
+        publish_messages("message.posted", [gap], connection=connection, advance=advance, nudge=bool(waits))
     return gap

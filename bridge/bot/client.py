@@ -17,14 +17,14 @@ from bridge import presence, retention
 from bridge.bot import catchup, moderation
 from bridge.bot.aside import PROBLEMS, Aside
 from bridge.bot.copying import Copier
-from bridge.bot.database import db
+from bridge.bot.database import db, thread
 from bridge.bot.incoming import rooms as rooms_of_all
 from bridge.bot.lanes import Cleared, Deleted, Edited, Posted, Reacted
-from bridge.bot.outbox import Brake, Outbox
 from bridge.bot.readers import Readers
 from bridge.bot.relay import Relay
 from bridge.bot.typists import Typists
 from bridge.clock import Clock
+from bridge.outbox import Brake, Outbox
 from bridge.redis import RedisError
 from bridge.services.discord import DiscordService
 from bridge.services.discord_errors import http_trace
@@ -56,7 +56,9 @@ class BridgeBot(commands.Bot):
         self.relay = Relay(self, self.aside, files_came=self.copier.nudge)
         self.typists = Typists(self, self.aside)
         self.readers = Readers(self, self.aside)
-        self.outbox = Outbox(DiscordService(self), clock=clock, brake=brake, opened=self.relay.opened)
+        self.outbox = Outbox(
+            DiscordService(self), clock=clock, database=thread(), brake=brake, opened=self.relay.opened
+        )
         # The gateway brings events now.
         self.attached = False
         # All threads were listed since the session began.

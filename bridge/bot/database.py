@@ -17,11 +17,16 @@ T = TypeVar("T")
 _threads: WeakKeyDictionary[asyncio.AbstractEventLoop, DatabaseThreads] = WeakKeyDictionary()
 
 
-async def db(function: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
+def thread() -> DatabaseThreads:
+    """This event loop's."""
     loop = asyncio.get_running_loop()
     if loop not in _threads:
         _threads[loop] = DatabaseThreads("bot", threads=1, gives_way=True)
-    return await _threads[loop].run(function, *args, **options)
+    return _threads[loop]
+
+
+async def db(function: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
+    return await thread().run(function, *args, **options)
 
 
 async def close() -> None:

@@ -11,13 +11,13 @@ import discord
 from django.conf import settings
 from django.db import Error as DatabaseProblem
 
-from bridge import broadcast, presence
+from bridge import broadcast, carriers, presence
 from bridge.bot import database, lease, setup
 from bridge.bot.client import BridgeBot, point_at_discord
-from bridge.bot.listening import listen
 from bridge.bot.setup import SetupError
 from bridge.clock import Clock
 from bridge.database import DatabaseThreads
+from bridge.listening import listen
 from bridge.redis import RedisError
 
 logger = logging.getLogger(__name__)
@@ -48,9 +48,13 @@ class Runner:
         """Until `stop`. Raises SetupError where only a person can help."""
         point_at_discord()
         broadcast.use_loop(asyncio.get_running_loop())
+        others = carriers.Carriers(carriers.hosted(), clock=self._clock)
+        carrying = asyncio.create_task(others.run(), name="other services")
         try:
             await self._run()
         finally:
+            await others.stop()
+            await _end(carrying)
             await database.close()
             await self._database.close()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bridge.delivery.carrying import carried, link_lines
 from bridge.models import Delivery, Message
+from bridge.services.base import Joining
 
 FENCE = "```"
 # What opens a block of code, with the name of its language where a line of its own holds nothing else.
@@ -25,6 +26,7 @@ class Form:
     spoken: Callable[[str], str] = str
     # The line before a reply that says what it answers, where the service has no other way to show that.
     quoted: Callable[[Message, str | None], str] = lambda message, remote_id: ""
+    joins: Joining = Joining.AUTHOR
 
 
 def length(text: str) -> int:
@@ -132,12 +134,12 @@ def join(waiting: Sequence[Delivery], *, form: Form) -> list[Message]:
     first = waiting[0].message
     batch = [first]
     passed = {first.pk}
-    if not _is_plain(first):
+    if not _may_join(first, first, form):
         return batch
     text = text_of(first, form.spoken)
     units = length(text)
     for delivery in waiting[1:]:
-        if not is_closed(text):
+        if form.joins is Joining.AUTHOR and not is_closed(text):
             break
         message = delivery.message
         if delivery.operation == Delivery.Operation.REACT:
@@ -147,7 +149,7 @@ def join(waiting: Sequence[Delivery], *, form: Form) -> list[Message]:
             if message.pk not in passed:
                 break
             continue
-        if not _is_plain(message) or message.author_id != first.author_id:
+        if not _may_join(message, first, form):
             break
         passed.add(message.pk)
         if message.deleted_at:
@@ -158,6 +160,12 @@ def join(waiting: Sequence[Delivery], *, form: Form) -> list[Message]:
             break
         batch.append(message)
     return batch
+
+
+def _may_join(message: Message, first: Message, form: Form) -> bool:
+    if form.joins is Joining.AUTHOR:
+        return _is_plain(message) and message.author_id == first.author_id
+    return form.joins is Joining.ALL
 
 
 def _is_plain(message: Message) -> bool:

@@ -6,7 +6,6 @@ plans next.
 """
 
 import secrets
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -17,18 +16,8 @@ from bridge.delivery import lines, reactions, rooms
 from bridge.delivery.carrying import carried
 from bridge.delivery.composing import Form, compose, join
 from bridge.delivery.lines import Line
-from bridge.models import Delivery, Endpoint, Inbox, Message, RemoteMessage, RemotePart
-from bridge.services.base import (
-    Delete,
-    Edit,
-    FindOpening,
-    Open,
-    Post,
-    ReadBack,
-    Request,
-    as_typed,
-    unquoted,
-)
+from bridge.models import Delivery, Endpoint, Message, RemoteMessage, RemotePart
+from bridge.services.base import Delete, Edit, FindOpening, Open, Post, ReadBack, Request, Service
 
 LANDING = timedelta(seconds=30)
 """How long a request of unknown fate may still land, counted from when it was about to be written."""
@@ -37,18 +26,10 @@ LOOK_AHEAD = 100
 
 
 @transaction.atomic
-def plan(
-    line: Line,
-    *,
-    limit: int,
-    clock: Clock,
-    spoken: Callable[[str, Inbox], str] = as_typed,
-    quoted: Callable[[Message, str, str | None], str] = unquoted,
-) -> Request | None:
+def plan(line: Line, *, service: Service, clock: Clock) -> Request | None:
     """The next request of a line, written down before it is made; None when there is nothing to do now.
 
-    `limit`: the service's message length; `spoken`: how it says a text; `quoted`: and in a room what
-    a reply answers. Renews the claim.
+    Renews the claim.
 
     Raises:
         LineLost: another worker has the line.
@@ -57,13 +38,20 @@ def plan(
     inbox = endpoint.connection.inbox
     place = endpoint.remote_id or ""
     form = Form(
-        limit,
-        lambda text: spoken(text, inbox),
-        lambda message, remote_id: quoted(message, place, remote_id),
+        service.max_length,
+        lambda text: service.spoken(text, inbox),
+        lambda message, remote_id: service.quoted(message, place, remote_id),
+        service.joins,
     )
     while waiting := _waiting(endpoint):
         if (lost := _of_unknown_fate(endpoint)) is not None:
-            return _look_for(lost, endpoint, now=now)
+            return _look_for(lost, endpoint, service=service, now=now)
+        if not_carried := [delivery for delivery in waiting if not service.carries(delivery)]:
+            mark_delivered(not_carried, endpoint=endpoint, outcome=Delivery.Outcome.SUPERSEDED)
+            continue
+        if (until := service.held_until(waiting, endpoint, now=now)) is not None:
+            lines.release(endpoint, until=until)
+            return None
         if waiting[0].operation == Delivery.Operation.POST:
             if (deleted := waiting[0]).message.deleted_at and not _remotes(deleted.message, endpoint):
                 # Deleted before it was sent: it never is.
@@ -79,7 +67,7 @@ def plan(
 
 def _waiting(endpoint: Endpoint) -> list[Delivery]:
     unsettled = endpoint.deliveries.filter(settled_at__isnull=True).order_by("revision", "pk")
-    whole = unsettled.select_related("message").prefetch_related("message__attachments")
+    whole = unsettled.select_related("message__author").prefetch_related("message__attachments")
     return list(whole[:LOOK_AHEAD])
 
 
@@ -88,9 +76,9 @@ def _of_unknown_fate(endpoint: Endpoint) -> RemoteMessage | None:
     return endpoint.remote_messages.filter(ours=True, remote_id__isnull=True).order_by("pk").first()
 
 
-def _look_for(lost: RemoteMessage, endpoint: Endpoint, *, now: datetime) -> Request | None:
-    if lost.sent_at is None:
-        # It was looked for and is not there: again, unchanged. The nonce catches what lands even later.
+def _look_for(lost: RemoteMessage, endpoint: Endpoint, *, service: Service, now: datetime) -> Request | None:
+    if lost.sent_at is None or (service.idempotent and not lost.card):
+        # It was looked for and is not there, or need not be: again, unchanged. The nonce catches what lands even later.
         return _again(lost, endpoint, now=now)
     if now < lost.sent_at + LANDING:
         lines.release(endpoint, until=lost.sent_at + LANDING)

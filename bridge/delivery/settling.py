@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from bridge.actions.attaching import link_instead
-from bridge.actions.receiving import learn_remote_id, take_as_deleted
+from bridge.actions.receiving import learn_remote_id, position_of, take_as_deleted
 from bridge.actions.settling import mark_failed, record_gap
 from bridge.clock import Clock
 from bridge.delivery import lines, reactions
@@ -97,7 +97,7 @@ def _opened(line: Line, request: Request, answer: Opened) -> None:
     _know(_remote_of(request), answer.card_id)
     Endpoint.objects.filter(pk=line.endpoint_id, remote_id__isnull=True).update(
         remote_id=answer.remote_id,
-        watermark=int(answer.remote_id) if answer.remote_id.isdigit() else None,
+        watermark=position_of(answer.remote_id),
     )
 
 

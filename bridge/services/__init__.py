@@ -1,1 +1,33 @@
-"""Plug-ins that carry messages to and from one outside system each."""
+"""The services of this installation, as BRIDGE_SERVICES names them."""
+
+from uuid import UUID
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from bridge.services.base import Service
+
+__all__ = ["classes", "find", "reports", "typed"]
+
+
+def classes() -> dict[str, type[Service]]:
+    """Each service's class by its name. Raises ImportError where the setting is wrong (`manage.py check` says how)."""
+    return {name: import_string(path) for name, path in settings.BRIDGE_SERVICES.items()}
+
+
+def find(name: str) -> type[Service] | None:
+    """None for a service without a class: only the Python API reads and writes there."""
+    path = settings.BRIDGE_SERVICES.get(name)
+    return import_string(path) if path else None
+
+
+def reports(name: str) -> bool:
+    """Whether what this service has counts as delivered."""
+    service = find(name)
+    return service is None or service.reports
+
+
+def typed(name: str, remote_id: str) -> str | int | UUID:
+    """An endpoint's remote id in the type of its service."""
+    service = find(name)
+    return remote_id if service is None else service.id_type(remote_id)

@@ -1,17 +1,18 @@
 """What a service is: the few requests that the delivery rules make of an outside system, and their answers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from enum import Enum
+from typing import Any, ClassVar
 from uuid import UUID
 
 from bridge.clock import Clock
 from bridge.errors import DeliveryFailed
-from bridge.models import Inbox, Message
+from bridge.models import Connection, Delivery, Endpoint, Inbox, Message
 
 # Reasons that the delivery rules act upon; every other reason is only shown.
 THREAD_GONE = "thread_deleted"
@@ -236,29 +237,73 @@ def attempting(attempt: Attempt) -> Iterator[Attempt]:
         _attempt.reset(reset)
 
 
-def as_typed(text: str, inbox: Inbox) -> str:
-    return text
+class Joining(Enum):
+    """Which of the messages that wait for an endpoint go as one (rule 9)."""
 
-
-def unquoted(message: Message, place: str, remote_id: str | None) -> str:
-    return ""
+    NONE = "none"
+    AUTHOR = "author"
+    """Plain ones of one author that follow each other, as long as they fit."""
+    ALL = "all"
+    """Whatever waits, as long as it fits."""
 
 
 class Service(ABC):
-    """Carries one request at a time. It keeps no state that delivery depends on, and decides nothing."""
+    """Carries one request at a time. It keeps no state that delivery depends on, and decides nothing.
+
+    The class says what its service is like; that is asked in every process. An object of it is made only in the
+    process that carries its deliveries.
+    """
 
     name: ClassVar[str]
+    id_type: ClassVar[type[str] | type[int] | type[UUID]] = str
+    """Of an endpoint's remote id: stored as text, given back as this."""
     max_length: ClassVar[int]
     """Characters in one message, counted in UTF-16 units: the strictest way that anybody counts."""
+    joins: ClassVar[Joining] = Joining.AUTHOR
+    idempotent: ClassVar[bool] = False
+    """A post that comes again under the same nonce is stored once, so one of unknown fate is just repeated. Others
+    are asked with ReadBack whether they have it."""
+    reports: ClassVar[bool] = True
+    """Somebody reads there: what it has counts as delivered, what it refuses as failed. Otherwise the visitor is not
+    told of it."""
+    hosted: ClassVar[bool] = True
+    """Carried by `run_services`, and by `run_discord_bot` besides its own. Its class is called without arguments."""
+
+    @classmethod
+    def places(cls, connection: Connection) -> Sequence[str | None]:
+        """The remote ids of the endpoints that a new connection gets here; None for one that has to be opened first.
+
+        Within the transaction that opens it, so it asks the database for little and nobody else for anything.
+        """
+        return (None,)
+
+    @classmethod
+    def urls(cls) -> Sequence[Any]:
+        """Django URL patterns under `services/<name>/`, for what comes in by HTTP."""
+        return ()
+
+    def carries(self, delivery: Delivery) -> bool:
+        """Whether this change goes there at all. Its message and author are loaded. Pure."""
+        return True
+
+    def held_until(
+        self, waiting: Sequence[Delivery], endpoint: Endpoint, *, now: datetime
+    ) -> datetime | None:
+        """Until when what waits is to wait on, oldest first; None: it goes now. Within a transaction."""
+        return None
 
     def spoken(self, text: str, inbox: Inbox) -> str:
         """What a visitor wrote, as it is said over there. Pure: it is asked again before each request."""
-        return as_typed(text, inbox)
+        return text
 
     def quoted(self, message: Message, place: str, remote_id: str | None) -> str:
         """In a room, one line that says what a reply answers: this message, which is `remote_id` over there."""
-        return unquoted(message, place, remote_id)
+        return ""
 
     @abstractmethod
     async def perform(self, request: Request) -> Answer:
         """Raises DeliveryFailed: permanent or not, certain or not."""
+
+    async def close(self) -> None:
+        """Let go of what it holds: its process stops."""
+        return

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.bot import outbox
-from bridge.bot.outbox import INVALID_LIMIT, Brake
+from bridge import outbox
 from bridge.errors import DeliveryFailed
 from bridge.models import Endpoint, Message, RemoteMessage
+from bridge.outbox import INVALID_LIMIT, Brake
 from bridge.sandbox import defaults
 from bridge.sandbox.client import POSTS
 from bridge.services.base import Attempt

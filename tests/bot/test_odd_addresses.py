@@ -8,9 +8,9 @@ import pytest
 
 from bridge.actions import Opening, Post, Posted, post_messages
 from bridge.bot import database
-from bridge.bot.outbox import Brake, Outbox
 from bridge.clock import Clock
 from bridge.models import Connection, Endpoint, Inbox
+from bridge.outbox import Outbox
 from bridge.services.base import Answer, Request, Service
 from bridge.services.discord_card import card_embed
 from tests.bot.stage import db, eventually
@@ -42,7 +42,7 @@ async def test_a_mistake_of_ours_is_seen_by_staff_and_tried_again_ever_more_slow
     transactional_db: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     await db(say, "Hello")
-    outbox = Outbox(Broken(), clock=Clock(), brake=Brake(Clock()))
+    outbox = Outbox(Broken(), clock=Clock(), database=database.thread())
     running = asyncio.create_task(outbox.run())
     try:
         await eventually(lambda: db(lambda: Endpoint.objects.filter(failures__gte=1).exists()))

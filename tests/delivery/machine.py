@@ -34,10 +34,10 @@ from bridge.models import (
     RemoteMessage,
 )
 from bridge.services.base import Answer, Attempt, Post, Request
-from tests.delivery.model import LIMIT, Discord, FakeClock, Said
+from tests.delivery.model import LIMIT, Discord, FakeClock, Modelled, Said
 
 OUTCOMES = ["ok", "ok", "ok", "stored_but_error", "lost", "late", "refused", "too_large"]
-SERVICE = "discord"
+SERVICE = Modelled()
 VISITORS = (uuid.UUID(int=1), uuid.UUID(int=2))
 UPLOADER = uuid.UUID(int=1)
 
@@ -98,12 +98,14 @@ class DeliveryMachine(RuleBasedStateMachine):
                 )
                 for each in VISITORS
             )
-            Endpoint.objects.create(connection=connection, service=SERVICE)
+            Endpoint.objects.create(connection=connection, service=SERVICE.name)
             self.targets.append(Target.of(connection, visitor))
 
     def begin_room(self, inbox: Inbox, number: int) -> None:
         connection = Connection.objects.create(inbox=inbox, kind="room", slug=f"room{number}")
-        endpoint = Endpoint.objects.create(connection=connection, service=SERVICE, remote_id=str(number + 1))
+        endpoint = Endpoint.objects.create(
+            connection=connection, service=SERVICE.name, remote_id=str(number + 1)
+        )
         self.discord.make_channel(number + 1, endpoint.pk)
         for nick, each in zip(("Fox", "Owl"), VISITORS, strict=True):
             visitor = Participant.objects.create(
@@ -234,12 +236,12 @@ class DeliveryMachine(RuleBasedStateMachine):
 
     def step(self, worker: Worker, outcome: str, delay: float) -> None:
         if not worker.lines:
-            worker.lines = delivery.claim(SERVICE, limit=2, clock=self.clock)
+            worker.lines = delivery.claim(SERVICE.name, limit=2, clock=self.clock)
             return
         line = worker.lines[0]
         try:
             if worker.request is None:
-                worker.request = delivery.plan(line, limit=LIMIT, clock=self.clock)
+                worker.request = delivery.plan(line, service=SERVICE, clock=self.clock)
                 if worker.request is None:
                     worker.lines.pop(0)
                 else:

@@ -6,7 +6,7 @@ it stores and answers with an error, does not store and answers with an error, o
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import DateTimeField, Value
 
@@ -32,6 +32,7 @@ from bridge.services.base import (
     ReadBack,
     Request,
     Seen,
+    Service,
     Stored,
 )
 
@@ -39,6 +40,16 @@ NONCE_MEMORY = 180.0
 """Seconds: Discord's “past few minutes”."""
 LIMIT = 40
 """Characters in a message of this Discord: short, so that a few words are joined, split and outgrow it."""
+
+
+class Modelled(Service):
+    """What the rules ask of Discord, with a shorter limit. The requests go to `Discord`, below."""
+
+    name: ClassVar[str] = "discord"
+    max_length: ClassVar[int] = LIMIT
+
+    async def perform(self, request: Request) -> Answer:
+        raise AssertionError("the machine makes each request step by step")
 
 
 class FakeClock(Clock):

@@ -12,7 +12,7 @@ from bridge.actions import posting, receiving
 from bridge.delivery import composing, lines, planning, reactions, settling
 from bridge.errors import DeliveryFailed
 from bridge.models import Connection, Delivery, Endpoint, RemoteMessage
-from bridge.services.base import Attempt, React, Request
+from bridge.services.base import Attempt, React, Request, Service
 
 Mutation = Callable[[pytest.MonkeyPatch], None]
 
@@ -66,7 +66,7 @@ def what_is_sent_is_not_written_down_before(patch: pytest.MonkeyPatch) -> None:
 def what_may_be_there_is_sent_again_unseen(patch: pytest.MonkeyPatch) -> None:
     """Rule 4: read back before it is repeated."""
 
-    def look_for(lost: RemoteMessage, endpoint: Endpoint, *, now: datetime) -> Request:
+    def look_for(lost: RemoteMessage, endpoint: Endpoint, *, service: Service, now: datetime) -> Request:
         return planning._again(lost, endpoint, now=now)
 
     patch.setattr(planning, "_look_for", look_for)

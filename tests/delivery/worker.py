@@ -14,8 +14,9 @@ from django.conf import settings
 
 async def work(name: str) -> None:
     from bridge.bot.client import point_at_discord
-    from bridge.bot.outbox import Brake, Outbox
     from bridge.clock import Clock
+    from bridge.database import DatabaseThreads
+    from bridge.outbox import Brake, Outbox
     from bridge.services.discord import DiscordService
     from bridge.services.discord_errors import http_trace
 
@@ -25,7 +26,8 @@ async def work(name: str) -> None:
     client = discord.Client(intents=discord.Intents.none(), http_trace=http_trace(brake.invalid))
     await client.login(settings.DISCORD_TOKEN)
     print(f"{name} works", flush=True)
-    await Outbox(DiscordService(client), clock=clock, brake=brake).run()
+    database = DatabaseThreads("worker", threads=1, gives_way=True)
+    await Outbox(DiscordService(client), clock=clock, database=database, brake=brake).run()
 
 
 if __name__ == "__main__":

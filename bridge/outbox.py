@@ -1,4 +1,4 @@
-"""Carry what waits for Discord, many lines in parallel, each strictly in order.
+"""Carry what waits for a service, many lines in parallel, each strictly in order.
 
 The rules are in `bridge.delivery`; here are the loop, the time-outs and the brake.
 """
@@ -12,8 +12,8 @@ from collections.abc import Callable
 from django.db import Error as DatabaseProblem
 
 from bridge import delivery
-from bridge.bot.database import db
 from bridge.clock import Clock
+from bridge.database import DatabaseThreads
 from bridge.delivery import Line, LineLost
 from bridge.errors import DeliveryFailed
 from bridge.services.base import Answer, Attempt, Opened, Request, Service, attempting
@@ -60,19 +60,26 @@ class Brake:
 
     def probe(self) -> None:
         """Once a minute."""
-        logger.error("Discord refused over %d requests: one a minute until it takes one.", INVALID_LIMIT)
+        logger.error("Over %d requests were refused: one a minute until one is taken.", INVALID_LIMIT)
         self._next_probe = self._clock.uptime() + PROBE_EVERY
 
 
 class Outbox:
-    """`opened` is told the id of each thread that was opened."""
+    """`opened` is told the remote id of each endpoint that was opened."""
 
     def __init__(
-        self, service: Service, *, clock: Clock, brake: Brake, opened: Callable[[str], None] | None = None
+        self,
+        service: Service,
+        *,
+        clock: Clock,
+        database: DatabaseThreads,
+        brake: Brake | None = None,
+        opened: Callable[[str], None] | None = None,
     ) -> None:
         self._service = service
         self._clock = clock
-        self._brake = brake
+        self._database = database
+        self._brake = brake or Brake(clock)
         self._opened = opened
         self._wake = asyncio.Event()
         self._stopping = False
@@ -117,7 +124,8 @@ class Outbox:
             free = 1 if free == LINES and self._brake.may_probe else 0
         if free <= 0:
             return
-        for line in await db(delivery.claim, self._service.name, limit=free, clock=self._clock):
+        run = self._database.run
+        for line in await run(delivery.claim, self._service.name, limit=free, clock=self._clock):
             if self._brake.on:
                 self._brake.probe()
             task = asyncio.create_task(self._work(line), name=f"line {line.endpoint_id}")
@@ -134,7 +142,7 @@ class Outbox:
             while not self._stopping:
                 if not await self._step(line):
                     return
-            await db(delivery.leave, line, clock=self._clock)
+            await self._database.run(delivery.leave, line, clock=self._clock)
         except LineLost:
             logger.info("Line %s is another worker's now.", line.endpoint_id)
         except DatabaseProblem as error:
@@ -145,14 +153,8 @@ class Outbox:
 
     async def _step(self, line: Line) -> bool:
         """One request. Returns whether to go on with this line now."""
-        request = await db(
-            delivery.plan,
-            line,
-            limit=self._service.max_length,
-            spoken=self._service.spoken,
-            quoted=self._service.quoted,
-            clock=self._clock,
-        )
+        run = self._database.run
+        request = await run(delivery.plan, line, service=self._service, clock=self._clock)
         if request is None:
             return False
         try:
@@ -161,8 +163,8 @@ class Outbox:
             since = self._failing.setdefault(line.endpoint_id, self._got_through)
             flowing = self._got_through > since
             logger.info("%s on line %s: %s", type(request).__name__, line.endpoint_id, failure)
-            return await db(delivery.fail, line, request, failure, flowing=flowing, clock=self._clock)
-        await db(delivery.settle, line, request, answer, clock=self._clock)
+            return await run(delivery.fail, line, request, failure, flowing=flowing, clock=self._clock)
+        await run(delivery.settle, line, request, answer, clock=self._clock)
         self._got_through += 1
         self._brake.got_through()
         self._failing.pop(line.endpoint_id, None)
@@ -185,7 +187,10 @@ class Outbox:
             return _answer_of(task, attempt)
         _give_up(task, attempt)
         raise DeliveryFailed(
-            "timed_out", "Discord did not answer in time.", permanent=False, certain=not attempt.uncertain
+            "timed_out",
+            f"No answer in time from {self._service.name}.",
+            permanent=False,
+            certain=not attempt.uncertain,
         )
 
 
@@ -199,7 +204,7 @@ def _answer_of(task: "asyncio.Task[Answer]", attempt: Attempt) -> Answer:
         logger.exception("A request failed by a mistake of ours")
         raise DeliveryFailed(
             "internal",
-            f"A mistake of ChatBridge, see the bot's log: {type(error).__name__}",
+            f"A mistake of ChatBridge, see the log: {type(error).__name__}",
             permanent=False,
             certain=not attempt.uncertain,
         ) from error

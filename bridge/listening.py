@@ -1,4 +1,4 @@
-"""Nudges and typing from the web. Delivery does not need them: the outbox looks every second anyway."""
+"""Nudges and typing from the web. Delivery does not need them: an outbox looks every second anyway."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ PAUSE = 1.0
 
 
 async def listen(heard: Callable[[dict[str, Any]], None]) -> None:
-    """Call `heard` with each message for the bot, until cancelled."""
+    """Call `heard` with each message for who carries deliveries, until cancelled."""
     layer: Any = get_channel_layer()
     while True:
         try:

@@ -1,0 +1,49 @@
+"""`manage.py run_services`: carry for the services that need no process of their own, until SIGTERM or Ctrl-C."""
+
+import asyncio
+import signal
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from bridge import broadcast, redis
+from bridge.carriers import Carriers, hosted
+from bridge.clock import Clock
+
+
+class Command(BaseCommand):
+    help = (
+        "Carry messages to the services of BRIDGE_SERVICES, Discord excepted. run_discord_bot does that besides; this "
+        "is for a site without Discord, and for more processes."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("service", nargs="*", help="only these")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        known = hosted()
+        names = options["service"] or known
+        if unknown := sorted(set(names) - set(known)):
+            raise CommandError(
+                f"There is nothing to run for {', '.join(unknown)}: choose of {', '.join(known) or 'none'}."
+            )
+        if not names:
+            raise CommandError("BRIDGE_SERVICES names no service that is carried here.")
+        redis.start()
+        asyncio.run(run(names))
+
+
+async def run(names: list[str]) -> None:
+    loop = asyncio.get_running_loop()
+    broadcast.use_loop(loop)
+    carriers = Carriers(names, clock=Clock())
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    carrying = asyncio.create_task(carriers.run())
+    waiting = asyncio.create_task(stopping.wait())
+    await asyncio.wait({carrying, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    await carriers.stop()
+    await carrying

@@ -1,0 +1,310 @@
+"""Requests to Discord: one of the delivery rules becomes one or two calls of discord.py."""
+
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import aiohttp
+import discord
+from channels.db import database_sync_to_async
+
+from bridge import emojis
+from bridge.errors import DeliveryFailed
+from bridge.models import Connection, Endpoint
+from bridge.services.base import (
+    NOT_PERMITTED,
+    NOTHING_LEFT,
+    Answer,
+    Delete,
+    Done,
+    Edit,
+    FindOpening,
+    Found,
+    Missing,
+    Open,
+    Opened,
+    Post,
+    React,
+    ReadBack,
+    Request,
+    Seen,
+    Stored,
+    attempting,
+    current_attempt,
+)
+from bridge.services.discord_card import card_embed, card_text, thread_name
+from bridge.services.discord_errors import (
+    LOCKED,
+    THREAD_ALREADY_STARTED,
+    THREAD_ARCHIVED,
+    TOO_MANY_ACTIVE_THREADS,
+    UNKNOWN_EMOJI,
+    failure_of,
+)
+from bridge.services.discord_files import opened
+from bridge.services.discord_rooms import Rooms
+
+T = TypeVar("T")
+
+SERVICE = "discord"
+NO_MENTIONS = discord.AllowedMentions.none()
+NEAR_PAGES = 1000
+"""Messages of a parent channel that are searched for a card whose fate is not known."""
+
+Parent = discord.TextChannel | discord.ForumChannel
+Change = Edit | Delete | React
+
+
+class Requests:
+    def __init__(self, client: discord.Client) -> None:
+        self._client = client
+        self.rooms = Rooms(client)
+
+    async def perform(self, request: Request) -> Answer:
+        try:
+            return await self._perform(request)
+        except DeliveryFailed:
+            raise
+        except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise failure_of(error, opening=isinstance(request, Open | FindOpening)) from error
+
+    async def _perform(self, request: Request) -> Answer:
+        match request:
+            case Open():
+                return await self._open(request)
+            case FindOpening():
+                return await self._find_opening(request)
+            case Post():
+                return await self._post(request)
+            case ReadBack():
+                return await self._read_back(request)
+            case Edit() if request.sender:
+                await self.rooms.edit(request)
+            case Delete() if request.sender:
+                await self.rooms.delete(request)
+            case Edit():
+                await self._unarchived(request, self._edit)
+            case Delete():
+                await self._unarchived(request, self._delete)
+            case React():
+                await self._unarchived(request, self._react)
+        return Done()
+
+    async def _post(self, request: Post) -> Stored:
+        if request.speaker is not None:
+            return await self.rooms.post(request, request.speaker)
+        thread = self._thread(request.thread)
+        reply: dict[str, Any] = {}
+        if request.reply_to:
+            reply["reference"] = discord.MessageReference(
+                message_id=int(request.reply_to), channel_id=thread.id, fail_if_not_exists=False
+            )
+        async with opened(request.files) as files:
+            # discord.py asks Discord to enforce the nonce: for a few minutes a repeat returns the first message.
+            message = await thread.send(
+                request.text if request.text or files else NOTHING_LEFT,
+                files=files,
+                nonce=request.nonce,
+                allowed_mentions=NO_MENTIONS,
+                mention_author=False,
+                suppress_embeds=not request.previews,
+                **reply,
+            )
+        return Stored(str(message.id))
+
+    async def _read_back(self, request: ReadBack) -> Found:
+        if request.speaker:
+            return await self.rooms.read_back(request)
+        mine = self._me().id
+        history = self._thread(request.thread).history(
+            after=discord.Object(int(request.after)), limit=None, oldest_first=True
+        )
+        ours = [m async for m in history if m.author.id == mine]
+        return Found(tuple(Seen(str(m.id), m.content, len(m.attachments)) for m in ours))
+
+    async def _edit(self, request: Change) -> None:
+        assert isinstance(request, Edit)  # noqa: S101  # paired in _perform
+        message = self._thread(request.thread).get_partial_message(int(request.remote_id))
+        await message.edit(content=request.text, allowed_mentions=NO_MENTIONS)
+
+    async def _delete(self, request: Change) -> None:
+        await self._thread(request.thread).get_partial_message(int(request.remote_id)).delete()
+
+    async def _react(self, request: Change) -> None:
+        assert isinstance(request, React)  # noqa: S101  # paired in _perform
+        message = self._thread(request.thread).get_partial_message(int(request.remote_id))
+        name, pk, animated = emojis.parts(request.emoji)
+        emoji = discord.PartialEmoji(name=name, id=pk, animated=animated)
+        if request.add:
+            await message.add_reaction(emoji)
+            return
+        try:
+            await message.remove_reaction(emoji, self._me())
+        except discord.HTTPException as error:
+            # Nobody has it there any more, or the server has no such emoji any more.
+            if error.code != UNKNOWN_EMOJI:
+                raise
+
+    async def _unarchived(self, request: Change, change: Callable[[Change], Awaitable[None]]) -> None:
+        """In an archived thread edits and reactions fail (50083), and only a message would wake it: wake it, go on."""
+        try:
+            await change(request)
+        except discord.HTTPException as error:
+            if error.code != THREAD_ARCHIVED:
+                raise
+            thread = await self._client.fetch_channel(int(request.thread))
+            if not isinstance(thread, discord.Thread):
+                raise
+            with _beside():
+                await _wake(thread)
+            await change(request)
+
+    async def _open(self, request: Open) -> Answer:
+        endpoint = await database_sync_to_async(_endpoint)(request.endpoint_id)
+        parent = await self._parent(endpoint)
+        text, embed = card_text(endpoint), card_embed(endpoint)
+        if isinstance(parent, discord.ForumChannel):
+            return await self._open_forum_post(parent, endpoint, text=text, embed=embed)
+        if request.card_id is None:
+            card = await parent.send(text, embed=embed, nonce=request.nonce, allowed_mentions=NO_MENTIONS)
+            return Stored(str(card.id))
+        message = parent.get_partial_message(int(request.card_id))
+        try:
+            await self._with_room(
+                parent, lambda: message.create_thread(name=thread_name(endpoint.connection))
+            )
+        except discord.HTTPException as error:
+            if error.code != THREAD_ALREADY_STARTED:
+                raise
+        # A thread that was started from a message has its id.
+        return Opened(remote_id=request.card_id, card_id=request.card_id)
+
+    async def _open_forum_post(
+        self, forum: discord.ForumChannel, endpoint: Endpoint, *, text: str, embed: discord.Embed
+    ) -> Opened:
+        # A forum post takes no nonce: a second request would make a second post.
+        if (attempt := current_attempt()) is not None:
+            attempt.repeatable = False
+        # One that everybody may set comes first.
+        tags = sorted(forum.available_tags, key=lambda tag: tag.moderated)
+        created = await self._with_room(
+            forum,
+            lambda: forum.create_thread(
+                name=thread_name(endpoint.connection),
+                content=text,
+                embed=embed,
+                applied_tags=tags[:1] if forum.flags.require_tag else [],
+                allowed_mentions=NO_MENTIONS,
+            ),
+        )
+        return Opened(remote_id=str(created.thread.id), card_id=str(created.message.id))
+
+    async def _with_room(self, parent: Parent, create: Callable[[], Awaitable[T]]) -> T:
+        """A server takes only so many active threads: the longest idle closed one makes room."""
+        try:
+            return await create()
+        except discord.HTTPException as error:
+            if error.code != TOO_MANY_ACTIVE_THREADS:
+                raise
+            if not await self._archive_idle(parent.guild):
+                raise DeliveryFailed(
+                    "too_many_threads",
+                    "The Discord server has too many active threads, and none of ours is closed: archive some.",
+                    permanent=False,
+                    certain=True,
+                ) from error
+        return await create()
+
+    async def _archive_idle(self, guild: discord.Guild) -> bool:
+        mine = {
+            thread.id: thread for thread in await guild.active_threads() if thread.owner_id == self._me().id
+        }
+        closed = await database_sync_to_async(_closed)(list(map(str, mine)))
+        idle = sorted(
+            (mine[int(pk)] for pk in closed), key=lambda thread: thread.last_message_id or thread.id
+        )
+        if idle:
+            with _beside():
+                await idle[0].edit(archived=True)
+        return bool(idle)
+
+    async def _find_opening(self, request: FindOpening) -> Answer:
+        """The card, or the forum post, of an opening of unknown fate: both end in the conversation's code."""
+        endpoint = await database_sync_to_async(_endpoint)(request.endpoint_id)
+        parent = await self._parent(endpoint)
+        code, mine = endpoint.connection.code, self._me().id
+        old = endpoint.predecessor_id
+        if isinstance(parent, discord.ForumChannel):
+            for thread in await parent.guild.active_threads():
+                ours = thread.parent_id == parent.id and thread.owner_id == mine and str(thread.id) != old
+                if ours and thread.name.endswith(code):
+                    return Opened(remote_id=str(thread.id), card_id=str(thread.id))
+            return Missing()
+        # A minute for the difference between Discord's clock and ours.
+        since = discord.utils.time_snowflake(endpoint.connection.created_at - timedelta(minutes=1))
+        after = discord.Object(max(since, int(old or 0)))
+        async for message in parent.history(limit=NEAR_PAGES, after=after, oldest_first=False):
+            if message.author.id == mine and message.content.endswith(code) and str(message.id) != old:
+                return Stored(str(message.id))
+        return Missing()
+
+    async def _parent(self, endpoint: Endpoint) -> Parent:
+        channel_id = endpoint.connection.inbox.channel_id
+        if channel_id is None:
+            raise DeliveryFailed(
+                NOT_PERMITTED,
+                f"The inbox {endpoint.connection.inbox} has no Discord channel: set one in the admin.",
+                permanent=False,
+                certain=True,
+            )
+        channel = self._client.get_channel(channel_id) or await self._client.fetch_channel(channel_id)
+        if not isinstance(channel, Parent):
+            raise DeliveryFailed(
+                NOT_PERMITTED,
+                f"The Discord channel {channel_id} is neither a text nor a forum channel: choose another.",
+                permanent=False,
+                certain=True,
+            )
+        return channel
+
+    def _thread(self, thread: str) -> discord.PartialMessageable:
+        return self._client.get_partial_messageable(int(thread))
+
+    def _me(self) -> discord.ClientUser:
+        if self._client.user is None:
+            raise DeliveryFailed("offline", "The bot is not logged in yet.", permanent=False, certain=True)
+        return self._client.user
+
+
+async def _wake(thread: discord.Thread) -> None:
+    """Raises DeliveryFailed where somebody locked it, too: only who manages threads may open it then."""
+    try:
+        await thread.edit(archived=False)
+    except discord.Forbidden as error:
+        if not thread.locked:
+            raise
+        raise DeliveryFailed(NOT_PERMITTED, LOCKED, permanent=False, certain=True) from error
+
+
+@contextlib.contextmanager
+def _beside() -> Iterator[None]:
+    """Other writes than the delivery's own: whether they arrived says nothing of it."""
+    attempt = current_attempt()
+    if attempt is None:
+        yield
+        return
+    with attempting(attempt.beside()):
+        yield
+
+
+def _endpoint(pk: int) -> Endpoint:
+    return Endpoint.objects.select_related("connection__inbox").get(pk=pk)
+
+
+def _closed(threads: list[str]) -> list[str]:
+    """Those of these threads whose conversation is closed."""
+    closed = Endpoint.objects.filter(
+        service=SERVICE, remote_id__in=threads, connection__state=Connection.State.CLOSED
+    )
+    return [remote_id for remote_id in closed.values_list("remote_id", flat=True) if remote_id]
