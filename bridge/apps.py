@@ -1,6 +1,7 @@
 """What Django does with this app at start."""
 
 from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
 
 
 class BridgeConfig(AppConfig):
@@ -9,4 +10,7 @@ class BridgeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from bridge import checks, commands, room_commands  # noqa: F401  (registers them)
+        from bridge import checks, commands  # noqa: F401  (registers them)
+
+        # Ours first. What does not fit ends the start, with its function and the mend.
+        autodiscover_modules("bridge_commands")

@@ -50,6 +50,7 @@ class Change(NamedTuple):
 
 
 Entry = tuple[str, str | None, str, bytes]
+"""Connection, visitor, skip, frame: of a change. Without a connection the frame is for that visitor's pages alone."""
 
 
 class Publisher:
@@ -173,6 +174,11 @@ def tell(connection: str, frame: bytes, *, skip: str = "") -> None:
     _current().add([(connection, None, skip, frame)])
 
 
+def tell_visitor(visitor: str, frame: bytes) -> None:
+    """An event for every page that this visitor has open, whatever it shows."""
+    _current().add([("", visitor, "", frame)])
+
+
 def tell_moderation() -> None:
     """Staff forbade or allowed somebody something: every web process looks at once."""
     _current().add([], [("moderation", {"type": "web.moderation"})])
@@ -282,15 +288,21 @@ class Hub:
 
     def hand_out(self, entries: Iterable[Entry], *, stale: bool = False) -> None:
         for connection, visitor, skip, frame in entries:
-            if visitor is not None:
-                for listener in self.visitors.get(visitor, ()):
-                    listener.follow(connection)
-            listeners = self.connections.get(connection)
+            listeners = self._listeners(connection, visitor)
             if listeners:
                 told = [listener for listener in listeners if listener.name != skip]
                 text = frame.decode() if told and not stale else None
                 for listener in told:
                     _hand(listener, text)
+
+    def _listeners(self, connection: str, visitor: str | None) -> Iterable[Listener] | None:
+        if visitor is not None:
+            his = self.visitors.get(visitor, ())
+            if not connection:
+                return his
+            for listener in his:
+                listener.follow(connection)
+        return self.connections.get(connection)
 
 
 def _hand(listener: Listener, text: str | None) -> None:

@@ -12,7 +12,6 @@ from django.conf import settings
 
 from bridge import arrivals, protocol
 from bridge.closing import backlog, close
-from bridge.errors import Goodbye
 from bridge.models import Inbox
 from bridge.outlet import MOST_WAITING, Outlet
 from bridge.process import Process
@@ -119,8 +118,8 @@ class ChatConsumer(AsyncConsumer):
             reply, refusal = await answer(session, text, self._process.throttler)
             self._outlet.put(reply.decode())
             if refusal is not None:
-                if isinstance(refusal, Goodbye):
-                    return refusal.close
+                if refusal.close:
+                    return protocol.CLOSE_FORBIDDEN
                 if self._is_flooding():
                     return protocol.CLOSE_FLOODING
             if self._outlet.busy:

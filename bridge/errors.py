@@ -24,22 +24,16 @@ class Code(StrEnum):
 class BridgeError(Exception):
     """A refusal that the client is meant to see: a stable code and a sentence for a person.
 
-    `details` must be JSON: for `throttled` it holds `retry_after` in seconds.
+    `close`: it ends the socket, for good: its reply is followed by the close code 4403, after which a page does not
+    come again. `details` must be JSON: for `throttled` it holds `retry_after` in seconds.
     """
 
-    def __init__(self, code: Code, message: str, **details: object) -> None:
+    def __init__(self, code: Code, message: str, *, close: bool = False, **details: object) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
-        self.details = details
-
-
-class Goodbye(BridgeError):
-    """A refusal that ends the socket: its reply is followed by this close code."""
-
-    def __init__(self, close: int, code: Code, message: str) -> None:
-        super().__init__(code, message)
         self.close = close
+        self.details = details
 
 
 class DeliveryFailed(Exception):

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from bridge import protocol
-from bridge.errors import BridgeError, Code, Goodbye
+from bridge.errors import BridgeError, Code
 from bridge.filtering import Filter, compiled
 from bridge.models import Block, Connection, Inbox, Participant
 
@@ -29,8 +29,8 @@ def is_blocked(inbox: int, visitors: Collection[UUID]) -> bool:
     return Block.objects.filter(_in_force(), inbox=inbox, visitor__in=visitors).exists()
 
 
-def blocked() -> Goodbye:
-    return Goodbye(protocol.CLOSE_FORBIDDEN, Code.BLOCKED, "You have been blocked here.")
+def blocked() -> BridgeError:
+    return BridgeError(Code.BLOCKED, "You have been blocked here.", close=True)
 
 
 def filter_of(inbox: Inbox) -> Filter:
@@ -69,7 +69,7 @@ class Moderation:
         return bool(self._blocked) and (inbox, visitor) in self._blocked
 
     def check_speaker(self, inbox: int, visitor: UUID) -> None:
-        """Raises Goodbye (`blocked`), or BridgeError (`not_permitted`) with `muted_until`."""
+        """Raises BridgeError: `blocked`, which ends the socket, or `not_permitted` with `muted_until`."""
         if self.is_blocked(inbox, visitor):
             raise blocked()
         until = self._muted.get((inbox, visitor)) if self._muted else None

@@ -17,7 +17,7 @@ from bridge.closing import before_daphne_stops
 from bridge.database import DatabaseThreads
 from bridge.members import FLUSH, Members
 from bridge.moderation import Moderation, blocked
-from bridge.protocol import CLOSE_RESTARTING, error_frame, event_frame
+from bridge.protocol import CLOSE_FORBIDDEN, CLOSE_RESTARTING, error_frame, event_frame
 from bridge.throttling import Throttler
 from bridge.writer import Writer
 
@@ -161,9 +161,8 @@ class Process:
         await self.database.run(self.moderation.refresh, inboxes)
         for socket in tuple(self.sockets):
             if self.moderation.is_blocked(socket.inbox, socket.visitor):
-                goodbye = blocked()
-                socket.deliver(error_frame(None, goodbye).decode())
-                socket.end(goodbye.close)
+                socket.deliver(error_frame(None, blocked()).decode())
+                socket.end(CLOSE_FORBIDDEN)
 
     async def _tell_members(self) -> None:
         while True:

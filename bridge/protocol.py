@@ -117,6 +117,10 @@ class Frame(Payload):
     payload: dict[str, Any] = Field(default_factory=dict)
 
 
+class NoPayload(Payload):
+    """Of a command whose function takes none."""
+
+
 class Page(Payload):
     """The page the visitor is on, for the card that staff see."""
 
@@ -513,8 +517,11 @@ def event_frame(
     return orjson.dumps(frame)
 
 
-def reply_frame(command_id: str | None, payload: Any) -> bytes:
-    return orjson.dumps({"reply": command_id, "ok": True, "payload": payload})
+def reply_frame(command_id: str | None, payload: Any, *, warning: str = "") -> bytes:
+    frame = {"reply": command_id, "ok": True, "payload": payload}
+    if warning:
+        frame["warning"] = warning
+    return orjson.dumps(frame)
 
 
 def error_frame(command_id: str | None, error: BridgeError) -> bytes:

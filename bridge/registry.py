@@ -1,11 +1,9 @@
 """Which function answers which command, and what guards it."""
 
-import inspect
 import logging
-import typing
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 from django.db import InterfaceError, OperationalError
@@ -16,11 +14,9 @@ from bridge.errors import BridgeError, Code
 from bridge.permissions import Permission
 from bridge.protocol import Payload
 from bridge.sessions import Session
-from bridge.throttling import THROTTLES, Throttler
+from bridge.throttling import Throttler
 
 logger = logging.getLogger(__name__)
-
-Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,48 +24,26 @@ class Entry:
     """A command: who answers it, with what, and its guards."""
 
     name: str
-    function: Callable[[Session, Any], Awaitable[Any]]
+    function: Callable[..., Awaitable[Any]]
+    call: Callable[[Session, Any], Awaitable[Any]]
+    """The function with whatever else it takes; itself where that is just the session and its payload."""
     payload: type[Payload]
     reply: Any
     """What its reply carries, as the function's annotation says."""
+    dump: Callable[[Any], Any] | None
+    """Makes JSON of what the function returned, where it is not that already."""
     permission: Permission
     throttle: str
+    deprecated: str = ""
+    """What to use in its place, else empty."""
+
+    @property
+    def warning(self) -> str:
+        return f"{self.name} is deprecated: {self.deprecated}" if self.deprecated else ""
 
 
 entries: dict[str, Entry] = {}
-
-
-def command(name: str, *, permission: Permission, throttle: str) -> Callable[[Handler], Handler]:
-    """Let the function answer this command: `async def f(session: Session, payload: Its) -> ItsReply`.
-
-    Raises TypeError, at import, where anything does not fit. The function stays what it was.
-    """
-    if not inspect.iscoroutinefunction(permission):
-        raise TypeError(f"{name}: the permission must be an async function")
-    if throttle not in THROTTLES:
-        raise TypeError(f"{name}: there is no throttle {throttle!r}")
-
-    def tag(function: Handler) -> Handler:
-        if name in entries:
-            raise TypeError(f"{name} is answered by {entries[name].function.__qualname__} already")
-        payload, reply = _types_of(name, function)
-        entries[name] = Entry(name, function, payload, reply, permission, throttle)
-        return function
-
-    return tag
-
-
-def _types_of(name: str, function: Callable[..., Any]) -> tuple[type[Payload], Any]:
-    if not inspect.iscoroutinefunction(function):
-        raise TypeError(f"{name}: {function.__qualname__} must be an async function")
-    hints = typing.get_type_hints(function)
-    if "return" not in hints:
-        raise TypeError(f"{name}: {function.__qualname__} does not say what it returns")
-    reply = hints.pop("return")
-    match list(hints.values()):
-        case [session, type() as payload] if session is Session and issubclass(payload, Payload):
-            return payload, reply
-    raise TypeError(f"{name}: {function.__qualname__} must take (Session, its Payload)")
+"""By name, in the order in which they were declared (`bridge.groups`)."""
 
 
 async def perform(session: Session, entry: Entry, body: object, throttler: Throttler) -> Any:
@@ -84,7 +58,8 @@ async def perform(session: Session, entry: Entry, body: object, throttler: Throt
     try:
         await throttler.take(entry.throttle, visitor=session.visitor, address=session.arrival.address)
         await entry.permission(session, payload)
-        return await entry.function(session, payload)
+        reply = await entry.call(session, payload)
+        return reply if entry.dump is None else entry.dump(reply)
     except BridgeError:
         raise
     except (OperationalError, InterfaceError) as error:
@@ -104,7 +79,7 @@ async def answer(session: Session, text: str, throttler: Throttler) -> tuple[byt
         command_id = _id(frame)
         entry = _entry(frame)
         payload = await perform(session, entry, frame.get("payload", {}), throttler)
-        return protocol.reply_frame(command_id, payload), None
+        return protocol.reply_frame(command_id, payload, warning=entry.warning), None
     except BridgeError as refusal:
         return protocol.error_frame(command_id, refusal), refusal
 

@@ -55,6 +55,20 @@ THROTTLES = {
 }
 
 
+PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+WIDER = 10
+"""All visitors at one address together have so many times what one has."""
+
+
+def parse(spec: str) -> Throttle:
+    """Of words such as "5/minute". Raises ValueError for any other."""
+    amount, _, period = spec.partition("/")
+    if period not in PERIODS or not amount.isdecimal() or int(amount) < 1:
+        raise ValueError(f"{spec!r} is no throttle")
+    seconds = PERIODS[period]
+    return Throttle(visitor=Limit(int(amount), seconds), address=Limit(int(amount) * WIDER, seconds))
+
+
 def throttles() -> dict[str, Throttle]:
     """THROTTLES, and what the setting BRIDGE_THROTTLES puts in their place."""
     return THROTTLES | getattr(settings, "BRIDGE_THROTTLES", {})

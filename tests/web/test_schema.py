@@ -57,43 +57,6 @@ def test_the_reference_tells_of_every_close_code() -> None:
     assert all(f"| {code} |" in text for code in codes)
 
 
-def test_a_command_that_does_not_fit_does_not_import(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bridge.permissions import anyone
-    from bridge.protocol import Ping, Pong
-    from bridge.registry import command
-    from bridge.sessions import Session
-
-    monkeypatch.setattr(registry, "entries", {})
-
-    async def fits(session: Session, payload: Ping) -> Pong:
-        return {"heads": {}}
-
-    async def no_payload(session: Session) -> Pong:
-        return {"heads": {}}
-
-    async def other_payload(session: Session, payload: dict[str, str]) -> Pong:
-        return {"heads": {}}
-
-    async def no_reply(session: Session, payload: Ping):  # type: ignore[no-untyped-def]
-        return {"heads": {}}
-
-    def not_async(session: Session, payload: Ping) -> Pong:
-        return {"heads": {}}
-
-    for function in (no_payload, other_payload, no_reply, not_async):
-        with pytest.raises(TypeError, match="ping"):
-            command("ping", permission=anyone, throttle="signal")(function)
-    with pytest.raises(TypeError, match="no throttle"):
-        command("ping", permission=anyone, throttle="whatever")
-    with pytest.raises(TypeError, match="permission"):
-        command("ping", throttle="signal")  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match="permission"):
-        command("ping", permission=None, throttle="signal")  # type: ignore[arg-type]
-    assert command("ping", permission=anyone, throttle="signal")(fits) is fits
-    with pytest.raises(TypeError, match="already"):
-        command("ping", permission=anyone, throttle="signal")(fits)
-
-
 def test_the_tables_have_their_places() -> None:
     with pytest.raises(CommandError, match="commands"):
         protocol_schema.with_tables("nothing")

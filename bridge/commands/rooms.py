@@ -5,6 +5,7 @@ from dataclasses import replace
 from bridge import actions, history, presence, redis
 from bridge.actions.rooms import read_members
 from bridge.errors import BridgeError, Code
+from bridge.groups import CommandGroup
 from bridge.history import Reader
 from bridge.models import Connection, Participant
 from bridge.permissions import identified, member, participant
@@ -23,20 +24,22 @@ from bridge.protocol import (
     RoomMembers,
     RoomsListed,
 )
-from bridge.registry import command
 from bridge.sessions import Session
 from bridge.speaking import Target
 from bridge.wire import author_out, room_out
 
+room_group = CommandGroup("room")
+nick = CommandGroup("nick")
 
-@command("room.list", permission=identified, throttle="read")
+
+@room_group.command("list", permission=identified, throttle="read")
 async def room_list(session: Session, payload: RoomList) -> RoomsListed:
     rooms = await session.database.run(actions.list_rooms, session.start.inbox)
     online = await session.members.online([str(room.uid) for room in rooms])
     return {"rooms": [room_out(room, online=online[str(room.uid)]) for room in rooms]}
 
 
-@command("room.join", permission=identified, throttle="join")
+@room_group.command("join", permission=identified, throttle="join")
 async def room_join(session: Session, payload: RoomJoin) -> RoomJoined:
     if payload.nick:
         Process.current().moderation.check_text(session.start.inbox, payload.nick)
@@ -73,14 +76,14 @@ def _first_look(reader: Reader) -> tuple[ConnectionOut, HistoryRead]:
     return history.connection_for(reader), history.page(reader)
 
 
-@command("room.leave", permission=member, throttle="signal")
+@room_group.command("leave", permission=member, throttle="signal")
 async def room_leave(session: Session, payload: RoomLeave) -> Nothing:
     """What he said stays, under his name, and so does his nick: it is his when he comes again."""
     session.leave(payload.room)
     return {}
 
 
-@command("room.members", permission=member, throttle="read")
+@room_group.command("members", permission=member, throttle="read")
 async def room_members(session: Session, payload: RoomMembers) -> MembersOut:
     return await _members(session, payload.room)
 
@@ -91,7 +94,7 @@ async def _members(session: Session, room: str) -> MembersOut:
     return {"online": online, "members": found}
 
 
-@command("nick.set", permission=participant, throttle="change")
+@nick.command("set", permission=participant, throttle="change")
 async def nick_set(session: Session, payload: NickSet) -> NickChanged:
     """In one conversation or room; without one, for the conversation that he will open."""
     Process.current().moderation.check_text(session.start.inbox, payload.nick)

@@ -1,0 +1,130 @@
+"""Saying something, changing it, and reacting to it."""
+
+import uuid
+from collections.abc import Callable
+
+from bridge import actions, history, protocol
+from bridge.actions import Post, Posted, Uploads
+from bridge.errors import BridgeError, Code
+from bridge.groups import CommandGroup
+from bridge.models import Message
+from bridge.permissions import author, message_participant, participant
+from bridge.process import Process
+from bridge.protocol import (
+    MessageChanged,
+    MessageDelete,
+    MessageEdit,
+    MessageRetry,
+    MessageSend,
+    MessageSent,
+    ReactionChange,
+)
+from bridge.sessions import Session
+from bridge.speaking import Opening, Target
+
+message = CommandGroup("message")
+reaction = CommandGroup("reaction")
+
+
+@message.command("send", permission=participant, throttle="message")
+async def message_send(session: Session, payload: MessageSend) -> MessageSent:
+    if len(payload.content) > protocol.MAX_CONTENT:
+        raise protocol.too_long(payload.content)
+    _check(session, payload.content)
+    if payload.connection is not None:
+        posted = await _post(session, payload, target=session.connections[str(payload.connection)])
+    else:
+        posted = await _post_to_open(session, payload)
+    message = posted.message.copy()
+    message["own"] = True
+    return {"message": message}
+
+
+def _check(session: Session, content: str) -> None:
+    """What staff forbid, from memory: this is the hot path."""
+    moderation, inbox = Process.current().moderation, session.start.inbox
+    moderation.check_speaker(inbox, session.who)
+    moderation.check_text(inbox, content)
+
+
+async def _post(
+    session: Session, payload: MessageSend, *, target: Target | None = None, opening: Opening | None = None
+) -> Posted:
+    post = Post(
+        target=target,
+        opening=opening,
+        content=payload.content,
+        client_id=payload.client_id,
+        reply_to=payload.reply_to,
+        uploads=Uploads(session.who, session.start.inbox, tuple(payload.attachments))
+        if payload.attachments
+        else None,
+        origin=session.name,
+    )
+    return await Process.current().writer.post(post)
+
+
+async def _post_to_open(session: Session, payload: MessageSend) -> Posted:
+    """To the visitor's open conversation: the one this socket knows of, else whichever it is, else a new one."""
+    known = session.open_connection
+    if known is not None:
+        try:
+            target = session.connections[known]
+            return await _post(session, payload, target=target, opening=session.start)
+        except BridgeError as refusal:
+            gone = refusal.code in {Code.CLOSED, Code.NOT_FOUND}
+            if not gone or "reply_to" in refusal.details:
+                raise
+            session.forget_open(known)
+    # Each may make a thread in Discord, which has room for a thousand.
+    throttler = Process.current().throttler
+    await throttler.take("opening", visitor=session.visitor, address=session.arrival.address)
+    posted = await _post(session, payload, opening=session.start)
+    session.know(posted.target)
+    session.open_connection = posted.target.uid
+    return posted
+
+
+@message.command("edit", permission=author, throttle="edit")
+async def message_edit(session: Session, payload: MessageEdit) -> MessageChanged:
+    if len(payload.content) > protocol.MAX_CONTENT:
+        raise protocol.too_long(payload.content)
+    _check(session, payload.content)
+    change = actions.edit_own_message
+    return await session.database.run(
+        _changed, change, payload.message, visitor=session.who, content=payload.content
+    )
+
+
+@message.command("delete", permission=author, throttle="edit")
+async def message_delete(session: Session, payload: MessageDelete) -> MessageChanged:
+    return await session.database.run(
+        _changed, actions.delete_own_message, payload.message, visitor=session.who
+    )
+
+
+@message.command("retry", permission=author, throttle="retry")
+async def message_retry(session: Session, payload: MessageRetry) -> MessageChanged:
+    return await session.database.run(
+        _changed, actions.retry_own_message, payload.message, visitor=session.who
+    )
+
+
+def _changed(change: Callable[..., Message], uid: uuid.UUID, **how: object) -> MessageChanged:
+    message = change(uid, **how)
+    return {"message": history.own_message(message)}
+
+
+@reaction.command("add", permission=message_participant, throttle="reaction")
+async def reaction_add(session: Session, payload: ReactionChange) -> MessageChanged:
+    return await session.database.run(_react, session.who, payload, added=True)
+
+
+@reaction.command("remove", permission=message_participant, throttle="reaction")
+async def reaction_remove(session: Session, payload: ReactionChange) -> MessageChanged:
+    return await session.database.run(_react, session.who, payload, added=False)
+
+
+def _react(visitor: uuid.UUID, payload: ReactionChange, *, added: bool) -> MessageChanged:
+    actions.react(payload.message, visitor=visitor, emoji=payload.emoji, added=added)
+    return {"message": history.single(payload.message, visitor=visitor)}
