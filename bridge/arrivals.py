@@ -4,9 +4,10 @@ import ipaddress
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.conf import settings
+from django.conf import settings as project
 from django.http.request import split_domain_port, validate_host
 
+from bridge.conf import settings
 from bridge.sessions import Arrival, token_in
 
 
@@ -33,7 +34,7 @@ def read(scope: dict[str, Any]) -> Arrival:
 
 def _foreign_origin(origin: str | None, host: str) -> str:
     """Empty for our own page and for what is no browser; else the origin, for an inbox to allow."""
-    if not validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS or ["localhost", "127.0.0.1"]):
+    if not validate_host(split_domain_port(host)[0], project.ALLOWED_HOSTS or ["localhost", "127.0.0.1"]):
         raise Foreign(f"the host {host!r} is not in ALLOWED_HOSTS")
     if origin is None:
         return ""

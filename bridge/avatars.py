@@ -10,9 +10,10 @@ from functools import lru_cache
 from hashlib import blake2s
 from io import BytesIO
 
-from django.conf import settings
 from django.urls import reverse
 from PIL import Image, ImageDraw, ImageFont
+
+from bridge.conf import settings
 
 SIZE = 128
 _LIGHTNESS, _CHROMA = 0.5, 0.085

@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from django.conf import settings
+from channels_redis.pubsub import RedisPubSubChannelLayer
+from django.conf import settings as project
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.utils.module_loading import import_string
 
+from bridge.conf import settings
 from bridge.services.base import Service
 
 TOKEN = re.compile(r"[\w-]{18,}\.[\w-]{6,}\.[\w-]{27,}")
@@ -16,8 +18,8 @@ LOCAL = {"localhost", "127.0.0.1", "[::1]", "testserver"}
 
 @register(Tags.security)
 def check_debug(**_: Any) -> Iterator[CheckMessage]:
-    public = sorted(host for host in settings.ALLOWED_HOSTS if host not in LOCAL)
-    if settings.DEBUG and public:
+    public = sorted(host for host in project.ALLOWED_HOSTS if host not in LOCAL)
+    if project.DEBUG and public:
         yield Warning(
             f"DEBUG is on for {', '.join(public)}: its error pages show settings and messages to anybody.",
             hint="Take DEBUG=1 out of the environment or .env.",
@@ -72,32 +74,36 @@ def check_services(**_: Any) -> Iterator[CheckMessage]:
 
 @register("channels")
 def check_channel_layer(**_: Any) -> Iterator[CheckMessage]:
-    backend = str(settings.CHANNEL_LAYERS.get("default", {}).get("BACKEND", ""))
-    if not backend.endswith("RedisPubSubChannelLayer"):
+    # Channels reads it, Django knows nothing of it: a project may have none.
+    layers: dict[str, Any] = getattr(project, "CHANNEL_LAYERS", {})
+    try:
+        backend = import_string(layers.get("default", {}).get("BACKEND", ""))
+    except ImportError:
+        backend = None
+    if not (isinstance(backend, type) and issubclass(backend, RedisPubSubChannelLayer)):
         yield Error(
             "The channel layer does not reach from bot to web, or drops what a busy chat sends.",
-            hint='CHANNEL_LAYERS["default"]["BACKEND"] = "channels_redis.pubsub.RedisPubSubChannelLayer"',
+            hint='CHANNEL_LAYERS = {"default": {"BACKEND": "bridge.layer.ChannelLayer"}}',
             id="bridge.E005",
         )
 
 
 @register("sqlite")  # not Tags.database: those run only where a database is named
 def check_sqlite(**_: Any) -> Iterator[CheckMessage]:
-    default = settings.DATABASES["default"]
+    default = project.DATABASES["default"]
     if not default["ENGINE"].endswith("sqlite3"):
         return
     options = default.get("OPTIONS", {})
     if options.get("transaction_mode") != "IMMEDIATE":
         yield Error(
             "On SQLite two visitors who write at once get “database is locked”.",
-            hint='DATABASES["default"]["OPTIONS"]["transaction_mode"] = "IMMEDIATE"',
+            hint='DATABASES["default"]["ENGINE"] = "bridge.sqlite"',
             id="bridge.E006",
         )
     pragmas = options.get("init_command", "").replace(" ", "").lower()
     if "journal_mode=wal" not in pragmas or "synchronous=full" not in pragmas:
         yield Warning(
             "On SQLite an acknowledged message may be lost at a power cut, and readers wait for writers.",
-            hint='DATABASES["default"]["OPTIONS"]["init_command"] = '
-            '"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL"',
+            hint='DATABASES["default"]["ENGINE"] = "bridge.sqlite"',
             id="bridge.W003",
         )

@@ -8,10 +8,10 @@ import uuid
 from typing import Any
 
 from channels.consumer import AsyncConsumer
-from django.conf import settings
 
 from bridge import arrivals, protocol
 from bridge.closing import backlog, close
+from bridge.conf import settings
 from bridge.models import Inbox
 from bridge.outlet import MOST_WAITING, Outlet
 from bridge.process import Process
@@ -29,7 +29,6 @@ HEARTBEAT = 75.0
 STALLED_AFTER = 10.0
 MOST_REFUSALS = 40
 """Refused commands, one a second forgiven, after which the socket is flooding."""
-SOCKETS_PER_ADDRESS = 200
 WENT = frozenset({1000, 1001, 1005})
 """Codes of a browser that closes its socket; any other end is a loss."""
 TOO_BIG = 1009
@@ -75,8 +74,7 @@ class ChatConsumer(AsyncConsumer):
             return None, protocol.CLOSE_FORBIDDEN
         if not await self._process.ready():
             return arrival, protocol.CLOSE_TRY_LATER
-        limit = getattr(settings, "BRIDGE_SOCKETS_PER_ADDRESS", SOCKETS_PER_ADDRESS)
-        if self._process.addresses[arrival.address] >= limit:
+        if self._process.addresses[arrival.address] >= settings.BRIDGE_SOCKETS_PER_ADDRESS:
             return arrival, protocol.CLOSE_FLOODING
         if arrival.origin and not await self._process.database.run(_is_allowed, arrival.origin):
             return arrival, protocol.CLOSE_FORBIDDEN

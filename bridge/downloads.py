@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from typing import IO
 
 from asgiref.sync import sync_to_async
-from django.core.files.storage import default_storage
 from django.db.models import Q
 from django.db.models.fields.files import FieldFile
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
@@ -16,6 +15,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
 from bridge import files
+from bridge.conf import file_storage
 from bridge.errors import BridgeError
 from bridge.models import Attachment, Connection, Participant
 from bridge.moderation import is_blocked
@@ -87,7 +87,7 @@ async def _serve(
     if attachment.state != Attachment.State.STORED or not name:
         raise Http404
     try:
-        opened: IO[bytes] = await files.in_background(default_storage.open, name)
+        opened: IO[bytes] = await files.in_background(file_storage().open, name)
         size = await files.in_background(_size, opened)
     except FileNotFoundError:
         raise Http404 from None

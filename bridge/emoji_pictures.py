@@ -8,15 +8,14 @@ import logging
 
 import aiohttp
 from asgiref.sync import sync_to_async
-from django.conf import settings
 from django.core.cache import cache
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_safe
 
 from bridge import emojis
+from bridge.conf import file_storage, settings
 from bridge.models import Emoji
 
 logger = logging.getLogger(__name__)
@@ -55,16 +54,16 @@ def _stored(emoji: int, kind: str, name: str) -> bytes | None:
     """Raises Http404 for one that nobody used here."""
     if not Emoji.objects.filter(remote_id=emoji, animated=kind == "gif").exists():
         raise Http404
-    if not default_storage.exists(name):
+    if not file_storage().exists(name):
         return None
-    with default_storage.open(name) as file:
+    with file_storage().open(name) as file:
         return bytes(file.read())
 
 
 def _store(name: str, content: bytes) -> None:
     # Two may have fetched it at once.
-    if not default_storage.exists(name):
-        default_storage.save(name, ContentFile(content))
+    if not file_storage().exists(name):
+        file_storage().save(name, ContentFile(content))
 
 
 async def _fetched(emoji: int, kind: str) -> bytes:

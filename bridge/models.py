@@ -3,13 +3,14 @@
 import uuid
 from typing import Any, ClassVar, NamedTuple
 
-from django.conf import settings
 from django.db import connections, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.backends.ddl_references import Statement
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
+
+from bridge.conf import settings
 
 WEB = "web"
 """The service name of the browser chat. It has no endpoint: the database itself is what browsers read."""

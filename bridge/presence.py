@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from functools import cache
 from typing import cast
 
-from django.conf import settings
 from redis import Redis as SyncRedis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from bridge import redis
+from bridge.conf import settings
 
 GATEWAY_TTL = 15
 STAFF_TTL = 30 * 60

@@ -8,13 +8,13 @@ import asyncio
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from django.conf import settings
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from bridge import valkey
+from bridge.conf import settings
 
 __all__ = ["OPTIONS", "RedisError", "client", "start"]
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from bridge.actions.attaching import discard
+from bridge.conf import file_storage
 from bridge.files import FILES, THUMBNAILS
 from bridge.files import discard as delete_files
 from bridge.models import Attachment
@@ -54,14 +54,14 @@ def _known(names: set[str]) -> set[str]:
 
 def _is_older(name: str, moment: datetime) -> bool:
     try:
-        return default_storage.get_modified_time(name) < moment
+        return file_storage().get_modified_time(name) < moment
     except FileNotFoundError:
         return False  # gone in the meantime
 
 
 def _files(folder: str) -> Iterator[str]:
     try:
-        folders, names = default_storage.listdir(folder)
+        folders, names = file_storage().listdir(folder)
     except FileNotFoundError:
         return
     for each in folders:

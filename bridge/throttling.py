@@ -11,9 +11,8 @@ import uuid
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from django.conf import settings
-
 from bridge import redis
+from bridge.conf import settings
 from bridge.errors import BridgeError, Code
 
 logger = logging.getLogger(__name__)
@@ -71,7 +70,7 @@ def parse(spec: str) -> Throttle:
 
 def throttles() -> dict[str, Throttle]:
     """THROTTLES, and what the setting BRIDGE_THROTTLES puts in their place."""
-    return THROTTLES | getattr(settings, "BRIDGE_THROTTLES", {})
+    return THROTTLES | settings.BRIDGE_THROTTLES
 
 
 # KEYS: buckets. ARGV, for each: amount, tokens a second, wanted. Returns for each: granted, and else the

@@ -73,18 +73,10 @@ def database(url: str, *, var_dir: Path) -> dict[str, Any]:
     made: dict[str, Any] = {"ENGINE": sqlite, "NAME": var_dir / "db.sqlite3"}
     if url:
         made = dict(dj_database_url.parse(url))
-    options: dict[str, Any] = made.setdefault("OPTIONS", {})
     if made["ENGINE"] == sqlite:
         made["ENGINE"] = "bridge.sqlite"
-        # IMMEDIATE: a transaction that begins by reading and then writes would fail at once with "database is
-        # locked", time-out or not. FULL: in WAL mode NORMAL can lose an acknowledged message at a power cut.
-        options["timeout"] = 5
-        options["transaction_mode"] = "IMMEDIATE"
-        # 8000 pages, 32 MB: copying the log into the database after every 1000 was a fifth of a busy writer's time.
-        options["init_command"] = (
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=8000"
-        )
     else:
+        options: dict[str, Any] = made.setdefault("OPTIONS", {})
         # A pool, since persistent connections belong to a thread and ASGI makes one for each request.
         options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 5}
         # A process that hangs in a transaction keeps its locks: deliveries of all the others stood still.
@@ -126,7 +118,8 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_ROOT = VAR_DIR / "files"
 FILE_UPLOAD_PERMISSIONS = 0o640
 STORAGES: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": ENVIRONMENT.files_backend, "OPTIONS": ENVIRONMENT.files_options},
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "chatbridge": {"BACKEND": ENVIRONMENT.files_backend, "OPTIONS": ENVIRONMENT.files_options},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG

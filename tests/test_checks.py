@@ -39,6 +39,7 @@ def test_the_projects_own_settings_have_no_mistake() -> None:
         ({"BRIDGE_SERVICES": {"fax": "bridge.models.Inbox"}}, "bridge.E004"),
         ({"CHANNEL_LAYERS": {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}}, "bridge.E005"),
         ({"CHANNEL_LAYERS": {}}, "bridge.E005"),
+        ({"CHANNEL_LAYERS": {"default": {"BACKEND": "no.such.Layer"}}}, "bridge.E005"),
         (
             {"DATABASES": {"default": {**SQLITE, "OPTIONS": SQLITE["OPTIONS"] | {"transaction_mode": None}}}},
             "bridge.E006",

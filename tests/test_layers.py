@@ -11,9 +11,11 @@ import bridge
 ROOT = Path(bridge.__file__).parent
 
 LAYERS = [
-    {"errors", "clock", "emojis", "lookalikes", "filtering"},
+    {"errors", "clock", "emojis", "lookalikes", "filtering", "valkey"},
+    {"conf"},
     {"models", "protocol", "signals", "nicks", "markdown", "avatars", "migrations"},
-    {"sqlite", "redis", "valkey", "database", "outlet", "closing", "wire", "files"},
+    {"sqlite", "redis", "database", "outlet", "closing", "wire", "files"},
+    {"layer"},
     {"broadcast", "services", "presence", "speaking"},
     {"members"},
     {"sessions"},
@@ -44,12 +46,12 @@ LAYERS = [
     },
     {"consumers", "management"},
     {"apps", "urls", "routing"},
+    {"asgi"},
 ]
 LEVEL = {unit: level for level, units in enumerate(LAYERS) for unit in units}
 
 SIDEWAYS = {
     ("retention", "actions"): "rows that a message may be taking are deleted in one way only",
-    ("redis", "valkey"): "the client's factory starts the server",
     ("delivery", "actions"): "what became of a delivery shows on its message, which only actions change",
     ("migrations", "models"): "a migration may name a function of the models as a default",
 }

@@ -113,14 +113,12 @@ def test_an_env_file_is_read_and_the_environment_wins(tmp_path: Path) -> None:
     )
 
 
-def test_sqlite_waits_for_locks_and_syncs_every_commit() -> None:
+def test_sqlite_comes_with_our_own_engine() -> None:
     from chatbridge_site.settings import database
 
-    options = database("", var_dir=Path("/somewhere"))["OPTIONS"]
-    assert options["timeout"] == 5
-    assert options["transaction_mode"] == "IMMEDIATE"
-    assert "journal_mode=WAL" in options["init_command"]
-    assert "synchronous=FULL" in options["init_command"]
+    made = database("sqlite:////somewhere/db", var_dir=Path("/elsewhere"))
+    assert (made["ENGINE"], made["NAME"]) == ("bridge.sqlite", "/somewhere/db")
+    assert database("", var_dir=Path("/elsewhere"))["ENGINE"] == "bridge.sqlite"
 
 
 def test_postgresql_has_a_pool_and_waits_for_locks_but_not_for_those_of_a_hung_process() -> None:

@@ -4,11 +4,15 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import OperationalError
 
 from bridge.sqlite.base import DatabaseWrapper
+
+FULL = 2
+"""As SQLite answers to `PRAGMA synchronous`."""
 
 pytestmark = pytest.mark.django_db
 
@@ -24,8 +28,7 @@ def holder(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     other.close()
 
 
-def wrapper(folder: Path, *, timeout: float) -> DatabaseWrapper:
-    options = {"timeout": timeout, "transaction_mode": "IMMEDIATE"}
+def wrapper(folder: Path, **options: Any) -> DatabaseWrapper:
     defaults = {"TIME_ZONE": None, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": False, "AUTOCOMMIT": True}
     return DatabaseWrapper({"NAME": folder / "db", "OPTIONS": options, **defaults}, "other")
 
@@ -33,6 +36,24 @@ def wrapper(folder: Path, *, timeout: float) -> DatabaseWrapper:
 def begin(database: DatabaseWrapper) -> None:
     database.ensure_connection()
     database.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+
+
+def test_every_commit_is_synced_and_readers_do_not_wait_for_writers(tmp_path: Path) -> None:
+    database = wrapper(tmp_path)
+    assert database.get_connection_params()["timeout"] == 5
+    with database.cursor() as cursor:
+        found = {
+            name: cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
+        }
+    assert found == {"journal_mode": "wal", "synchronous": FULL}
+    assert database.transaction_mode == "IMMEDIATE"
+    database.close()
+
+
+def test_a_projects_own_options_stand() -> None:
+    database = wrapper(Path("/nowhere"), timeout=60, transaction_mode="EXCLUSIVE")
+    assert database.get_connection_params()["timeout"] == 60
+    assert database.transaction_mode == "EXCLUSIVE"
 
 
 def test_who_waits_gets_the_lock_once_it_is_free(tmp_path: Path, holder: sqlite3.Connection) -> None:

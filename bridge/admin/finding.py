@@ -8,11 +8,11 @@ import re
 import uuid
 from dataclasses import dataclass, field
 
-from django.conf import settings
 from django.db import connection
 from django.db.models import Q, Value
 from django.db.models.functions import Lower
 
+from bridge.conf import settings
 from bridge.models import Connection, Endpoint, Message, Participant, RemoteMessage, RemotePart
 
 MOST = 1000

@@ -10,7 +10,6 @@ from discord.backoff import ExponentialBackoff
 from discord.ext import commands, tasks
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
-from django.conf import settings
 from django.db import Error as DatabaseProblem
 
 from bridge import presence, retention
@@ -24,6 +23,7 @@ from bridge.bot.readers import Readers
 from bridge.bot.relay import Relay
 from bridge.bot.typists import Typists
 from bridge.clock import Clock
+from bridge.conf import settings
 from bridge.outbox import Brake, Outbox
 from bridge.redis import RedisError
 from bridge.services.discord import DiscordService

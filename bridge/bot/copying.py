@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import discord
-from django.conf import settings
 from django.db import Error as DatabaseProblem
 from django.utils import timezone
 
@@ -20,6 +19,7 @@ from bridge import files
 from bridge.actions import copying
 from bridge.bot.database import db
 from bridge.bot.incoming import files_of
+from bridge.conf import settings
 from bridge.models import Attachment, RemotePart
 
 logger = logging.getLogger(__name__)

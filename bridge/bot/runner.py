@@ -8,7 +8,6 @@ from typing import Any
 
 import aiohttp
 import discord
-from django.conf import settings
 from django.db import Error as DatabaseProblem
 
 from bridge import broadcast, carriers, presence
@@ -16,6 +15,7 @@ from bridge.bot import database, lease, setup
 from bridge.bot.client import BridgeBot, point_at_discord
 from bridge.bot.setup import SetupError
 from bridge.clock import Clock
+from bridge.conf import settings
 from bridge.database import DatabaseThreads
 from bridge.listening import listen
 from bridge.redis import RedisError

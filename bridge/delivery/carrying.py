@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from django.conf import settings
 from django.urls import reverse
 
 from bridge import files
+from bridge.conf import settings
 from bridge.models import Attachment, Message
 
 LARGEST = 10 * 1024 * 1024

@@ -7,9 +7,9 @@ from io import BytesIO
 from typing import BinaryIO, NamedTuple
 
 from django.core.files.base import File
-from django.core.files.storage import default_storage
 from django.utils import timezone
 
+from bridge.conf import file_storage
 from bridge.errors import BridgeError
 from bridge.files.images import picture
 from bridge.files.kinds import UNKNOWN, check_allowed, kind_of, safe_name
@@ -69,14 +69,14 @@ def _keep_picture(source: BinaryIO, *, name: str, kind: str) -> Kept:
 
 def _store(folder: str, source: BinaryIO) -> str:
     source.seek(0)
-    return default_storage.save(f"{folder}/{timezone.now():%Y/%m/%d}/{uuid.uuid4().hex}", File(source))
+    return file_storage().save(f"{folder}/{timezone.now():%Y/%m/%d}/{uuid.uuid4().hex}", File(source))
 
 
 def discard(*names: str) -> None:
     """Take files out of the storage. What cannot be taken out now is found by `manage.py purge_files`."""
     for name in filter(None, names):
         try:
-            default_storage.delete(name)
+            file_storage().delete(name)
         except Exception:
             # Any storage has errors of its own.
             logger.exception("The file %s could not be deleted", name)

@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
-from django.conf import settings
 from django.utils.module_loading import import_string
 
+from bridge.conf import settings
 from bridge.services.base import Service
 
 __all__ = ["classes", "find", "reports", "typed"]

@@ -4,9 +4,9 @@ import re
 from urllib.parse import urlsplit
 
 import discord
-from django.conf import settings
 from django.urls import reverse
 
+from bridge.conf import settings
 from bridge.models import Connection, Endpoint
 from bridge.services.discord_names import one_line
 

@@ -8,8 +8,8 @@ from typing import cast
 
 import discord
 from channels.db import database_sync_to_async
-from django.core.files.storage import default_storage
 
+from bridge.conf import file_storage
 from bridge.files import in_background
 from bridge.models import Attachment
 
@@ -35,7 +35,7 @@ def _rows(keys: Sequence[int]) -> list[Attachment]:
 
 def _open(attachment: Attachment) -> io.BufferedIOBase | None:
     try:
-        file = cast(io.BufferedIOBase, default_storage.open(attachment.file.name or "").file)
+        file = cast(io.BufferedIOBase, file_storage().open(attachment.file.name or "").file)
         # A storage elsewhere brings it here with this.
         file.seek(0, io.SEEK_END)
         file.seek(0)

@@ -138,7 +138,7 @@ async def test_another_storage_of_the_settings_is_used(
 ) -> None:
     settings.STORAGES = {
         **settings.STORAGES,
-        "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+        "chatbridge": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     }
     sent = await uploaded(visitor.token, "cat.png", png())
     assert (await http("GET", sent["url"], token=visitor.token)).status == 200

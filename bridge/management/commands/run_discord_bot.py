@@ -11,12 +11,12 @@ from argparse import ArgumentParser
 from time import monotonic, sleep
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from bridge import redis
 from bridge.bot import setup
 from bridge.bot.runner import Runner
+from bridge.conf import settings
 from bridge.sandbox import defaults
 
 PATIENCE = 15.0

@@ -1,0 +1,91 @@
+"""What `bridge` reads of a project's settings, each with what holds where the project says nothing of it.
+
+Code of `bridge` asks `bridge.conf.settings` for these and Django's own `settings` for Django's, so that the app runs
+in a project that has none of them. A test looks for whoever asks the wrong one.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Generic, TypeVar, overload
+
+from django.conf import settings as project
+from django.core.files.storage import FileSystemStorage, Storage, storages
+
+from bridge import valkey
+
+T = TypeVar("T")
+
+STORAGE = "chatbridge"
+"""The alias in `STORAGES` under which a project may give attachments a place of their own."""
+
+
+class Setting(Generic[T]):
+    """The project's setting of this name, asked for each time; where it has none, or "", what `default` returns."""
+
+    def __init__(self, default: Callable[[], T], *, read: Callable[[Any], T] | None = None) -> None:
+        self._default, self._read = default, read
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> "Setting[T]": ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> T: ...
+    def __get__(self, instance: object, owner: type) -> "Setting[T] | T":
+        if instance is None:
+            return self
+        found: Any = getattr(project, self.name, None)
+        if found is None or found == "":
+            return self._default()
+        return self._read(found) if self._read else found
+
+    def __set__(self, instance: object, value: T) -> None:
+        """For this process only, as where a command's option takes its place."""
+        setattr(project, self.name, value)
+
+
+def _var_dir() -> Path:
+    return Path(getattr(project, "BASE_DIR", Path.cwd())) / "var"
+
+
+def _redis_url() -> str:
+    return valkey.url(settings.VAR_DIR)
+
+
+def _valkey_dir() -> Path | None:
+    """None where the project names a server: then none is started."""
+    return None if getattr(project, "REDIS_URL", "") else settings.VAR_DIR
+
+
+class Settings:
+    """Names, types and defaults. `docs/embedding.md` says what each is for."""
+
+    VAR_DIR = Setting[Path](_var_dir, read=Path)
+    REDIS_URL = Setting[str](_redis_url)
+    VALKEY_DIR = Setting[Path | None](_valkey_dir, read=Path)
+    SITE_URL = Setting[str](str)
+    TRUSTED_PROXIES = Setting[int](int)
+
+    DISCORD_TOKEN = Setting[str](str)
+    DISCORD_CHANNEL_ID = Setting[int | str | None](lambda: None)
+    DISCORD_API_URL = Setting[str](lambda: "https://discord.com/api/v10")
+    DISCORD_GATEWAY_URL = Setting[str](str)
+    DISCORD_CDN_URL = Setting[str](lambda: "https://cdn.discordapp.com")
+
+    BRIDGE_SERVICES = Setting[dict[str, str]](lambda: {"discord": "bridge.services.discord.DiscordService"})
+    BRIDGE_SOCKETS_PER_ADDRESS = Setting[int](lambda: 200)
+    BRIDGE_THROTTLES = Setting[dict[str, Any]](dict)
+
+
+settings = Settings()
+
+
+def file_storage() -> Storage:
+    """Where attachments are kept: the project's storage of that alias, else a folder that nothing else serves.
+
+    Never the project's default storage: what is in MEDIA_ROOT is often served to everybody.
+    """
+    if STORAGE in project.STORAGES:
+        return storages[STORAGE]
+    return FileSystemStorage(settings.VAR_DIR / "files", file_permissions_mode=0o640)
