@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bridge import broadcast, presence, redis
+from bridge import broadcast, hooks, presence, redis, signals
 from bridge.protocol import MAX_MEMBERS, Author, event_frame
 
 logger = logging.getLogger(__name__)
@@ -193,6 +193,7 @@ class Members:
         if fresh:
             more = max(0, len(fresh) - MOST_NAMED)
             named = fresh[:MOST_NAMED]
+            hooks.tell(signals.participant_joined, (uuid.UUID(each["id"]) for each in fresh))
             await self._tell("participant.joined", room, {"participants": named, "more": more})
 
     async def _go(self, room: str, gone: Sequence[str], clean: bool) -> None:
@@ -212,6 +213,7 @@ class Members:
 
     async def _tell_left(self, room: str, gone: Iterable[bytes], *, clean: bool) -> None:
         if participants := [uid.decode() for uid in gone]:
+            hooks.tell(signals.participant_left, map(uuid.UUID, participants), clean=clean)
             await self._tell("participant.left", room, {"participants": participants, "clean": clean})
 
     async def _tell(

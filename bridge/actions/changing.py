@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from bridge import hooks, signals
 from bridge.actions.attaching import discard_of
 from bridge.actions.posting import fan_out
 from bridge.actions.settling import publish_messages
@@ -101,12 +102,14 @@ def _edit(message: Message, *, content: str) -> Message:
     if message.content == content:
         return message
     MessageVersion.objects.create(message=message, content=message.content)
+    hooks.tell_on_commit(signals.message_edited, [message.pk])
     return _change(message, "message.edited", Delivery.Operation.EDIT, content=content, edited_at=Now())
 
 
 def _delete(message: Message) -> Message:
     message.versions.all().delete()
     discard_of([message])
+    hooks.tell_on_commit(signals.message_deleted, [message.pk])
     return _change(message, "message.deleted", Delivery.Operation.DELETE, content="", deleted_at=Now())
 
 

@@ -3,7 +3,7 @@
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from bridge import broadcast, services
+from bridge import broadcast, hooks, services, signals
 from bridge.broadcast import Change
 from bridge.models import Advance, Connection, Endpoint, Participant
 from bridge.protocol import event_frame
@@ -20,7 +20,7 @@ def open_connection(opening: Opening) -> tuple[Connection, Participant]:
     with transaction.atomic():
         connection, created = _find_or_create(opening)
         if created:
-            Participant.objects.create(
+            visitor = Participant.objects.create(
                 connection=connection,
                 role=Participant.Role.VISITOR,
                 visitor=opening.visitor,
@@ -30,6 +30,8 @@ def open_connection(opening: Opening) -> tuple[Connection, Participant]:
             advance = Connection.objects.advance(connection.pk)
             connection.revision = advance.revision
             _publish("connection.opened", connection, advance)
+            hooks.tell_on_commit(signals.connection_opened, [connection.pk], reopened=False)
+            hooks.tell_on_commit(signals.participant_joined, [visitor.uid])
         return connection, connection.participants.get(visitor=opening.visitor)
 
 
@@ -77,6 +79,7 @@ def close_connection(connection: Connection, *, by: Participant | None = None) -
         )
         if changed:
             _changed("connection.closed", connection)
+            hooks.tell_on_commit(signals.connection_closed, [connection.pk])
         return bool(changed)
 
 
@@ -94,6 +97,7 @@ def reopen_connection(connection: Connection) -> bool:
             return False
         if changed:
             _changed("connection.reopened", connection)
+            hooks.tell_on_commit(signals.connection_opened, [connection.pk], reopened=True)
         return bool(changed)
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from django.db import transaction
 from django.utils import timezone
 
-from bridge import broadcast, wire
+from bridge import broadcast, hooks, signals, wire
 from bridge.actions import rows, speaking_rules
 from bridge.actions.attaching import Uploads, attach, claim
 from bridge.actions.opening import open_connection
@@ -240,6 +240,7 @@ def _store(
         results[index] = Posted(ids[row.connection, row.seq], targets[index], body)
         said.setdefault(body["connection"], []).append((body, batch[index].origin))
     broadcast.publish_on_commit([_posted(uid, bodies) for uid, bodies in said.items()], nudge=nudge)
+    hooks.tell_on_commit(signals.message_posted, ids.values())
 
 
 def _placed(

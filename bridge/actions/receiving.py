@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from bridge import services
+from bridge import hooks, services, signals
 from bridge.actions.changing import delete_message, edit_message
 from bridge.actions.copying import RemoteFile, drop_files, note_files
 from bridge.actions.noting import note_emojis
@@ -96,6 +96,7 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
         message.state = Message.State.SENT
         message.save(update_fields=["state"])
     publish_messages("message.posted", [message], connection=connection, advance=advance, nudge=bool(waits))
+    hooks.tell_on_commit(signals.message_posted, [message.pk])
     return message
 
 
@@ -242,7 +243,7 @@ def position_of(remote_id: str) -> int | None:
 
 def participant_of(endpoint: Endpoint, author: RemoteAuthor) -> Participant:
     """The one who writes, with the name, the picture and the role that he has today."""
-    participant, _ = Participant.objects.update_or_create(
+    participant, is_new = Participant.objects.update_or_create(
         connection=endpoint.connection,
         service=endpoint.service,
         remote_id=author.remote_id,
@@ -255,6 +256,8 @@ def participant_of(endpoint: Endpoint, author: RemoteAuthor) -> Participant:
             "role": Participant.Role.STAFF if author.is_staff else Participant.Role.VISITOR,
         },
     )
+    if is_new:
+        hooks.tell_on_commit(signals.participant_joined, [participant.uid])
     return participant
 
 

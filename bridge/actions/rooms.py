@@ -7,7 +7,7 @@ from itertools import chain, islice
 from django.db import IntegrityError, transaction
 from django.utils.crypto import constant_time_compare
 
-from bridge import broadcast
+from bridge import broadcast, hooks, signals
 from bridge.actions.opening import add_endpoints, close_connection, reopen_connection
 from bridge.errors import BridgeError, Code
 from bridge.lookalikes import is_reserved, key_of
@@ -27,6 +27,7 @@ def save_room(room: Connection, *, channel: str, is_open: bool) -> None:
             room.kind = Connection.Kind.ROOM
             room.save(force_insert=True)
             add_endpoints(room)
+            hooks.tell_on_commit(signals.connection_opened, [room.pk], reopened=False)
         else:
             # By name: what is said meanwhile counts on, too.
             room.save(update_fields=SETTINGS)

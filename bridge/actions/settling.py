@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from django.db import transaction
 from django.db.models.functions import Now
 
-from bridge import broadcast, protocol, services, wire
+from bridge import broadcast, hooks, protocol, services, signals, wire
 from bridge.actions.posting import fan_out
 from bridge.models import Advance, Connection, Delivery, Endpoint, Message
 
@@ -22,8 +22,11 @@ def mark_delivered(deliveries: Sequence[Delivery], *, endpoint: Endpoint, outcom
     )
     # Something moved: the line is in order again.
     Endpoint.objects.filter(pk=endpoint.pk).exclude(failures=0, trouble="").update(failures=0, trouble="")
-    if outcome == Delivery.Outcome.DELIVERED and services.reports(endpoint.service):
-        posted = [d.message_id for d in deliveries if d.operation == Delivery.Operation.POST]
+    if outcome != Delivery.Outcome.DELIVERED:
+        return
+    posted = [d.message_id for d in deliveries if d.operation == Delivery.Operation.POST]
+    hooks.tell_on_commit(signals.message_delivered, posted, endpoint=endpoint, service=endpoint.service)
+    if services.reports(endpoint.service):
         _change_state(posted, endpoint=endpoint, state=Message.State.DELIVERED, failure="")
         _note_edits(deliveries, endpoint=endpoint, failure="")
 

@@ -3,7 +3,7 @@
 import contextlib
 import uuid
 
-from bridge import history
+from bridge import history, hooks, signals
 from bridge.commands.conversations import reader_of
 from bridge.errors import BridgeError, Code
 from bridge.groups import CommandGroup
@@ -51,6 +51,8 @@ async def session_start(session: Session, payload: SessionStart) -> SessionStart
         session.open_connection = str(mine.connection.uid)
     session.opening = _opening(session, payload, inbox=inbox.pk, visitor=visitor, nick=nick)
     session.visitor = visitor
+    if mine:
+        hooks.tell(signals.connection_accessed, [mine.uid])
     return {
         "visitor": public_id(visitor),
         # What the cookie carries stays out of reach of the page's scripts.
