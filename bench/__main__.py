@@ -17,6 +17,7 @@ from tests import postgres
 
 PARTS = {
     "b": "(a) plain Channels echo and (b) message.send to its acknowledgement",
+    "services": "(b) with all services installed and none but Discord in use",
     "slow": "(b) while Discord answers after three seconds",
     "ways": "(c) page to Discord and (d) Discord to page",
     "room": "a message's way to all members of a room, and joining it",
@@ -86,6 +87,21 @@ def _b(folder: Path, databases: dict[str, str], options: argparse.Namespace) -> 
                     rounds=options.rounds,
                     report=report,
                 )
+
+
+def _services(folder: Path, databases: dict[str, str], options: argparse.Namespace) -> None:
+    _line("server", "services", "visitors", "msgs/s", "p50 ms", "p99 ms", "CPU ms", "of one")
+    for server in options.servers:
+        alone = Bench(folder / f"alone-{server}", server=server, settings="bench.settings_alone")
+        with alone, Bench(folder / f"all-{server}", server=server) as everything:
+            alone.web.start()
+            everything.web.start()
+            one, all_of_them = throughput.in_turn(
+                alone, everything, visitors=50, seconds=options.seconds, rounds=2 * options.rounds + 1
+            )
+        ratio = all_of_them["per_second"] / one["per_second"]
+        _line(server, "Discord", 50, *_run(one), "")
+        _line(server, "all", 50, *_run(all_of_them), ratio)
 
 
 def _slow(folder: Path, databases: dict[str, str], options: argparse.Namespace) -> None:

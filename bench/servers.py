@@ -21,8 +21,15 @@ def command(server: str, application: str, port: int) -> list[str]:
 class Bench(Site):
     """A site whose web process can be any server, beside a plain consumer on the same one."""
 
-    def __init__(self, folder: Path, *, server: str = "uvicorn", database_url: str = "") -> None:
-        super().__init__(folder, database_url=database_url, DJANGO_SETTINGS_MODULE="bench.settings")
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        server: str = "uvicorn",
+        database_url: str = "",
+        settings: str = "bench.settings",
+    ) -> None:
+        super().__init__(folder, database_url=database_url, DJANGO_SETTINGS_MODULE=settings)
         self.server = server
         (self.plain_port,) = free_ports(1)
         self.web = self._listening("web", CHAT, self.web_port)

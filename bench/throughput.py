@@ -45,3 +45,13 @@ def compare(
         report(row)
         found.append(row)
     return found
+
+
+def in_turn(first: Bench, second: Bench, *, visitors: int, seconds: float, rounds: int) -> tuple[Row, Row]:
+    """The chat of two sites in turn; the median round of each."""
+    rows: tuple[list[Row], list[Row]] = ([], [])
+    for _ in range(rounds):
+        for bench, found in zip((first, second), rows, strict=True):
+            found.append(client(bench.chat_url, visitors=visitors, seconds=seconds, pid=bench.web.pid))
+    one, other = (sorted(found, key=lambda row: row["per_second"])[rounds // 2] for found in rows)
+    return one, other
