@@ -1,8 +1,23 @@
-"""Addresses of the pages, and of files."""
+"""Addresses of the pages, of files, and of what services take by HTTP."""
 
-from django.urls import path, re_path
+from collections.abc import Iterator
 
-from bridge import downloads, emoji_pictures, views
+from django.urls import URLResolver, include, path, re_path
+
+from bridge import downloads, emoji_pictures, services, views
+
+
+def _services() -> Iterator[URLResolver]:
+    """Each service's own, under its name: `reverse("bridge:<service>:<view>")`."""
+    for name in services.names():
+        try:
+            service = services.find(name)
+        except ImportError:
+            # `manage.py check` says which and how to mend it; a page without it is better than none.
+            continue
+        if service is not None and (patterns := list(service.urls())):
+            yield path(f"services/{name}/", include((patterns, name)))
+
 
 app_name = "bridge"
 urlpatterns = [
@@ -15,4 +30,5 @@ urlpatterns = [
     path("files/", downloads.elsewhere, name="files"),
     path("files/<uuid:uid>/", downloads.file, name="file"),
     path("files/<uuid:uid>/thumbnail/", downloads.thumbnail, name="thumbnail"),
+    *_services(),
 ]

@@ -7,7 +7,11 @@ from django.utils.module_loading import import_string
 from bridge.conf import settings
 from bridge.services.base import Service
 
-__all__ = ["classes", "find", "reports", "typed"]
+__all__ = ["classes", "find", "names", "reports", "typed"]
+
+
+def names() -> list[str]:
+    return list(settings.BRIDGE_SERVICES)
 
 
 def classes() -> dict[str, type[Service]]:

@@ -279,7 +279,10 @@ class Service(ABC):
 
     @classmethod
     def urls(cls) -> Sequence[Any]:
-        """Django URL patterns under `services/<name>/`, for what comes in by HTTP."""
+        """Django URL patterns under `services/<name>/`, for what comes in by HTTP. In the namespace `bridge:<name>`.
+
+        No cookie says who asks there, so their views are exempt from Django's CSRF check and look for themselves.
+        """
         return ()
 
     def carries(self, delivery: Delivery) -> bool:
