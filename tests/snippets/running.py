@@ -8,8 +8,10 @@ import sys
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
+from django.conf import settings
 from django.dispatch import Signal
 
 from bridge import groups, registry
@@ -53,6 +55,10 @@ class Python:
         if parent:
             setattr(sys.modules[parent], last, module)
         sys.modules[name] = module
+        if last == "settings":
+            # It adds to those of a project.
+            of_ours = (each for each in dir(settings) if each.isupper())
+            module.__dict__.update({each: deepcopy(getattr(settings, each)) for each in of_ours})
         return module.__dict__
 
 
