@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from urllib.parse import unquote
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -14,6 +15,12 @@ from pytest_django import DjangoDbBlocker
 from bridge import redis, valkey
 from tests import postgres
 from tests.chromium import find as find_chromium
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile(
+    "chatbridge", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("chatbridge")
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +38,20 @@ def valkey_url(valkey_server: str) -> str:
         client.sendall(b"FLUSHALL\r\n")
         assert client.recv(16) == b"+OK\r\n"
     return valkey_server
+
+
+@pytest.fixture
+def delays_end(monkeypatch: pytest.MonkeyPatch) -> Iterator[asyncio.Event]:
+    """Until this is set, the fault `delay` of a sandbox in this process lasts: no machine is too slow for what
+    must happen meanwhile."""
+    end = asyncio.Event()
+
+    async def late(seconds: float) -> None:
+        await end.wait()
+
+    monkeypatch.setattr("bridge.sandbox.door.late", late)
+    yield end
+    end.set()
 
 
 @pytest.fixture(autouse=True, scope="session")

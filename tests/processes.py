@@ -24,7 +24,7 @@ from bridge.sandbox import defaults
 
 HERE = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
-PATIENCE = 40.0
+PATIENCE = 90.0
 """Seconds that a part may take until it answers."""
 
 
@@ -107,7 +107,7 @@ class Process:
             # One that was paused hears of it only when it goes on.
             self._running.send_signal(signal.SIGCONT)
         try:
-            return self._running.wait(timeout=20)
+            return self._running.wait(timeout=60)
         except subprocess.TimeoutExpired:
             self._running.kill()
             self._running.wait()
@@ -179,7 +179,7 @@ class Site:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
         )
         assert done.returncode == 0, f"manage.py {arguments[0]}:\n{done.stdout}\n{done.stderr}"
         return done.stdout
@@ -239,7 +239,7 @@ def answers(url: str) -> bool:
     return fetch(url) is not None
 
 
-def until(condition: Callable[[], Any], what: str, *, patience: float = 20.0) -> Any:
+def until(condition: Callable[[], Any], what: str, *, patience: float = 60.0) -> Any:
     """Poll until it is true, and return what it gave."""
     end = time.monotonic() + patience
     while not (found := condition()):

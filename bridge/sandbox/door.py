@@ -126,11 +126,16 @@ class Door:
     async def _late(self, rule: Rule, http: web.Request, request: Request, entry: Entry) -> web.Response:
         """Before: it takes effect late, even if the client has left. After: only the answer is late."""
         if rule.when == "before":
-            await asyncio.sleep(rule.seconds)
+            await late(rule.seconds)
             return self._respond(http, request, entry)
         response = self._respond(http, request, entry)
-        await asyncio.sleep(rule.seconds)
+        await late(rule.seconds)
         return response
+
+
+async def late(seconds: float) -> None:
+    """What the fault `delay` waits for. A test may wait for something that happens, in place of a time."""
+    await asyncio.sleep(seconds)
 
 
 async def _hold(http: web.Request) -> None:

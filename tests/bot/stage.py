@@ -23,10 +23,11 @@ from bridge.models import Connection, Delivery, Endpoint, Inbox, Message
 from bridge.sandbox import routes
 from bridge.sandbox.client import SandboxClient
 from bridge.sandbox.server import Server
+from tests.sandbox.bots import Prompt
 
 VISITOR = uuid.UUID(int=1)
 STRANGER = uuid.UUID(int=2)
-PATIENCE = 15.0
+PATIENCE = 60.0
 
 Refusal = Callable[[routes.Request], routes.Answer | None]
 
@@ -47,18 +48,12 @@ class TimeMachine(Clock):
         return super().uptime() + self.offset
 
 
-class HastyBot(BridgeBot):
-    """discord.py is ready two seconds after the last server came, and identifies anew after five."""
-
+class HastyBot(Prompt, BridgeBot):
     latest: "HastyBot"
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock)
-        self._connection.guild_ready_timeout = 0.05
         HastyBot.latest = self
-
-    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
-        pass
 
 
 async def eventually(condition: Callable[[], Any], what: str = "", *, seconds: float = PATIENCE) -> Any:

@@ -45,16 +45,17 @@ async def test_what_staff_wrote_meanwhile_is_there_in_order_after_a_restart(up: 
     await up.page_shows("Hello", *map(str, range(115)))
 
 
-async def test_what_comes_live_waits_for_what_was_missed(up: Stage) -> None:
+async def test_what_comes_live_waits_for_what_was_missed(up: Stage, delays_end: asyncio.Event) -> None:
     thread = await up.converse("Hello")
     await up.stop()
     await up.sandbox.post_as("ada", thread, "Missed")
     listing = "GET /guilds/*/threads/active"
-    await up.sandbox.fault("delay", route=listing, seconds=0.6, times=1)
+    await up.sandbox.fault("delay", route=listing, times=1)
     listed = up.asked(listing)
     await up.start(wait=False)
     await eventually(lambda: up.asked(listing) > listed)
     await up.sandbox.post_as("ada", thread, "Live")
+    delays_end.set()
     await up.page_shows("Hello", "Missed", "Live")
 
 
@@ -216,13 +217,13 @@ async def test_only_one_of_two_bots_owns_the_gateway(up: Stage) -> None:
 
 
 async def test_a_loser_closes_its_gateway_and_finishes_what_is_in_hand(
-    up: Stage, monkeypatch: pytest.MonkeyPatch
+    up: Stage, monkeypatch: pytest.MonkeyPatch, delays_end: asyncio.Event
 ) -> None:
     monkeypatch.setattr(lease, "RENEW_EVERY", 0.1)
     thread = await up.converse("Hello")
     await up.stop()
     await up.start()
-    await up.sandbox.fault("delay", route="POST /channels/*/messages", when="after", seconds=1.0, times=1)
+    await up.sandbox.fault("delay", route="POST /channels/*/messages", when="after", times=1)
     asked = up.asked("POST /channels/*/messages")
     await up.say("In hand")
     await eventually(lambda: up.asked("POST /channels/*/messages") > asked)
@@ -233,7 +234,9 @@ async def test_a_loser_closes_its_gateway_and_finishes_what_is_in_hand(
     async def disconnected() -> bool:
         return await up.sandbox.connected() == 0
 
-    await eventually(disconnected, seconds=0.9)
+    await eventually(disconnected)
+    assert not loser.is_closed()
+    delays_end.set()
     await eventually(lambda: loser.is_closed())
     await up.discord_shows(thread, "Hello", "In hand")
     assert await db(lambda: RemoteMessage.objects.filter(remote_id=None).count()) == 0

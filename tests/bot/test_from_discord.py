@@ -13,7 +13,7 @@ from bridge.actions import receiving
 from bridge.bot import lanes, relay
 from bridge.broadcast import BOT_GROUP, WEB_GROUP
 from bridge.models import Endpoint, Inbox, Message, Participant, RemoteMessage
-from bridge.sandbox import defaults
+from bridge.sandbox import defaults, gateway
 from tests.bot.stage import Stage, db, eventually
 
 SUPPORT = defaults.SUPPORT_CHANNEL_ID
@@ -161,6 +161,7 @@ async def test_events_that_come_twice_are_one_message(up: Stage) -> None:
 def patient_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine neighbours are further apart."""
     monkeypatch.setattr(lanes, "SETTLE", 1.0)
+    monkeypatch.setattr(gateway, "_REORDER_SECONDS", 60.0)
 
 
 @pytest.mark.usefixtures("patient_lanes")
@@ -202,15 +203,16 @@ async def test_an_event_that_never_came_is_found_by_comparing(up: Stage) -> None
 
 
 async def test_what_is_answered_while_the_thread_is_being_opened_is_not_lost(
-    up: Stage, monkeypatch: pytest.MonkeyPatch
+    up: Stage, delays_end: asyncio.Event
 ) -> None:
     """The thread is in Discord, and not yet known here: its answer hangs."""
-    await up.sandbox.fault("delay", route="POST /channels/*/messages/*/threads", when="after", seconds=1.0)
+    await up.sandbox.fault("delay", route="POST /channels/*/messages/*/threads", when="after")
     await up.say("Hello")
     (thread,) = await eventually(up.sandbox.threads)
     await up.sandbox.post_as("ada", thread["id"], "Quick answer")
     await eventually(lambda: int(thread["id"]) in up.bot.relay._strangers)
     assert await db(lambda: Endpoint.objects.filter(remote_id__isnull=False).count()) == 0
+    delays_end.set()
     await up.delivered()
     await eventually(lambda: db(lambda: Message.objects.filter(content="Quick answer").exists()))
     await eventually(lambda: not up.bot.relay._strangers)

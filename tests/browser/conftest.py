@@ -22,7 +22,7 @@ from tests.processes import HERE, Site
 
 SHOTS = HERE / "var" / "browser"
 PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
-expect.set_options(timeout=10_000)
+expect.set_options(timeout=30_000)
 
 
 class Visitor:

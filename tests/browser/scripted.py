@@ -57,7 +57,7 @@ class Script:
         return [payload for command, payload in self.received if command == name]
 
     async def wait_for(self, name: str, count: int = 1) -> list[Json]:
-        async with self._arrived, asyncio.timeout(10):
+        async with self._arrived, asyncio.timeout(60):
             await self._arrived.wait_for(lambda: len(self.commands(name)) >= count)
         return self.commands(name)
 

@@ -12,21 +12,33 @@ import yarl
 from bridge.sandbox import defaults
 
 
-class Bot(discord.Client):
+class Prompt(discord.Client):
+    """Ready once its one server has come.
+
+    discord.py is ready when no further server has come for two seconds. That time cannot just be made short: on a
+    busy machine it would be over before the first one is there.
+    """
+
+    def dispatch(self, event: str, /, *args: Any, **options: Any) -> None:
+        if event == "socket_event_type" and args[0] in {"READY", "GUILD_CREATE"}:
+            self._connection.guild_ready_timeout = 60.0 if args[0] == "READY" else 0.01
+        super().dispatch(event, *args, **options)
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """discord.py waits five seconds before it identifies again; the sandbox needs no such patience."""
+
+
+class Bot(Prompt):
     """Writes down what it hears; `until` waits for it."""
 
     def __init__(self, **options: Any) -> None:
         intents = discord.Intents.default()
         intents.message_content = True
         intents.members = True
-        # discord.py is ready when no further guild has come for two seconds; there is one.
-        super().__init__(intents=options.pop("intents", intents), guild_ready_timeout=0.05, **options)
+        super().__init__(intents=options.pop("intents", intents), **options)
         self.heard: list[tuple[str, str]] = []
         self.ended: BaseException | None = None
         self._news = asyncio.Event()
-
-    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
-        """discord.py waits five seconds before it identifies again; the sandbox needs no such patience."""
 
     def on_end(self, task: "asyncio.Task[None]") -> None:
         self.ended = None if task.cancelled() else task.exception()
@@ -37,7 +49,7 @@ class Bot(discord.Client):
         self._news.set()
 
     async def until(self, event: str, detail: str = "", *, times: int = 1) -> None:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while self.heard.count((event, detail)) < times:
                 self._news.clear()
                 await self._news.wait()

@@ -39,7 +39,7 @@ class Process:
 
     async def terminate(self) -> int:
         self._process.terminate()
-        return await asyncio.wait_for(self._process.wait(), 10)
+        return await asyncio.wait_for(self._process.wait(), 60)
 
 
 async def test_nothing_answered_is_lost_when_it_is_killed_at_random_moments(

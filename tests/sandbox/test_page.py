@@ -7,7 +7,7 @@ import aiohttp
 import discord
 import pytest
 from discord import app_commands
-from playwright.async_api import ConsoleMessage, Page, async_playwright, expect
+from playwright.async_api import ConsoleMessage, Page, Route, async_playwright, expect
 
 from bridge.sandbox import defaults
 from bridge.sandbox.client import SandboxClient
@@ -18,6 +18,7 @@ from tests.web.files import png
 
 SUPPORT = defaults.SUPPORT_CHANNEL_ID
 MESSAGE = "/channels/{channel_id}/messages/{message_id}"
+expect.set_options(timeout=30_000)
 HOSTILE = "<img src=x onerror=alert(1)> & <b>bold</b> [x](javascript:alert(1))"
 
 
@@ -108,6 +109,22 @@ async def test_a_reply_by_hand_goes_to_the_message_that_was_meant(page: Page, sa
     await expect(page.locator(".message")).to_have_count(2)
     said = (await sandbox.messages(SUPPORT))[-1]
     assert (said["author"]["name"], said["reply_to"]) == ("Grace", asked["id"])
+
+
+@pytest.mark.browser
+async def test_what_comes_while_a_channel_is_loaded_is_not_lost(page: Page, sandbox: SandboxClient) -> None:
+    await expect(page.locator("#messages")).to_contain_text("Nothing has been said here yet.")
+
+    async def late(route: Route) -> None:
+        older = await route.fetch()
+        await sandbox.post_as("robin", SUPPORT, "Meanwhile")
+        await expect(page.locator("#messages")).to_contain_text("Meanwhile")
+        await route.fulfill(response=older)
+
+    await page.route("**/sandbox/channels/*/messages?*", late)
+    async with page.expect_event("requestfinished", lambda request: "messages?" in request.url):
+        await page.locator("#channels").get_by_text("support").click()
+    await expect(page.locator(".message")).to_have_count(1)
 
 
 @pytest.mark.browser

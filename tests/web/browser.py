@@ -11,7 +11,7 @@ from channels.testing import WebsocketCommunicator
 from bridge import sessions
 from bridge.protocol import SUBPROTOCOL
 
-PATIENCE = 5.0
+PATIENCE = 60.0
 
 
 class Closed(Exception):

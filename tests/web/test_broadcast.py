@@ -50,7 +50,7 @@ async def hub(valkey_url: str) -> AsyncIterator[Hub]:
 
 
 async def _heard(ear: Ear, count: int) -> list[str]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while len(ear.heard) < count:
             ear.news.clear()
             await ear.news.wait()
@@ -138,10 +138,10 @@ async def test_a_layer_that_hangs_holds_up_nobody_and_is_counted(
     monkeypatch.setattr(broadcast, "get_channel_layer", Hanging)
     monkeypatch.setattr(broadcast, "PUBLISH_TIMEOUT", 0.05)
     publisher = broadcast.use_loop(asyncio.get_running_loop())
-    before = time.monotonic()
+    # It waits for nothing: it is no coroutine, and what hangs is a task's.
     broadcast.publish([Change("a", 0, 1, b"lost")])
-    assert time.monotonic() - before < 0.05
-    async with asyncio.timeout(5):
+    assert not publisher.failures
+    async with asyncio.timeout(60):
         while not publisher.failures:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert "was not published" in caplog.text
@@ -248,7 +248,7 @@ async def test_frames_wait_in_their_order_and_only_so_many() -> None:
     await asyncio.sleep(0)
     assert outlet.stalled_for(time.monotonic() + 11) > 10
     server.room.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await outlet.flushed()
     assert server.sent == ["0", "1", "2", "3", "4"]
     assert not outlet.stalled_for(time.monotonic() + 11)

@@ -35,14 +35,14 @@ async def test_ours_is_chosen_among_several(browser: Open) -> None:
 async def test_a_socket_that_starts_no_session_is_closed_with_4401(browser: Open) -> None:
     silent = browser()
     await silent.open()
-    _later(consumers.START_WITHIN - 1)
+    _later(consumers.START_WITHIN / 2)
     assert await silent.refused("ping") == "not_identified"
     _later(consumers.START_WITHIN + 1)
     assert await silent.closed() == 4401
 
 
 async def test_a_socket_that_sends_nothing_is_closed_with_4408(visitor: Browser) -> None:
-    _later(consumers.HEARTBEAT - 5)
+    _later(consumers.HEARTBEAT / 2)
     await visitor.ok("ping")
     _later(consumers.HEARTBEAT + 5)
     assert await visitor.closed() == 4408

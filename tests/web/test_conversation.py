@@ -294,7 +294,7 @@ async def test_the_bot_hears_how_far_he_has_read_only_where_the_inbox_shows_it(
     await stranger.ask("receipt.read", connection=visitor.connection, seq=second["seq"])
     await visitor.ok("receipt.read", connection=visitor.connection, seq=second["seq"])
     heard = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not heard or heard[-1]["type"] != "bot.read":
             heard.append(await layer.receive(channel))
     assert heard[-1] == {"type": "bot.read", "connection": visitor.connection}
@@ -306,7 +306,7 @@ async def test_the_bot_hears_that_deliveries_wait_and_who_is_typing(visitor: Bro
     channel = await layer.new_channel()
     await layer.group_add("bot", channel)
     await visitor.write("Hello")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert await layer.receive(channel) == {"type": "bot.nudge"}
         await visitor.ok("typing.start", connection=visitor.connection)
         assert await layer.receive(channel) == {"type": "bot.typing", "connection": visitor.connection}

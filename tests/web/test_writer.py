@@ -34,7 +34,7 @@ def opened(inbox: Inbox, valkey_url: str) -> Open:
 async def queue(opened: Open) -> AsyncIterator[Writer]:
     made = Writer()
     yield made
-    await made.stop(limit=5)
+    await made.stop(limit=60)
 
 
 def post(target: Target, content: str = "Hello", **more: Any) -> Post:
@@ -265,7 +265,7 @@ async def test_a_writer_that_stops_writes_what_waits_and_takes_no_more(opened: O
     target = await sync_to_async(opened)()
     waiting = [asyncio.create_task(stopping.post(post(target, str(number)))) for number in range(300)]
     await asyncio.sleep(0)
-    await stopping.stop(limit=5)
+    await stopping.stop(limit=60)
     assert len([await each for each in waiting]) == 300
     with pytest.raises(BridgeError, match="restarting"):
         await stopping.post(post(target))
@@ -278,7 +278,7 @@ async def test_what_was_not_written_in_time_was_not_acknowledged(
     original = writer.write
 
     def hangs(posts: Any) -> Any:
-        hang.wait(10)
+        hang.wait(100)
         return original(posts)
 
     monkeypatch.setattr(writer, "write", hangs)
@@ -323,7 +323,7 @@ def elsewhere() -> Iterator[Callable[[Callable[[], None]], None]]:
     threads: list[threading.Thread] = []
     yield run
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
 
 
 async def test_a_conversation_held_elsewhere_does_not_hold_up_the_others(
@@ -338,12 +338,12 @@ async def test_a_conversation_held_elsewhere_does_not_hold_up_the_others(
         with transaction.atomic():
             Connection.objects.lock(held.connection)
             locked.set()
-            release.wait(10)
+            release.wait(100)
 
     elsewhere(hold)
-    await asyncio.to_thread(locked.wait, 10)
+    await asyncio.to_thread(locked.wait, 60)
     waiting = [asyncio.create_task(queue.post(post(held, str(number)))) for number in range(3)]
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(60):
         assert (await queue.post(post(free))).message["seq"] == 1
     assert not any(each.done() for each in waiting)
     release.set()
@@ -375,8 +375,8 @@ async def test_two_processes_that_write_to_the_same_conversations_never_deadlock
         await asyncio.gather(*(to.post(each) for each in posts(order)))
 
     await asyncio.gather(write(one, 1), write(other, -1))
-    await one.stop(limit=5)
-    await other.stop(limit=5)
+    await one.stop(limit=60)
+    await other.stop(limit=60)
     for target in targets:
         assert await sync_to_async(seqs)(target) == [(seq, seq + 1) for seq in range(1, 25)]
 
@@ -393,8 +393,8 @@ async def test_two_visitors_first_messages_in_two_processes_open_one_conversatio
         await asyncio.gather(*(to.post(each) for each in posts))
 
     await asyncio.gather(write(one, 1), write(other, -1))
-    await one.stop(limit=5)
-    await other.stop(limit=5)
+    await one.stop(limit=60)
+    await other.stop(limit=60)
     assert await Connection.objects.filter(visitor__in=visitors).acount() == 6
     assert await Message.objects.acount() == 12
 

@@ -25,11 +25,14 @@ function open(id, { close = true } = {}) {
 
 async function load() {
   const id = state.channel;
+  const heard = (state.heard = []);
   const page = current().type === FORUM ? [] : await api.messages(id);
-  if (id !== state.channel) return;
+  if (heard !== state.heard) return; // another load began meanwhile
   state.messages = page;
   state.complete = page.length < PAGE;
+  state.heard = null;
   draw();
+  heard.forEach(take);
   $("scroll").scrollTop = $("scroll").scrollHeight;
 }
 
@@ -82,6 +85,7 @@ function take(message) {
     if (!message.edited_timestamp && !message.deleted) state.unread.add(message.channel_id);
     return;
   }
+  state.heard?.push(message);
   const bottom = $("scroll").scrollHeight - $("scroll").scrollTop - $("scroll").clientHeight < 80;
   const place = state.messages.findIndex((each) => each.id === message.id);
   if (message.deleted) state.messages = state.messages.filter((each) => each.id !== message.id);

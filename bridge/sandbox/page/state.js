@@ -8,6 +8,7 @@ export const world = { users: new Map(), channels: new Map(), emoji: new Map() }
 export const state = {
   channel: null,
   messages: [],
+  heard: null, // what came live while `messages` are loaded: their answer may be older
   complete: false, // nothing older than `messages`
   replyTo: null,
   typing: new Map(),
