@@ -22,15 +22,16 @@ async def identified(session: Session, payload: Any) -> None:
 
 
 async def participant(session: Session, payload: Any) -> None:
-    """The visitor whose conversation `payload.connection` is; none means the one he opens.
+    """The visitor whose conversation `payload.connection` is; none, or no such field, means the one he writes in.
 
     A room is his on the socket on which he joined it, and on no other. Another's conversation and one that does
     not exist get the same answer.
     """
     visitor = session.who
-    if payload.connection is None or str(payload.connection) in session.connections:
+    named = getattr(payload, "connection", None)
+    if named is None or str(named) in session.connections:
         return
-    found = await session.database.run(_participation, visitor, payload.connection)
+    found = await session.database.run(_participation, visitor, named)
     if found is None:
         raise BridgeError(Code.NOT_FOUND, "You have no such conversation.")
     session.know(Target.of(found.connection, found))

@@ -232,7 +232,7 @@ class Ping(Payload):
     pass
 
 
-@with_config(ConfigDict(extra="forbid"))
+@with_config(ConfigDict(extra="forbid", use_attribute_docstrings=True))
 class Closed(TypedDict):
     """Base of what goes out: no field but those declared."""
 

@@ -38,8 +38,17 @@ class Entry:
     """What to use in its place, else empty."""
 
     @property
+    def is_ours(self) -> bool:
+        return is_ours(self.function)
+
+    @property
     def warning(self) -> str:
         return f"{self.name} is deprecated: {self.deprecated}" if self.deprecated else ""
+
+
+def is_ours(declared: Any) -> bool:
+    """Whether the bridge declares it itself: this function, or this model."""
+    return str(getattr(declared, "__module__", "")).startswith("bridge.")
 
 
 entries: dict[str, Entry] = {}

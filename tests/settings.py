@@ -24,8 +24,10 @@ for name in (
 atexit.register(shutil.rmtree, os.environ["VAR_DIR"], ignore_errors=True)
 
 from chatbridge_site.settings import *  # noqa: E402, F403
-from chatbridge_site.settings import DATABASES, STORAGES, VAR_DIR  # noqa: E402
+from chatbridge_site.settings import DATABASES, INSTALLED_APPS, STORAGES, VAR_DIR  # noqa: E402
 
+# Somebody else's app, with commands and events of its own.
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.shop_app"]
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 SECURE_SSL_REDIRECT = False
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -34,7 +34,7 @@ LAYERS = [
     },
     {"registry", "writer", "outbox", "listening", "dependencies"},
     {"carriers", "groups"},
-    {"process", "extend"},
+    {"process", "extend", "description"},
     {
         "commands",
         "bot",

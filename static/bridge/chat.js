@@ -23,7 +23,8 @@ import { upload } from "./wire/upload.js";
 const { inbox, socket: path, protocol, limit, files, room: slug, roomKey: key } = root.dataset;
 const place = slug ? `room.${slug}` : inbox; // what is kept for one is not the other's
 
-const socket = new Socket({
+/** For the site's own scripts: its commands, its events. */
+export const socket = new Socket({
   url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`,
   protocol,
   // The visitor's token travels in a cookie that no script can read.

@@ -8,6 +8,8 @@ import { Conversation } from "./conversation.js";
 import { Outbox } from "./outbox.js";
 
 const TYPING_EVERY = 5_000;
+// Events of other names are other apps': they are for the site's own scripts.
+const OURS = new Set(["connection", "message", "participant", "presence", "reaction", "receipt", "typing"]);
 
 export class Chat extends EventTarget {
   conversation = null;
@@ -95,6 +97,7 @@ export class Chat extends EventTarget {
   }
 
   #event(frame) {
+    if (!OURS.has(frame.event.split(".", 1)[0])) return;
     if (frame.event === "presence.changed") this.staffOnline = frame.payload.staff_online;
     else if (frame.event.startsWith("participant.")) this.#participants(frame);
     else if (frame.connection === this.conversation?.uid) this.conversation.event(frame);

@@ -92,6 +92,7 @@ export class Socket extends EventTarget {
     if (!caller) return;
     this.#waiting.delete(frame.reply);
     clearTimeout(caller.timer);
+    if (frame.warning) console.warn(frame.warning);
     if (frame.ok) caller.resolve(frame.payload);
     else caller.reject(new CommandFailed(frame.error));
   }
