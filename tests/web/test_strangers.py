@@ -25,6 +25,9 @@ WITH_CONNECTION = {
     "typing.start": {},
     "nick.set": {"nick": "Me"},
     "receipt.read": {"seq": 1},
+    # Of another app, with a permission that asks for a session alone, and with `participant`.
+    "order.here": {},
+    "order.ship": {"number": "A7", "to": "everybody"},
 }
 
 
@@ -35,6 +38,7 @@ WITH_MESSAGE = {
     "message.retry": {},
     "reaction.add": {"emoji": "👍"},
     "reaction.remove": {"emoji": "👍"},
+    "order.about": {},
 }
 
 
