@@ -1,4 +1,4 @@
-"""Holds frames against the published JSON Schema."""
+"""Holds frames against the JSON Schema: the published one, with what the tests' shop adds."""
 
 import json
 from functools import cache
@@ -7,6 +7,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from bridge import description
 from bridge.registry import entries
 
 PUBLISHED = Path(__file__).resolve().parent.parent.parent / "docs" / "protocol.schema.json"
@@ -14,7 +15,9 @@ PUBLISHED = Path(__file__).resolve().parent.parent.parent / "docs" / "protocol.s
 
 @cache
 def _schema() -> dict[str, Any]:
-    return dict(json.loads(PUBLISHED.read_text()))
+    ours: dict[str, Any] = json.loads(PUBLISHED.read_text())
+    made = description.schema(description.everything())
+    return {"$defs": made["$defs"] | ours["$defs"]}
 
 
 @cache
