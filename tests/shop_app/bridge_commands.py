@@ -154,8 +154,3 @@ async def ship(
 @group.command("leave", permission=anyone, throttle="read")
 async def leave() -> None:
     raise BridgeError(Code.CONFLICT, "The shop is closed.", close=True, until="09:30")
-
-
-@group.command("broken", permission=anyone, throttle="read")
-async def broken() -> OrderStatus:
-    return Said(content="not what it says")  # type: ignore[return-value]

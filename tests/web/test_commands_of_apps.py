@@ -7,10 +7,11 @@ import pytest
 from asgiref.sync import sync_to_async
 from jsonschema import Draft202012Validator
 
-from bridge import description
+from bridge import description, groups
+from bridge.extend import anyone
 from bridge.models import Connection, Inbox, Participant
 from bridge.registry import entries
-from tests.shop_app.bridge_commands import Shipped, shipped
+from tests.shop_app.bridge_commands import Shipped, group, shipped
 from tests.shop_app.models import Order
 from tests.web.browser import Browser, Closed
 from tests.web.conftest import Open
@@ -93,8 +94,15 @@ async def test_an_error_that_closes_ends_the_socket_after_its_reply(visitor: Bro
 
 
 async def test_a_reply_that_is_not_what_it_says_is_a_bug_and_not_sent(
-    visitor: Browser, caplog: pytest.LogCaptureFixture
+    visitor: Browser, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    async def broken() -> Shipped:
+        return Order(number="A7")  # type: ignore[return-value]
+
+    # For this test alone: no other may find it.
+    monkeypatch.setattr(groups, "entries", {})
+    group.command("broken", permission=anyone, throttle="read")(broken)
+    monkeypatch.setitem(entries, "order.broken", groups.entries["order.broken"])
     reply = await visitor.ask("order.broken")
     assert reply["error"] == {"code": "internal", "message": "Something went wrong on the server."}
     assert "order.broken" in caplog.text
