@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from bridge import avatars, members, sessions
 from bridge.actions.rooms import lets_in, list_rooms
 from bridge.errors import BridgeError
+from bridge.headers import protect
 from bridge.models import Connection, Inbox, Participant
 from bridge.protocol import MAX_CONTENT, SUBPROTOCOL
 from bridge.redis import RedisError
@@ -35,7 +36,7 @@ def rooms(request: HttpRequest) -> HttpResponse:
         # They are there; only how many are in them nobody can say.
         online = {}
     listed = [(room, online.get(str(room.uid))) for room in found]
-    response = render(request, "bridge/rooms.html", {"inbox": inbox, "rooms": listed})
+    response = protect(render(request, "bridge/rooms.html", {"inbox": inbox, "rooms": listed}))
     patch_cache_control(response, private=True, no_cache=True)
     return response
 
@@ -66,7 +67,8 @@ def _chat(
     request: HttpRequest, inbox: Inbox, *, room: Connection | None = None, key: str = ""
 ) -> HttpResponse:
     context = {"inbox": inbox, "socket": SOCKET_PATH, "protocol": SUBPROTOCOL, "limit": MAX_CONTENT}
-    response = render(request, "bridge/chat.html", context | {"room": room, "room_key": key})
+    context |= {"room": room, "room_key": key, "embedded": "embedded" in request.GET}
+    response = protect(render(request, "bridge/chat.html", context))
     # No script can read it, and with Lax a visitor who follows a link to the page stays who he was.
     response.set_cookie(
         sessions.COOKIE_NAME,

@@ -1,4 +1,4 @@
-"""The Content-Security-Policy of every page, the admin included: nothing inline, nothing from elsewhere."""
+"""The Content-Security-Policy of every page, the admin included: that of the chat."""
 
 from collections.abc import Awaitable, Callable
 
@@ -7,22 +7,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
-POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        # Staff avatars come from Discord's own image server.
-        "img-src 'self' data: blob: https://cdn.discordapp.com",
-        "media-src 'self'",
-        "font-src 'self'",
-        "connect-src 'self'",
-        "manifest-src 'self'",
-        "form-action 'self'",
-        "frame-ancestors 'self'",
-        "base-uri 'none'",
-    )
-)
+from bridge.headers import POLICY
 
 Response = HttpResponseBase | Awaitable[HttpResponseBase]
 

@@ -8,6 +8,7 @@ import { texts } from "./texts.js";
 import { Banner } from "./view/banner.js";
 import { Composer } from "./view/composer.js";
 import { ConversationView } from "./view/conversation.js";
+import { Frame } from "./view/frame.js";
 import { Header } from "./view/header.js";
 import { Intent } from "./view/intent.js";
 import { Lightbox } from "./view/lightbox.js";
@@ -23,6 +24,7 @@ import { upload } from "./wire/upload.js";
 const { inbox, socket: path, protocol, limit, files, room: slug, roomKey: key } = root.dataset;
 const place = slug ? `room.${slug}` : inbox; // what is kept for one is not the other's
 
+const frame = new Frame();
 /** For the site's own scripts: its commands, its events. */
 export const socket = new Socket({
   url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`,
@@ -31,11 +33,7 @@ export const socket = new Socket({
   session: () => ({
     inbox,
     locale: navigator.language.slice(0, 35),
-    page: {
-      url: location.href.slice(0, 1000),
-      title: document.title.slice(0, 200),
-      referrer: document.referrer.slice(0, 1000),
-    },
+    page: frame.page,
   }),
 });
 const room = slug ? new Room(socket, { slug, key }) : null;
@@ -88,6 +86,7 @@ new Lightbox(
 const view = new ConversationView(chat, {
   rewrite: (content) => composer.restore(content),
   leave: () => composer.focus(),
+  frame,
 });
 view.tools.on("reply", (row) => intent.reply(row));
 const picker = new Picker(
@@ -134,6 +133,7 @@ function show() {
   roomView?.show({ cutOff: banner.shown });
   if (chat.inbox) uploads.limit(chat.inbox);
   tray.show();
+  frame.tell({ unread: view.unread.length, conversation: Boolean(chat.conversation) });
   root.dataset.state = socket.state;
 }
 
@@ -159,6 +159,11 @@ function askToDelete(row) {
   askDelete.showModal();
 }
 
+/** He looks at it from now on, and may type at once. On a phone the keyboard would cover the page. */
+function begin() {
+  if (frame.shown && matchMedia("(pointer: fine)").matches) composer.focus();
+}
+
 /** Arrow up in an empty composer. Returns whether there was something to edit. */
 function editLast() {
   const row = view.lastEditable;
@@ -167,6 +172,11 @@ function editLast() {
 }
 
 for (const event of ["online", "offline"]) window.addEventListener(event, show);
+frame.addEventListener("shown", () => {
+  begin();
+  show();
+});
+begin();
 beat(socket, { onHeads: (heads) => chat.heads(heads) });
 show();
 socket.connect();

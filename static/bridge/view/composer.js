@@ -24,7 +24,6 @@ export class Composer {
     // Another tab may have sent and cleared its own draft meanwhile.
     window.addEventListener("pagehide", () => this.content && this.#keep());
     this.#measure();
-    if (matchMedia("(pointer: fine)").matches) this.text.focus(); // on a phone the keyboard would cover the page
   }
 
   get content() {

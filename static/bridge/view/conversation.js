@@ -17,9 +17,10 @@ export class ConversationView {
   #newer = part("newer");
   #older = part("older");
 
-  /** `rewrite(content)` puts words into the composer, `leave` puts the focus there. */
-  constructor(chat, { rewrite, leave }) {
+  /** `rewrite(content)` puts words into the composer, `leave` puts the focus there; `frame.shown`: somebody may look. */
+  constructor(chat, { rewrite, leave, frame }) {
     this.chat = chat;
+    this.frame = frame;
     this.rewrite = rewrite;
     this.scroll = new Scroll(part("scroller"), part("content"), () => this.#moved());
     this.#older.addEventListener("click", () => this.#load());
@@ -111,7 +112,7 @@ export class ConversationView {
   }
 
   #reads() {
-    return !document.hidden && this.scroll.atBottom;
+    return !document.hidden && this.frame.shown && this.scroll.atBottom;
   }
 
   #moved() {

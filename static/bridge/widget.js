@@ -1,0 +1,100 @@
+// What `{% chat_widget %}` puts on a page of the site: a button at the corner, which opens the chat in a frame.
+
+import { Kept } from "./model/kept.js";
+import { texts } from "./texts.js";
+
+const NARROW = matchMedia("(max-width: 30rem), (max-height: 30rem)");
+const kept = new Kept("chatbridge.widget."); // by inbox: whether its visitor has a conversation
+
+class Widget extends HTMLElement {
+  #parts;
+  #heard = (event) => this.#hear(event);
+  #fit = () => this.#fitScreen();
+
+  connectedCallback() {
+    this.#parts ??= this.#prepare();
+    window.addEventListener("message", this.#heard);
+    NARROW.addEventListener("change", this.#fit);
+    visualViewport.addEventListener("resize", this.#fit);
+    // Who has a conversation is told of answers on every page; to everybody else the chat costs nothing.
+    if (kept.get(this.dataset.inbox)) this.#load();
+  }
+
+  disconnectedCallback() {
+    window.removeEventListener("message", this.#heard);
+    NARROW.removeEventListener("change", this.#fit);
+    visualViewport.removeEventListener("resize", this.#fit);
+  }
+
+  #prepare() {
+    const shadow = this.shadowRoot ?? this.#shadow();
+    const part = (name) => shadow.querySelector(`[data-${name}]`);
+    const names = ["panel", "close", "frame", "launcher", "badge", "status", "style"];
+    const parts = Object.fromEntries(names.map((name) => [name, part(name)]));
+    const show = () => (parts.launcher.hidden = false);
+    if (parts.style.sheet) show();
+    else parts.style.addEventListener("load", show);
+    parts.launcher.addEventListener("click", () => (parts.panel.open ? parts.panel.close() : this.#open()));
+    parts.close.addEventListener("click", () => parts.panel.close());
+    parts.panel.addEventListener("close", () => this.#changed());
+    parts.frame.addEventListener("load", () => this.#changed());
+    return parts;
+  }
+
+  /** For browsers, and scripts that set a page's HTML, which leave the template a template. */
+  #shadow() {
+    const shadow = this.attachShadow({ mode: "open" });
+    shadow.append(this.querySelector("template").content);
+    return shadow;
+  }
+
+  #load() {
+    const { frame } = this.#parts;
+    if (!frame.src) frame.src = this.dataset.framed;
+  }
+
+  #open() {
+    const { panel, frame } = this.#parts;
+    this.#load();
+    // On a phone it is the whole screen, so nothing behind it can be reached.
+    if (NARROW.matches) panel.showModal();
+    else panel.show();
+    frame.focus();
+    this.#fitScreen();
+    this.#changed();
+  }
+
+  #changed() {
+    const { panel, frame, launcher } = this.#parts;
+    launcher.ariaExpanded = String(panel.open);
+    frame.contentWindow?.postMessage({ chatbridge: "shown", shown: panel.open }, location.origin);
+  }
+
+  #fitScreen() {
+    const { panel } = this.#parts;
+    if (panel.open && panel.matches(":modal") !== NARROW.matches) {
+      panel.close();
+      this.#open();
+    }
+    // A phone's keyboard covers what is fixed to the page: the last line of the chat, where one writes.
+    panel.style.height = NARROW.matches ? `${visualViewport.height}px` : "";
+  }
+
+  #hear({ source, origin, data }) {
+    if (origin !== location.origin || source !== this.#parts.frame.contentWindow) return;
+    if (data.chatbridge === "close") this.#parts.panel.close();
+    if (data.chatbridge === "state") this.#show(data);
+  }
+
+  #show({ unread, conversation }) {
+    const { badge, status, panel } = this.#parts;
+    const told = panel.open ? 0 : unread;
+    badge.hidden = !told;
+    badge.textContent = told > 9 ? "9+" : told;
+    const text = told ? texts.newer(told) : "";
+    if (status.textContent !== text) status.textContent = text;
+    if (conversation) kept.put(this.dataset.inbox, true);
+  }
+}
+
+customElements.define("chatbridge-widget", Widget);
