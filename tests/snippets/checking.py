@@ -19,7 +19,7 @@ from django.utils.module_loading import import_string
 from jsonschema import Draft202012Validator
 from uvicorn import main as uvicorn_command
 
-from bridge.management.commands import protocol_schema
+from bridge import description
 from chatbridge_site.environment import BASE_DIR, Environment
 from tests.snippets.reading import Snippet
 
@@ -42,7 +42,7 @@ def _values(text: str) -> Iterator[Any]:
 
 
 def _check_frame(frame: dict[str, Any], *, kind: str) -> None:
-    schema = protocol_schema.schema()
+    schema = description.schema(description.everything())
     if kind == "reply":
         # It does not say which command it answers: there must be one that is answered so.
         names = [name for name in schema["$defs"] if name.startswith("reply:")]
