@@ -21,6 +21,24 @@ class Code(StrEnum):
     INTERNAL = "internal"
 
 
+HTTP_STATUS = {
+    Code.INVALID_FRAME: 400,
+    Code.NOT_IDENTIFIED: 401,
+    Code.NOT_PERMITTED: 403,
+    Code.BLOCKED: 403,
+    Code.NOT_FOUND: 404,
+    Code.UNKNOWN_COMMAND: 404,
+    Code.CONFLICT: 409,
+    Code.CLOSED: 409,
+    Code.TOO_LARGE: 413,
+    Code.INVALID_PAYLOAD: 422,
+    Code.THROTTLED: 429,
+    Code.INTERNAL: 500,
+    Code.UNAVAILABLE: 503,
+}
+"""What a refusal is answered with where it goes out over HTTP. `closed` is no 410: it may be opened again."""
+
+
 class BridgeError(Exception):
     """A refusal that the client is meant to see: a stable code and a sentence for a person.
 

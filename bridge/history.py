@@ -94,6 +94,20 @@ def latest(visitor: uuid.UUID, *, inbox: int) -> Participant | None:
     return found.order_by("-connection__state", "-connection_id").first()
 
 
+def connections_of(
+    visitor: uuid.UUID, *, inbox: int, before: uuid.UUID | None, limit: int
+) -> list[Participant]:
+    """The visitor in each of his conversations in this inbox, newest first; those opened before the one `before`."""
+    found = Participant.objects.filter(
+        visitor=visitor, connection__visitor=visitor, connection__inbox=inbox
+    ).select_related("connection")
+    if before is not None:
+        found = found.filter(
+            connection__lt=Connection.objects.filter(uid=before, visitor=visitor).values("pk")
+        )
+    return list(found.order_by("-connection_id")[:limit])
+
+
 def heads(visitor: uuid.UUID, *, inbox: int, rooms: Collection[str] = ()) -> dict[str, int]:
     """The revision at which each of his newest conversations stands, then each of these rooms."""
     own = Connection.objects.filter(visitor=visitor, inbox=inbox).order_by("-id")

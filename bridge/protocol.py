@@ -137,8 +137,9 @@ class SessionStart(Payload):
     page: Annotated[Page, Field(strict=False)] = Page()
 
 
-class MessageSend(Payload):
-    connection: Uuid | None = None
+class Written(Payload):
+    """A message as its writer gives it, wherever it goes."""
+
     client_id: Uuid
     attachments: list[Uuid] = Field(default_factory=list, max_length=MAX_ATTACHMENTS)
     """The `uid` of files that the visitor uploaded."""
@@ -156,6 +157,10 @@ class MessageSend(Payload):
                 raise ValueError("the message is empty")
             return ""
         return content
+
+
+class MessageSend(Written):
+    connection: Uuid | None = None
 
 
 class MessageEdit(Payload):
@@ -205,7 +210,7 @@ class NickSet(Payload):
     connection: Uuid | None = None
 
 
-RoomName = Annotated[str, Field(min_length=1, max_length=50)]
+RoomName = Annotated[Line, Field(min_length=1, max_length=50)]
 """A room's slug or uid."""
 
 

@@ -18,7 +18,7 @@ from django.urls import reverse
 
 from bridge import actions, arrivals, files, wire
 from bridge.arrivals import Foreign
-from bridge.errors import BridgeError, Code
+from bridge.errors import HTTP_STATUS, BridgeError, Code
 from bridge.files import Kept
 from bridge.models import Inbox
 from bridge.moderation import is_blocked
@@ -33,17 +33,6 @@ IDLE = 30.0
 LONGEST = 900.0
 """Seconds that a file may take: 25 MB at 30 KB/s."""
 MEGABYTE = 1024 * 1024
-
-STATUS = {
-    Code.INVALID_PAYLOAD: 422,
-    Code.NOT_IDENTIFIED: 401,
-    Code.NOT_PERMITTED: 403,
-    Code.BLOCKED: 403,
-    Code.NOT_FOUND: 404,
-    Code.TOO_LARGE: 413,
-    Code.THROTTLED: 429,
-    Code.UNAVAILABLE: 503,
-}
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -75,7 +64,7 @@ class Uploads:
         except Gone:
             return
         except BridgeError as error:
-            status = STATUS[error.code]
+            status = HTTP_STATUS[error.code]
             answer = {"error": {"code": error.code, "message": error.message, "details": error.details}}
         except Exception:
             logger.exception("A file could not be taken")

@@ -27,6 +27,7 @@ urlpatterns = [
     path("rooms/<slug:slug>/<str:key>/", views.room, name="room"),
     path("avatars/<uuid:participant>.png", views.avatar, name="avatar"),
     re_path(r"^emoji/(?P<emoji>[0-9]{15,19})\.(?P<kind>webp|gif)$", emoji_pictures.picture, name="emoji"),
+    path("api/", include("bridge.http.urls")),
     path("files/", downloads.elsewhere, name="files"),
     path("files/<uuid:uid>/", downloads.file, name="file"),
     path("files/<uuid:uid>/thumbnail/", downloads.thumbnail, name="thumbnail"),

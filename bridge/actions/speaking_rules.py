@@ -48,6 +48,8 @@ def _verdict(speaker: Participant | None, *, now: datetime) -> Target | BridgeEr
     if speaker is None:
         return BridgeError(Code.NOT_FOUND, "There is no such conversation.")
     room = speaker.connection
+    if speaker.role == Participant.Role.STAFF:
+        return Target.of(room, speaker)
     if (refusal := silenced(speaker, now=now)) is not None:
         return refusal
     wait = _wait(speaker, room, now=now)

@@ -1,0 +1,98 @@
+"""Every operation of the HTTP API: what is asked for where."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bridge.http import entries, staff
+from bridge.http.operations import Method, Operation, guarded
+from bridge.http.visitors import IN_INBOX, IN_ROOM, visitor, visitor_at_message, visitor_in_room
+from bridge.registry import Entry
+from bridge.registry import entries as commands
+
+
+def _older(reply: Any) -> Mapping[str, Any] | None:
+    return {"before": reply["messages"][0]["seq"]} if reply["has_more"] else None
+
+
+def _later(reply: Any) -> Mapping[str, Any]:
+    """Where to ask for what changes from now on."""
+    return {"since": reply["revision"]}
+
+
+def _earlier(reply: Any) -> Mapping[str, Any] | None:
+    return {"before": reply["connections"][-1]["uid"]} if reply["has_more"] else None
+
+
+def _visitors(method: Method, path: str, entry: Entry | str, summary: str, **more: Any) -> Operation:
+    entry = commands[entry] if isinstance(entry, str) else entry
+    guard, places = visitor, IN_INBOX
+    if path.startswith("messages/"):
+        guard, places = visitor_at_message, IN_ROOM
+    elif "{room}" in path and entry.name != "room.join":
+        guard, places = visitor_in_room, IN_ROOM
+    tag = path.split("/")[0]
+    tag = {"connections": "conversations"}.get(tag, tag)
+    entry = guarded(entry, guard)
+    return Operation(method=method, path=path, entry=entry, summary=summary, tag=tag, places=places, **more)
+
+
+_READ = "connections/{connection}/messages"
+_IN_ROOM = "rooms/{room}/messages"
+_REACTION = "messages/{message}/reactions/{emoji}"
+
+
+def operations() -> list[Operation]:
+    """In the order of the description."""
+    start = Operation(
+        method="POST",
+        path="session",
+        entry=entries.start,
+        summary="Begin as a new visitor, or go on as the one of a token",
+        tag="session",
+        status=201,
+        caller="anyone",
+    )
+    return [
+        start,
+        _visitors(
+            "GET",
+            "connections",
+            entries.list_connections,
+            "His conversations, newest first",
+            next_page=_earlier,
+        ),
+        _visitors("GET", _READ, "history.page", "A page of messages, the newest first", next_page=_older),
+        _visitors("POST", _READ, "message.send", "Write into a conversation", status=201),
+        _visitors(
+            "GET",
+            "connections/{connection}/changes",
+            "connection.sync",
+            "What changed since a revision",
+            next_page=_later,
+        ),
+        _visitors("POST", "connections/{connection}/read", "receipt.read", "Say how far he has read"),
+        _visitors("POST", "connections/{connection}/close", "connection.close", "Close a conversation"),
+        _visitors(
+            "POST", "messages", entries.open_with, "Write to the open conversation, or open one", status=201
+        ),
+        _visitors("PATCH", "messages/{message}", "message.edit", "Change what he wrote"),
+        _visitors("DELETE", "messages/{message}", "message.delete", "Delete what he wrote"),
+        _visitors("POST", "messages/{message}/retry", "message.retry", "Try again what failed"),
+        _visitors("PUT", _REACTION, "reaction.add", "React to a message"),
+        _visitors("DELETE", _REACTION, "reaction.remove", "Take a reaction back"),
+        _visitors("GET", "rooms", "room.list", "The open rooms"),
+        _visitors("POST", "rooms/{room}/join", "room.join", "Join a room, under a nick"),
+        _visitors("GET", "rooms/{room}/members", entries.room_members, "Who is there now"),
+        _visitors(
+            "GET", _IN_ROOM, entries.room_messages, "A page of messages, the newest first", next_page=_older
+        ),
+        _visitors("POST", _IN_ROOM, entries.room_send, "Write into a room", status=201),
+        _visitors(
+            "GET",
+            "rooms/{room}/changes",
+            entries.room_changes,
+            "What changed since a revision",
+            next_page=_later,
+        ),
+        *staff.operations(),
+    ]

@@ -1,0 +1,240 @@
+"""Takes HTTP requests to their operations, and brings back replies and refusals. No rules in here."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+from asgiref.sync import markcoroutinefunction
+from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_vary_headers
+
+from bridge import arrivals
+from bridge.arrivals import Foreign
+from bridge.errors import HTTP_STATUS, BridgeError, Code
+from bridge.http.operations import Operation, RequestSession
+from bridge.http.visitors import known
+from bridge.models import Inbox
+from bridge.process import Process
+from bridge.protocol import MAX_FRAME
+from bridge.registry import perform
+from bridge.sessions import Arrival
+
+logger = logging.getLogger(__name__)
+
+PREFLIGHT_AGE = 600
+"""Seconds for which a browser need not ask again whether another site may."""
+_DIGITS = 17
+
+
+class Address:
+    """The view of one address: an operation for each of its methods."""
+
+    csrf_exempt = True  # a token is no cookie; where a cookie counts is looked at in here
+    login_required = False  # also where a project asks everybody for a login: visitors have none
+
+    def __init__(self, operations: Sequence[Operation]) -> None:
+        self._operations = {operation.method: operation for operation in operations}
+        markcoroutinefunction(self)
+
+    async def __call__(self, request: HttpRequest, **in_path: str) -> HttpResponse:
+        process = Process.current()
+        # Whether Redis is there or not: what is stored is stored, and pages learn of it later.
+        await process.ready()
+        try:
+            arrival = _arrival(request)
+            response = await self._respond(request, arrival, in_path)
+        except BridgeError as refusal:
+            arrival, response = None, refused(refusal)
+        except Exception:
+            logger.exception("A request failed: %s %s", request.method, request.path)
+            error = BridgeError(Code.INTERNAL, "Something went wrong on the server.")
+            arrival, response = None, refused(error)
+        if arrival is not None:
+            await self._tell_origin(response, arrival)
+        return _dressed(request, response)
+
+    async def _respond(
+        self, request: HttpRequest, arrival: Arrival, in_path: Mapping[str, str]
+    ) -> HttpResponse:
+        method = "GET" if request.method == "HEAD" else str(request.method)
+        if method == "OPTIONS":
+            return HttpResponse(status=204, headers={"Allow": self._allowed})
+        operation = self._operations.get(method)  # type: ignore[call-overload]  # any text
+        if operation is None:
+            error = BridgeError(Code.UNKNOWN_COMMAND, f"There is no {method} here.")
+            return refused(error, status=405, headers={"Allow": self._allowed})
+        try:
+            return await _perform(operation, request, arrival, in_path)
+        except BridgeError as refusal:
+            return refused(refusal)
+
+    @property
+    def _allowed(self) -> str:
+        head = ["HEAD"] if "GET" in self._operations else []
+        return ", ".join([*self._operations, *head, "OPTIONS"])
+
+    async def _tell_origin(self, response: HttpResponse, arrival: Arrival) -> None:
+        """Let another site's page read this where an inbox names that site. Never with our cookies."""
+        if not arrival.origin or any(each.caller == "staff" for each in self._operations.values()):
+            return
+        if not await Process.current().database.run(_is_named, arrival.origin):
+            return
+        response["Access-Control-Allow-Origin"] = arrival.origin
+        response["Access-Control-Expose-Headers"] = "Retry-After"
+        response["Access-Control-Allow-Methods"] = ", ".join(self._operations)
+        response["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+        response["Access-Control-Max-Age"] = str(PREFLIGHT_AGE)
+
+
+async def nowhere(request: HttpRequest, **_: str) -> HttpResponse:
+    return _dressed(request, refused(BridgeError(Code.UNKNOWN_COMMAND, "There is no such address.")))
+
+
+def _arrival(request: Any) -> Arrival:
+    try:
+        arrival = arrivals.read(request.scope)
+    except Foreign as foreign:
+        raise BridgeError(Code.NOT_PERMITTED, f"Not from here: {foreign}.") from None
+    # A page elsewhere, or a link to here, would send the cookie along.
+    return arrival if _is_our_page(request) else replace(arrival, token=None)
+
+
+def _is_our_page(request: HttpRequest) -> bool:
+    """Whether a browser says that a page of ours asks; `arrivals` has looked whose the origin is."""
+    site = request.headers.get("Sec-Fetch-Site", "")
+    if request.method in {"GET", "HEAD"}:
+        return site in {"", "same-origin", "none"}
+    return site == "same-origin" if site else "Origin" in request.headers
+
+
+async def _perform(
+    operation: Operation, request: HttpRequest, arrival: Arrival, in_path: Mapping[str, str]
+) -> HttpResponse:
+    process = Process.current()
+    query = _query(request, operation)
+    given = {name: query.pop(name) for name in operation.places if name in query}
+    session = RequestSession(
+        arrival,
+        process.members,
+        process.database,
+        request=request,
+        bearer=_bearer(request),
+        given=given,
+    )
+    if operation.caller == "visitor":
+        known(session)
+    body = _body(request) if operation.takes_body else {}
+    payload = {**_typed(query, operation), **body}
+    if payload.keys() & in_path.keys():
+        raise BridgeError(Code.INVALID_PAYLOAD, "What the address says is no field of its own.")
+    reply = await perform(session, operation.entry, {**payload, **in_path}, process.throttler)
+    if operation.next_page is not None:
+        reply = {**reply, "next": _next(request, operation.next_page(reply))}
+    response = HttpResponse(orjson.dumps(reply), status=operation.status, content_type="application/json")
+    if operation.entry.warning:
+        response["Warning"] = f'299 - "{operation.entry.warning}"'
+    return response
+
+
+def _query(request: HttpRequest, operation: Operation) -> dict[str, str]:
+    for name, values in request.GET.lists():
+        if len(values) > 1:
+            raise BridgeError(Code.INVALID_PAYLOAD, f"{name}: it is given twice"[:300])
+    query = {name: str(value) for name, value in request.GET.items()}
+    if operation.takes_body and (unknown := query.keys() - operation.places.keys()):
+        raise BridgeError(Code.INVALID_PAYLOAD, f"{min(unknown)}: no parameter of this address"[:300])
+    return query
+
+
+def _typed(query: Mapping[str, str], operation: Operation) -> dict[str, Any]:
+    """An address has only text: numbers where the payload has numbers."""
+    schema = operation.entry.payload.model_json_schema()["properties"] if query else {}
+    return {
+        name: int(text) if _is_number(text) and _takes_number(schema.get(name, {})) else text
+        for name, text in query.items()
+    }
+
+
+def _is_number(text: str) -> bool:
+    digits = text.removeprefix("-")
+    return digits.isascii() and digits.isdecimal() and len(digits) <= _DIGITS
+
+
+def _takes_number(schema: Mapping[str, Any]) -> bool:
+    return any(each.get("type") == "integer" for each in [schema, *schema.get("anyOf", [])])
+
+
+def _bearer(request: HttpRequest) -> str | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def _body(request: HttpRequest) -> dict[str, Any]:
+    announced = request.headers.get("Content-Length", "")
+    if announced.isdecimal() and int(announced) > MAX_FRAME:
+        raise _too_large()
+    text = request.read(MAX_FRAME + 1)
+    if len(text) > MAX_FRAME:
+        raise _too_large()
+    if not text:
+        return {}
+    if request.content_type != "application/json":
+        raise _Unsupported(Code.INVALID_FRAME, "A body is JSON, and says so: Content-Type: application/json.")
+    try:
+        body = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        body = None
+    if not isinstance(body, dict):
+        raise BridgeError(Code.INVALID_FRAME, "A body is a JSON object.")
+    return body
+
+
+class _Unsupported(BridgeError):
+    """Of another type than is taken here."""
+
+
+def _too_large() -> BridgeError:
+    return BridgeError(Code.TOO_LARGE, "The body is too large.", limit=MAX_FRAME)
+
+
+def _next(request: HttpRequest, instead: Mapping[str, Any] | None) -> str | None:
+    """The address of the next page: this one, with another place in it."""
+    if instead is None:
+        return None
+    query = {name: str(value) for name, value in request.GET.items()}
+    return f"{request.path}?{urlencode(query | dict(instead))}"
+
+
+def refused(
+    error: BridgeError, *, status: int | None = None, headers: Mapping[str, str] | None = None
+) -> HttpResponse:
+    body = {"error": {"code": error.code, "message": error.message, "details": error.details}}
+    status = status or (415 if isinstance(error, _Unsupported) else HTTP_STATUS[error.code])
+    response = HttpResponse(
+        orjson.dumps(body), status=status, content_type="application/json", headers=headers
+    )
+    if "retry_after" in error.details:
+        response["Retry-After"] = str(error.details["retry_after"])
+    if status == 401:
+        response["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _dressed(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    response["Cache-Control"] = "no-store"
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Cross-Origin-Resource-Policy"] = "same-origin"
+    patch_vary_headers(response, ["Origin", "Cookie", "Authorization"])
+    if request.method == "HEAD":
+        length = str(len(response.content))
+        response.content = b""
+        response["Content-Length"] = length
+    return response
+
+
+def _is_named(origin: str) -> bool:
+    inboxes = Inbox.objects.filter(enabled=True).exclude(allowed_origins="")
+    return any(origin in inbox.origins for inbox in inboxes)

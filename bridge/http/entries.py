@@ -1,0 +1,153 @@
+"""What visitors ask for over HTTP that is no command of the socket: there a session knows it already."""
+
+import uuid
+from dataclasses import replace
+from typing import Annotated
+
+from pydantic import Field
+
+from bridge import history
+from bridge.commands.conversations import connection_sync, history_page
+from bridge.commands.messages import message_send
+from bridge.commands.rooms import room_members as members_of
+from bridge.commands.session import session_start
+from bridge.http.operations import RequestSession, entry
+from bridge.permissions import anyone, identified
+from bridge.process import Process
+from bridge.protocol import (
+    MAX_PAGE,
+    Closed,
+    ConnectionOut,
+    ConnectionSync,
+    ConnectionSynced,
+    HistoryPage,
+    HistoryRead,
+    Line,
+    MembersOut,
+    MessageSend,
+    MessageSent,
+    Nick,
+    Page,
+    Payload,
+    RoomMembers,
+    RoomName,
+    Seq,
+    SessionStart,
+    SessionStarted,
+    Uuid,
+    Written,
+)
+from bridge.speaking import Target
+from bridge.wire import connection_out
+
+
+class ConnectionList(Payload):
+    before: Uuid | None = None
+    """The last one of the page before."""
+    limit: int = Field(default=20, ge=1, le=MAX_PAGE)
+
+
+class ConnectionsListed(Closed):
+    connections: list[ConnectionOut]
+    has_more: bool
+
+
+class MessageOpen(Written):
+    """What a visitor writes, and what staff see of him if a conversation is opened with it."""
+
+    nick: Nick | None = None
+    locale: Annotated[Line, Field(max_length=35)] = ""
+    page: Annotated[Page, Field(strict=False)] = Page()
+
+
+class RoomMessages(Payload):
+    room: RoomName
+    before: Seq | None = None
+    limit: int = Field(default=50, ge=1, le=MAX_PAGE)
+
+
+class RoomChanges(Payload):
+    room: RoomName
+    since: Seq
+
+
+class RoomOnly(Payload):
+    room: RoomName
+
+
+class RoomSend(Written):
+    room: RoomName
+
+
+@entry("session.start", permission=anyone, throttle="session")
+async def start(session: RequestSession, payload: SessionStart) -> SessionStarted:
+    if payload.token is None and session.bearer:
+        payload = payload.model_copy(update={"token": session.bearer})
+    return await session_start(session, payload)
+
+
+@entry("connection.list", permission=identified, throttle="read")
+async def list_connections(session: RequestSession, payload: ConnectionList) -> ConnectionsListed:
+    """The visitor's own, newest first."""
+    rows = await session.database.run(
+        history.connections_of,
+        session.who,
+        inbox=session.start.inbox,
+        before=payload.before,
+        limit=payload.limit + 1,
+    )
+    shown = [connection_out(row.connection, reader=row) for row in rows[: payload.limit]]
+    return {"connections": shown, "has_more": len(rows) > payload.limit}
+
+
+@entry("message.open", permission=identified, throttle="message")
+async def open_with(session: RequestSession, payload: MessageOpen) -> MessageSent:
+    """To his open conversation; where there is none, one is opened with it."""
+    mine = await session.database.run(history.latest, session.who, inbox=session.start.inbox)
+    if payload.nick:
+        Process.current().moderation.check_text(session.start.inbox, payload.nick)
+    session.opening = replace(
+        session.start,
+        nick=payload.nick or (mine.nick if mine else session.start.nick),
+        locale=payload.locale,
+        page_url=payload.page.url,
+        page_title=payload.page.title,
+        referrer=payload.page.referrer,
+    )
+    if mine and mine.connection.is_open:
+        session.know(Target.of(mine.connection, mine))
+        session.open_connection = str(mine.connection.uid)
+    return await message_send(session, _sent(payload))
+
+
+@entry("room.messages", permission=identified, throttle="read")
+async def room_messages(session: RequestSession, payload: RoomMessages) -> HistoryRead:
+    asked = HistoryPage(connection=_room(session), before=payload.before, limit=payload.limit)
+    return await history_page(session, asked)
+
+
+@entry("room.changes", permission=identified, throttle="read")
+async def room_changes(session: RequestSession, payload: RoomChanges) -> ConnectionSynced:
+    return await connection_sync(session, ConnectionSync(connection=_room(session), since=payload.since))
+
+
+@entry("room.send", permission=identified, throttle="message")
+async def room_send(session: RequestSession, payload: RoomSend) -> MessageSent:
+    return await message_send(session, _sent(payload, connection=_room(session)))
+
+
+@entry("room.members", permission=identified, throttle="read")
+async def room_members(session: RequestSession, payload: RoomOnly) -> MembersOut:
+    return await members_of(session, RoomMembers(room=str(_room(session))))
+
+
+def _room(session: RequestSession) -> uuid.UUID:
+    """The one that the request is about, which its visitor has been let into."""
+    (uid,) = session.rooms
+    return uuid.UUID(uid)
+
+
+def _sent(written: Written, connection: uuid.UUID | None = None) -> MessageSend:
+    """Validated already."""
+    fields = {name: getattr(written, name) for name in Written.model_fields}
+    return MessageSend.model_construct(**fields, connection=connection)

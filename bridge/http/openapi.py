@@ -1,0 +1,180 @@
+"""The description of the HTTP API, made of the same models that its requests are held against."""
+
+from typing import Any
+
+import orjson
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+from pydantic import TypeAdapter
+
+from bridge import __version__
+from bridge.errors import HTTP_STATUS, Code
+from bridge.http.addresses import operations
+from bridge.http.operations import Operation
+
+API = "/api/"
+DESCRIPTION = """\
+What a web page does over the chat socket, for programs that want none: the same commands, permissions, limits and
+error codes. A visitor's token comes from POST /api/session and goes into the header Authorization: Bearer. Every
+address below takes `inbox`: whose chat it is."""
+
+_WORDS = {
+    400: "The body is no JSON object.",
+    401: "Nobody, or somebody whose token counts no more.",
+    403: "Not for this caller: not permitted, muted or blocked.",
+    404: "It is not there, or not for this caller: nobody learns which.",
+    409: "It stands against what is there already, or the conversation is closed.",
+    413: "More than one message, or one request, may have.",
+    415: "A body that is not called JSON.",
+    422: "A parameter or a field of the body is not as described.",
+    429: "Too many at once: Retry-After says how many seconds to wait.",
+    500: "A fault of the server.",
+    503: "Not just now.",
+}
+
+ERROR = {
+    "type": "object",
+    "properties": {
+        "error": {
+            "type": "object",
+            "properties": {
+                "code": {"type": "string", "enum": [str(code) for code in Code]},
+                "message": {"type": "string"},
+                "details": {"type": "object"},
+            },
+            "required": ["code", "message", "details"],
+            "additionalProperties": False,
+        }
+    },
+    "required": ["error"],
+    "additionalProperties": False,
+}
+
+
+def description(*, server: str = "/") -> dict[str, Any]:
+    schemas: dict[str, Any] = {"Error": ERROR}
+    paths: dict[str, Any] = {}
+    for operation in operations():
+        paths.setdefault(API + operation.path, {})[operation.method.lower()] = _operation(operation, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "ChatBridge", "version": __version__, "description": DESCRIPTION},
+        "servers": [{"url": server}],
+        "paths": paths,
+        "components": {
+            "schemas": dict(sorted(schemas.items())),
+            "responses": {
+                str(status): {
+                    "description": words,
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+                }
+                for status, words in _WORDS.items()
+            },
+            "securitySchemes": {
+                "visitor": {"type": "http", "scheme": "bearer", "description": "Of POST /api/session."},
+                "staff": {"type": "http", "scheme": "bearer", "description": "Of manage.py staff_token."},
+            },
+        },
+    }
+
+
+@require_safe
+def served(request: HttpRequest) -> HttpResponse:
+    root = reverse("bridge:openapi").removesuffix(f"{API}openapi.json")
+    body = orjson.dumps(description(server=root or "/"))
+    return HttpResponse(body, content_type="application/json", headers={"Access-Control-Allow-Origin": "*"})
+
+
+def _operation(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
+    payload = _schema(operation.entry.payload, schemas)
+    fields: dict[str, Any] = payload.get("properties", {})
+    required = payload.get("required", [])
+    found: dict[str, Any] = {
+        "operationId": _id(operation),
+        "summary": operation.summary,
+        "tags": [operation.tag],
+        "parameters": _parameters(operation, fields, required),
+        "responses": _responses(operation, schemas),
+    }
+    if operation.takes_body and operation.elsewhere:
+        found["requestBody"] = _request_body(operation, fields, required)
+    if operation.caller != "anyone":
+        found["security"] = [{operation.caller: []}]
+    if operation.entry.deprecated:
+        found["deprecated"] = True
+    return found
+
+
+def _id(operation: Operation) -> str:
+    words = [part.strip("{}") for part in operation.path.split("/")]
+    return "_".join([operation.method.lower(), *words])
+
+
+def _parameters(operation: Operation, fields: dict[str, Any], required: list[str]) -> list[dict[str, Any]]:
+    found = [
+        {"name": name, "in": "path", "required": True, "schema": fields[name]} for name in operation.in_path
+    ]
+    if not operation.takes_body:
+        found += [
+            {"name": name, "in": "query", "required": name in required, "schema": _optional(fields[name])}
+            for name in operation.elsewhere
+        ]
+    found += [
+        {"name": name, "in": "query", "required": False, "schema": schema, "description": words}
+        for name, (schema, words) in operation.places.items()
+    ]
+    return found
+
+
+def _optional(schema: dict[str, Any]) -> dict[str, Any]:
+    """Of a query, in which there is no null: what is not given is left out."""
+    if "anyOf" not in schema:
+        return schema
+    (kept,) = [each for each in schema["anyOf"] if each != {"type": "null"}]
+    return {**{name: value for name, value in schema.items() if name not in {"anyOf", "default"}}, **kept}
+
+
+def _request_body(operation: Operation, fields: dict[str, Any], required: list[str]) -> dict[str, Any]:
+    wanted = [name for name in operation.elsewhere if name in required]
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {name: fields[name] for name in operation.elsewhere},
+        "additionalProperties": False,
+    }
+    if wanted:
+        schema["required"] = wanted
+    return {"required": bool(wanted), "content": {"application/json": {"schema": schema}}}
+
+
+def _responses(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
+    reply = _schema(operation.entry.reply, schemas)
+    if operation.next_page is not None:
+        reply = {
+            **reply,
+            "properties": {
+                **reply["properties"],
+                "next": {"type": ["string", "null"], "format": "uri-reference"},
+            },
+            "required": [*reply["required"], "next"],
+        }
+    media = {"application/json": {"schema": reply}}
+    good = {str(operation.status): {"description": operation.summary + ".", "content": media}}
+    refusals = {str(status): {"$ref": f"#/components/responses/{status}"} for status in _refusals(operation)}
+    return good | refusals
+
+
+def _refusals(operation: Operation) -> list[int]:
+    found = {401, 403, 404, 422, 429, 500, 503}
+    if operation.takes_body:
+        found |= {400, 409, 413, 415}
+    if operation.method == "DELETE":
+        found.add(409)
+    assert found <= {*HTTP_STATUS.values(), 415}  # noqa: S101  # what the door can answer
+    return sorted(found)
+
+
+def _schema(of: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+    found = TypeAdapter(of).json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(found.pop("$defs", {}))
+    return found

@@ -1,0 +1,110 @@
+"""Who a visitor's request is of, and whether he may: asked anew with each, since nothing of him is kept between two."""
+
+import uuid
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from bridge.actions import find_room
+from bridge.actions.rooms import lets_in
+from bridge.errors import BridgeError, Code
+from bridge.http.operations import Parameters, RequestSession
+from bridge.models import Connection, Inbox, Participant
+from bridge.moderation import Moderation, blocked, is_blocked
+from bridge.nicks import nick_for
+from bridge.process import Process
+from bridge.protocol import Line
+from bridge.sessions import read_token
+from bridge.speaking import Opening, Target
+
+InboxName = Annotated[Line, Field(min_length=1, max_length=50)]
+Key = Annotated[Line, Field(max_length=64)]
+IN_INBOX: Parameters = {
+    "inbox": (TypeAdapter(InboxName).json_schema() | {"default": "default"}, "Whose chat it is."),
+}
+IN_ROOM: Parameters = {
+    **IN_INBOX,
+    "key": (TypeAdapter(Key).json_schema() | {"default": ""}, "The key of a room by link."),
+}
+_NAMES = {"inbox": TypeAdapter(InboxName), "key": TypeAdapter(Key)}
+
+
+def known(session: RequestSession) -> None:
+    """Note whose token came with the request: for the throttles, before the database is asked for anything.
+
+    Raises BridgeError (`not_identified`).
+    """
+    token = session.bearer or session.arrival.token
+    if not token:
+        raise BridgeError(Code.NOT_IDENTIFIED, "This takes a token: POST /api/session gives one.")
+    session.visitor = read_token(token)
+
+
+async def visitor(session: RequestSession, payload: Any) -> None:
+    """Whoever has the token, where he may speak in this inbox."""
+    inbox = await session.database.run(_come_in, session, Process.current().moderation)
+    session.opening = Opening(
+        inbox=inbox.pk,
+        visitor=session.who,
+        nick=nick_for(session.who),
+        user_agent=session.arrival.user_agent,
+    )
+
+
+async def visitor_at_message(session: RequestSession, payload: Any) -> None:
+    """The same. In the room that the message is in, where it is one that he joined and may still see."""
+    await visitor(session, payload)
+    target = await session.database.run(_room_of, session, payload.message)
+    if target is not None:
+        session.enter(target)
+
+
+async def visitor_in_room(session: RequestSession, payload: Any) -> None:
+    """The same, in a room that he joined once. Whether he may see it is asked anew each time."""
+    await visitor(session, payload)
+    session.enter(await session.database.run(_joined, session, payload.room))
+
+
+def _come_in(session: RequestSession, moderation: Moderation) -> Inbox:
+    name = _given(session, "inbox", "default")
+    inbox = Inbox.objects.filter(name=name, enabled=True).first()
+    if inbox is None:
+        raise BridgeError(Code.NOT_FOUND, "There is no such chat.")
+    if session.arrival.origin and session.arrival.origin not in inbox.origins:
+        raise BridgeError(Code.NOT_PERMITTED, "This site may not open this chat.")
+    if is_blocked(inbox.pk, {session.who}):
+        raise blocked()
+    if session.request.method not in {"GET", "HEAD"}:
+        # What a process without sockets knows of mutes and forbidden words nobody keeps fresh for it.
+        moderation.refresh({inbox.pk})
+    return inbox
+
+
+def _room_of(session: RequestSession, message: uuid.UUID) -> Target | None:
+    mine = Participant.objects.filter(
+        visitor=session.visitor,
+        connection__kind=Connection.Kind.ROOM,
+        connection__inbox=session.start.inbox,
+        connection__messages__uid=message,
+    )
+    found = mine.select_related("connection").first()
+    if found is None or not lets_in(found.connection, key=_given(session, "key")):
+        return None
+    return Target.of(found.connection, found)
+
+
+def _joined(session: RequestSession, name: str) -> Target:
+    room = find_room(name, inbox=session.start.inbox, key=_given(session, "key"))
+    me = Participant.objects.filter(connection=room, visitor=session.visitor).first()
+    if me is None:
+        raise BridgeError(Code.NOT_PERMITTED, "Join this room first.")
+    return Target.of(room, me)
+
+
+def _given(session: RequestSession, name: str, default: str = "") -> str:
+    try:
+        text: str = _NAMES[name].validate_python(session.given.get(name, default), strict=True)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]["msg"]
+        raise BridgeError(Code.INVALID_PAYLOAD, f"{name}: {problem}", fields={name: problem}) from None
+    return text

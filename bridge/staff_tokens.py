@@ -1,0 +1,48 @@
+"""Tokens with which a program does what a user of staff may do: signed, and good for some days.
+
+One ends by itself, with its user's password or account, and when it is revoked.
+"""
+
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core import signing
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from bridge.errors import BridgeError, Code
+
+PREFIX = "staff."
+"""So that who finds one knows what he found."""
+_SALT = "bridge.staff"
+
+
+def issue(user: Any, *, lasts: timedelta) -> str:
+    until = int((timezone.now() + lasts).timestamp())
+    value = [user.pk, until, _password_mark(user), secrets.token_urlsafe(9)]
+    return PREFIX + signing.dumps(value, salt=_SALT)
+
+
+def read(text: str) -> Any:
+    """The user whose token this is. Raises BridgeError (`not_identified`)."""
+    try:
+        pk, until, mark, _ = signing.loads(text.removeprefix(PREFIX), salt=_SALT)
+    except (signing.BadSignature, ValueError, TypeError):
+        raise _unknown() from None
+    user = get_user_model()._default_manager.filter(pk=pk).first()
+    if user is None or until <= timezone.now().timestamp():
+        raise _unknown()
+    if not constant_time_compare(mark, _password_mark(user)):
+        raise _unknown()
+    return user
+
+
+def _password_mark(user: Any) -> str:
+    """Another one after each change of the password. It says nothing about it."""
+    return salted_hmac(_SALT, user.password, algorithm="sha256").hexdigest()[:16]
+
+
+def _unknown() -> BridgeError:
+    return BridgeError(Code.NOT_IDENTIFIED, "This token is not one of ours, or it counts no more.")

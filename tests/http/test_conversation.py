@@ -1,0 +1,48 @@
+"""A visitor's program holds a conversation without a socket, and no stranger reads it."""
+
+import uuid
+
+from bridge.models import Message
+from tests.http.caller import Caller
+
+
+async def test_it_starts_writes_reads_and_goes_on_while_a_stranger_sees_nothing(
+    visitor: Caller, stranger: Caller
+) -> None:
+    first = await visitor.write("Where is my parcel?", nick="Ada", page={"url": "https://shop.example/"})
+    uid = first["connection"]
+    assert (first["own"], first["author"]["name"], first["seq"]) == (True, "Ada", 1)
+    second = await visitor.write("It is late.", f"/api/connections/{uid}/messages")
+    third = await visitor.write("Hello?")
+    assert {second["connection"], third["connection"]} == {uid}
+    (mine,) = (await visitor.get("/api/connections"))["connections"]
+    assert mine["uid"] == uid
+    page = await visitor.get(f"/api/connections/{uid}/messages")
+    assert [each["content"] for each in page["messages"]] == ["Where is my parcel?", "It is late.", "Hello?"]
+    row = await Message.objects.select_related("connection").aget(uid=first["uid"])
+    assert row.connection.page_url == "https://shop.example/"
+    for method, path, body in (
+        ("GET", f"/api/connections/{uid}/messages", None),
+        ("GET", f"/api/connections/{uid}/changes?since=0", None),
+        ("POST", f"/api/connections/{uid}/messages", {"client_id": str(uuid.uuid4()), "content": "Me too"}),
+        ("POST", f"/api/connections/{uid}/read", {"seq": 1}),
+        ("POST", f"/api/connections/{uid}/close", {}),
+        ("PATCH", f"/api/messages/{first['uid']}", {"content": "Mine now"}),
+        ("DELETE", f"/api/messages/{first['uid']}", None),
+        ("POST", f"/api/messages/{first['uid']}/retry", {}),
+        ("PUT", f"/api/messages/{first['uid']}/reactions/👍", None),
+        ("DELETE", f"/api/messages/{first['uid']}/reactions/👍", None),
+    ):
+        assert await stranger.refused(method, path, body) == (404, "not_found"), path
+    assert "parcel" not in str(await stranger.get("/api/connections"))
+
+
+async def test_a_resend_is_one_message(visitor: Caller) -> None:
+    client_id = str(uuid.uuid4())
+    first = await visitor.write("Once", client_id=client_id)
+    again = await visitor.write("Once", client_id=client_id)
+    there = await visitor.write(
+        "Once", f"/api/connections/{first['connection']}/messages", client_id=client_id
+    )
+    assert {each["uid"] for each in (again, there)} == {first["uid"]}
+    assert await Message.objects.acount() == 1
