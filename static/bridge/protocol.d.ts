@@ -155,11 +155,11 @@ export interface MessageRetry {
 }
 
 export interface MessageSend {
-  connection?: string | null;
   client_id: string;
   attachments?: string[];
   content?: string;
   reply_to?: string | null;
+  connection?: string | null;
 }
 
 export interface MessageSent {
