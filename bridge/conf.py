@@ -73,6 +73,8 @@ class Settings:
     DISCORD_GATEWAY_URL = Setting[str](str)
     DISCORD_CDN_URL = Setting[str](lambda: "https://cdn.discordapp.com")
 
+    WEBHOOK_ALLOWED_NETWORKS = Setting[list[str]](list)
+
     BRIDGE_SERVICES = Setting[dict[str, str]](lambda: {"discord": "bridge.services.discord.DiscordService"})
     BRIDGE_SOCKETS_PER_ADDRESS = Setting[int](lambda: 200)
     BRIDGE_THROTTLES = Setting[dict[str, Any]](dict)

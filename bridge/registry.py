@@ -63,7 +63,7 @@ async def perform(session: Session, entry: Entry, body: object, throttler: Throt
     try:
         payload = entry.payload.model_validate(body)
     except ValidationError as error:
-        raise _invalid(error) from None
+        raise refusal_of(error) from None
     try:
         await throttler.take(entry.throttle, visitor=session.visitor, address=session.arrival.address)
         await entry.permission(session, payload)
@@ -118,7 +118,7 @@ def _entry(frame: dict[str, Any]) -> Entry:
     return entry
 
 
-def _invalid(error: ValidationError) -> BridgeError:
+def refusal_of(error: ValidationError) -> BridgeError:
     """Which field and why, without what was sent."""
     fields = {
         ".".join(map(str, each["loc"])) or "payload": each["msg"].removeprefix("Value error, ")

@@ -5,6 +5,7 @@
 
 import os
 import secrets
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -63,6 +64,10 @@ class Environment(BaseSettings):
         "https://cdn.discordapp.com",
         description="Where the pictures of Discord servers' own emoji are fetched",
     )
+    webhook_allowed_networks: Words = Field(
+        [],
+        description="Networks of your own that webhooks may be sent to, e.g. `10.1.0.0/16`, with commas between",
+    )
     site_url: str = Field(
         "", description="Where this site is reached, e.g. `https://chat.example.com`: for links from Discord"
     )
@@ -72,12 +77,19 @@ class Environment(BaseSettings):
         description="Where what is made at run time is kept. Default: `var/` beside `manage.py`",
     )
 
-    @field_validator("allowed_hosts", "csrf_trusted_origins", mode="before")
+    @field_validator("allowed_hosts", "csrf_trusted_origins", "webhook_allowed_networks", mode="before")
     @classmethod
     def split(cls, value: object) -> object:
         return (
             [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
         )
+
+    @field_validator("webhook_allowed_networks")
+    @classmethod
+    def is_networks(cls, value: list[str]) -> list[str]:
+        for each in value:
+            ip_network(each)
+        return value
 
     @field_validator("database_url")
     @classmethod

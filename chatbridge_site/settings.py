@@ -105,7 +105,12 @@ DISCORD_API_URL = ENVIRONMENT.discord_api_url
 DISCORD_GATEWAY_URL = ENVIRONMENT.discord_gateway_url
 DISCORD_CDN_URL = ENVIRONMENT.discord_cdn_url
 
-BRIDGE_SERVICES = {"discord": "bridge.services.discord.DiscordService"}
+WEBHOOK_ALLOWED_NETWORKS = ENVIRONMENT.webhook_allowed_networks
+
+BRIDGE_SERVICES = {
+    "discord": "bridge.services.discord.DiscordService",
+    "webhook": "bridge.webhook.service.WebhookService",
+}
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

@@ -18,6 +18,7 @@ for name in (
     "DISCORD_API_URL",
     "DISCORD_GATEWAY_URL",
     "DISCORD_CDN_URL",
+    "WEBHOOK_ALLOWED_NETWORKS",
     "DEBUG",
 ):
     os.environ.pop(name, None)

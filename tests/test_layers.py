@@ -35,7 +35,7 @@ LAYERS = [
         "staff_tokens",
     },
     {"registry", "writer", "outbox", "listening", "dependencies"},
-    {"carriers", "groups"},
+    {"carriers", "groups", "webhook"},
     {"process", "extend", "description"},
     {
         "commands",

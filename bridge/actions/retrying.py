@@ -92,5 +92,5 @@ def hurry_lines(endpoint_pks: Iterable[int]) -> None:
     what the first is just sending.
     """
     soon = Case(When(due__isnull=True, then=Now()), default=Least(F("due"), Now() + SOON))
-    Endpoint.objects.filter(pk__in=list(endpoint_pks)).update(failures=0, due=soon)
+    Endpoint.objects.filter(pk__in=list(endpoint_pks)).update(failures=0, failing_since=None, due=soon)
     broadcast.publish_on_commit([], nudge=True)

@@ -21,7 +21,8 @@ def mark_delivered(deliveries: Sequence[Delivery], *, endpoint: Endpoint, outcom
         settled_at=Now(), outcome=outcome, reason="", detail=""
     )
     # Something moved: the line is in order again.
-    Endpoint.objects.filter(pk=endpoint.pk).exclude(failures=0, trouble="").update(failures=0, trouble="")
+    failing = Endpoint.objects.filter(pk=endpoint.pk).exclude(failures=0, trouble="")
+    failing.update(failures=0, failing_since=None, trouble="")
     if outcome != Delivery.Outcome.DELIVERED:
         return
     posted = [d.message_id for d in deliveries if d.operation == Delivery.Operation.POST]
@@ -40,6 +41,7 @@ def mark_failed(deliveries: Sequence[Delivery], *, endpoint: Endpoint, reason: s
     Delivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries]).update(
         settled_at=Now(), outcome=Delivery.Outcome.FAILED, reason=reason[:32], detail=detail[:300]
     )
+    # Others that wait have been waiting as long: `failing_since` stays.
     Endpoint.objects.filter(pk=endpoint.pk).update(failures=0, trouble="")
     if not services.reports(endpoint.service):
         return

@@ -30,6 +30,13 @@ REASONS: Mapping[str, str] = {
     "too_many_threads": "The Discord server has too many active threads: archive some, then try again.",
     "unknown_emoji": "Discord has no such emoji, or the bot may not use it: the reaction is on the page only.",
     "too_many_reactions": "The message has as many different reactions in Discord as it can take.",
+    "webhook_gone": "The webhook answered that it wants no more, and was switched off.",
+    "webhook_refused": "The webhook did not want this one: see what it answered.",
+    "webhook_failed": "The webhook answered for three days that something is wrong with it.",
+    "webhook_timed_out": "The webhook did not answer in time, for three days.",
+    "webhook_unreachable": "The webhook could not be reached, for three days.",
+    "webhook_address": "The webhook's address may not be asked, or is none. Correct it, then try again.",
+    "webhook_off": "The webhook was switched off.",
     "reaction_blocked": "Discord let the bot not react to this message.",
 }
 """What a reason code of a delivery means and what to do. Other services may bring codes of their own."""

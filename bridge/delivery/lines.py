@@ -91,4 +91,4 @@ def leave(line: Line, *, clock: Clock) -> None:
 
 def empty(endpoint: Endpoint) -> None:
     """Nothing waits any more. Only while the connection's row is held, or a post could be forgotten."""
-    Endpoint.objects.filter(pk=endpoint.pk).update(due=None, failures=0, trouble="")
+    Endpoint.objects.filter(pk=endpoint.pk).update(due=None, failures=0, failing_since=None, trouble="")

@@ -44,6 +44,9 @@ def plan(line: Line, *, service: Service, clock: Clock) -> Request | None:
         service.joins,
     )
     while waiting := _waiting(endpoint):
+        if not service.serves(endpoint):
+            _let_go(waiting, endpoint)
+            continue
         if (lost := _of_unknown_fate(endpoint)) is not None:
             return _look_for(lost, endpoint, service=service, now=now)
         if not_carried := [delivery for delivery in waiting if not service.carries(delivery)]:
@@ -69,6 +72,12 @@ def _waiting(endpoint: Endpoint) -> list[Delivery]:
     unsettled = endpoint.deliveries.filter(settled_at__isnull=True).order_by("revision", "pk")
     whole = unsettled.select_related("message__author").prefetch_related("message__attachments")
     return list(whole[:LOOK_AHEAD])
+
+
+def _let_go(waiting: list[Delivery], endpoint: Endpoint) -> None:
+    """Also what may be out there already: nobody is to ask for it once more."""
+    endpoint.remote_messages.filter(ours=True, remote_id__isnull=True).delete()
+    mark_delivered(waiting, endpoint=endpoint, outcome=Delivery.Outcome.SUPERSEDED)
 
 
 def _of_unknown_fate(endpoint: Endpoint) -> RemoteMessage | None:

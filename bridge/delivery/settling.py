@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models.functions import Now
 
+from bridge import services
 from bridge.actions.attaching import link_instead
 from bridge.actions.receiving import learn_remote_id, position_of, take_as_deleted
 from bridge.actions.settling import mark_failed, record_gap
@@ -38,6 +39,7 @@ from bridge.services.base import (
     ReadBack,
     Request,
     Seen,
+    Service,
     Stored,
 )
 
@@ -49,7 +51,6 @@ ROOM_GONE = DeliveryFailed(
 )
 HELD = timedelta(seconds=60)
 """How long a line without the right to send waits before it asks again."""
-LONGEST_BACKOFF = 120.0
 HOPELESS = 20
 """A head that failed this often, while other lines flowed, is given up."""
 
@@ -252,16 +253,43 @@ def _wait(
         _hold(endpoint, failure, now=now)
         return False
     failures = endpoint.failures + 1
-    if failures >= HOPELESS and flowing and not isinstance(request, Open | FindOpening):
+    since = endpoint.failing_since or now
+    if _is_hopeless(endpoint, request, failure, flowing=flowing, now=now):
         _give_up(endpoint, request, failure)
+        Endpoint.objects.filter(pk=endpoint.pk).update(failing_since=since)
         return True
-    pause = min(LONGEST_BACKOFF, 2.0 ** min(failures, 10) / 2) * random.uniform(0.5, 1)  # noqa: S311
+    pause = min(_longest_pause(endpoint), 2.0 ** min(failures, 16) / 2) * random.uniform(0.5, 1)  # noqa: S311
     Endpoint.objects.filter(pk=endpoint.pk).update(
         failures=failures,
+        failing_since=since,
         due=now + timedelta(seconds=pause),
         trouble=(failure.detail or failure.reason)[:300],
     )
     return False
+
+
+def _longest_pause(endpoint: Endpoint) -> float:
+    return (services.find(endpoint.service) or Service).longest_pause.total_seconds()
+
+
+def _is_hopeless(
+    endpoint: Endpoint, request: Request, failure: DeliveryFailed, *, flowing: bool, now: datetime
+) -> bool:
+    """Whether to try no more: its service has no more patience, or it has failed often while other lines flowed."""
+    if isinstance(request, Open | FindOpening):
+        return False
+    patience = (services.find(endpoint.service) or Service).patience(failure)
+    if patience is None:
+        return flowing and endpoint.failures + 1 >= HOPELESS
+    since = endpoint.failing_since or now
+    # What waits behind another has not had its own time yet.
+    said = [_said_at(delivery.message) for delivery in _deliveries_of(request, endpoint)]
+    return now >= max([since, *said]) + patience
+
+
+def _said_at(message: Message) -> datetime:
+    """When it was last changed by somebody."""
+    return max(filter(None, (message.created_at, message.edited_at, message.deleted_at)))
 
 
 def _give_up(endpoint: Endpoint, request: Request, failure: DeliveryFailed) -> None:
@@ -270,6 +298,9 @@ def _give_up(endpoint: Endpoint, request: Request, failure: DeliveryFailed) -> N
         return
     affected = _deliveries_of(request, endpoint)
     RemoteMessage.objects.filter(pk=_remote_of(request), remote_id__isnull=True).delete()
-    mark_failed(affected, endpoint=endpoint, reason=UNKNOWN, detail=failure.detail or failure.reason)
-    if isinstance(request, ReadBack) or not failure.certain:
+    read = services.reports(endpoint.service)
+    reason = UNKNOWN if read else failure.reason
+    mark_failed(affected, endpoint=endpoint, reason=reason, detail=failure.detail or failure.reason)
+    # Where nobody reads nobody misses it: staff see it in the admin, and nothing is said in the conversation.
+    if read and (isinstance(request, ReadBack) or not failure.certain):
         record_gap(endpoint.connection, size=len(affected))

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, ClassVar
 from uuid import UUID
@@ -268,6 +268,8 @@ class Service(ABC):
     told of it."""
     hosted: ClassVar[bool] = True
     """Carried by `run_services`, and by `run_discord_bot` besides its own. Its class is called without arguments."""
+    longest_pause: ClassVar[timedelta] = timedelta(minutes=2)
+    """Between two tries of what fails for now. The first is half a second, each further one twice as long."""
 
     @classmethod
     def places(cls, connection: Connection) -> Sequence[str | None]:
@@ -276,6 +278,18 @@ class Service(ABC):
         Within the transaction that opens it, so it asks the database for little and nobody else for anything.
         """
         return (None,)
+
+    @classmethod
+    def patience(cls, failure: DeliveryFailed) -> timedelta | None:
+        """How long something that fails so, for now, is tried until it counts as failed; None: as long as it takes.
+
+        Counted from when its line began to fail, or from when it was said, whichever is later.
+        """
+        return None
+
+    def serves(self, endpoint: Endpoint) -> bool:
+        """False: nothing goes there any more, and what waits is let go. Within a transaction."""
+        return True
 
     @classmethod
     def urls(cls) -> Sequence[Any]:

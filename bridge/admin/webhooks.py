@@ -1,0 +1,125 @@
+"""Webhooks: made and tried in the admin, with what became of the last event to each."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from yarl import URL
+
+from bridge import services
+from bridge.actions.opening import add_places
+from bridge.admin import words
+from bridge.conf import settings
+from bridge.errors import DeliveryFailed
+from bridge.models import Connection, Webhook
+from bridge.webhook.addresses import url_mistake
+from bridge.webhook.events import place
+from bridge.webhook.trying import send_test
+
+MOST_TRIED = 10
+"""Webhooks that one press of a button tries: each may take a quarter of a minute."""
+
+
+class WebhookForm(forms.ModelForm[Webhook]):
+    class Meta:
+        model = Webhook
+        fields = ("name", "inbox", "url", "enabled")
+
+    def clean_url(self) -> str:
+        url: str = self.cleaned_data["url"].strip()
+        if mistake := url_mistake(url):
+            raise ValidationError(mistake)
+        return url
+
+
+class WebhookAdmin(admin.ModelAdmin[Webhook]):
+    form = WebhookForm
+    list_display = ("name", "inbox", "host", "enabled", "succeeded", "failed")
+    list_filter = ("inbox", "enabled")
+    list_select_related = ("inbox",)
+    ordering = ("name",)
+    actions = ("send_test_event", "rotate_secret")
+    readonly_fields = ("takes", "secret_now", "secret_before", "succeeded", "failed")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Webhook | None = None) -> tuple[str, ...]:
+        """Its endpoints are in the conversations of the inbox in which it was made."""
+        return (*self.readonly_fields, "inbox") if obj else self.readonly_fields
+
+    def get_fieldsets(self, request: HttpRequest, obj: Webhook | None = None) -> Any:
+        made: list[Any] = [(None, {"fields": ("name", "inbox", "url", "enabled")})]
+        if obj is None:
+            return made
+        if self.has_change_permission(request, obj):
+            secret = {
+                "fields": ("secret_now", "secret_before"),
+                "description": "Both sides sign with it. Whoever has it hears and speaks as this webhook.",
+            }
+            made.append(("Secret", secret))
+        made.append(("What it sends here", {"fields": ("takes",)}))
+        made.append(("What became of it", {"fields": ("succeeded", "failed")}))
+        return made
+
+    def save_model(self, request: HttpRequest, obj: Webhook, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if obj.enabled and (not change or "enabled" in form.changed_data):
+            # Conversations that began without it hear of it from now on.
+            there = Connection.objects.filter(inbox=obj.inbox_id, state=Connection.State.OPEN)
+            add_places("webhook", there, lambda connection: place(obj, connection))
+
+    @admin.display(description="address")
+    def host(self, webhook: Webhook) -> str:
+        """Without its path: some put a key in there."""
+        return URL(webhook.url).host or webhook.url
+
+    @admin.display(description="POST to")
+    def takes(self, webhook: Webhook) -> str:
+        return settings.SITE_URL + reverse("bridge:webhook:take", args=[webhook.uid])
+
+    @admin.display(description="secret")
+    def secret_now(self, webhook: Webhook) -> SafeString:
+        return format_html("<code>{}</code>", webhook.secret)
+
+    @admin.display(description="secret before")
+    def secret_before(self, webhook: Webhook) -> SafeString | str:
+        if len(webhook.secrets()) < 2:
+            return "–"
+        until = words.moment(webhook.previous_until)
+        return format_html("<code>{}</code> is valid until {}", webhook.previous_secret, until)
+
+    @admin.display(description="last success")
+    def succeeded(self, webhook: Webhook) -> SafeString | str:
+        return words.moment(webhook.succeeded_at)
+
+    @admin.display(description="last failure")
+    def failed(self, webhook: Webhook) -> SafeString | str:
+        if webhook.failed_at is None:
+            return "–"
+        return format_html("{} {}", words.moment(webhook.failed_at), webhook.failure)
+
+    @admin.action(description="Send a test event", permissions=["change"])
+    def send_test_event(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
+        for webhook in queryset.select_related("inbox").order_by("name")[:MOST_TRIED]:
+            try:
+                send_test(webhook)
+            except DeliveryFailed as failure:
+                self.message_user(request, f"{webhook.name}: {failure.detail}", messages.ERROR)
+            else:
+                self.message_user(request, f"{webhook.name} took it.", messages.SUCCESS)
+
+    @admin.action(description="Make a new secret", permissions=["change"])
+    def rotate_secret(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
+        for webhook in queryset:
+            webhook.rotate()
+            webhook.save(update_fields=["secret", "previous_secret", "previous_until"])
+            text = f"{webhook.name} has a new secret. The one before it is valid for 24 hours more."
+            self.message_user(request, text, messages.SUCCESS)
+
+
+if "webhook" in services.names():
+    admin.site.register(Webhook, WebhookAdmin)

@@ -1,0 +1,146 @@
+"""Where webhooks may be sent: to public addresses, and to networks that WEBHOOK_ALLOWED_NETWORKS names.
+
+Whoever may add a webhook could otherwise make this server ask others that only it can reach. A name is judged by what
+it leads to at the moment of connecting: one that leads elsewhere a second later gains nothing.
+"""
+
+import errno
+import ipaddress
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from yarl import URL
+
+from bridge.conf import settings
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# Not public whatever `is_global` of this Python says: its list of exceptions changed from one version to the next.
+_NEVER = tuple(
+    ipaddress.ip_network(each)
+    for each in (
+        "0.0.0.0/8",
+        "100.64.0.0/10",
+        "192.0.0.0/24",
+        "192.88.99.0/24",
+        "198.18.0.0/15",
+        "64:ff9b:1::/48",
+        "100::/64",
+        "2001::/23",
+        "2001:db8::/32",
+        "3fff::/20",
+        "5f00::/16",
+        "fec0::/10",
+    )
+)
+# Ways to write an IPv4 address as one of IPv6, each with how far the IPv4 address is from its right end, in bits.
+_CARRYING_IPV4 = (
+    (ipaddress.IPv6Network("::ffff:0:0/96"), 0),
+    (ipaddress.IPv6Network("::/96"), 0),
+    (ipaddress.IPv6Network("64:ff9b::/96"), 0),
+    (ipaddress.IPv6Network("2002::/16"), 80),
+)
+
+
+class AddressRefused(OSError):
+    """It is not to be connected to."""
+
+    def __init__(self, why: str) -> None:
+        # With a number of its own: aiohttp makes one error of several, and keeps the number that they share.
+        super().__init__(errno.EACCES, why)
+
+
+def is_public(address: Address) -> bool:
+    """Whether anybody on the internet could be reached there, and nobody else."""
+    if isinstance(address, ipaddress.IPv6Address) and (inner := _inner(address)) is not None:
+        return is_public(inner)
+    special = (
+        address.is_multicast
+        or address.is_reserved
+        or address.is_unspecified
+        or address.is_loopback
+        or address.is_link_local
+        or any(address in network for network in _NEVER)
+    )
+    return address.is_global and not special
+
+
+def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    for network, shift in _CARRYING_IPV4:
+        if address in network and address not in {ipaddress.IPv6Address("::"), ipaddress.IPv6Address("::1")}:
+            return ipaddress.IPv4Address(int(address) >> shift & 0xFFFFFFFF)
+    return None
+
+
+def is_allowed(address: Address) -> bool:
+    """Whether it is in a network that WEBHOOK_ALLOWED_NETWORKS names."""
+    plain = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    networks = [ipaddress.ip_network(each) for each in settings.WEBHOOK_ALLOWED_NETWORKS]
+    return any((plain or address) in network for network in networks)
+
+
+def check(text: str, *, encrypted: bool) -> None:
+    """Raises AddressRefused where this IP address is not to be connected to, or not without encryption."""
+    address = ipaddress.ip_address(text.partition("%")[0])
+    if is_allowed(address):
+        return
+    if not is_public(address):
+        raise AddressRefused(f"{address} is no public address.")
+    if not encrypted:
+        raise AddressRefused("Beyond your own networks the address has to begin with https://.")
+
+
+AddressInfo = tuple[Any, Any, int, str, tuple[Any, ...]]
+
+
+def guarded(*, encrypted: bool) -> Callable[[AddressInfo], socket.socket]:
+    """What makes the sockets of an aiohttp connector: each address passes here, a name's and a literal one."""
+
+    def make(info: AddressInfo) -> socket.socket:
+        family, kind, proto, _, address = info
+        check(str(address[0]), encrypted=encrypted)
+        return socket.socket(family, kind, proto)
+
+    return make
+
+
+def url_mistake(text: str) -> str:
+    """A sentence on what is wrong with a webhook's address; empty where nothing is, as far as it can be seen here."""
+    try:
+        url = URL(text)
+    except ValueError:
+        return "This is no address."
+    if url.scheme not in {"http", "https"} or not url.host:
+        return "An address begins with https:// and names a host."
+    if not text.isprintable() or " " in text:
+        return "An address has no spaces in it."
+    if url.user is not None or url.password is not None:
+        return "An address with a name or password in it is not taken: who it is from the signature says."
+    if url.fragment or text.endswith("#"):
+        return "What follows a # is never sent: leave it out."
+    if url.scheme == "http" and not settings.WEBHOOK_ALLOWED_NETWORKS:
+        return "The address has to begin with https://: what is said would be readable on its way."
+    return _literal_mistake(url.host, encrypted=url.scheme == "https")
+
+
+def _literal_mistake(host: str, *, encrypted: bool) -> str:
+    if host.lower().rstrip(".") == "localhost" or host.lower().rstrip(".").endswith(".localhost"):
+        host = "127.0.0.1"
+    try:
+        check(_as_resolved(host), encrypted=encrypted)
+    except AddressRefused as refusal:
+        hint = " WEBHOOK_ALLOWED_NETWORKS names networks of your own." if encrypted else ""
+        return f"{refusal.strerror}{hint}"
+    except ValueError:
+        # A name. What it leads to is looked at when it is used.
+        return ""
+    return ""
+
+
+def _as_resolved(host: str) -> str:
+    """127.1, 0x7f000001 and 2130706433 are addresses, too."""
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host))
+    except OSError:
+        return host
