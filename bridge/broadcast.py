@@ -59,6 +59,7 @@ class Publisher:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.failures = 0
+        self._is_heard = True
         self._entries: list[Entry] = []
         self._bot: dict[str, dict[str, Any]] = {}
         self._lock = threading.Lock()
@@ -105,9 +106,14 @@ class Publisher:
         try:
             async with asyncio.timeout(PUBLISH_TIMEOUT):
                 await _layer().group_send(group, message)
+            self._is_heard = True
         except Exception as error:  # noqa: BLE001  # whatever it is: the change is committed, sync brings it
             self.failures += 1
-            logger.warning("An event was not published: %r", error)
+            # Once, and not with every commit: a program of somebody's may run where no Redis is.
+            logger.log(
+                logging.WARNING if self._is_heard else logging.DEBUG, "An event was not published: %r", error
+            )
+            self._is_heard = False
 
     def idle(self) -> bool:
         with self._lock:

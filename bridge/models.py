@@ -260,6 +260,8 @@ class Endpoint(models.Model):
     service = models.CharField(max_length=32)
     # NULL until it is opened; the id of the Discord thread, as text so that any service fits.
     remote_id = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001  # unique: NULL is none
+    # The type that the Python API was given it in, and gives it back in: "int", "UUID"; empty: as its service says.
+    id_type = models.CharField(max_length=4, blank=True, editable=False)
     # The thread before this one, where that was deleted: its successor's card names it.
     predecessor_id = models.CharField(max_length=255, blank=True)
     # Everything up to this remote id has been taken in, without a hole. Moves forward only.
@@ -668,6 +670,22 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.operation} {self.message_id} to {self.endpoint_id}"
+
+
+class Cursor(models.Model):
+    """How far a reader of the Python API has come in a conversation: the place of what it was last done with."""
+
+    name = models.CharField(max_length=64)
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="cursors")
+    seq = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["name", "connection"], name="cursor_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.seq}"
 
 
 class Lease(models.Model):

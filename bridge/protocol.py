@@ -68,7 +68,8 @@ def _plain(text: str) -> str:
     return text
 
 
-def _content(text: str) -> str:
+def clean_content(text: str) -> str:
+    """As it is stored. Raises ValueError where it says nothing, or has what no text may have."""
     text = _plain(text)
     if not text or (not text.isascii() and is_blank(text)):
         raise ValueError("the message is empty")
@@ -92,7 +93,7 @@ def _emoji(text: str) -> str:
 
 
 # Longer content is refused as `too_large` by its command, so that the page can say by how much.
-Content = Annotated[str, Field(max_length=MAX_FRAME), AfterValidator(_content)]
+Content = Annotated[str, Field(max_length=MAX_FRAME), AfterValidator(clean_content)]
 Nick = Annotated[str, Field(max_length=32), AfterValidator(_nick)]
 Line = Annotated[str, AfterValidator(_plain)]
 Seq = Annotated[int, Field(ge=0, le=2**53)]

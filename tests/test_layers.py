@@ -38,6 +38,7 @@ LAYERS = [
     {"carriers", "groups", "webhook"},
     {"process", "extend", "description"},
     {
+        "api",
         "commands",
         "bot",
         "views",

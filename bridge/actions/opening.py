@@ -30,19 +30,28 @@ def open_connection(opening: Opening) -> tuple[Connection, Participant]:
                 nick=opening.nick,
             )
             add_endpoints(connection)
-            advance = Connection.objects.advance(connection.pk)
-            connection.revision = advance.revision
-            _publish("connection.opened", connection, advance)
-            hooks.tell_on_commit(signals.connection_opened, [connection.pk], reopened=False)
+            begin(connection)
             hooks.tell_on_commit(signals.participant_joined, [visitor.uid])
         return connection, connection.participants.get(visitor=opening.visitor)
 
 
-def add_endpoints(connection: Connection) -> None:
-    """Where each service has a place for a new connection, within the transaction that opens it."""
+def begin(connection: Connection) -> None:
+    """Tell that there is a new one, within the transaction that opens it."""
+    advance = Connection.objects.advance(connection.pk)
+    connection.revision = advance.revision
+    _publish("connection.opened", connection, advance)
+    hooks.tell_on_commit(signals.connection_opened, [connection.pk], reopened=False)
+
+
+def add_endpoints(connection: Connection, *, but: str = "") -> None:
+    """Where each service has a place for a new connection, within the transaction that opens it.
+
+    `but`: a service that has one already.
+    """
     Endpoint.objects.bulk_create(
         Endpoint(connection=connection, service=name, remote_id=place)
         for name, service in services.classes().items()
+        if name != but
         for place in service.places(connection)
     )
 

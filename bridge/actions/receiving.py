@@ -3,7 +3,7 @@
 Everything here may be called twice with the same news. The watermark moves in the transaction that stores the message.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -68,13 +68,9 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
             # Closed in the admin, where it is opened again.
             return None
         reopen_connection(connection)
-    author = participant_of(endpoint, incoming.author) if incoming.author else _visitor_of(connection)
-    advance = Connection.objects.advance(connection.pk, messages=1)
-    message = Message.objects.create(
+    message = Message(
         connection=connection,
-        author=author,
-        seq=advance.last_seq,
-        revision=advance.revision,
+        author=participant_of(endpoint, incoming.author) if incoming.author else visitor_of(connection),
         service=endpoint.service,
         endpoint=endpoint,
         content=incoming.content,
@@ -82,25 +78,34 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
         created_at=incoming.created_at,
         edited_at=incoming.edited_at,
         reply_to=_answered(endpoint, incoming.reply_to),
-        state=Message.State.DELIVERED,
     )
+    store(message, files=incoming.files)
     remote = RemoteMessage.objects.create(
         endpoint=endpoint, remote_id=incoming.remote_id, ours=False, edited_at=incoming.edited_at
     )
     RemotePart.objects.create(remote=remote, message=message, position=0)
+    return message
+
+
+def store(message: Message, *, files: Sequence[RemoteFile] = ()) -> None:
+    """Give a new message its place, within the transaction that holds the connection's row; and tell everybody."""
+    connection = message.connection
+    advance = Connection.objects.advance(connection.pk, messages=1)
+    message.seq, message.revision = advance.last_seq, advance.revision
+    message.state = Message.State.DELIVERED
+    message.save(force_insert=True)
     Connection.objects.filter(pk=connection.pk).update(active_at=timezone.now())
-    note_emojis(content=incoming.content)
-    note_files(message, incoming.files, inbox=connection.inbox)
-    waits = fan_out(message, operation=Delivery.Operation.POST, source=endpoint.pk)
+    note_emojis(content=message.content)
+    note_files(message, files, inbox=connection.inbox)
+    waits = fan_out(message, operation=Delivery.Operation.POST, source=message.endpoint_id)
     if any(services.reports(each.service) for each in waits):
         message.state = Message.State.SENT
         message.save(update_fields=["state"])
     publish_messages("message.posted", [message], connection=connection, advance=advance, nudge=bool(waits))
     hooks.tell_on_commit(signals.message_posted, [message.pk])
-    return message
 
 
-def _visitor_of(connection: Connection) -> Participant:
+def visitor_of(connection: Connection) -> Participant:
     return Participant.objects.get(connection=connection, visitor=connection.visitor)
 
 

@@ -10,6 +10,8 @@ from bridge.clock import Clock
 from bridge.models import Connection, Endpoint
 
 CLAIM = timedelta(seconds=30)
+SPARE = 10
+"""Lines that are looked at besides those that are wanted: others may be taking the same."""
 WRITE_WINDOW = 10.0
 """Seconds after a claim or renewal in which requests may be written. The rest of the claim is for them to land."""
 
@@ -28,6 +30,8 @@ class Line:
     began: float
     # Messages of one batch that Discord refused as a whole are tried one by one.
     single: bool = field(default=False)
+    # How long a claim lasts, and a renewal.
+    lasts: timedelta = field(default=CLAIM)
 
     @property
     def until(self) -> float:
@@ -35,8 +39,10 @@ class Line:
         return self.began + WRITE_WINDOW
 
 
-def claim(service: str, *, limit: int, clock: Clock) -> list[Line]:
-    """Take up to `limit` lines that are due, longest waiting first.
+def claim(
+    service: str, *, limit: int, clock: Clock, lasts: timedelta = CLAIM, connection: int | None = None
+) -> list[Line]:
+    """Take up to `limit` lines that are due, longest waiting first; only those of one `connection`, where one is given.
 
     Compare-and-swap on `attempts`: two workers that read the same line do not both get it. Lines are claimed
     and not deliveries, so a poll costs the same with 100,000 deliveries waiting.
@@ -44,13 +50,18 @@ def claim(service: str, *, limit: int, clock: Clock) -> list[Line]:
     # From before the claim: a pause between the claim and this would lengthen the window.
     began = clock.uptime()
     due = Endpoint.objects.filter(service=service, due__lte=clock.now()).order_by("due")
-    lines = []
-    for pk, connection_id, attempts in list(due.values_list("pk", "connection_id", "attempts")[:limit]):
+    if connection is not None:
+        due = due.filter(connection=connection)
+    lines: list[Line] = []
+    for pk, owner, attempts in list(due.values_list("pk", "connection_id", "attempts")[: limit + SPARE]):
+        if len(lines) == limit:
+            break
         taken = Endpoint.objects.filter(pk=pk, attempts=attempts, due__lte=clock.now()).update(
-            attempts=F("attempts") + 1, due=clock.now() + CLAIM
+            attempts=F("attempts") + 1, due=clock.now() + lasts
         )
         if taken:
-            lines.append(Line(endpoint_id=pk, connection_id=connection_id, token=attempts + 1, began=began))
+            line = Line(endpoint_id=pk, connection_id=owner, token=attempts + 1, began=began, lasts=lasts)
+            lines.append(line)
     return lines
 
 
@@ -66,7 +77,7 @@ def hold(line: Line, *, clock: Clock) -> tuple[Endpoint, datetime]:
     began = clock.uptime()
     Connection.objects.lock(line.connection_id)
     held = Endpoint.objects.filter(pk=line.endpoint_id, attempts=line.token)
-    if not held.update(due=clock.now() + CLAIM):
+    if not held.update(due=clock.now() + line.lasts):
         raise LineLost(line.endpoint_id)
     endpoint = held.select_related("connection__inbox").annotate(now=clock.now()).get()
     line.began = began

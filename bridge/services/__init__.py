@@ -31,7 +31,11 @@ def reports(name: str) -> bool:
     return service is None or service.reports
 
 
-def typed(name: str, remote_id: str) -> str | int | UUID:
-    """An endpoint's remote id in the type of its service."""
+def typed(name: str, remote_id: str, *, given: str = "") -> str | int | UUID:
+    """An endpoint's remote id in the type of its service; without a class, in the one that it was `given` in."""
     service = find(name)
-    return remote_id if service is None else service.id_type(remote_id)
+    id_type = service.id_type if service else _TYPES[given]
+    return id_type(remote_id)
+
+
+_TYPES: dict[str, type[str] | type[int] | type[UUID]] = {"": str, "int": int, "UUID": UUID}

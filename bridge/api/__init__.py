@@ -1,0 +1,18 @@
+"""The Python API: conversations for code that wants neither a socket nor a class of its own for its service.
+
+As in Django's ORM, everything is there twice, `send` and `asend`, and what can be looped over takes `for` and
+`async for`. `docs/python-api.md` tells it from the beginning.
+"""
+
+from bridge.api.connections import Connection, File, Message, aconnection_for, connection_for
+from bridge.api.reading import Messages, messages
+
+__all__ = [
+    "Connection",
+    "File",
+    "Message",
+    "Messages",
+    "aconnection_for",
+    "connection_for",
+    "messages",
+]

@@ -1,0 +1,64 @@
+"""Reading a line by hand: who reads a service through the Python API works its lines as an outbox does.
+
+A message is settled when its reader comes for the next. Who stops in between gets it again: at least once.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from bridge.actions.settling import mark_delivered
+from bridge.clock import Clock
+from bridge.delivery import lines
+from bridge.delivery.lines import Line
+from bridge.models import Delivery, Endpoint, Message
+
+Operation = Delivery.Operation
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A message that its reader has not had yet, or a change of one, with the deliveries that it stands for."""
+
+    message: Message
+    endpoint: Endpoint
+    change: Operation
+    deliveries: tuple[int, ...]
+
+
+@transaction.atomic
+def next_piece(line: Line, *, done: Collection[int], changes: bool, clock: Clock) -> Piece | None:
+    """Settle the deliveries that are `done` and return what comes next; None where nothing waits: the line is given up.
+
+    As the message is now: an edit that waits behind its post comes with it. `changes`: edits and deletions of what was
+    read before, too.
+
+    Raises:
+        LineLost: another reader has the line, and what was not settled.
+    """
+    endpoint, _ = lines.hold(line, clock=clock)
+    unsettled = endpoint.deliveries.filter(settled_at__isnull=True).order_by("revision", "pk")
+    if done:
+        mark_delivered(
+            list(unsettled.filter(pk__in=done)), endpoint=endpoint, outcome=Delivery.Outcome.DELIVERED
+        )
+    while (head := unsettled.select_related("message__author", "message__reply_to").first()) is not None:
+        message = head.message
+        together = list(unsettled.filter(message=message))
+        change = Operation(head.operation)
+        if message.deleted_at and change != Operation.POST:
+            change = Operation.DELETE
+        elif change == Operation.REACT and any(each.operation == Operation.EDIT for each in together):
+            change = Operation.EDIT
+        if _is_wanted(message, change, changes=changes):
+            return Piece(message, endpoint, change, tuple(each.pk for each in together))
+        mark_delivered(together, endpoint=endpoint, outcome=Delivery.Outcome.SUPERSEDED)
+    lines.empty(endpoint)
+    return None
+
+
+def _is_wanted(message: Message, change: Operation, *, changes: bool) -> bool:
+    if change == Operation.POST:
+        return message.deleted_at is None
+    return changes and change != Operation.REACT
