@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from django.db import Error as DatabaseProblem
 
@@ -65,7 +65,8 @@ class Brake:
 
 
 class Outbox:
-    """`opened` is told the remote id of each endpoint that was opened."""
+    """`opened` is told the remote id of each endpoint that was opened. `places`: it carries to these only, where they
+    are this process's own."""
 
     def __init__(
         self,
@@ -75,12 +76,14 @@ class Outbox:
         database: DatabaseThreads,
         brake: Brake | None = None,
         opened: Callable[[str], None] | None = None,
+        places: Collection[str] | None = None,
     ) -> None:
         self._service = service
         self._clock = clock
         self._database = database
         self._brake = brake or Brake(clock)
         self._opened = opened
+        self._places = places
         self._wake = asyncio.Event()
         self._stopping = False
         self._lines: set[asyncio.Task[None]] = set()
@@ -125,7 +128,10 @@ class Outbox:
         if free <= 0:
             return
         run = self._database.run
-        for line in await run(delivery.claim, self._service.name, limit=free, clock=self._clock):
+        # As they are now: they change while a thread reads.
+        places = None if self._places is None else frozenset(self._places)
+        due = await run(delivery.claim, self._service.name, limit=free, clock=self._clock, places=places)
+        for line in due:
             if self._brake.on:
                 self._brake.probe()
             task = asyncio.create_task(self._work(line), name=f"line {line.endpoint_id}")

@@ -110,6 +110,7 @@ WEBHOOK_ALLOWED_NETWORKS = ENVIRONMENT.webhook_allowed_networks
 BRIDGE_SERVICES = {
     "discord": "bridge.services.discord.DiscordService",
     "webhook": "bridge.webhook.service.WebhookService",
+    "console": "bridge.services.console.ConsoleService",
 }
 
 LANGUAGE_CODE = "en"

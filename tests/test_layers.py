@@ -46,6 +46,7 @@ LAYERS = [
         "uploads",
         "downloads",
         "emoji_pictures",
+        "console",
         "admin",
         "sandbox",
     },

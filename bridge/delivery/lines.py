@@ -1,5 +1,6 @@
 """Lines: the deliveries that wait for one endpoint, and who may work them (rules 2 and 3)."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -40,9 +41,16 @@ class Line:
 
 
 def claim(
-    service: str, *, limit: int, clock: Clock, lasts: timedelta = CLAIM, connection: int | None = None
+    service: str,
+    *,
+    limit: int,
+    clock: Clock,
+    lasts: timedelta = CLAIM,
+    connection: int | None = None,
+    places: Collection[str] | None = None,
 ) -> list[Line]:
-    """Take up to `limit` lines that are due, longest waiting first; only those of one `connection`, where one is given.
+    """Take up to `limit` lines that are due, longest waiting first; only those of one `connection`, or at these
+    `places` (remote ids), where such are given.
 
     Compare-and-swap on `attempts`: two workers that read the same line do not both get it. Lines are claimed
     and not deliveries, so a poll costs the same with 100,000 deliveries waiting.
@@ -52,6 +60,8 @@ def claim(
     due = Endpoint.objects.filter(service=service, due__lte=clock.now()).order_by("due")
     if connection is not None:
         due = due.filter(connection=connection)
+    if places is not None:
+        due = due.filter(remote_id__in=places)
     lines: list[Line] = []
     for pk, owner, attempts in list(due.values_list("pk", "connection_id", "attempts")[: limit + SPARE]):
         if len(lines) == limit:

@@ -1,0 +1,1 @@
+"""The chat in a terminal: `manage.py chat`, as staff or as a visitor."""
