@@ -238,7 +238,7 @@ class Ping(Payload):
     pass
 
 
-@with_config(ConfigDict(extra="forbid", use_attribute_docstrings=True))
+@with_config(ConfigDict(extra="forbid"))
 class Closed(TypedDict):
     """Base of what goes out: no field but those declared."""
 

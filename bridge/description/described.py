@@ -1,7 +1,11 @@
 """The commands and events that are described, and one set of definitions for all that they carry."""
 
+import ast
+import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 from types import NoneType
 from typing import Any, Literal
 
@@ -30,14 +34,17 @@ class Described:
         wanted: list[tuple[Key, Mode, TypeAdapter[Any]]] = []
         for entry in self.commands:
             reply = protocol.Nothing if entry.reply is NoneType else entry.reply
-            wanted.append((("command", entry.name), "validation", TypeAdapter(entry.payload)))
-            wanted.append((("reply", entry.name), "serialization", TypeAdapter(reply)))
+            wanted.append((("command", entry.name), "validation", _adapter(entry.payload)))
+            wanted.append((("reply", entry.name), "serialization", _adapter(reply)))
         for name, payload in self.events.items():
-            wanted.append((("event", name), "serialization", TypeAdapter(payload)))
+            wanted.append((("event", name), "serialization", _adapter(payload)))
         found, rest = TypeAdapter.json_schemas(wanted, ref_template=refer)
-        return {key: schema for (key, _), schema in found.items()}, dict(
-            sorted(rest.get("$defs", {}).items())
-        )
+        definitions = dict(sorted(rest.get("$defs", {}).items()))
+        for name, fields in _said_of_ours().items():
+            properties = definitions.get(name, {}).get("properties", {})
+            for field in fields.keys() & properties.keys():
+                properties[field] = {"description": fields[field]} | properties[field]
+        return {key: schema for (key, _), schema in found.items()}, definitions
 
     def frames(self, *, refer: str) -> tuple[dict[Key, Schema], dict[str, Schema]]:
         """The same for whole frames."""
@@ -75,6 +82,24 @@ def everything() -> Described:
 def ours() -> Described:
     """The bridge's own alone: what it is shipped with."""
     return Described([each for each in registry.entries.values() if each.is_ours], protocol.EVENTS)
+
+
+@cache
+def _adapter(of: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(of)
+
+
+@cache
+def _said_of_ours() -> dict[str, dict[str, str]]:
+    """What stands below the fields of our models. Pydantic would read each one's source anew, for seconds."""
+    classes = [each for each in ast.parse(inspect.getsource(protocol)).body if isinstance(each, ast.ClassDef)]
+    found: dict[str, dict[str, str]] = {each.name: {} for each in classes}
+    for each in classes:
+        for field, text in pairwise(each.body):
+            match field, text:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(said))):
+                    found[each.name][name] = inspect.cleandoc(said)
+    return found
 
 
 def envelope(event: str) -> list[str]:

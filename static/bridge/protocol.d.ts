@@ -156,8 +156,11 @@ export interface MessageRetry {
 
 export interface MessageSend {
   client_id: string;
+  /** The `uid` of files that the visitor uploaded. */
   attachments?: string[];
+  /** Empty only beside attachments. */
   content?: string;
+  /** The uid of the message that this one answers, of the same conversation. */
   reply_to?: string | null;
   connection?: string | null;
 }
@@ -246,6 +249,7 @@ export interface RenamedPayload {
 
 export interface RoomJoin {
   room: string;
+  /** The unguessable part of a link room's address. */
   key?: string;
   nick?: string | null;
 }
