@@ -40,10 +40,8 @@ class Described:
             wanted.append((("event", name), "serialization", _adapter(payload)))
         found, rest = TypeAdapter.json_schemas(wanted, ref_template=refer)
         definitions = dict(sorted(rest.get("$defs", {}).items()))
-        for name, fields in _said_of_ours().items():
-            properties = definitions.get(name, {}).get("properties", {})
-            for field in fields.keys() & properties.keys():
-                properties[field] = {"description": fields[field]} | properties[field]
+        for name, definition in definitions.items():
+            explain(name, definition)
         return {key: schema for (key, _), schema in found.items()}, definitions
 
     def frames(self, *, refer: str) -> tuple[dict[Key, Schema], dict[str, Schema]]:
@@ -89,12 +87,26 @@ def _adapter(of: Any) -> TypeAdapter[Any]:
     return TypeAdapter(of)
 
 
+def explain(model: str, schema: Schema) -> None:
+    """Put into the schema of a model of ours what stands below its fields in the source.
+
+    Pydantic can do so, too, but reads each model's source anew: for seconds, whoever makes a validator.
+    """
+    properties = schema.get("properties", {})
+    for field, text in _said_of_ours().get(model, {}).items():
+        if field in properties:
+            properties[field] = {"description": text} | properties[field]
+
+
 @cache
 def _said_of_ours() -> dict[str, dict[str, str]]:
-    """What stands below the fields of our models. Pydantic would read each one's source anew, for seconds."""
-    classes = [each for each in ast.parse(inspect.getsource(protocol)).body if isinstance(each, ast.ClassDef)]
-    found: dict[str, dict[str, str]] = {each.name: {} for each in classes}
-    for each in classes:
+    """By the model's name and the field's."""
+    found: dict[str, dict[str, str]] = {}
+    for each in ast.parse(inspect.getsource(protocol)).body:
+        if not isinstance(each, ast.ClassDef):
+            continue
+        inherited = [found.get(base.id, {}) for base in each.bases if isinstance(base, ast.Name)]
+        found[each.name] = {field: text for fields in inherited for field, text in fields.items()}
         for field, text in pairwise(each.body):
             match field, text:
                 case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(said))):

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 from pydantic import TypeAdapter
 
 from bridge import __version__
+from bridge.description.described import explain
 from bridge.errors import HTTP_STATUS, Code
 from bridge.http.addresses import operations
 from bridge.http.operations import Operation
@@ -176,5 +177,8 @@ def _refusals(operation: Operation) -> list[int]:
 
 def _schema(of: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     found = TypeAdapter(of).json_schema(ref_template="#/components/schemas/{model}")
-    schemas.update(found.pop("$defs", {}))
+    definitions = found.pop("$defs", {})
+    for name, schema in (definitions | {of.__name__: found}).items():
+        explain(name, schema)
+    schemas.update(definitions)
     return found

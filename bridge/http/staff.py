@@ -70,8 +70,7 @@ class StaffConnection(Closed):
     inbox: str
     kind: Literal["private", "room"]
     state: Literal["open", "closed"]
-    name: str
-    """Of a private conversation what its visitor is called, of a room its own."""
+    name: Annotated[str, Field(description="Of a private conversation its visitor's, of a room its own.")]
     revision: int
     messages: int
     page_url: str
@@ -87,8 +86,12 @@ class StaffConnection(Closed):
 
 class StaffConnectionsListed(Closed):
     connections: list[StaffConnection]
-    place: str | None
-    """Where the next page begins: a page may be short, or empty, and still not be the last."""
+    place: Annotated[
+        str | None,
+        Field(
+            description="Where the next page begins: one may be short, or empty, and still not be the last."
+        ),
+    ]
 
 
 class StaffConnectionRead(Closed):
