@@ -1,7 +1,11 @@
 """What Django does with this app at start."""
 
+import django_stubs_ext
 from django.apps import AppConfig
 from django.utils.module_loading import autodiscover_modules
+
+# Lets annotations such as ModelAdmin[Message] exist at run time. Django comes here before it loads what has them.
+django_stubs_ext.monkeypatch()
 
 
 class BridgeConfig(AppConfig):

@@ -5,13 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
-import django_stubs_ext
 
 from bridge import redis, valkey
 from chatbridge_site import environment
-
-# Lets annotations such as ModelAdmin[Message] exist at run time.
-django_stubs_ext.monkeypatch()
 
 BASE_DIR = environment.BASE_DIR
 ENVIRONMENT = environment.read()

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,12 @@ def test_a_command_may_set_one_for_its_process(settings: Any) -> None:
     settings.DISCORD_TOKEN = ""  # put back after the test
     conf.settings.DISCORD_TOKEN = "another"
     assert settings.DISCORD_TOKEN == "another"
+
+
+def test_the_page_for_other_projects_names_them_all() -> None:
+    text = (ROOT.parent / "docs/embedding.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE)
+    assert sorted(documented) == sorted(name for name in vars(conf.Settings) if name.isupper())
 
 
 def asked_of_django(source: str) -> set[str]:

@@ -83,6 +83,7 @@ def use_sandbox(port: int) -> "subprocess.Popen[bytes] | None":
     settings.DISCORD_GATEWAY_URL = defaults.gateway_url(base)
     if answers(base):
         return None
+    settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
     state = settings.VAR_DIR / "sandbox.json"
     arguments = [sys.executable, "-m", "bridge.sandbox", "--port", str(port), "--state", str(state)]
     process = subprocess.Popen(arguments, start_new_session=True)  # our own module

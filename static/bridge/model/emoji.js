@@ -7,8 +7,3 @@ export function ownEmoji(spelled) {
   const found = OWN.exec(spelled);
   return found && { animated: Boolean(found[1]), name: found[2], id: found[3] };
 }
-
-/** Where its picture is: an address of this site. */
-export function emojiUrl(id, animated) {
-  return `/emoji/${id}.${animated ? "gif" : "webp"}`;
-}

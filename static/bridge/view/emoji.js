@@ -1,6 +1,7 @@
 // An emoji as a node: characters are text, a Discord server's own is a picture, or its name where there is none.
 
-import { emojiUrl, ownEmoji } from "../model/emoji.js";
+import { ownEmoji } from "../model/emoji.js";
+import { root } from "./page.js";
 
 export function emojiNode(spelled) {
   const own = ownEmoji(spelled);
@@ -17,6 +18,6 @@ export function emojiPicture({ name, id, animated }) {
   picture.alt = picture.title = `:${name}:`;
   picture.draggable = false;
   picture.addEventListener("error", () => picture.replaceWith(picture.alt), { once: true });
-  picture.src = emojiUrl(id, animated);
+  picture.src = `${root.dataset.emoji}${id}.${animated ? "gif" : "webp"}`;
   return picture;
 }
