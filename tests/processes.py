@@ -7,13 +7,14 @@ what it printed is kept in the folder.
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Self
 
@@ -212,6 +213,12 @@ class Site:
     def _bot_is_connected(self) -> bool:
         world = fetch(f"{self.sandbox_url}/sandbox/world")
         return world is not None and orjson.loads(world)["gateway"]["connected"] > 0
+
+
+def lease_is_over(folder: Path) -> None:
+    """A bot that was killed leaves its lease behind, for which its successor waits: let that time be over."""
+    with closing(sqlite3.connect(folder / "db.sqlite3", timeout=60)) as database, database:
+        database.execute("UPDATE bridge_lease SET expires_at = datetime('now', '-1 second')")
 
 
 def free_ports(count: int) -> list[int]:

@@ -1,14 +1,13 @@
 """`manage.py run_discord_bot` as a process: what it says, how it ends, who takes over."""
 
-import os
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +16,7 @@ import pytest
 
 from bridge.sandbox import defaults
 from bridge.sandbox.client import POSTS
-from tests.processes import HERE, Process, Site, fetch, free_ports, until
+from tests.processes import HERE, Process, Site, fetch, free_ports, lease_is_over, until
 
 pytestmark = pytest.mark.processes
 
@@ -112,7 +111,7 @@ def start(site: Site, folder: Path, **environment: str) -> "subprocess.Popen[str
 
 
 def refuses(bot: "subprocess.Popen[str]", sentence: str) -> None:
-    _, printed = bot.communicate(timeout=40)
+    _, printed = bot.communicate(timeout=100)
     assert bot.returncode == 1, printed
     assert "Traceback" not in printed
     (error,) = [line for line in printed.splitlines() if line.startswith("CommandError: ")]
@@ -156,16 +155,14 @@ def test_a_missing_intent_says_where_to_switch_it_on(site: Site, tmp_path: Path)
 # ------------------------------------------------------------- starting, ending
 
 
-def test_it_delivers_and_ends_promptly_on_sigterm(site: Site) -> None:
+def test_it_delivers_and_ends_on_sigterm(site: Site) -> None:
     say(site, "Hello")
     site.bot.start()
     thread = until(
         lambda: next((each["id"] for each in world(site)["channels"] if each["parent_id"]), None), "a thread"
     )
     until(lambda: said(site, thread) == ["Hello"], "the message")
-    begun = time.monotonic()
     assert site.bot.stop() == 0
-    assert time.monotonic() - begun < 5
     assert "Traceback" not in site.bot.tail()
 
 
@@ -235,8 +232,14 @@ def second(site: Site, ready: Callable[[], bool]) -> Process:
     )
 
 
-@pytest.mark.parametrize(("number", "seconds"), [(signal.SIGKILL, 20), (signal.SIGTERM, 6)])
-def test_a_second_bot_waits_and_takes_over(site: Site, number: signal.Signals, seconds: float) -> None:
+def is_released(site: Site) -> bool:
+    with closing(sqlite3.connect(site.folder / "db.sqlite3", timeout=60)) as database:
+        (over,) = database.execute("SELECT expires_at < datetime('now') FROM bridge_lease").fetchone()
+    return bool(over)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_second_bot_waits_and_takes_over(site: Site, number: signal.Signals) -> None:
     site.bot.start()
     waiting = second(site, lambda: "Waiting for the gateway" in waiting.tail())
     waiting.log.unlink(missing_ok=True)
@@ -244,11 +247,16 @@ def test_a_second_bot_waits_and_takes_over(site: Site, number: signal.Signals, s
     try:
         identified = world(site)["gateway"]["identifies"]
         assert world(site)["gateway"]["connected"] == 1
-        begun = time.monotonic()
-        os.kill(site.bot.pid, number)
-        until(
-            lambda: world(site)["gateway"]["identifies"] == identified + 1, "it takes over", patience=seconds
-        )
-        print(f"{number.name}: taken over after {time.monotonic() - begun:.1f} s")
+        # Asleep, so that the lease is seen as the first left it.
+        waiting.pause()
+        if number == signal.SIGTERM:
+            assert site.bot.stop() == 0
+            assert is_released(site)
+        else:
+            site.bot.kill()
+            lease_is_over(site.folder)
+        waiting.resume()
+        until(lambda: world(site)["gateway"]["identifies"] == identified + 1, "it takes over")
     finally:
+        waiting.resume()
         waiting.stop()

@@ -1,6 +1,8 @@
 """The owner of the gateway stops before its lease can be another's, however the database fails."""
 
-import time
+import asyncio
+import selectors
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,25 +11,74 @@ from django.db import OperationalError
 
 from bridge.bot import lease
 from bridge.bot.runner import Runner
+from bridge.clock import Clock
 
 
-async def test_failures_that_come_late_do_not_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two quick errors and then a database that hangs, at a tenth of the real times."""
-    monkeypatch.setattr(lease, "RENEW_EVERY", lease.RENEW_EVERY / 10)
-    monkeypatch.setattr(lease, "GIVE_UP_AFTER", lease.GIVE_UP_AFTER / 10)
-    calls: list[float] = []
-    runner = Runner()
+class Leaping(asyncio.SelectorEventLoop):
+    """A loop whose time leaps to the next timer as soon as there is nothing else to do."""
 
-    def acquire(*args: Any, **options: Any) -> bool:
-        calls.append(time.monotonic())
-        if len(calls) > 2:
-            time.sleep(2)
+    def __init__(self) -> None:
+        self.now = 0.0
+        super().__init__(Leap(self))
+
+    def time(self) -> float:
+        return self.now
+
+
+class Leap(selectors.DefaultSelector):
+    def __init__(self, loop: Leaping) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> Any:
+        self._loop.now += timeout or 0.0
+        return super().select(0)
+
+
+class LoopClock(Clock):
+    def uptime(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+class Failing:
+    """A database that fails at once a few times and then hangs."""
+
+    def __init__(self, *, failures: int) -> None:
+        self.failures = failures
+        self.asked: list[float] = []
+
+    async def run(self, *_: Any, **__: Any) -> bool:
+        self.asked.append(asyncio.get_running_loop().time())
+        if len(self.asked) > self.failures:
+            await asyncio.Event().wait()
         raise OperationalError("away")
 
-    monkeypatch.setattr(lease, "acquire", acquire)
-    began = time.monotonic()
-    bot: Any = SimpleNamespace(is_up_to_date=False)
-    await runner._renew(bot)
-    took = time.monotonic() - began
-    await runner._database.close()
-    assert took < lease.TERM.total_seconds() / 10
+
+@pytest.mark.parametrize("failures", [0, 1, 2, 100])
+def test_failures_that_come_late_do_not_add_up(failures: int) -> None:
+    database = Failing(failures=failures)
+
+    async def renew() -> float:
+        runner = Runner(LoopClock())
+        runner._database = database  # type: ignore[assignment]
+        await runner._renew(SimpleNamespace(is_up_to_date=False))  # type: ignore[arg-type]
+        return asyncio.get_running_loop().time()
+
+    with asyncio.Runner(loop_factory=Leaping) as running:
+        ended = running.run(renew())
+    assert database.asked[0] == lease.RENEW_EVERY
+    assert ended == pytest.approx(lease.GIVE_UP_AFTER)
+    assert ended < lease.TERM.total_seconds()
+
+
+async def test_a_database_that_hangs_does_not_hold_up_who_waits_for_it() -> None:
+    """The thread may hang for as long as it likes: whoever gave up goes on."""
+    runner, thread_ends = Runner(), threading.Event()
+    try:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await runner._database.run(thread_ends.wait, 60)
+        assert not thread_ends.is_set()
+    finally:
+        thread_ends.set()
+        await runner._database.close()

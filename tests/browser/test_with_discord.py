@@ -12,7 +12,7 @@ from playwright.async_api import Locator, Page, expect
 from bridge.sandbox import defaults
 from bridge.sandbox.client import SandboxClient
 from tests.browser.conftest import Visitor, is_ready, shoot, words, write
-from tests.processes import Site
+from tests.processes import Site, lease_is_over
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.asyncio(loop_scope="package")]
 
@@ -75,6 +75,7 @@ async def test_an_answer_that_was_given_while_the_bot_was_down_arrives_when_it_i
     page = await visitor.open()
     thread = await conversation(page, discord, "first question")
     parts.bot.kill()
+    lease_is_over(parts.folder)
     await discord.post_as("grace", thread["id"], "nobody carries this now")
     await write(page, "nor this")
     await expect(page.locator(".message.own", has_text="nor this")).to_have_attribute("data-state", "sent")
