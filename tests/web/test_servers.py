@@ -9,7 +9,6 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -26,17 +25,34 @@ from tests.web.files import png
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]
 
 
-@pytest.fixture(params=["daphne", "uvicorn"])
-def site(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
-    with Site(tmp_path, DJANGO_SETTINGS_MODULE="tests.web.unlimited") as made:
+@pytest.fixture(params=["daphne", "uvicorn"], scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Site]:
+    """One of each for all tests here."""
+    folder = tmp_path_factory.mktemp("site")
+    with Site(folder, DJANGO_SETTINGS_MODULE="tests.web.unlimited") as made:
         if request.param == "uvicorn":
             command = ["-m", "uvicorn", "--host", HOST, "--port", str(made.web_port), "--lifespan", "off"]
             command += ["--ws-per-message-deflate", "false", "--ws-max-size", "131072"]
             command += ["chatbridge_site.asgi:application"]
             made.web = made._part("web", command, lambda: answers(f"{made.url}/"))
             made.parts = (made.web,)
-        made.web.start()
         yield made
+
+
+@pytest.fixture
+def site(installation: Site) -> Site:
+    """A web server runs."""
+    if not installation.web.alive:
+        installation.web.start()
+    return installation
+
+
+@pytest.fixture
+def fresh_site(installation: Site) -> Site:
+    """The same with a server that has not needed any memory yet."""
+    installation.web.stop()
+    installation.web.start()
+    return installation
 
 
 class Tab:
@@ -115,7 +131,8 @@ async def test_a_frame_over_our_limit_closes_with_1009(site: Site) -> None:
         assert await visitor.closed() == 1009
 
 
-async def test_a_frame_of_ten_megabytes_ends_the_socket_and_takes_no_memory(site: Site) -> None:
+async def test_a_frame_of_ten_megabytes_ends_the_socket_and_takes_no_memory(fresh_site: Site) -> None:
+    site = fresh_site
     server = psutil.Process(site.web.pid)
     async with tab(site) as visitor:
         await visitor.ok("session.start")
@@ -203,7 +220,8 @@ async def _newcomer(site: Site) -> int | None:
         return None
 
 
-async def test_a_tab_that_does_not_read_is_let_go_before_it_costs_memory(site: Site) -> None:
+async def test_a_tab_that_does_not_read_is_let_go_before_it_costs_memory(fresh_site: Site) -> None:
+    site = fresh_site
     server = psutil.Process(site.web.pid)
     async with tab(site) as here:
         started = await here.ok("session.start")
@@ -219,10 +237,13 @@ async def test_a_tab_that_does_not_read_is_let_go_before_it_costs_memory(site: S
         await loop.sock_sendall(deaf, request.encode() + framed(json.dumps(command).encode()))
         await asyncio.sleep(1)
         before = server.memory_info().rss
-        async with asyncio.timeout(90):
+        # More than may wait for it, and some more until it is gone.
+        for _ in range(400):
+            await here.write("😀" * 4000)
+        async with asyncio.timeout(150):
             while _is_connected(server, port):
-                for _ in range(50):
-                    await here.write("x" * 4000)
+                await here.write("😀" * 4000)
+                await asyncio.sleep(0.2)
         assert server.memory_info().rss - before < 48 * 2**20
         deaf.close()
         assert await here.ok("ping")
@@ -244,7 +265,7 @@ def request_head(site: Site, cookie: str, *, length: int) -> bytes:
 
 
 async def test_a_file_goes_up_and_down_and_100_megabytes_do_not(
-    site: Site, request: pytest.FixtureRequest, tmp_path: Path
+    site: Site, request: pytest.FixtureRequest
 ) -> None:
     async with aiohttp.ClientSession(headers={"Origin": site.url}) as session:
         async with session.get(site.url) as page:
@@ -271,5 +292,5 @@ async def test_a_file_goes_up_and_down_and_100_megabytes_do_not(
     answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
     assert answer.startswith(b"HTTP/1.1 413")
     writer.close()
-    kept = [path for path in (tmp_path / "files").rglob("*") if path.is_file()]
+    kept = [path for path in (site.folder / "files").rglob("*") if path.is_file()]
     assert len(kept) == 2

@@ -15,6 +15,7 @@ from tests.processes import Site
 from tests.web.conftest import Open
 
 THOUSAND = 1000
+MOST_ROUNDS = 6
 
 
 async def _come_and_vanish(browser: Open, count: int, *, token: str | None) -> None:
@@ -30,7 +31,7 @@ async def _come_and_vanish(browser: Open, count: int, *, token: str | None) -> N
     await asyncio.gather(*(each._socket.future for each in sockets), return_exceptions=True)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 async def test_no_member_no_presence_no_task_stays(browser: Open, settings_without_limits: None) -> None:
     first = browser()
     await first.start()
@@ -61,20 +62,29 @@ async def test_no_member_no_presence_no_task_stays(browser: Open, settings_witho
 
 
 @pytest.mark.processes
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 async def test_a_servers_memory_is_back_within_a_tenth(tmp_path: Any) -> None:
     limits = {"DJANGO_SETTINGS_MODULE": "tests.web.unlimited"}
     with Site(tmp_path, **limits) as site:
         site.web.start()
         server = psutil.Process(site.web.pid)
         url = f"ws://127.0.0.1:{site.web_port}/ws/chat/"
-        # The first thousand make what a process makes once: caches, threads, the high water of its heap.
-        await _round(url, THOUSAND)
-        before = await _settled(server)
-        await _round(url, THOUSAND)
-        after = await _settled(server)
-    print(f"resident: {before / 2**20:.1f} MiB before, {after / 2**20:.1f} MiB after a thousand sockets")
-    assert after <= before * 1.1
+        # What a process makes once is made first: caches, threads, the high water of its heap. Python 3.13 is done
+        # with that after two thousand, 3.11 after one; a process that leaks is never done with it.
+        warm = [await _after_a_thousand(server, url)]
+        while len(warm) < 2 or warm[-1] > warm[-2] * 1.03:
+            assert len(warm) < MOST_ROUNDS, f"it grows each time: {warm}"
+            warm.append(await _after_a_thousand(server, url))
+        after = await _after_a_thousand(server, url)
+    assert after <= warm[-1] * 1.1
+
+
+async def _after_a_thousand(server: psutil.Process, url: str) -> int:
+    """Resident bytes, once a thousand sockets have come together and gone."""
+    await _round(url, THOUSAND)
+    found = await _settled(server)
+    print(f"{found / 2**20:.1f} MiB")
+    return found
 
 
 async def _round(url: str, count: int) -> None:
@@ -94,7 +104,7 @@ async def _round(url: str, count: int) -> None:
 
 async def _settled(server: psutil.Process) -> int:
     """Resident bytes, once the process has let go of its sockets."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while len([each for each in server.net_connections() if each.status == "ESTABLISHED"]) > 2:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
     # daphne looks for finished applications once a second.
