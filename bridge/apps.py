@@ -14,7 +14,10 @@ class BridgeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from bridge import checks, commands  # noqa: F401  (registers them)
+        from django.contrib.auth.signals import user_logged_out
 
+        from bridge import checks, commands, identity  # noqa: F401  (registers them)
+
+        user_logged_out.connect(identity.end_login, dispatch_uid="bridge.end_login")
         # Ours first. What does not fit ends the start, with its function and the mend.
         autodiscover_modules("bridge_commands")

@@ -8,7 +8,8 @@ from django.conf import settings as project
 from django.http.request import split_domain_port, validate_host
 
 from bridge.conf import settings
-from bridge.sessions import Arrival, token_in
+from bridge.sessions import Arrival
+from bridge.tokens import COOKIE_NAME, cookie_in
 
 
 class Foreign(Exception):
@@ -23,12 +24,14 @@ def read(scope: dict[str, Any]) -> Arrival:
         known = headers.get(name)
         headers[name] = value.decode("latin-1") if known is None else f"{known}, {value.decode('latin-1')}"
     origin = _foreign_origin(headers.get(b"origin"), headers.get(b"host", ""))
+    # Another site's page never speaks with our cookies, even where its browser sends them along.
+    cookies = headers.get(b"cookie", "") if not origin else ""
     return Arrival(
         address=_address(scope.get("client"), headers.get(b"x-forwarded-for", "")),
         user_agent=_printable(headers.get(b"user-agent", ""))[:300],
         origin=origin,
-        # Another site's page never speaks with our cookie, even where its browser sends it along.
-        token=token_in(headers.get(b"cookie", "")) if not origin else None,
+        token=cookie_in(cookies, COOKIE_NAME),
+        login=cookie_in(cookies, project.SESSION_COOKIE_NAME),
     )
 
 

@@ -17,6 +17,7 @@ from bridge.outlet import MOST_WAITING, Outlet
 from bridge.process import Process
 from bridge.registry import answer
 from bridge.sessions import Arrival, Ears, Session
+from bridge.tokens import Proof
 
 logger = logging.getLogger(__name__)
 
@@ -155,6 +156,10 @@ class ChatConsumer(AsyncConsumer):
     @property
     def visitor(self) -> uuid.UUID | None:
         return self._session.visitor if self._session else None
+
+    @property
+    def proof(self) -> Proof | None:
+        return self._session.proof if self._session else None
 
     def end(self, code: int) -> None:
         """Close it from outside of its own task, once."""

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import IO
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.db.models import Q
 from django.db.models.fields.files import FieldFile
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
@@ -14,12 +15,12 @@ from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from bridge import files
+from bridge import files, identity
 from bridge.conf import file_storage
 from bridge.errors import BridgeError
-from bridge.models import Attachment, Connection, Participant
+from bridge.models import Attachment, Connection, Inbox, Participant
 from bridge.moderation import is_blocked
-from bridge.sessions import COOKIE_NAME, read_token
+from bridge.tokens import COOKIE_NAME
 
 # Pictures without scripts, all of them read and written anew by ourselves. Everything else is a download.
 INLINE = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"})
@@ -46,14 +47,14 @@ def elsewhere(request: HttpRequest) -> HttpResponse:
 
 def _readable(request: HttpRequest, uid: uuid.UUID) -> Attachment:
     """The file, for who may read it. To everybody else it does not exist."""
-    found = Attachment.objects.select_related("message").filter(uid=uid).first()
+    found = Attachment.objects.select_related("message", "inbox").filter(uid=uid).first()
     if found is None or not (_is_readers(request, found) or _is_staffs(request, found)):
         raise Http404
     return found
 
 
 def _is_readers(request: HttpRequest, attachment: Attachment) -> bool:
-    visitor = _visitor(request)
+    visitor = _visitor(request, attachment.inbox)
     if visitor is None or is_blocked(attachment.inbox_id, {visitor}):
         return False
     if attachment.message is None:
@@ -71,11 +72,14 @@ def _is_staffs(request: HttpRequest, attachment: Attachment) -> bool:
     return user.is_active and user.is_staff and user.has_perm("bridge.view_connection")
 
 
-def _visitor(request: HttpRequest) -> uuid.UUID | None:
+def _visitor(request: HttpRequest, inbox: Inbox) -> uuid.UUID | None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    token = token.strip() if scheme.lower() == "bearer" else request.COOKIES.get(COOKIE_NAME, "")
+    bearer = token.strip() if scheme.lower() == "bearer" else None
+    cookie, login = (request.COOKIES.get(name) for name in (COOKIE_NAME, settings.SESSION_COOKIE_NAME))
     try:
-        return read_token(token)
+        if bearer is not None:
+            return identity.recognise(inbox, token=bearer, create=False).visitor
+        return identity.recognise(inbox, cookie=cookie, login=login, create=False).visitor
     except BridgeError:
         return None
 

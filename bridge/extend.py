@@ -4,7 +4,16 @@ from bridge.dependencies import From, Row
 from bridge.errors import BridgeError, Code
 from bridge.groups import CommandGroup, Event
 from bridge.models import Connection, Message, Participant
-from bridge.permissions import anyone, author, identified, member, message_participant, owner, participant
+from bridge.permissions import (
+    anyone,
+    author,
+    member,
+    message_participant,
+    owner,
+    participant,
+    signed_in,
+    started,
+)
 from bridge.protocol import Payload, Uuid
 from bridge.sessions import Session
 
@@ -23,9 +32,10 @@ __all__ = [
     "Uuid",
     "anyone",
     "author",
-    "identified",
     "member",
     "message_participant",
     "owner",
     "participant",
+    "signed_in",
+    "started",
 ]

@@ -6,6 +6,7 @@ import uuid
 from datetime import timedelta
 from typing import Any, ClassVar, NamedTuple
 
+from django.conf import settings as project
 from django.db import connections, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.backends.ddl_references import Statement
@@ -35,6 +36,12 @@ class Inbox(models.Model):
         OFF = "off", "Not at all"
         REACTION = "reaction", "With 👁 on the newest message that the visitor has read"
         CARD = "card", "In the card that the thread began with"
+
+    class Identity(models.TextChoices):
+        OFF = "off", "Nobody: all visitors are anonymous"
+        LOGIN = "login", "This site’s login, on its own pages"
+        JWT = "jwt", "A JWT, signed by another site with this chat’s secret"
+        BOTH = "both", "Both"
 
     name = models.SlugField(unique=True, help_text="What a page asks for in session.start, e.g. “default”.")
     title = models.CharField(max_length=80, default="Chat with us", help_text="Shown above the chat.")
@@ -100,6 +107,17 @@ class Inbox(models.Model):
         default=Links.ALLOW,
         help_text="What becomes of links of visitors.",
     )
+    identity = models.CharField(
+        max_length=5,
+        choices=Identity.choices,
+        default=Identity.OFF,
+        help_text="Who says who a visitor is: docs/identity.md.",
+    )
+    identity_required = models.BooleanField(
+        default=False, help_text="Nobody chats here for whom nobody vouches."
+    )
+    # Whoever knows it can be anybody here.
+    identity_secret = models.CharField(max_length=64, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -119,6 +137,14 @@ class Inbox(models.Model):
         return frozenset(
             line.strip().rstrip("/").lower() for line in self.allowed_origins.split() if line.strip()
         )
+
+    @property
+    def takes_login(self) -> bool:
+        return self.identity in {self.Identity.LOGIN, self.Identity.BOTH}
+
+    @property
+    def takes_jwt(self) -> bool:
+        return self.identity in {self.Identity.JWT, self.Identity.BOTH} and bool(self.identity_secret)
 
     @property
     def max_upload_bytes(self) -> int:
@@ -400,6 +426,69 @@ class Block(models.Model):
 
     def __str__(self) -> str:
         return f"{self.visitor} in {self.inbox_id}"
+
+
+class Contact(models.Model):
+    """What a visitor said of himself in an inbox, or his site of him."""
+
+    class Issuer(models.TextChoices):
+        NOBODY = "", "nobody: he says so himself"
+        SITE = "site", "this site’s login"
+        JWT = "jwt", "a JWT"
+
+    # Without an index of its own: contact_of_subject begins with it.
+    inbox = models.ForeignKey(Inbox, on_delete=models.CASCADE, related_name="contacts", db_index=False)
+    visitor = models.UUIDField(editable=False)
+    # Who vouches for him, and what he is called there: a user's primary key, a JWT's `sub`; NULL where nobody does.
+    issuer = models.CharField(max_length=4, choices=Issuer.choices, default=Issuer.NOBODY, blank=True)
+    subject = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001  # unique: NULL is none
+    user = models.ForeignKey(
+        project.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    name = models.CharField(max_length=80, blank=True)
+    email = models.CharField(max_length=254, blank=True)
+    # Whether name and email are the issuer's word, which the visitor cannot change.
+    name_verified = models.BooleanField(default=False)
+    email_verified = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            # session.start, the card, the admin: the visitor's own, and whether anybody vouches for him.
+            models.UniqueConstraint(fields=["visitor", "inbox"], name="contact_of_visitor"),
+            # session.start: who was identified before. Two sign-ins at the same moment are one contact.
+            models.UniqueConstraint(fields=["inbox", "issuer", "subject"], name="contact_of_subject"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email or str(self.visitor)
+
+    @property
+    def is_identified(self) -> bool:
+        return self.issuer != self.Issuer.NOBODY
+
+
+class RevokedToken(models.Model):
+    """What counts no more: one token, a login with all that were issued for it, or all of a visitor's until then."""
+
+    digest = models.CharField(max_length=16, unique=True)
+    revoked_at = models.DateTimeField(default=timezone.now)
+    # After which it would not count any more by itself. NULL: never.
+    expires_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            # Every web process, every two seconds: what was revoked just now.
+            models.Index(fields=["revoked_at"], name="revoked_token_recent"),
+            # purge: those that nobody needs any more.
+            models.Index(
+                fields=["expires_at"], condition=Q(expires_at__isnull=False), name="revoked_token_expired"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.digest
 
 
 class Message(models.Model):

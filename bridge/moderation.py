@@ -1,4 +1,4 @@
-"""What staff forbid, as this process knows it: asked without a query, at most two seconds old.
+"""What staff forbid and what was revoked, as this process knows it: asked without a query, at most two seconds old.
 
 The database holds the truth. A nudge makes a process look at once, its beat makes it look anyway.
 """
@@ -13,10 +13,11 @@ from django.utils import timezone
 from bridge import protocol
 from bridge.errors import BridgeError, Code
 from bridge.filtering import Filter, compiled
-from bridge.models import Block, Connection, Inbox, Participant
+from bridge.models import Block, Connection, Inbox, Participant, RevokedToken
+from bridge.tokens import Proof
 
 RECENT = timedelta(minutes=2)
-"""Whoever was blocked longer ago has no socket any more, and gets none."""
+"""Whoever was blocked or signed out longer ago has no socket any more, and gets none."""
 NO_FILTER = Filter()
 SAID = {
     "words": "A word in it is not allowed here.",
@@ -33,6 +34,12 @@ def blocked() -> BridgeError:
     return BridgeError(Code.BLOCKED, "You have been blocked here.", close=True)
 
 
+def signed_out() -> BridgeError:
+    return BridgeError(
+        Code.NOT_IDENTIFIED, "You have been signed out. Please load the page again.", reason="revoked"
+    )
+
+
 def filter_of(inbox: Inbox) -> Filter:
     return compiled(inbox.blocked_words, refuse_links=inbox.links == Inbox.Links.REFUSE)
 
@@ -42,6 +49,8 @@ class Moderation:
         # By (inbox, visitor). In a room who was muted is looked up with each post.
         self._muted: dict[tuple[int, UUID], datetime] = {}
         self._blocked: frozenset[tuple[int, UUID]] = frozenset()
+        # What was revoked, and when.
+        self._revoked: dict[str, datetime] = {}
         self._filters: dict[int, Filter] = {}
 
     def know(self, inbox: Inbox) -> None:
@@ -49,7 +58,7 @@ class Moderation:
         self._filters[inbox.pk] = filter_of(inbox)
 
     def refresh(self, inboxes: Collection[int]) -> None:
-        """Look into the database: three small queries, however many visitors there are."""
+        """Look into the database: four small queries, however many visitors there are."""
         now = timezone.now()
         muted = Participant.objects.filter(
             muted_until__gt=now, visitor__isnull=False, connection__kind=Connection.Kind.PRIVATE
@@ -61,12 +70,21 @@ class Moderation:
         }
         recent = Block.objects.filter(_in_force(), created_at__gt=now - RECENT)
         self._blocked = frozenset(recent.values_list("inbox_id", "visitor"))
+        revoked = RevokedToken.objects.filter(revoked_at__gt=now - RECENT)
+        self._revoked = dict(revoked.values_list("digest", "revoked_at"))
         for inbox in Inbox.objects.filter(pk__in=inboxes):
             self.know(inbox)
 
     def is_blocked(self, inbox: int | None, visitor: UUID | None) -> bool:
         """Whether he was blocked just now."""
         return bool(self._blocked) and (inbox, visitor) in self._blocked
+
+    def is_revoked(self, proof: Proof | None) -> bool:
+        """Whether something was revoked just now that a session rests on."""
+        if not self._revoked or proof is None:
+            return False
+        found = (self._revoked.get(each) for each in proof.digests)
+        return any(at is not None and at >= proof.since for at in found)
 
     def check_speaker(self, inbox: int, visitor: UUID) -> None:
         """Raises BridgeError: `blocked`, which ends the socket, or `not_permitted` with `muted_until`."""

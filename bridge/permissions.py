@@ -16,9 +16,16 @@ async def anyone(session: Session, payload: Any) -> None:
     """Also a socket that has not said yet who it is."""
 
 
-async def identified(session: Session, payload: Any) -> None:
-    """A visitor whose session has started."""
+async def started(session: Session, payload: Any) -> None:
+    """A visitor whose session has started, whoever he is."""
     session.who  # noqa: B018  # raises
+
+
+async def signed_in(session: Session, payload: Any) -> None:
+    """A visitor for whom his site vouches: then `session.identity` says who he is."""
+    session.who  # noqa: B018  # raises
+    if session.identity is None:
+        raise BridgeError(Code.NOT_IDENTIFIED, "Please sign in first.", reason="sign_in")
 
 
 async def participant(session: Session, payload: Any) -> None:

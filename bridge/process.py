@@ -16,9 +16,10 @@ from bridge.closing import LIMIT as CLOSING_LIMIT
 from bridge.closing import before_daphne_stops
 from bridge.database import DatabaseThreads
 from bridge.members import FLUSH, Members
-from bridge.moderation import Moderation, blocked
-from bridge.protocol import CLOSE_FORBIDDEN, CLOSE_RESTARTING, error_frame, event_frame
+from bridge.moderation import Moderation, blocked, signed_out
+from bridge.protocol import CLOSE_FORBIDDEN, CLOSE_NO_SESSION, CLOSE_RESTARTING, error_frame, event_frame
 from bridge.throttling import Throttler
+from bridge.tokens import Proof
 from bridge.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,10 @@ class Socket(Listener, Protocol):
     @property
     def visitor(self) -> UUID | None:
         """Its visitor, once its session has started."""
+
+    @property
+    def proof(self) -> Proof | None:
+        """What its session rests on, once it has started."""
 
 
 class Process:
@@ -109,8 +114,7 @@ class Process:
         """Write what waits, then let go of everything."""
         for task in (self._task, self._telling, self._moderating):
             if task is not None:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+                await _end(task)
         await self.writer.stop(limit=STOP_LIMIT)
         await self.hub.stop()
         try:
@@ -164,6 +168,9 @@ class Process:
             if self.moderation.is_blocked(socket.inbox, socket.visitor):
                 socket.deliver(error_frame(None, blocked()).decode())
                 socket.end(CLOSE_FORBIDDEN)
+            elif self.moderation.is_revoked(socket.proof):
+                socket.deliver(error_frame(None, signed_out()).decode())
+                socket.end(CLOSE_NO_SESSION)
 
     async def _tell_members(self) -> None:
         while True:
@@ -215,3 +222,10 @@ class Process:
                 frame = event_frame("presence.changed", {"staff_online": online[socket.inbox]})
                 socket.deliver(frame.decode())
         self._staff = online
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    # Again and again: what a task waits for may come in the moment in which it is cancelled, and swallow that.
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=1.0)

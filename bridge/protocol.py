@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, NotRequired
 
 import orjson
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -34,6 +36,7 @@ MAX_ID = 64
 """Characters in a command's id."""
 MAX_CONTENT = 4000
 """Characters in one message. Discord takes 2,000; longer ones are split there."""
+MAX_NICK = 32
 MAX_ATTACHMENTS = 10
 """Files in one message, as in Discord."""
 MAX_PAGE = 100
@@ -85,6 +88,14 @@ def _nick(text: str) -> str:
     return text
 
 
+def as_nick(name: str) -> str | None:
+    """What somebody is called elsewhere as a nick here; None where it can be none."""
+    try:
+        return _nick(" ".join(name.split())[:MAX_NICK].strip())
+    except ValueError:
+        return None
+
+
 def _emoji(text: str) -> str:
     found = emojis.full(text) or (text if emojis.is_custom(text) else None)
     if found is None:
@@ -92,10 +103,25 @@ def _emoji(text: str) -> str:
     return found
 
 
+def _email(text: str) -> str:
+    if text:
+        try:
+            validate_email(text)
+        except ValidationError:
+            raise ValueError("this is no mail address") from None
+    return text
+
+
 # Longer content is refused as `too_large` by its command, so that the page can say by how much.
 Content = Annotated[str, Field(max_length=MAX_FRAME), AfterValidator(clean_content)]
-Nick = Annotated[str, Field(max_length=32), AfterValidator(_nick)]
+Nick = Annotated[str, Field(max_length=MAX_NICK), AfterValidator(_nick)]
 Line = Annotated[str, AfterValidator(_plain)]
+Email = Annotated[str, Field(max_length=254), AfterValidator(_plain), AfterValidator(_email)]
+"""A mail address, or empty."""
+Name = Annotated[
+    str, Field(max_length=80), AfterValidator(_plain), AfterValidator(lambda text: " ".join(text.split()))
+]
+"""What somebody is called; or empty."""
 Seq = Annotated[int, Field(ge=0, le=2**53)]
 Emoji = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_emoji)]
 
@@ -133,9 +159,18 @@ class Page(Payload):
 class SessionStart(Payload):
     inbox: Annotated[Line, Field(max_length=50)] = "default"
     token: str | None = Field(default=None, max_length=512)
+    identity: str | None = Field(default=None, max_length=4096)
+    """A JWT by which a site vouches for its user."""
     nick: Nick | None = None
     locale: Annotated[Line, Field(max_length=35)] = ""
     page: Annotated[Page, Field(strict=False)] = Page()
+
+
+class ContactSet(Payload):
+    """What the visitor says of himself; what is left out stays as it is, an empty text takes it back."""
+
+    name: Name | None = None
+    email: Email | None = None
 
 
 class Written(Payload):
@@ -331,10 +366,24 @@ class InboxOut(Closed):
     """Media types, such as `image/*`."""
 
 
+class ContactOut(Closed):
+    """What is known of the visitor himself."""
+
+    name: str
+    email: str
+    identified: bool
+    """His site vouches for him."""
+
+
+class ContactChanged(Closed):
+    contact: ContactOut
+
+
 class SessionStarted(Closed):
     visitor: str
     token: str
     nick: str
+    contact: ContactOut
     connection: ConnectionOut | None
     messages: list[MessageOut]
     has_more: bool

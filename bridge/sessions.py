@@ -1,60 +1,17 @@
-"""Who is on a socket: the visitor, as his signed token says."""
+"""Who is on a socket: the visitor, and whom his site says he is."""
 
-import base64
-import binascii
 import uuid
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
-
-from django.core import signing
-from django.utils.crypto import salted_hmac
+from typing import Any
 
 from bridge.broadcast import Hub, Listener
 from bridge.database import DatabaseThreads
 from bridge.errors import BridgeError, Code
 from bridge.members import Members
+from bridge.models import Contact
 from bridge.presence import Presence
 from bridge.speaking import Opening, Target
-
-COOKIE_NAME = "chatbridge_visitor"
-"""Set by the chat page, HttpOnly and SameSite=Lax, with a token as its value."""
-COOKIE_AGE = 400 * 24 * 3600
-"""Seconds. Browsers keep no cookie for longer; each visit to the page starts it again."""
-
-_signer = signing.Signer(salt="bridge.visitor")
-
-
-def new_token() -> str:
-    """The token of a visitor who was never here. Nothing is stored until he writes."""
-    return token_for(uuid.uuid4())
-
-
-def token_for(visitor: uuid.UUID) -> str:
-    return _signer.sign(base64.urlsafe_b64encode(visitor.bytes).rstrip(b"=").decode())
-
-
-def read_token(text: str) -> uuid.UUID:
-    """The visitor whose token this is. Raises BridgeError (`not_identified`) for any other text."""
-    try:
-        # Compares in constant time.
-        value = _signer.unsign(text)
-        return uuid.UUID(bytes=base64.urlsafe_b64decode(value + "=="))
-    except (signing.BadSignature, binascii.Error, ValueError):
-        raise BridgeError(Code.NOT_IDENTIFIED, "This token is not one of ours.") from None
-
-
-def public_id(visitor: uuid.UUID) -> str:
-    """What others may know a visitor by. It says nothing about his token."""
-    return salted_hmac("bridge.visitor.public", visitor.bytes, algorithm="sha256").hexdigest()[:32]
-
-
-def token_in(cookies: str) -> str | None:
-    """The visitor's token in a Cookie header."""
-    try:
-        morsel = SimpleCookie(cookies).get(COOKIE_NAME)
-    except CookieError:
-        return None
-    return morsel.value if morsel else None
+from bridge.tokens import Proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +24,27 @@ class Arrival:
     """The page's origin where that is another site; empty for our own pages and for clients without one."""
     token: str | None
     """From the cookie of our own page."""
+    login: str | None = None
+    """The key of the Django session that came with it, from our own pages alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom a visitor's site says he is."""
+
+    issuer: str
+    """`site`: the user of this site's login; `jwt`: whom another site vouches for."""
+    subject: str
+    """What he is called there for ever: the user's primary key as text; the JWT's `sub`."""
+    name: str
+    email: str
+    """As his site says, else as he said himself; empty where nobody did."""
+    user: Any
+    """The primary key of the Django user, None where he is none."""
+
+    @classmethod
+    def of(cls, contact: Contact) -> "Identity":
+        return cls(contact.issuer, contact.subject or "", contact.name, contact.email, contact.user_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +66,9 @@ class Session:
     ears: Ears | None = None
     """None: it hears nothing and is seen by nobody, as a request over HTTP."""
     visitor: uuid.UUID | None = None
+    identity: Identity | None = None
+    """None: nobody vouches for him."""
+    proof: Proof | None = None
     opening: Opening | None = None
     """What a conversation that he opens now would know of him."""
     open_connection: str | None = None

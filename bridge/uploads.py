@@ -16,14 +16,14 @@ import orjson
 from django.db import InterfaceError, OperationalError
 from django.urls import reverse
 
-from bridge import actions, arrivals, files, wire
+from bridge import actions, arrivals, files, identity, tokens, wire
 from bridge.arrivals import Foreign
 from bridge.errors import HTTP_STATUS, BridgeError, Code
 from bridge.files import Kept
 from bridge.models import Inbox
 from bridge.moderation import is_blocked
 from bridge.process import Process
-from bridge.sessions import Arrival, read_token
+from bridge.sessions import Arrival
 
 logger = logging.getLogger(__name__)
 
@@ -95,13 +95,14 @@ async def _take(scope: Scope, receive: Receive) -> Any:
         arrival = arrivals.read(scope)
     except Foreign as foreign:
         raise BridgeError(Code.NOT_PERMITTED, f"Not from here: {foreign}.") from None
-    visitor = _visitor(headers, arrival)
+    token = _token(headers, arrival)
     query = parse_qs(scope["query_string"].decode("latin-1"))
     name = query.get("name", ["file"])[0]
     process = Process.current()
-    await process.throttler.take("upload", visitor=visitor, address=arrival.address)
+    await process.throttler.take("upload", visitor=_signed_for(token, arrival), address=arrival.address)
     try:
-        inbox = await process.database.run(_inbox, query.get("inbox", ["default"])[0], visitor)
+        asked = query.get("inbox", ["default"])[0]
+        inbox, visitor = await process.database.run(_let_in, asked, token, arrival)
         announced = headers.get(b"content-length", "")
         _check_size(int(announced) if announced.isdecimal() else 0, inbox)
         with tempfile.TemporaryFile() as body:
@@ -116,30 +117,38 @@ async def _take(scope: Scope, receive: Receive) -> Any:
         raise BridgeError(Code.UNAVAILABLE, "The server cannot store this just now.") from None
 
 
-def _visitor(headers: dict[Any, str], arrival: Arrival) -> uuid.UUID:
-    """Whose file it is. With his cookie only our own pages may speak: a form elsewhere would send it along."""
+def _token(headers: dict[Any, str], arrival: Arrival) -> str | None:
+    """What its sender has, None where his cookie speaks for him: only our own pages may speak with that, since a
+    form elsewhere would send it along."""
     site = headers.get(b"sec-fetch-site", "")
     if arrival.origin or site in {"cross-site", "same-site"}:
         raise BridgeError(Code.NOT_PERMITTED, "Files are taken from our own pages only.")
     scheme, _, token = headers.get(b"authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return read_token(token.strip())
+        return token.strip()
     if b"origin" not in headers and site != "same-origin":
         raise BridgeError(Code.NOT_PERMITTED, "Files are taken from our own pages only.")
     if not arrival.token:
         raise BridgeError(Code.NOT_IDENTIFIED, "Nobody knows whose file this is. Please load the page again.")
-    return read_token(arrival.token)
+    return None
 
 
-def _inbox(name: str, visitor: uuid.UUID) -> Inbox:
+def _signed_for(token: str | None, arrival: Arrival) -> uuid.UUID:
+    """Who it is as the token alone says: whether it still counts is seen in the database."""
+    return tokens.read(token if token is not None else arrival.token or "").visitor
+
+
+def _let_in(name: str, token: str | None, arrival: Arrival) -> tuple[Inbox, uuid.UUID]:
+    """The inbox, and whose file it is."""
     inbox = Inbox.objects.filter(name=name, enabled=True).first() if name.isprintable() else None
     if inbox is None:
         raise BridgeError(Code.NOT_FOUND, "There is no such chat.")
+    visitor = identity.enter(inbox, token=token, cookie=arrival.token, login=arrival.login).visitor
     if is_blocked(inbox.pk, {visitor}):
         raise BridgeError(Code.BLOCKED, "You cannot write here.")
     if not inbox.max_upload:
         raise BridgeError(Code.NOT_PERMITTED, "This chat takes no files.")
-    return inbox
+    return inbox, visitor
 
 
 def _check_size(size: int, inbox: Inbox) -> None:

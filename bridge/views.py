@@ -2,12 +2,13 @@
 
 import uuid
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_safe
 
-from bridge import avatars, members, sessions
+from bridge import avatars, identity, members, tokens
 from bridge.actions.rooms import lets_in, list_rooms
 from bridge.errors import BridgeError
 from bridge.headers import protect
@@ -71,9 +72,9 @@ def _chat(
     response = protect(render(request, "bridge/chat.html", context))
     # No script can read it, and with Lax a visitor who follows a link to the page stays who he was.
     response.set_cookie(
-        sessions.COOKIE_NAME,
-        _token(request),
-        max_age=sessions.COOKIE_AGE,
+        tokens.COOKIE_NAME,
+        _token(request, inbox),
+        max_age=tokens.COOKIE_AGE,
         httponly=True,
         secure=request.is_secure(),
         samesite="Lax",
@@ -98,11 +99,12 @@ def avatar(request: HttpRequest, participant: uuid.UUID) -> HttpResponse:
     return response
 
 
-def _token(request: HttpRequest) -> str:
-    """The visitor's own, so that its cookie starts again, or a new one."""
-    token = request.COOKIES.get(sessions.COOKIE_NAME, "")
+def _token(request: HttpRequest, inbox: Inbox) -> str:
+    """The visitor's own, so that its cookie starts again; else a new one, of whoever is logged in or of nobody."""
+    cookie = request.COOKIES.get(tokens.COOKIE_NAME)
+    login = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
     try:
-        sessions.read_token(token)
+        return identity.recognise(inbox, cookie=cookie, login=login).token.text
     except BridgeError:
-        return sessions.new_token()
-    return token
+        # Forged, revoked: whoever it is now begins anew.
+        return tokens.issue().text

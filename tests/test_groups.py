@@ -20,8 +20,8 @@ from bridge.extend import (
     Row,
     Session,
     Uuid,
-    identified,
     participant,
+    started,
 )
 from bridge.throttling import THROTTLES, Limit, Throttle, parse
 from chatbridge_site.environment import BASE_DIR
@@ -59,7 +59,7 @@ group = CommandGroup("cart")
 
 def refused(function: Any, name: str = "status", of: CommandGroup = group, **guards: Any) -> str:
     """What is said of it."""
-    guards = {"permission": identified, "throttle": "5/minute"} | guards
+    guards = {"permission": started, "throttle": "5/minute"} | guards
     with pytest.raises(ImproperlyConfigured) as error:
         of.command(name, **guards)(function)
     return str(error.value)
@@ -74,7 +74,7 @@ async def fits(session: Session, payload: Numbered) -> Reply:
 
 
 def test_what_fits_stays_the_function_that_it_was() -> None:
-    assert group.command("status", permission=identified, throttle="5/minute")(fits) is fits
+    assert group.command("status", permission=started, throttle="5/minute")(fits) is fits
     assert groups.entries["cart.status"].payload is Numbered
     assert groups.entries["cart.status"].reply is Reply
 
@@ -83,7 +83,7 @@ def test_two_commands_of_one_name() -> None:
     async def other(session: Session, payload: Numbered) -> Reply:
         return Reply(state="")
 
-    group.command("status", permission=identified, throttle="5/minute")(fits)
+    group.command("status", permission=started, throttle="5/minute")(fits)
     said = refused(other)
     assert said.startswith(
         "tests.test_groups.test_two_commands_of_one_name.<locals>.other: cart.status is the name of "
@@ -187,11 +187,11 @@ def test_a_command_without_throttle() -> None:
 
 
 def test_a_throttle_is_the_commands_own_and_wider_for_an_address() -> None:
-    group.command("status", permission=identified, throttle="5/minute")(fits)
+    group.command("status", permission=started, throttle="5/minute")(fits)
     assert groups.entries["cart.status"].throttle == "cart.status"
     assert groups.THROTTLES["cart.status"] == Throttle(visitor=Limit(5, 60), address=Limit(50, 60))
     assert parse("2/day").visitor == Limit(2, 86400)
-    group.command("read", permission=identified, throttle="read")(fits)
+    group.command("read", permission=started, throttle="read")(fits)
     assert groups.entries["cart.read"].throttle == "read"
     assert "cart.status" not in THROTTLES
 

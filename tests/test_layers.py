@@ -14,7 +14,7 @@ LAYERS = [
     {"errors", "clock", "emojis", "lookalikes", "filtering", "valkey"},
     {"conf"},
     {"models", "protocol", "signals", "nicks", "markdown", "avatars", "migrations"},
-    {"sqlite", "redis", "database", "outlet", "closing", "wire", "files"},
+    {"sqlite", "redis", "database", "outlet", "closing", "wire", "files", "tokens"},
     {"layer", "headers", "receivers"},
     {"hooks"},
     {"broadcast", "services", "presence", "speaking"},
@@ -34,7 +34,7 @@ LAYERS = [
         "browsing",
         "staff_tokens",
     },
-    {"registry", "writer", "outbox", "listening", "dependencies"},
+    {"registry", "writer", "outbox", "listening", "dependencies", "identity"},
     {"carriers", "groups", "webhook"},
     {"process", "extend", "description"},
     {

@@ -4,7 +4,7 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 
-from bridge import sessions
+from bridge import tokens
 from bridge.models import Inbox
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +21,7 @@ def stranger() -> Client:
 
 
 def token(browser: Client) -> str:
-    return browser.cookies[sessions.COOKIE_NAME].value
+    return browser.cookies[tokens.COOKIE_NAME].value
 
 
 def test_the_default_inbox_is_shown_with_its_words(visitor: Client) -> None:
@@ -49,25 +49,25 @@ def test_a_chat_that_is_not_there_is_a_404_without_a_cookie(visitor: Client, nam
 def test_a_visitor_keeps_his_token_and_its_cookie_starts_again(visitor: Client) -> None:
     visitor.get("/")
     first = token(visitor)
-    sessions.read_token(first)
+    tokens.read(first)
     again = visitor.get("/")
     assert token(visitor) == first
-    assert again.cookies[sessions.COOKIE_NAME]["max-age"] == sessions.COOKIE_AGE
+    assert again.cookies[tokens.COOKIE_NAME]["max-age"] == tokens.COOKIE_AGE
 
 
 def test_a_forged_or_altered_token_is_replaced(visitor: Client, stranger: Client) -> None:
     visitor.get("/")
     own = token(visitor)
     for forged in ("", "nonsense", own + "x", own[::-1], own.split(":")[0]):
-        stranger.cookies[sessions.COOKIE_NAME] = forged
+        stranger.cookies[tokens.COOKIE_NAME] = forged
         stranger.get("/")
         assert token(stranger) not in (forged, own)
-        sessions.read_token(token(stranger))
+        tokens.read(token(stranger))
 
 
 @pytest.mark.parametrize("secure", [True, False], ids=["https", "http"])
 def test_no_script_can_read_the_cookie_and_https_keeps_it_to_https(visitor: Client, *, secure: bool) -> None:
-    cookie = visitor.get("/", secure=secure).cookies[sessions.COOKIE_NAME]
+    cookie = visitor.get("/", secure=secure).cookies[tokens.COOKIE_NAME]
     assert cookie["httponly"]
     assert cookie["samesite"] == "Lax"
     assert bool(cookie["secure"]) is secure

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from bridge import members, sessions
+from bridge import members, tokens
 from bridge.actions import save_room
 from bridge.models import Inbox, Room
 
@@ -75,7 +75,7 @@ def test_a_stranger_cannot_tell_a_hidden_room_from_none(stranger: Client, path: 
     response = stranger.get(path)
     assert response.status_code == 404
     assert "attic" not in response.content.decode()
-    assert sessions.COOKIE_NAME not in response.cookies
+    assert tokens.COOKIE_NAME not in response.cookies
 
 
 def test_a_room_has_the_pages_cookie_and_its_own_words(stranger: Client) -> None:
@@ -83,7 +83,7 @@ def test_a_room_has_the_pages_cookie_and_its_own_words(stranger: Client) -> None
     page = response.content.decode()
     assert 'data-room="lobby"' in page
     assert "<title>The &lt;lobby&gt;</title>" in page
-    assert response.cookies[sessions.COOKIE_NAME]["httponly"]
+    assert response.cookies[tokens.COOKIE_NAME]["httponly"]
     assert 'data-inbox="shop"' in stranger.get("/rooms/till/").content.decode()
 
 

@@ -8,7 +8,7 @@ from bridge.errors import BridgeError, Code
 from bridge.groups import CommandGroup
 from bridge.history import Reader
 from bridge.models import Connection, Participant
-from bridge.permissions import identified, member, participant
+from bridge.permissions import member, participant, started
 from bridge.process import Process
 from bridge.protocol import (
     ConnectionOut,
@@ -32,14 +32,14 @@ room_group = CommandGroup("room")
 nick = CommandGroup("nick")
 
 
-@room_group.command("list", permission=identified, throttle="read")
+@room_group.command("list", permission=started, throttle="read")
 async def room_list(session: Session, payload: RoomList) -> RoomsListed:
     rooms = await session.database.run(actions.list_rooms, session.start.inbox)
     online = await session.members.online([str(room.uid) for room in rooms])
     return {"rooms": [room_out(room, online=online[str(room.uid)]) for room in rooms]}
 
 
-@room_group.command("join", permission=identified, throttle="join")
+@room_group.command("join", permission=started, throttle="join")
 async def room_join(session: Session, payload: RoomJoin) -> RoomJoined:
     if payload.nick:
         Process.current().moderation.check_text(session.start.inbox, payload.nick)

@@ -1,24 +1,34 @@
-"""How a session starts and stays."""
+"""How a session starts and stays, and what its visitor says of himself."""
 
 import contextlib
 import uuid
 
-from bridge import history, hooks, signals
-from bridge.commands.conversations import reader_of
+from bridge import actions, history, hooks, identity, protocol, signals, tokens
 from bridge.errors import BridgeError, Code
 from bridge.groups import CommandGroup
 from bridge.history import Reader
-from bridge.models import Inbox, Participant
+from bridge.identity import Entrance
+from bridge.models import Contact, Inbox, Participant
 from bridge.moderation import blocked, is_blocked
 from bridge.nicks import nick_for
-from bridge.permissions import anyone, identified
+from bridge.permissions import anyone, started
 from bridge.process import Process
-from bridge.protocol import HistoryRead, Ping, Pong, SessionStart, SessionStarted
-from bridge.sessions import Session, public_id, read_token, token_for
+from bridge.protocol import (
+    ContactChanged,
+    ContactOut,
+    ContactSet,
+    HistoryRead,
+    Ping,
+    Pong,
+    SessionStart,
+    SessionStarted,
+)
+from bridge.sessions import Session
 from bridge.speaking import Opening, Target
 from bridge.wire import connection_out, inbox_out
 
 session_group = CommandGroup("session")
+contact_group = CommandGroup("contact")
 heartbeat = CommandGroup("")
 
 
@@ -29,35 +39,30 @@ async def session_start(session: Session, payload: SessionStart) -> SessionStart
     inbox = await session.database.run(_inbox, payload.inbox)
     if session.arrival.origin and session.arrival.origin not in inbox.origins:
         raise BridgeError(Code.NOT_PERMITTED, "This site may not open this chat.", close=True)
-    token = payload.token or session.arrival.token
-    visitor = read_token(token) if token else uuid.uuid4()
-    await session.database.run(_let_in, session, visitor, inbox.pk)
+    entrance = await session.database.run(_let_in, session, payload, inbox)
+    visitor = entrance.visitor
     Process.current().moderation.know(inbox)
     # The hub knows the socket before anything is read, so that nothing falls between the two.
     session.hear_as(visitor)
-    mine = await session.database.run(history.latest, visitor, inbox=inbox.pk) if token else None
-    if mine:
-        session.know(Target.of(mine.connection, mine))
+    mine = None if entrance.is_new else await session.database.run(history.latest, visitor, inbox=inbox.pk)
     page: HistoryRead = {"messages": [], "has_more": False}
     if mine:
-        reader = reader_of(session, mine.connection.uid)
+        session.know(Target.of(mine.connection, mine))
+        reader = Reader(mine.connection_id, str(mine.connection.uid), mine.pk)
         mine, page = await session.database.run(_first_look, reader)
-    wanted = payload.nick
-    if wanted and Process.current().moderation.refusal(inbox.pk, wanted):
-        # Refused, the page that keeps it could not start any more: he is called something else.
-        wanted = None
-    nick = wanted or (mine.nick if mine else nick_for(visitor))
+    nick = _nick(payload, inbox, entrance, mine)
     if mine and mine.connection.is_open:
         session.open_connection = str(mine.connection.uid)
     session.opening = _opening(session, payload, inbox=inbox.pk, visitor=visitor, nick=nick)
+    session.identity, session.proof = entrance.identity, entrance.proof
     session.visitor = visitor
     if mine:
         hooks.tell(signals.connection_accessed, [mine.uid])
     return {
-        "visitor": public_id(visitor),
-        # What the cookie carries stays out of reach of the page's scripts.
-        "token": "" if session.arrival.token and not payload.token else token or token_for(visitor),
+        "visitor": tokens.public_id(visitor),
+        "token": _told(session, payload, entrance),
         "nick": nick,
+        "contact": contact_out(entrance.contact),
         "connection": connection_out(mine.connection, reader=mine) if mine else None,
         "messages": page["messages"],
         "has_more": page["has_more"],
@@ -73,20 +78,42 @@ def _inbox(name: str) -> Inbox:
     return inbox
 
 
-def _let_in(session: Session, visitor: uuid.UUID, inbox: int) -> None:
+def _let_in(session: Session, payload: SessionStart, inbox: Inbox) -> Entrance:
     """Raises BridgeError where he is blocked: also under a new token from a browser whose cookie names him."""
-    known = {visitor}
-    if session.arrival.token:
+    arrival = session.arrival
+    entrance = identity.enter(
+        inbox, token=payload.token, cookie=arrival.token, vouched_by=payload.identity, login=arrival.login
+    )
+    known = {entrance.visitor}
+    if arrival.token:
         with contextlib.suppress(BridgeError):
-            known.add(read_token(session.arrival.token))
-    if is_blocked(inbox, known):
+            known.add(tokens.read(arrival.token).visitor)
+    if is_blocked(inbox.pk, known):
         raise blocked()
+    return entrance
 
 
 def _first_look(reader: Reader) -> tuple[Participant, HistoryRead]:
     # The head before the page: what comes in between is in the page and in an event.
     found = Participant.objects.select_related("connection").get(pk=reader.participant)
     return found, history.page(reader)
+
+
+def _nick(payload: SessionStart, inbox: Inbox, entrance: Entrance, mine: Participant | None) -> str:
+    """As he wants to be called, else as he was, else as his site calls him, else some name."""
+    # Refused, the page that keeps a word of the list could not start any more: he is called something else.
+    if payload.nick and not Process.current().moderation.refusal(inbox.pk, payload.nick):
+        return payload.nick
+    if mine:
+        return mine.nick
+    named = protocol.as_nick(entrance.identity.name) if entrance.identity else None
+    return named or nick_for(entrance.visitor)
+
+
+def _told(session: Session, payload: SessionStart, entrance: Entrance) -> str:
+    """His token; empty where the page's cookie speaks for him: it stays out of reach of the page's scripts."""
+    by_cookie = session.arrival.token and not payload.token and not payload.identity
+    return "" if by_cookie else entrance.token.text
 
 
 def _opening(
@@ -104,7 +131,22 @@ def _opening(
     )
 
 
-@heartbeat.command("ping", permission=identified, throttle="signal")
+@contact_group.command("set", permission=started, throttle="change")
+async def contact_set(session: Session, payload: ContactSet) -> ContactChanged:
+    """What his site says of him he cannot change."""
+    changed = await session.database.run(
+        actions.set_contact, session.start.inbox, session.who, name=payload.name, email=payload.email
+    )
+    return {"contact": contact_out(changed)}
+
+
+def contact_out(contact: Contact | None) -> ContactOut:
+    if contact is None:
+        return {"name": "", "email": "", "identified": False}
+    return {"name": contact.name, "email": contact.email, "identified": contact.is_identified}
+
+
+@heartbeat.command("ping", permission=started, throttle="signal")
 async def ping(session: Session, payload: Ping) -> Pong:
     was_in = tuple(session.rooms)
     heads = await session.database.run(history.heads, session.who, inbox=session.start.inbox, rooms=was_in)

@@ -98,8 +98,8 @@ def _arrival(request: Any) -> Arrival:
         arrival = arrivals.read(request.scope)
     except Foreign as foreign:
         raise BridgeError(Code.NOT_PERMITTED, f"Not from here: {foreign}.") from None
-    # A page elsewhere, or a link to here, would send the cookie along.
-    return arrival if _is_our_page(request) else replace(arrival, token=None)
+    # A page elsewhere, or a link to here, would send the cookies along.
+    return arrival if _is_our_page(request) else replace(arrival, token=None, login=None)
 
 
 def _is_our_page(request: HttpRequest) -> bool:

@@ -12,7 +12,7 @@ from bridge.commands.messages import message_send
 from bridge.commands.rooms import room_members as members_of
 from bridge.commands.session import session_start
 from bridge.http.operations import RequestSession, entry
-from bridge.permissions import anyone, identified
+from bridge.permissions import anyone, started
 from bridge.process import Process
 from bridge.protocol import (
     MAX_PAGE,
@@ -86,7 +86,7 @@ async def start(session: RequestSession, payload: SessionStart) -> SessionStarte
     return await session_start(session, payload)
 
 
-@entry("connection.list", permission=identified, throttle="read")
+@entry("connection.list", permission=started, throttle="read")
 async def list_connections(session: RequestSession, payload: ConnectionList) -> ConnectionsListed:
     """The visitor's own, newest first."""
     rows = await session.database.run(
@@ -100,7 +100,7 @@ async def list_connections(session: RequestSession, payload: ConnectionList) -> 
     return {"connections": shown, "has_more": len(rows) > payload.limit}
 
 
-@entry("message.open", permission=identified, throttle="message")
+@entry("message.open", permission=started, throttle="message")
 async def open_with(session: RequestSession, payload: MessageOpen) -> MessageSent:
     """To his open conversation; where there is none, one is opened with it."""
     mine = await session.database.run(history.latest, session.who, inbox=session.start.inbox)
@@ -120,23 +120,23 @@ async def open_with(session: RequestSession, payload: MessageOpen) -> MessageSen
     return await message_send(session, _sent(payload))
 
 
-@entry("room.messages", permission=identified, throttle="read")
+@entry("room.messages", permission=started, throttle="read")
 async def room_messages(session: RequestSession, payload: RoomMessages) -> HistoryRead:
     asked = HistoryPage(connection=_room(session), before=payload.before, limit=payload.limit)
     return await history_page(session, asked)
 
 
-@entry("room.changes", permission=identified, throttle="read")
+@entry("room.changes", permission=started, throttle="read")
 async def room_changes(session: RequestSession, payload: RoomChanges) -> ConnectionSynced:
     return await connection_sync(session, ConnectionSync(connection=_room(session), since=payload.since))
 
 
-@entry("room.send", permission=identified, throttle="message")
+@entry("room.send", permission=started, throttle="message")
 async def room_send(session: RequestSession, payload: RoomSend) -> MessageSent:
     return await message_send(session, _sent(payload, connection=_room(session)))
 
 
-@entry("room.members", permission=identified, throttle="read")
+@entry("room.members", permission=started, throttle="read")
 async def room_members(session: RequestSession, payload: RoomOnly) -> MembersOut:
     return await members_of(session, RoomMembers(room=str(_room(session))))
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from bridge import identity, tokens
 from bridge.actions import find_room
 from bridge.actions.rooms import lets_in
 from bridge.errors import BridgeError, Code
@@ -14,7 +15,6 @@ from bridge.moderation import Moderation, blocked, is_blocked
 from bridge.nicks import nick_for
 from bridge.process import Process
 from bridge.protocol import Line
-from bridge.sessions import read_token
 from bridge.speaking import Opening, Target
 
 InboxName = Annotated[Line, Field(min_length=1, max_length=50)]
@@ -37,7 +37,7 @@ def known(session: RequestSession) -> None:
     token = session.bearer or session.arrival.token
     if not token:
         raise BridgeError(Code.NOT_IDENTIFIED, "This takes a token: POST /api/session gives one.")
-    session.visitor = read_token(token)
+    session.visitor = tokens.read(token).visitor
 
 
 async def visitor(session: RequestSession, payload: Any) -> None:
@@ -72,7 +72,10 @@ def _come_in(session: RequestSession, moderation: Moderation) -> Inbox:
         raise BridgeError(Code.NOT_FOUND, "There is no such chat.")
     if session.arrival.origin and session.arrival.origin not in inbox.origins:
         raise BridgeError(Code.NOT_PERMITTED, "This site may not open this chat.")
-    if is_blocked(inbox.pk, {session.who}):
+    arrival = session.arrival
+    entrance = identity.enter(inbox, token=session.bearer, cookie=arrival.token, login=arrival.login)
+    session.visitor, session.identity, session.proof = entrance.visitor, entrance.identity, entrance.proof
+    if is_blocked(inbox.pk, {entrance.visitor}):
         raise blocked()
     if session.request.method not in {"GET", "HEAD"}:
         # What a process without sockets knows of mutes and forbidden words nobody keeps fresh for it.

@@ -71,6 +71,24 @@ export interface ConnectionSynced {
   reset: boolean;
 }
 
+export interface ContactChanged {
+  contact: ContactOut;
+}
+
+/** What is known of the visitor himself. */
+export interface ContactOut {
+  name: string;
+  email: string;
+  /** His site vouches for him. */
+  identified: boolean;
+}
+
+/** What the visitor says of himself; what is left out stays as it is, an empty text takes it back. */
+export interface ContactSet {
+  name?: string | null;
+  email?: string | null;
+}
+
 export interface HistoryPage {
   connection: string;
   before?: number | null;
@@ -291,6 +309,7 @@ export interface RoomsListed {
 export interface SessionStart {
   inbox?: string;
   token?: string | null;
+  identity?: string | null;
   nick?: string | null;
   locale?: string;
   page?: Page;
@@ -300,6 +319,7 @@ export interface SessionStarted {
   visitor: string;
   token: string;
   nick: string;
+  contact: ContactOut;
   connection: ConnectionOut | null;
   messages: MessageOut[];
   has_more: boolean;
@@ -344,6 +364,7 @@ export interface Commands {
   "room.members": { payload: RoomMembers; reply: MembersOut };
   "nick.set": { payload: NickSet; reply: NickChanged };
   "session.start": { payload?: SessionStart; reply: SessionStarted };
+  "contact.set": { payload?: ContactSet; reply: ContactChanged };
   "ping": { payload?: Ping; reply: Pong };
 }
 

@@ -16,12 +16,12 @@ CUT_OFF = re.compile("WebSocket connection|Failed to load resource|ERR_INTERNET_
 
 SEED = """
 from bridge.models import Connection
-from bridge.sessions import COOKIE_NAME, token_for
+from bridge.tokens import COOKIE_NAME, issue
 from tests.seeding import seed
 seed(messages=230, connections=1)
 connection = Connection.objects.latest("id")
 connection.participants.filter(role="visitor").update(visitor=connection.visitor)
-print("cookie", COOKIE_NAME, token_for(connection.visitor))
+print("cookie", COOKIE_NAME, issue(connection.visitor).text)
 """
 
 

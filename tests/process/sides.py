@@ -9,7 +9,7 @@ from typing import Any
 from playwright.async_api import Browser, Page
 
 from bridge.sandbox.defaults import ADA_ID
-from bridge.sessions import COOKIE_NAME
+from bridge.tokens import COOKIE_NAME
 from tests.process.changes import Said, Story
 from tests.process.crowd import PATIENCE, persist
 

@@ -18,9 +18,9 @@ from bridge.extend import (
     Session,
     Uuid,
     anyone,
-    identified,
     member,
     participant,
+    started,
 )
 from tests.shop_app.models import Order
 
@@ -61,17 +61,17 @@ async def greeting(order: Annotated[Order, From(own_order)], me: Participant) ->
     return f"{me.nick}, your order {order.number} is {order.state}."
 
 
-@group.command("status", permission=identified, throttle="read")
+@group.command("status", permission=started, throttle="read")
 async def status(payload: Status, *, order: Annotated[Order, Row("number")]) -> OrderStatus:
     return OrderStatus(number=payload.number, state=order.state)
 
 
-@group.command("state", permission=identified, throttle="read", deprecated="use order.status")
+@group.command("state", permission=started, throttle="read", deprecated="use order.status")
 async def state(session: Session, payload: Status, order: Annotated[Order, From(own_order)]) -> OrderStatus:
     return OrderStatus(number=order.number, state=order.state)
 
 
-@group.command("greet", permission=identified, throttle="read")
+@group.command("greet", permission=started, throttle="read")
 async def greet(
     payload: Status, order: Annotated[Order, From(own_order)], words: Annotated[str, From(greeting)]
 ) -> OrderStatus:
@@ -94,7 +94,7 @@ class Here(BaseModel):
 
 
 # Whoever has a session gets past its permission: the connection is his own all the same.
-@group.command("here", permission=identified, throttle="read")
+@group.command("here", permission=started, throttle="read")
 async def here(payload: Where, connection: Connection, me: Participant) -> Here:
     return Here(connection=connection.uid, inbox=connection.inbox.name, nick=me.nick)
 
@@ -121,7 +121,7 @@ class Said(BaseModel):
     content: str
 
 
-@group.command("about", permission=identified, throttle="read")
+@group.command("about", permission=started, throttle="read")
 async def about(payload: About, message: Message) -> Said:
     return Said(content=message.content)
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from channels.testing import WebsocketCommunicator
+from django.conf import settings
 
-from bridge import sessions
+from bridge import tokens
 from bridge.protocol import SUBPROTOCOL
 
 PATIENCE = 60.0
@@ -30,6 +31,7 @@ class Browser:
         *,
         token: str | None = None,
         cookie: str | None = None,
+        login: str | None = None,
         origin: str | None = "http://testserver",
         host: str = "testserver",
         address: str = "192.0.2.1",
@@ -41,8 +43,9 @@ class Browser:
         sent = [(b"host", host.encode()), (b"user-agent", b"Firefox"), *headers]
         if origin is not None:
             sent.append((b"origin", origin.encode()))
-        if cookie is not None:
-            sent.append((b"cookie", f"{sessions.COOKIE_NAME}={cookie}".encode()))
+        cookies = {tokens.COOKIE_NAME: cookie, settings.SESSION_COOKIE_NAME: login}
+        if given := "; ".join(f"{name}={value}" for name, value in cookies.items() if value is not None):
+            sent.append((b"cookie", given.encode()))
         self._socket = WebsocketCommunicator(
             application, "/ws/chat/", headers=sent, subprotocols=list(subprotocols)
         )

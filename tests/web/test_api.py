@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bridge import api, sessions
+from bridge import api, tokens
 from tests.web.browser import Browser
 from tests.web.conftest import Open
 
@@ -13,7 +13,7 @@ async def test_what_other_code_says_is_on_the_page_and_what_the_visitor_says_rea
     await visitor.write("Where is my parcel?")
     await stranger.write("Something else")
     assert visitor.token is not None
-    connection = await api.aconnection_for("web", sessions.read_token(visitor.token))
+    connection = await api.aconnection_for("web", tokens.read(visitor.token).visitor)
     assert str(connection.uid) == visitor.connection
     shop = await connection.aadd("shop", 4711)
     await shop.asend("On its way", author="The shop", staff=True)
@@ -38,7 +38,7 @@ async def test_a_visitor_who_was_never_here_finds_what_was_said_to_him(
     guest = browser()
     await guest.start()
     assert guest.token is not None
-    connection = await api.aconnection_for("web", sessions.read_token(guest.token), nick="Ada")
+    connection = await api.aconnection_for("web", tokens.read(guest.token).visitor, nick="Ada")
     await connection.asend("Welcome", author="The shop", service="shop")
     again = browser(token=guest.token)
     started = await again.start()

@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 from django.urls import reverse
 from django.utils import timezone
 
-from bridge import process, sessions
+from bridge import process, tokens
 from bridge.actions import moderating
 from bridge.filtering import compiled
 from bridge.models import Attachment, Block, Inbox, Message, Participant
@@ -28,7 +28,7 @@ unblock = sync_to_async(moderating.unblock)
 
 
 async def _participant(browser: Browser) -> Participant:
-    who = sessions.read_token(browser.token or "")
+    who = tokens.read(browser.token or "").visitor
     found = Participant.objects.select_related("connection__inbox").filter(visitor=who)
     return await found.alatest("pk")
 
@@ -88,7 +88,7 @@ async def test_a_mute_in_a_room_is_for_that_room_alone(
     for each in (visitor, stranger):
         await each.ok("room.join", room="lobby")
         await each.ok("room.join", room="attic")
-    who = sessions.read_token(visitor.token or "")
+    who = tokens.read(visitor.token or "").visitor
     me = await Participant.objects.select_related("connection").aget(connection=lobby, visitor=who)
     await mute(me, until=timezone.now() + timedelta(minutes=10))
     await _known()
@@ -111,7 +111,7 @@ async def test_who_is_blocked_is_told_and_all_his_tabs_are_closed(
     await visitor.write("Spam")
     tab = browser(token=visitor.token)
     await tab.start()
-    await block(inbox, sessions.read_token(visitor.token or ""))
+    await block(inbox, tokens.read(visitor.token or "").visitor)
     for each in (visitor, tab):
         frame = await _refusal(each)
         assert (frame["reply"], frame["error"]["code"]) == (None, "blocked")
@@ -128,9 +128,9 @@ async def _refusal(browser: Browser) -> dict[str, Any]:
 async def test_he_cannot_come_back_with_a_new_tab(browser: Open, visitor: Browser, inbox: Inbox) -> None:
     await visitor.write("Spam")
     token = visitor.token or ""
-    await block(inbox, sessions.read_token(token))
+    await block(inbox, tokens.read(token).visitor)
     await visitor.closed()
-    fresh = sessions.new_token()
+    fresh = tokens.issue().text
     for tab, payload in (
         (browser(token=token), {"token": token}),
         (browser(cookie=token), {}),
@@ -148,7 +148,7 @@ async def test_he_uploads_nothing_either(
     visitor: Browser, stranger: Browser, inbox: Inbox, settings: Any, tmp_path: Path
 ) -> None:
     settings.MEDIA_ROOT = tmp_path
-    await block(inbox, sessions.read_token(visitor.token or ""))
+    await block(inbox, tokens.read(visitor.token or "").visitor)
     address = f"{reverse('bridge:files')}?name=a.txt"
     answer = await http("POST", address, body=b"spam", token=visitor.token)
     assert (answer.status, answer.json["error"]["code"]) == (403, "blocked")
@@ -158,8 +158,8 @@ async def test_he_uploads_nothing_either(
 
 async def test_a_block_is_for_one_inbox_and_as_long_as_it_says(browser: Open, inbox: Inbox) -> None:
     await Inbox.objects.acreate(name="sales")
-    token = sessions.new_token()
-    who = sessions.read_token(token)
+    token = tokens.issue().text
+    who = tokens.read(token).visitor
     await block(inbox, who)
     await browser(token=token).start(inbox="sales")
     assert await _is_refused(browser(token=token))
@@ -185,7 +185,7 @@ async def test_a_block_is_noticed_even_if_its_nudge_was_lost(
     visitor = browser()
     await visitor.start()
     await visitor.write("Spam")
-    await Block.objects.acreate(inbox=inbox, visitor=sessions.read_token(visitor.token or ""))
+    await Block.objects.acreate(inbox=inbox, visitor=tokens.read(visitor.token or "").visitor)
     assert await visitor.closed() == CLOSE_FORBIDDEN
 
 
@@ -193,7 +193,7 @@ async def test_what_a_blocked_visitor_sends_before_he_is_closed_is_not_stored(
     visitor: Browser, inbox: Inbox
 ) -> None:
     process = Process.current()
-    process.moderation._blocked = frozenset({(inbox.pk, sessions.read_token(visitor.token or ""))})
+    process.moderation._blocked = frozenset({(inbox.pk, tokens.read(visitor.token or "").visitor)})
     assert await visitor.refused("message.send", content="Quick", client_id=str(uuid.uuid4())) == "blocked"
     assert await visitor.closed() == CLOSE_FORBIDDEN
     assert await Message.objects.acount() == 0

@@ -7,7 +7,7 @@ from django.db import OperationalError
 
 from bridge import history
 from bridge.process import Process
-from bridge.sessions import new_token
+from bridge.tokens import issue
 from tests.web.conftest import Open
 
 
@@ -30,7 +30,7 @@ async def test_a_session_that_could_not_start_leaves_nobody_behind(
     with monkeypatch.context() as patch:
         patch.setattr(history, "latest", away)
         for _ in range(2):
-            reply = await someone.ask("session.start", token=new_token())
+            reply = await someone.ask("session.start", token=issue().text)
             assert reply["error"]["code"] == "unavailable"
     await someone.leave()
     assert Process.current().hub.visitors == {}

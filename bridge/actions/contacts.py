@@ -1,0 +1,122 @@
+"""What is known of a visitor: what he says of himself, and whom his site says he is."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from bridge.actions.revoking import revoke_nameless
+from bridge.errors import BridgeError, Code
+from bridge.models import Contact
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Whom a visitor's site says he is."""
+
+    issuer: Contact.Issuer
+    subject: str
+    name: str = ""
+    email: str = ""
+    user: Any = None
+    """The Django user, of this site's login."""
+
+
+def find_identified(inbox: int, claims: Claims) -> Contact | None:
+    """Who was identified by this here before, with what his site says of him now."""
+    found = Contact.objects.filter(inbox=inbox, issuer=claims.issuer, subject=claims.subject).first()
+    if found is not None:
+        _note(found, claims)
+    return found
+
+
+def identify(inbox: int, claims: Claims, *, visitor: uuid.UUID | None = None) -> Contact:
+    """The contact of whoever his site says this is, made now where there is none.
+
+    A new one is this visitor, so that what he wrote without a name goes on; unless somebody else is. Else whoever
+    he is in another inbox, where it is this site's user.
+    """
+    if visitor is not None and not _may_be(visitor, claims):
+        visitor = None
+    for candidate in (visitor or _elsewhere(claims) or uuid.uuid4(), uuid.uuid4()):
+        try:
+            with transaction.atomic():
+                contact = _make(inbox, claims, candidate)
+                if candidate == visitor:
+                    # Whoever else has an anonymous token of his stays out from now on.
+                    revoke_nameless(visitor)
+                return contact
+        except IntegrityError:
+            # Another socket was faster: with the same identity, or another identity with the same visitor.
+            if found := find_identified(inbox, claims):
+                return found
+    raise BridgeError(Code.UNAVAILABLE, "The server cannot do this just now. Please try again.")
+
+
+def set_contact(inbox: int, visitor: uuid.UUID, *, name: str | None, email: str | None) -> Contact:
+    """What he says of himself; None leaves it as it is.
+
+    Raises BridgeError (`not_permitted`) for what his site says of him.
+    """
+    said = {field: text for field, text in (("name", name), ("email", email)) if text is not None}
+    with transaction.atomic():
+        contact, _ = Contact.objects.get_or_create(inbox_id=inbox, visitor=visitor)
+        for field, text in said.items():
+            if getattr(contact, f"{field}_verified") and getattr(contact, field) != text:
+                raise BridgeError(
+                    Code.NOT_PERMITTED, f"Your {field} is what this site knows you by.", field=field
+                )
+            setattr(contact, field, text)
+        contact.updated_at = timezone.now()
+        contact.save(update_fields=[*said, "updated_at"])
+    return contact
+
+
+def _may_be(visitor: uuid.UUID, claims: Claims) -> bool:
+    """Whether nobody vouches for this visitor but, in other inboxes, the same login for the same user."""
+    others = Contact.objects.filter(visitor=visitor).exclude(issuer=Contact.Issuer.NOBODY)
+    if claims.issuer == Contact.Issuer.SITE:
+        others = others.exclude(issuer=claims.issuer, subject=claims.subject)
+    return not others.exists()
+
+
+def _elsewhere(claims: Claims) -> uuid.UUID | None:
+    """Each inbox has a secret of its own, so only this site's users are the same in all of them."""
+    if claims.user is None:
+        return None
+    his = Contact.objects.filter(user=claims.user, issuer=claims.issuer, subject=claims.subject)
+    return his.order_by("pk").values_list("visitor", flat=True).first()
+
+
+def _make(inbox: int, claims: Claims, visitor: uuid.UUID) -> Contact:
+    # What he said of himself before becomes this contact: if nobody else was faster.
+    his = Contact.objects.filter(inbox=inbox, visitor=visitor)
+    adopted = his.filter(issuer=Contact.Issuer.NOBODY).update(issuer=claims.issuer, subject=claims.subject)
+    if adopted:
+        contact = his.get()
+    else:
+        contact = Contact.objects.create(
+            inbox_id=inbox, visitor=visitor, issuer=claims.issuer, subject=claims.subject
+        )
+    _note(contact, claims)
+    return contact
+
+
+def _note(contact: Contact, claims: Claims) -> None:
+    """Written only where it is news."""
+    news: dict[str, Any] = (
+        {"user": claims.user} if contact.user_id != getattr(claims.user, "pk", None) else {}
+    )
+    for field in ("name", "email"):
+        text, verified = getattr(claims, field), f"{field}_verified"
+        if text and text != getattr(contact, field):
+            news[field] = text
+        if bool(text) != getattr(contact, verified):
+            news[verified] = bool(text)
+    if news:
+        news["updated_at"] = timezone.now()
+        for field, value in news.items():
+            setattr(contact, field, value)
+        contact.save(update_fields=list(news))

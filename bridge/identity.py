@@ -1,0 +1,286 @@
+"""Who comes: the visitor behind a token, a JWT or this site's login, and what of it counts."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import Annotated, Any
+
+import jwt
+from django.conf import settings
+from django.contrib import auth
+from django.utils import timezone
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
+
+from bridge import actions, tokens
+from bridge.actions import Claims
+from bridge.errors import BridgeError, Code
+from bridge.models import Contact, Inbox, RevokedToken
+from bridge.moderation import signed_out
+from bridge.protocol import Email, Line
+from bridge.sessions import Identity
+from bridge.tokens import Proof, Token
+
+LEEWAY = 10
+"""Seconds that another site's clock may be wrong."""
+MOST_SUCCESSORS = 8
+
+
+class _Said(BaseModel):
+    """What a JWT says."""
+
+    sub: Annotated[Line, Field(min_length=1, max_length=255)]
+    name: Annotated[Line, AfterValidator(lambda text: " ".join(text.split())[:80])] = ""
+    email: Email = ""
+    exp: float
+    iat: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """Whom somebody vouches for, by what, since when and until when."""
+
+    claims: Claims
+    grant: str
+    since: datetime
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """Who came, and the token he is known by from now on."""
+
+    visitor: uuid.UUID
+    token: Token
+    proof: Proof
+    contact: Contact | None = None
+    identity: Identity | None = None
+    is_new: bool = False
+    """Nobody was here before under this visitor: there is nothing to look for."""
+
+
+def enter(
+    inbox: Inbox,
+    *,
+    token: str | None = None,
+    cookie: str | None = None,
+    vouched_by: str | None = None,
+    login: str | None = None,
+) -> Entrance:
+    """Who comes into an inbox, for a session there. Blocks.
+
+    `token`, `cookie`: what he has, from himself or from our page's cookie. `vouched_by`: a JWT. `login`: the key of
+    the Django session that came with the request, of our own pages alone.
+
+    Raises BridgeError (`not_identified`); `details.reason`: `token`, `revoked`, `jwt`, `expired`, `sign_in`.
+    """
+    entrance = recognise(inbox, token=token, cookie=cookie, vouched_by=vouched_by, login=login)
+    if inbox.identity_required and entrance.identity is None:
+        raise BridgeError(
+            Code.NOT_IDENTIFIED, "Please sign in first: this chat is for known users.", reason="sign_in"
+        )
+    return entrance
+
+
+def recognise(
+    inbox: Inbox,
+    *,
+    token: str | None = None,
+    cookie: str | None = None,
+    vouched_by: str | None = None,
+    login: str | None = None,
+    create: bool = True,
+) -> Entrance:
+    """Who it is, whether or not he may have a session: for pages and files. `create`: also a new contact."""
+    vouched = read_jwt(inbox, vouched_by) if vouched_by else None
+    if vouched is None and login and inbox.takes_login:
+        vouched = read_login(login)
+    by_cookie = not token
+    try:
+        held = tokens.read(token or cookie or "") if token or cookie else None
+    except BridgeError:
+        if vouched is None:
+            raise
+        held = None
+    if vouched is not None:
+        known = _identified(inbox, vouched, held, by_cookie=by_cookie, create=create)
+        if known is not None:
+            return known
+    if held is None:
+        made = tokens.issue()
+        return Entrance(made.visitor, made, _proof(made), is_new=True)
+    return _by_token(inbox, held, login=login if by_cookie else None, by_cookie=by_cookie)
+
+
+def _identified(
+    inbox: Inbox, vouched: Vouched, held: Token | None, *, by_cookie: bool, create: bool
+) -> Entrance | None:
+    contact = actions.find_identified(inbox.pk, vouched.claims)
+    if contact is None:
+        if not create:
+            return None
+        # Whom the browser was until now he stays, where that was nobody known.
+        nameless = _nameless(inbox, held, by_cookie=by_cookie) if held else None
+        contact = actions.identify(inbox.pk, vouched.claims, visitor=nameless)
+    visitor = contact.visitor
+    if _is_revoked((vouched.grant, tokens.visitor_digest(visitor)), since=vouched.since):
+        raise signed_out()
+    if held is None or not _still_fits(held, visitor, vouched.grant):
+        held = tokens.issue_identified(visitor, grant=vouched.grant, until=vouched.until)
+    return Entrance(visitor, held, _proof(held), contact, Identity.of(contact))
+
+
+def _nameless(inbox: Inbox, held: Token, *, by_cookie: bool) -> uuid.UUID | None:
+    try:
+        return _by_token(inbox, held, login=None, by_cookie=by_cookie).visitor
+    except BridgeError:
+        return None
+
+
+def _still_fits(held: Token, visitor: uuid.UUID, grant: str) -> bool:
+    if (held.visitor, held.grant) != (visitor, grant) or held.is_expired:
+        return False
+    proof = _proof(held)
+    return not _is_revoked(proof.digests, since=proof.since)
+
+
+def _by_token(inbox: Inbox, held: Token, *, login: str | None, by_cookie: bool) -> Entrance:
+    rows = list(Contact.objects.filter(visitor=held.visitor))
+    stands = _stands(held, rows, login=login, by_cookie=by_cookie)
+    proof = _proof(held)
+    # Where it stands for its visitor no more, what was revoked of his is no concern of who has it now.
+    if _is_revoked(proof.digests if stands else _own_digests(held), since=proof.since):
+        raise signed_out()
+    if not stands:
+        return _successor(inbox, held)
+    contact = next((row for row in rows if row.inbox_id == inbox.pk), None)
+    identity = Identity.of(contact) if contact and held.grant and contact.issuer in _issuers(inbox) else None
+    return Entrance(held.visitor, held, proof, contact, identity)
+
+
+def _stands(held: Token, rows: Sequence[Contact], *, login: str | None, by_cookie: bool) -> bool:
+    """Whether the token alone makes its bearer its visitor.
+
+    For whom somebody vouches, an anonymous token is not enough: it may be left on a computer that others use. A
+    cookie that was set for a login ends with it, also where nobody logged out.
+    """
+    if not held.grant:
+        return not any(row.is_identified for row in rows)
+    if held.is_expired:
+        return False
+    if not by_cookie:
+        return True
+    return login is not None and tokens.digest(login) == held.grant and read_login(login) is not None
+
+
+def _successor(inbox: Inbox, held: Token) -> Entrance:
+    """A visitor that this browser was not yet, the same in all its tabs until its cookie is replaced."""
+    for number in range(MOST_SUCCESSORS):
+        visitor = tokens.successor(held, number=number)
+        rows = list(Contact.objects.filter(visitor=visitor))
+        if not any(row.is_identified for row in rows):
+            made = tokens.issue(visitor)
+            contact = next((row for row in rows if row.inbox_id == inbox.pk), None)
+            return Entrance(visitor, made, _proof(made), contact)
+    made = tokens.issue()
+    return Entrance(made.visitor, made, _proof(made), is_new=True)
+
+
+def read_jwt(inbox: Inbox, text: str) -> Vouched:
+    """Raises BridgeError (`not_identified`) for what this inbox's secret did not sign, or signed for somebody else."""
+    if not inbox.takes_jwt:
+        raise BridgeError(Code.NOT_IDENTIFIED, "This chat takes no JWT.", reason="jwt")
+    try:
+        # The algorithm is ours to say, not the token's; compares in constant time.
+        said = _Said.model_validate(
+            jwt.decode(
+                text,
+                inbox.identity_secret,
+                algorithms=["HS256"],
+                audience=inbox.name,
+                leeway=LEEWAY,
+                options={"require": ["exp", "aud", "sub"]},
+            )
+        )
+    except jwt.ExpiredSignatureError:
+        raise BridgeError(Code.NOT_IDENTIFIED, "This JWT is expired.", reason="expired") from None
+    except (jwt.InvalidTokenError, ValidationError, OverflowError) as error:
+        raise BridgeError(Code.NOT_IDENTIFIED, _why(error), reason="jwt") from None
+    now = timezone.now()
+    claims = Claims(Contact.Issuer.JWT, said.sub, said.name, said.email)
+    latest = (now + tokens.VOUCHED_FOR).timestamp()
+    return Vouched(
+        claims,
+        tokens.digest(text),
+        since=now if said.iat is None else min(now, datetime.fromtimestamp(max(said.iat, 0), UTC)),
+        until=datetime.fromtimestamp(min(said.exp, latest), UTC),
+    )
+
+
+def _why(error: Exception) -> str:
+    """For whoever writes the site: what of his JWT does not fit, without what is in it."""
+    if isinstance(error, jwt.MissingRequiredClaimError):
+        return f"This JWT has no {error.claim}."
+    if isinstance(error, jwt.InvalidAudienceError):
+        return "This JWT is for another chat."
+    if isinstance(error, ValidationError):
+        fields = ", ".join(str(each["loc"][0]) for each in error.errors(include_url=False))
+        return f"This JWT has something unfit in {fields}."
+    return "This JWT is not one that this chat's secret signed."
+
+
+class _Glance(dict[str, Any]):
+    """A login's session that is only looked at: whatever is to be changed in it, its next page changes."""
+
+    def flush(self) -> None:
+        self.clear()
+
+    def cycle_key(self) -> None:
+        """Its cookie could not be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    session: _Glance
+
+
+def read_login(session_key: str) -> Vouched | None:
+    """The user who is logged in with this Django session, as Django itself would say. None: nobody."""
+    store = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    user: Any = auth.get_user(_Request(_Glance(store.load())))  # type: ignore[arg-type]  # asks only for `session`
+    if not user.is_authenticated:
+        return None
+    name = user.get_full_name() or user.get_username()
+    email = getattr(user, user.get_email_field_name(), "") or ""
+    claims = Claims(Contact.Issuer.SITE, str(user.pk), " ".join(name.split())[:80], email, user)
+    return Vouched(claims, tokens.digest(session_key), since=timezone.now())
+
+
+def end_login(*, request: Any, **_: Any) -> None:
+    """Somebody logs out: what rests on his login ends. Receives `user_logged_out`, while the session is still there."""
+    key = getattr(getattr(request, "session", None), "session_key", None)
+    if key and Inbox.objects.filter(identity__in=[Inbox.Identity.LOGIN, Inbox.Identity.BOTH]).exists():
+        actions.revoke_login(key)
+
+
+def _issuers(inbox: Inbox) -> set[str]:
+    taken = set()
+    if inbox.takes_login:
+        taken.add(Contact.Issuer.SITE.value)
+    if inbox.takes_jwt:
+        taken.add(Contact.Issuer.JWT.value)
+    return taken
+
+
+def _proof(token: Token) -> Proof:
+    nameless = () if token.grant else (tokens.nameless_digest(token.visitor),)
+    return Proof((*_own_digests(token), tokens.visitor_digest(token.visitor), *nameless), token.issued_at)
+
+
+def _own_digests(token: Token) -> tuple[str, ...]:
+    return (tokens.digest(token.text), *filter(None, [token.grant]))
+
+
+def _is_revoked(digests: Sequence[str], *, since: datetime) -> bool:
+    return RevokedToken.objects.filter(digest__in=digests, revoked_at__gte=since).exists()
