@@ -309,6 +309,7 @@ export interface RoomsListed {
 export interface SessionStart {
   inbox?: string;
   token?: string | null;
+  /** A JWT by which a site vouches for its user. */
   identity?: string | null;
   nick?: string | null;
   locale?: string;
