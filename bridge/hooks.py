@@ -78,8 +78,13 @@ def tell(signal: Hook, keys: Iterable[Key], **more: Any) -> None:
     From any thread. Never waits and never raises. Where nobody listens it does nothing. `more` is what the receivers
     are told besides the rows.
     """
-    if signal.receivers:
+    if not signal.receivers:
+        return
+    try:
         _dispatcher.add([Notice(signal, key, more) for key in keys])
+    except RuntimeError:
+        # No thread can be started any more.
+        logger.warning("%s was not told: the process is ending", signal.name)
 
 
 def tell_on_commit(signal: Hook, keys: Iterable[Key], **more: Any) -> None:
@@ -178,11 +183,12 @@ class Dispatcher:
                     self._lane(receiver, kind).put(Call(receiver, notice.signal.name, arguments))
 
     def _lane(self, receiver: Callable[..., Any], kind: type[Lane]) -> Lane:
-        # As Django knows receivers: a bound method is another object each time.
+        # As Django knows receivers: a bound method is another object each time. With its name, since an id is given
+        # again once what had it is gone.
         function = getattr(receiver, "__func__", receiver)
-        key = (kind, id(getattr(receiver, "__self__", receiver)), id(function))
+        name = f"{function.__module__}.{getattr(function, '__qualname__', type(function).__name__)}"
+        key = (kind, id(getattr(receiver, "__self__", receiver)), id(function), name)
         if key not in self._lanes:
-            name = f"{function.__module__}.{getattr(function, '__qualname__', type(function).__name__)}"
             self._lanes[key] = kind(name, self._settle)
         return self._lanes[key]
 
@@ -225,6 +231,6 @@ def _told(row: Model) -> dict[str, Any]:
     return {"connection": row}
 
 
-# Before the executors are closed in which async code asks the database; `atexit` comes after that.
+# Before the executors are closed in which async code asks the database. `atexit` comes after that.
 _at_exit = getattr(threading, "_register_atexit", atexit.register)
 _dispatcher = Dispatcher()

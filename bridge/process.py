@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError
 
-from bridge import broadcast, hooks, presence, redis
+from bridge import broadcast, presence, redis
 from bridge.broadcast import Hub, Listener
 from bridge.closing import LIMIT as CLOSING_LIMIT
 from bridge.closing import before_daphne_stops
@@ -108,7 +108,6 @@ class Process:
             # Each leaves in its own task.
             self._empty = asyncio.Event()
             await asyncio.wait([asyncio.create_task(self._empty.wait())], timeout=CLOSING_LIMIT)
-        await asyncio.to_thread(hooks.drain, hooks.STOP_LIMIT)
 
     async def stop(self) -> None:
         """Write what waits, then let go of everything."""

@@ -126,6 +126,11 @@ def test_there_is_no_conversation_without_an_inbox() -> None:
         assert refusal.value.code == "not_found"
 
 
+def test_a_visitors_conversation_is_never_alone() -> None:
+    with pytest.raises(ValueError):
+        api.connection_for("web", uuid.uuid4(), alone=True)
+
+
 def test_a_place_is_in_one_conversation(
     alice: api.Connection, bob: api.Connection, stranger: api.Connection
 ) -> None:

@@ -45,6 +45,8 @@ def connection_for(
         TypeError, ValueError: where this is no id of this service.
     """
     if service == WEB:
+        if alone:
+            raise ValueError("a visitor's conversation is never alone")
         return _of_visitor(remote_id, inbox=inbox, nick=nick)
     place = linking.place_of(service, remote_id)
     endpoint = linking.find_or_open(place, inbox=inbox, nick=nick, alone=alone)

@@ -10,7 +10,7 @@ import aiohttp
 import discord
 from django.db import Error as DatabaseProblem
 
-from bridge import broadcast, carriers, hooks, presence
+from bridge import broadcast, carriers, presence
 from bridge.bot import database, lease, setup
 from bridge.bot.client import BridgeBot, point_at_discord
 from bridge.bot.setup import SetupError
@@ -57,7 +57,6 @@ class Runner:
             await _end(carrying)
             await database.close()
             await self._database.close()
-            await asyncio.to_thread(hooks.drain, hooks.STOP_LIMIT)
 
     async def _run(self) -> None:
         waiting = False
