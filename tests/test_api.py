@@ -450,6 +450,20 @@ def test_two_readers_of_one_name_never_go_back(alice: api.Connection) -> None:
     assert Cursor.objects.get().seq == 3
 
 
+def test_who_reads_everything_misses_no_conversation(settings: Any) -> None:
+    everything = "bridge.services.everything.Everything"
+    settings.BRIDGE_SERVICES = {"archive": everything, "statistics": everything}
+    alice = api.connection_for("telegram", 4711)
+    alice.send("Hello", author="Alice")
+    said = api.connection_for("web", uuid.uuid4()).send("Good day", service="web")
+    found = {message.remote_id: message.content for message in api.messages("archive", follow=False)}
+    assert found == {alice.uid: "Hello", said.connection.uid: "Good day"}
+    said.row.refresh_from_db()
+    assert said.row.state == "sent"
+    assert read("archive") == []
+    assert sorted(read("statistics")) == ["Good day", "Hello"]
+
+
 @pytest.mark.parametrize(
     "how", [{"service": "web"}, {"service": "mail", "name": "archive"}], ids=["browsers", "no connection"]
 )

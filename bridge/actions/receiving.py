@@ -19,7 +19,7 @@ from bridge.actions.opening import reopen_connection
 from bridge.actions.posting import fan_out
 from bridge.actions.settling import publish_messages
 from bridge.lookalikes import key_of
-from bridge.models import Connection, Delivery, Endpoint, Message, Participant, RemoteMessage, RemotePart
+from bridge.models import WEB, Connection, Delivery, Endpoint, Message, Participant, RemoteMessage, RemotePart
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,8 @@ def store(message: Message, *, files: Sequence[RemoteFile] = ()) -> None:
     connection = message.connection
     advance = Connection.objects.advance(connection.pk, messages=1)
     message.seq, message.revision = advance.last_seq, advance.revision
-    message.state = Message.State.DELIVERED
+    # What is not from the page is on it, and so has arrived.
+    message.state = Message.State.SENT if message.service == WEB else Message.State.DELIVERED
     message.save(force_insert=True)
     Connection.objects.filter(pk=connection.pk).update(active_at=timezone.now())
     note_emojis(content=message.content)
