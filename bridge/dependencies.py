@@ -240,7 +240,9 @@ def _participant(session: Session, payload: Any) -> Participant:
     if target is not None:
         found = mine.filter(pk__in=[target.participant])
     elif isinstance(named, uuid.UUID):
-        found = mine.filter(connection__visitor=session.who, connection__uid=named)
+        found = mine.filter(
+            connection__visitor=session.who, connection__uid=named, connection__inbox=session.start.inbox
+        )
     elif named:
         found = mine.none()
     else:
@@ -261,7 +263,11 @@ def _connection(participant: Participant) -> Connection:
 
 def _message(session: Session, payload: Any) -> Message:
     """The message that the payload names, of a conversation that the caller takes part in."""
-    his = Message.objects.filter(connection__participants__visitor=session.who, deleted_at__isnull=True)
+    his = Message.objects.filter(
+        connection__participants__visitor=session.who,
+        connection__inbox=session.start.inbox,
+        deleted_at__isnull=True,
+    )
     message = his.filter(uid=payload.message).select_related("connection__inbox", "author").first()
     room = message is not None and message.connection.kind == Connection.Kind.ROOM
     if message is None or (room and str(message.connection.uid) not in session.rooms):

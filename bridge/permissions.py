@@ -31,14 +31,14 @@ async def signed_in(session: Session, payload: Any) -> None:
 async def participant(session: Session, payload: Any) -> None:
     """The visitor whose conversation `payload.connection` is; none, or no such field, means the one he writes in.
 
-    A room is his on the socket on which he joined it, and on no other. Another's conversation and one that does
-    not exist get the same answer.
+    A room is his on the socket on which he joined it, and on no other. Another's conversation, one of another inbox,
+    from which he may be blocked, and one that does not exist get the same answer.
     """
     visitor = session.who
     named = getattr(payload, "connection", None)
     if named is None or str(named) in session.connections:
         return
-    found = await session.database.run(_participation, visitor, named)
+    found = await session.database.run(_participation, visitor, named, session.start.inbox)
     if found is None:
         raise BridgeError(Code.NOT_FOUND, "You have no such conversation.")
     session.know(Target.of(found.connection, found))
@@ -50,7 +50,9 @@ async def author(session: Session, payload: Any) -> None:
     A message of another conversation and one that does not exist get the same answer; what somebody else wrote in
     his own is not his to change. Whether it still may be changed its action decides, once nothing can come between.
     """
-    written_by, room = await session.database.run(_author_of, session.who, payload.message)
+    written_by, room = await session.database.run(
+        _author_of, session.who, payload.message, session.start.inbox
+    )
     if written_by is None or (room and room not in session.rooms):
         raise BridgeError(Code.NOT_FOUND, "There is no such message.")
     if written_by != session.who:
@@ -59,14 +61,16 @@ async def author(session: Session, payload: Any) -> None:
 
 async def message_participant(session: Session, payload: Any) -> None:
     """A visitor who takes part in the conversation of `payload.message`: where it is a room, on this socket."""
-    found, room = await session.database.run(_takes_part, session.who, payload.message)
+    found, room = await session.database.run(_takes_part, session.who, payload.message, session.start.inbox)
     if not found or (room and room not in session.rooms):
         raise BridgeError(Code.NOT_FOUND, "You have no such message.")
 
 
-def _takes_part(visitor: UUID, message: UUID) -> tuple[bool, str]:
+def _takes_part(visitor: UUID, message: UUID, inbox: int) -> tuple[bool, str]:
     """Whether he does, and the uid of the room, where it is one."""
-    his = Participant.objects.filter(visitor=visitor, connection__messages__uid=message)
+    his = Participant.objects.filter(
+        visitor=visitor, connection__inbox=inbox, connection__messages__uid=message
+    )
     for kind, uid in his.values_list("connection__kind", "connection__uid"):
         return True, str(uid) if kind == Connection.Kind.ROOM else ""
     return False, ""
@@ -86,19 +90,24 @@ async def member(session: Session, payload: Any) -> None:
         raise BridgeError(Code.NOT_FOUND, "You are in no such room.")
 
 
-def _participation(visitor: UUID, connection: UUID) -> Participant | None:
+def _participation(visitor: UUID, connection: UUID, inbox: int) -> Participant | None:
     mine = Participant.objects.filter(visitor=visitor, connection__visitor=visitor)
-    return mine.filter(connection__uid=connection).select_related("connection").first()
+    return (
+        mine.filter(connection__uid=connection, connection__inbox=inbox).select_related("connection").first()
+    )
 
 
 NOBODY = UUID(int=0)
 """Who writes what no visitor wrote."""
 
 
-def _author_of(visitor: UUID, message: UUID) -> tuple[UUID | None, str]:
+def _author_of(visitor: UUID, message: UUID, inbox: int) -> tuple[UUID | None, str]:
     """Who wrote it, None where the visitor can know of no such message; and the uid of the room that it is in."""
     mine = Message.objects.filter(
-        uid=message, deleted_at__isnull=True, connection__participants__visitor=visitor
+        uid=message,
+        deleted_at__isnull=True,
+        connection__inbox=inbox,
+        connection__participants__visitor=visitor,
     )
     for written_by, kind, uid in mine.values_list("author__visitor", "connection__kind", "connection__uid"):
         return written_by or NOBODY, str(uid) if kind == Connection.Kind.ROOM else ""

@@ -4,7 +4,7 @@ One ends by itself, with its user's password or account, and when it is revoked.
 """
 
 import secrets
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -12,7 +12,9 @@ from django.core import signing
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
+from bridge import tokens
 from bridge.errors import BridgeError, Code
+from bridge.models import RevokedToken
 
 PREFIX = "staff."
 """So that who finds one knows what he found."""
@@ -27,16 +29,23 @@ def issue(user: Any, *, lasts: timedelta) -> str:
 
 def read(text: str) -> Any:
     """The user whose token this is. Raises BridgeError (`not_identified`)."""
-    try:
-        pk, until, mark, _ = signing.loads(text.removeprefix(PREFIX), salt=_SALT)
-    except (signing.BadSignature, ValueError, TypeError):
-        raise _unknown() from None
+    pk, until, mark, _ = _read(text)
     user = get_user_model()._default_manager.filter(pk=pk).first()
     if user is None or until <= timezone.now().timestamp():
         raise _unknown()
     if not constant_time_compare(mark, _password_mark(user)):
         raise _unknown()
+    if RevokedToken.objects.filter(digest=tokens.digest(text)).exists():
+        raise _unknown()
     return user
+
+
+def _read(text: str) -> tuple[Any, int, str, str]:
+    try:
+        pk, until, mark, number = signing.loads(text.removeprefix(PREFIX), salt=_SALT)
+    except (signing.BadSignature, ValueError, TypeError):
+        raise _unknown() from None
+    return pk, until, mark, number
 
 
 def _password_mark(user: Any) -> str:
@@ -46,3 +55,11 @@ def _password_mark(user: Any) -> str:
 
 def _unknown() -> BridgeError:
     return BridgeError(Code.NOT_IDENTIFIED, "This token is not one of ours, or it counts no more.")
+
+
+def revoke(text: str) -> None:
+    """Let it count no more. Raises BridgeError for what is no token of ours."""
+    _, until, _, _ = _read(text)
+    RevokedToken.objects.get_or_create(
+        digest=tokens.digest(text), defaults={"expires_at": datetime.fromtimestamp(until, UTC)}
+    )

@@ -54,6 +54,7 @@ def operations() -> list[Operation]:
     )
     return [
         start,
+        _visitors("DELETE", "session", entries.end, "Let the token count no more", status=204),
         _visitors(
             "GET",
             "connections",

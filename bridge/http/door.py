@@ -131,6 +131,8 @@ async def _perform(
     if payload.keys() & in_path.keys():
         raise BridgeError(Code.INVALID_PAYLOAD, "What the address says is no field of its own.")
     reply = await perform(session, operation.entry, {**payload, **in_path}, process.throttler)
+    if operation.status == 204:
+        return HttpResponse(status=204)
     if operation.next_page is not None:
         reply = {**reply, "next": _next(request, operation.next_page(reply))}
     response = HttpResponse(orjson.dumps(reply), status=operation.status, content_type="application/json")

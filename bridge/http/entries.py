@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from bridge import history
+from bridge.actions.revoking import revoke_token
 from bridge.commands.conversations import connection_sync, history_page
 from bridge.commands.messages import message_send
 from bridge.commands.rooms import room_members as members_of
@@ -27,6 +28,8 @@ from bridge.protocol import (
     MessageSend,
     MessageSent,
     Nick,
+    NoPayload,
+    Nothing,
     Page,
     Payload,
     RoomMembers,
@@ -84,6 +87,13 @@ async def start(session: RequestSession, payload: SessionStart) -> SessionStarte
     if payload.token is None and session.bearer:
         payload = payload.model_copy(update={"token": session.bearer})
     return await session_start(session, payload)
+
+
+@entry("session.end", permission=started, throttle="session")
+async def end(session: RequestSession, payload: NoPayload) -> Nothing:
+    """The token that came with the request counts no more, and the sockets that rest on it end."""
+    await session.database.run(revoke_token, session.bearer or session.arrival.token or "")
+    return {}
 
 
 @entry("connection.list", permission=started, throttle="read")

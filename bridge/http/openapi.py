@@ -159,17 +159,18 @@ def _responses(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
             },
             "required": [*reply["required"], "next"],
         }
-    media = {"application/json": {"schema": reply}}
-    good = {str(operation.status): {"description": operation.summary + ".", "content": media}}
+    good: dict[str, Any] = {"description": operation.summary + "."}
+    if operation.status != 204:
+        good["content"] = {"application/json": {"schema": reply}}
     refusals = {str(status): {"$ref": f"#/components/responses/{status}"} for status in _refusals(operation)}
-    return good | refusals
+    return {str(operation.status): good} | refusals
 
 
 def _refusals(operation: Operation) -> list[int]:
     found = {401, 403, 404, 422, 429, 500, 503}
     if operation.takes_body:
         found |= {400, 409, 413, 415}
-    if operation.method == "DELETE":
+    if operation.method == "DELETE" or "{room}" in operation.path:
         found.add(409)
     assert found <= {*HTTP_STATUS.values(), 415}  # noqa: S101  # what the door can answer
     return sorted(found)

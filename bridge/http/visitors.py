@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from bridge import identity, tokens
+from bridge import identity, protocol, tokens
 from bridge.actions import find_room
 from bridge.actions.rooms import lets_in
 from bridge.errors import BridgeError, Code
@@ -43,10 +43,11 @@ def known(session: RequestSession) -> None:
 async def visitor(session: RequestSession, payload: Any) -> None:
     """Whoever has the token, where he may speak in this inbox."""
     inbox = await session.database.run(_come_in, session, Process.current().moderation)
+    named = protocol.as_nick(session.identity.name) if session.identity else None
     session.opening = Opening(
         inbox=inbox.pk,
         visitor=session.who,
-        nick=nick_for(session.who),
+        nick=named or nick_for(session.who),
         user_agent=session.arrival.user_agent,
     )
 
@@ -72,8 +73,10 @@ def _come_in(session: RequestSession, moderation: Moderation) -> Inbox:
         raise BridgeError(Code.NOT_FOUND, "There is no such chat.")
     if session.arrival.origin and session.arrival.origin not in inbox.origins:
         raise BridgeError(Code.NOT_PERMITTED, "This site may not open this chat.")
-    arrival = session.arrival
-    entrance = identity.enter(inbox, token=session.bearer, cookie=arrival.token, login=arrival.login)
+    if session.bearer:
+        entrance = identity.enter(inbox, token=session.bearer)
+    else:
+        entrance = identity.enter(inbox, cookie=session.arrival.token, login=session.arrival.login)
     session.visitor, session.identity, session.proof = entrance.visitor, entrance.identity, entrance.proof
     if is_blocked(inbox.pk, {entrance.visitor}):
         raise blocked()

@@ -5,11 +5,13 @@ import uuid
 from collections.abc import Awaitable, Callable
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.conf import settings
 
 from bridge import tokens
+from bridge.actions.moderating import block
 from bridge.errors import BridgeError
-from bridge.models import Connection, Inbox, Message
+from bridge.models import Connection, Inbox, Message, Participant
 from bridge.registry import entries
 from tests.web.browser import Browser, Closed
 from tests.web.conftest import Open
@@ -232,6 +234,25 @@ async def test_a_conversation_of_another_inbox_is_his_but_not_what_he_goes_on_wi
     there = browser(token=here.token)
     assert (await there.start(inbox="shop"))["connection"] is None
     assert (await there.ok("ping"))["heads"] == {}
+
+
+async def test_who_is_blocked_in_one_inbox_does_not_reach_his_conversation_there_from_another(
+    browser: Open, inbox: Inbox
+) -> None:
+    await Inbox.objects.acreate(name="shop")
+    here = browser()
+    await here.start()
+    said = await here.write("Hello")
+    author = await Participant.objects.aget(messages__uid=said["uid"])
+    assert author.visitor is not None
+    await sync_to_async(block)(inbox, author.visitor)
+    there = browser(token=here.token)
+    await there.start(inbox="shop")
+    for command, rest in WITH_CONNECTION.items():
+        assert await there.refused(command, connection=here.connection, **rest) == "not_found", command
+    for command, rest in WITH_MESSAGE.items():
+        assert await there.refused(command, message=said["uid"], **rest) == "not_found", command
+    assert await Message.objects.acount() == 1
 
 
 async def test_an_internal_error_says_nothing_of_what_went_wrong(
