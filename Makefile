@@ -9,7 +9,9 @@ SANDBOX_PORT ?= 8787
 DEPLOYED := ENV_FILE= SECRET_KEY=Kj2vQ8xZr5LmT0pWn7YdBc4HsGf9AeUi1oXq6RtVyNz3DkMbP5w8 ALLOWED_HOSTS=chat.example.com \
 	DISCORD_TOKEN= DISCORD_CHANNEL_ID=1180000000000000012 VAR_DIR=var/check
 
-# Whole installations, which print what they counted. They mostly wait, so they run beside the others.
+# Another project's tests, with its own settings; and whole installations, which print what they counted. Those mostly
+# wait, so they run beside the others.
+SHOP := examples/shop
 WORKERS := tests/delivery/test_workers.py
 PROCESSES := tests/process
 
@@ -26,7 +28,7 @@ ifdef TESTS
 	$(PY) -m pytest $(TESTS)
 else
 	@mkdir -p var; status=0; \
-	($(PY) -m pytest $(WORKERS) && $(PY) -m pytest $(PROCESSES)) >var/processes.log 2>&1 & beside=$$!; \
+	($(PY) -m pytest $(SHOP) && $(PY) -m pytest $(WORKERS) && $(PY) -m pytest $(PROCESSES)) >var/processes.log 2>&1 & beside=$$!; \
 	$(PY) -m pytest -n 3 --dist worksteal --ignore=$(WORKERS) --ignore=$(PROCESSES) || status=$$?; \
 	wait $$beside || status=$$?; \
 	cat var/processes.log; \

@@ -8,11 +8,11 @@ from urllib.parse import unquote
 
 import hypothesis
 import pytest
-from django.conf import settings
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
 from bridge import redis, valkey
+from bridge.conf import settings
 from tests import postgres
 from tests.chromium import find as find_chromium
 

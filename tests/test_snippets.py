@@ -25,7 +25,9 @@ from tests.snippets.running import Python, without_trace
 FOLLOWED = {"embedding.md": "tests/process/test_embedding.py does what it says, word for word"}
 PAGES = [
     page
-    for page in sorted([*BASE_DIR.glob("*.md"), *BASE_DIR.glob("docs/*.md")])
+    for page in sorted(
+        [*BASE_DIR.glob("*.md"), *BASE_DIR.glob("docs/*.md"), *BASE_DIR.glob("examples/*/*.md")]
+    )
     if page.name not in FOLLOWED
 ]
 
@@ -53,7 +55,7 @@ def hold(snippet: Snippet, python: Python) -> None:
         raise
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem.lower())
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(BASE_DIR)).lower())
 def test_every_snippet_of_a_page_runs(page: Path, python: Python) -> None:
     for snippet in snippets(page):
         hold(snippet, python)

@@ -129,6 +129,8 @@ def _check_make(rest: list[str]) -> None:
 
 def _check_manage(rest: list[str]) -> None:
     name, *arguments = rest
+    if any(BASE_DIR.glob(f"examples/*/*/management/commands/{name}.py")):
+        return  # of an example's, which is another project
     commands = get_commands()
     assert name in commands, f"manage.py has no {name}"
     app = commands[name]

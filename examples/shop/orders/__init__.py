@@ -1,0 +1,1 @@
+"""Orders, and what the chat knows of them."""

@@ -1,0 +1,1 @@
+"""The shop by itself: how it uses ChatBridge, tested from outside."""
