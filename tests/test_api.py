@@ -612,7 +612,10 @@ for number in range(4):
     lines = [victim.stdout.readline() for _ in range(3)]
     victim.kill()
     for reader in readers:
-        lines += reader.communicate(timeout=100)[0].splitlines()
+        assert reader.stdout is not None
+        lines += reader.stdout.readlines()
+        reader.stdout.close()
+        reader.wait(100)
     # What the dead one held is due again by now, or soon.
     end = time.monotonic() + 60
     while len(set(map(str.strip, lines))) < 4 * 8:
