@@ -25,8 +25,7 @@ const { inbox, socket: path, protocol, limit, files, room: slug, roomKey: key } 
 const place = slug ? `room.${slug}` : inbox; // what is kept for one is not the other's
 
 const frame = new Frame();
-/** For the site's own scripts: its commands, its events. */
-export const socket = new Socket({
+const socket = new Socket({
   url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`,
   protocol,
   // The visitor's token travels in a cookie that no script can read.
@@ -36,6 +35,7 @@ export const socket = new Socket({
     page: frame.page,
   }),
 });
+window.chatbridge = socket; // for the site's own scripts: other apps' commands and events
 const room = slug ? new Room(socket, { slug, key }) : null;
 const chat = new Chat(
   socket,

@@ -26,6 +26,11 @@ class Widget extends HTMLElement {
     visualViewport.removeEventListener("resize", this.#fit);
   }
 
+  /** The chat's own, for the site's scripts: null until the frame has it, which "socket" tells. */
+  get socket() {
+    return this.#parts?.frame.contentWindow?.chatbridge ?? null;
+  }
+
   #prepare() {
     const shadow = this.shadowRoot ?? this.#shadow();
     const part = (name) => shadow.querySelector(`[data-${name}]`);
@@ -37,7 +42,10 @@ class Widget extends HTMLElement {
     parts.launcher.addEventListener("click", () => (parts.panel.open ? parts.panel.close() : this.#open()));
     parts.close.addEventListener("click", () => parts.panel.close());
     parts.panel.addEventListener("close", () => this.#changed());
-    parts.frame.addEventListener("load", () => this.#changed());
+    parts.frame.addEventListener("load", () => {
+      this.#changed();
+      if (this.socket) this.dispatchEvent(new Event("socket"));
+    });
     return parts;
   }
 

@@ -160,7 +160,7 @@ class Script:
         handler: Callable[[Any], Any] = getattr(self, "_on_" + frame.command.replace(".", "_"))
         reply = handler(payload)
         TypeAdapter(entry.reply).validate_python(reply)
-        self._send(protocol.reply_frame(frame.id, reply))
+        self._send(protocol.reply_frame(frame.id, reply, warning=entry.warning))
 
     def _connection(self) -> Json:
         return {

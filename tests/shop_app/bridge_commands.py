@@ -24,7 +24,7 @@ from bridge.extend import (
 )
 from tests.shop_app.models import Order
 
-group = CommandGroup("order")
+group = CommandGroup("shop")
 
 
 class Numbered(Payload):
@@ -66,7 +66,7 @@ async def status(payload: Status, *, order: Annotated[Order, Row("number")]) -> 
     return OrderStatus(number=payload.number, state=order.state)
 
 
-@group.command("state", permission=started, throttle="read", deprecated="use order.status")
+@group.command("state", permission=started, throttle="read", deprecated="use shop.status")
 async def state(session: Session, payload: Status, order: Annotated[Order, From(own_order)]) -> OrderStatus:
     return OrderStatus(number=order.number, state=order.state)
 

@@ -27,7 +27,7 @@ async def order_of(browser: Browser, **fields: Any) -> Order:
 
 async def test_a_command_of_another_app_is_answered_with_its_model(visitor: Browser) -> None:
     await order_of(visitor, state="shipped")
-    reply = await visitor.ask("order.status", number="A7")
+    reply = await visitor.ask("shop.status", number="A7")
     assert reply["payload"] == {"number": "A7", "state": "shipped", "open_at": None}
     assert "warning" not in reply
 
@@ -35,39 +35,39 @@ async def test_a_command_of_another_app_is_answered_with_its_model(visitor: Brow
 async def test_its_frames_are_as_the_description_says(visitor: Browser) -> None:
     await order_of(visitor)
     schema = description.schema(description.everything())
-    for name in ("order.status", "order.state"):
+    for name in ("shop.status", "shop.state"):
         reply = await visitor.ask(name, number="A7")
         Draft202012Validator({"$ref": f"#/$defs/reply:{name}", "$defs": schema["$defs"]}).validate(reply)
 
 
 async def test_a_row_that_does_not_exist_is_not_found(visitor: Browser) -> None:
-    reply = await visitor.ask("order.status", number="B8")
+    reply = await visitor.ask("shop.status", number="B8")
     assert reply["error"] == {"code": "not_found", "message": "There is no such order."}
 
 
 async def test_its_payload_is_as_closed_as_ours(visitor: Browser) -> None:
-    assert await visitor.refused("order.status", number="A7", more=1) == "invalid_payload"
-    assert await visitor.refused("order.status", number=7) == "invalid_payload"
-    assert await visitor.refused("order.status") == "invalid_payload"
+    assert await visitor.refused("shop.status", number="A7", more=1) == "invalid_payload"
+    assert await visitor.refused("shop.status", number=7) == "invalid_payload"
+    assert await visitor.refused("shop.status") == "invalid_payload"
 
 
 async def test_who_has_no_session_is_refused(browser: Open) -> None:
     someone = browser()
     await someone.open()
-    assert await someone.refused("order.status", number="A7") == "not_identified"
+    assert await someone.refused("shop.status", number="A7") == "not_identified"
 
 
 async def test_a_deprecated_command_answers_with_a_warning(visitor: Browser) -> None:
     await order_of(visitor)
-    reply = await visitor.ask("order.state", number="A7")
+    reply = await visitor.ask("shop.state", number="A7")
     assert reply["payload"]["state"] == "packed"
-    assert reply["warning"] == "order.state is deprecated: use order.status"
+    assert reply["warning"] == "shop.state is deprecated: use shop.status"
 
 
 async def test_a_throttled_command_says_when_and_leaves_the_socket_open(visitor: Browser) -> None:
     for _ in range(2):
-        assert await visitor.ok("order.rare") == {}
-    reply = await visitor.ask("order.rare")
+        assert await visitor.ok("shop.rare") == {}
+    reply = await visitor.ask("shop.rare")
     assert reply["error"]["code"] == "throttled"
     # Two a day: one in twelve hours.
     assert 3600 < reply["error"]["details"]["retry_after"] <= 12 * 3600 + 1
@@ -77,12 +77,12 @@ async def test_a_throttled_command_says_when_and_leaves_the_socket_open(visitor:
 async def test_one_visitors_throttle_is_not_another_ones(visitor: Browser, stranger: Browser) -> None:
     for each in (visitor, stranger):
         for _ in range(2):
-            await each.ok("order.rare")
-        assert await each.refused("order.rare") == "throttled"
+            await each.ok("shop.rare")
+        assert await each.refused("shop.rare") == "throttled"
 
 
 async def test_an_error_that_closes_ends_the_socket_after_its_reply(visitor: Browser) -> None:
-    reply = await visitor.ask("order.leave")
+    reply = await visitor.ask("shop.leave")
     assert reply["error"] == {
         "code": "conflict",
         "message": "The shop is closed.",
@@ -102,18 +102,18 @@ async def test_a_reply_that_is_not_what_it_says_is_a_bug_and_not_sent(
     # For this test alone: no other may find it.
     monkeypatch.setattr(groups, "entries", {})
     group.command("broken", permission=anyone, throttle="read")(broken)
-    monkeypatch.setitem(entries, "order.broken", groups.entries["order.broken"])
-    reply = await visitor.ask("order.broken")
+    monkeypatch.setitem(entries, "shop.broken", groups.entries["shop.broken"])
+    reply = await visitor.ask("shop.broken")
     assert reply["error"] == {"code": "internal", "message": "Something went wrong on the server."}
-    assert "order.broken" in caplog.text
+    assert "shop.broken" in caplog.text
     assert await visitor.ok("ping")
 
 
 async def test_what_a_function_of_ours_gives_is_its_own_visitors(visitor: Browser, stranger: Browser) -> None:
     await order_of(visitor)
-    assert (await visitor.ok("order.state", number="A7"))["number"] == "A7"
-    theirs = await stranger.ask("order.state", number="A7")
-    nobodys = await stranger.ask("order.state", number="B8")
+    assert (await visitor.ok("shop.state", number="A7"))["number"] == "A7"
+    theirs = await stranger.ask("shop.state", number="A7")
+    nobodys = await stranger.ask("shop.state", number="B8")
     assert theirs["error"] == nobodys["error"] == {"code": "not_found", "message": "You have no such order."}
 
 
@@ -128,7 +128,7 @@ async def test_what_two_ask_for_is_got_once(visitor: Browser, monkeypatch: pytes
         return original(**by)
 
     monkeypatch.setattr(Order.objects, "filter", counted)
-    reply = await visitor.ok("order.greet", number="A7")
+    reply = await visitor.ok("shop.greet", number="A7")
     assert reply["number"] == f"{nick}, your order A7 is packed."
     assert len(asked) == 1
 
@@ -136,49 +136,49 @@ async def test_what_two_ask_for_is_got_once(visitor: Browser, monkeypatch: pytes
 async def test_the_connection_is_the_callers_own(visitor: Browser, stranger: Browser) -> None:
     await visitor.write("My secret")
     await stranger.write("Hello")
-    mine = await visitor.ok("order.here", connection=visitor.connection)
+    mine = await visitor.ok("shop.here", connection=visitor.connection)
     assert mine == {"connection": visitor.connection, "inbox": "default", "nick": mine["nick"]}
-    theirs = await stranger.ask("order.here", connection=visitor.connection)
-    nobodys = await stranger.ask("order.here", connection=str(uuid.uuid4()))
+    theirs = await stranger.ask("shop.here", connection=visitor.connection)
+    nobodys = await stranger.ask("shop.here", connection=str(uuid.uuid4()))
     assert theirs["error"] == nobodys["error"]
     assert theirs["error"]["code"] == "not_found"
 
 
 async def test_without_a_name_the_connection_is_the_open_one(visitor: Browser, stranger: Browser) -> None:
     await visitor.write("Hello")
-    for command in ("order.here", "order.mine"):
+    for command in ("shop.here", "shop.mine"):
         assert (await visitor.ok(command))["connection"] == visitor.connection
         assert await stranger.refused(command) == "not_found"
     await visitor.ok("connection.close", connection=visitor.connection)
-    assert await visitor.refused("order.here") == "not_found"
+    assert await visitor.refused("shop.here") == "not_found"
     # By its name it is still his.
-    assert await visitor.ok("order.here", connection=visitor.connection)
+    assert await visitor.ok("shop.here", connection=visitor.connection)
 
 
 async def test_a_room_is_the_callers_while_he_is_in_it(
     visitor: Browser, stranger: Browser, inbox: Inbox
 ) -> None:
     room = await sync_to_async(make_room)(inbox)
-    assert await visitor.refused("order.here", connection=str(room.uid)) == "not_found"
+    assert await visitor.refused("shop.here", connection=str(room.uid)) == "not_found"
     joined = await visitor.ok("room.join", room="lobby", nick="Ada")
     uid = joined["room"]["uid"]
-    assert (await visitor.ok("order.here", connection=uid))["nick"] == "Ada"
-    assert (await visitor.ok("order.room", room=uid))["nick"] == "Ada"
-    assert await stranger.refused("order.here", connection=uid) == "not_found"
-    assert await stranger.refused("order.room", room=uid) == "not_found"
+    assert (await visitor.ok("shop.here", connection=uid))["nick"] == "Ada"
+    assert (await visitor.ok("shop.room", room=uid))["nick"] == "Ada"
+    assert await stranger.refused("shop.here", connection=uid) == "not_found"
+    assert await stranger.refused("shop.room", room=uid) == "not_found"
     await visitor.ok("room.leave", room=uid)
-    assert await visitor.refused("order.here", connection=uid) == "not_found"
+    assert await visitor.refused("shop.here", connection=uid) == "not_found"
 
 
 async def test_the_message_is_one_that_the_caller_can_read(visitor: Browser, stranger: Browser) -> None:
     secret = await visitor.write("My secret")
-    assert await visitor.ok("order.about", message=secret["uid"]) == {"content": "My secret"}
-    theirs = await stranger.ask("order.about", message=secret["uid"])
-    nobodys = await stranger.ask("order.about", message=str(uuid.uuid4()))
+    assert await visitor.ok("shop.about", message=secret["uid"]) == {"content": "My secret"}
+    theirs = await stranger.ask("shop.about", message=secret["uid"])
+    nobodys = await stranger.ask("shop.about", message=str(uuid.uuid4()))
     assert theirs["error"] == nobodys["error"]
     assert theirs["error"]["code"] == "not_found"
     await visitor.ok("message.delete", message=secret["uid"])
-    assert await visitor.refused("order.about", message=secret["uid"]) == "not_found"
+    assert await visitor.refused("shop.about", message=secret["uid"]) == "not_found"
 
 
 async def test_a_message_in_a_room_is_for_who_is_in_it(
@@ -187,13 +187,13 @@ async def test_a_message_in_a_room_is_for_who_is_in_it(
     await sync_to_async(make_room)(inbox)
     uid = (await visitor.ok("room.join", room="lobby", nick="Ada"))["room"]["uid"]
     said = await visitor.write("Hello", connection=uid)
-    assert await visitor.ok("order.about", message=said["uid"]) == {"content": "Hello"}
-    assert await stranger.refused("order.about", message=said["uid"]) == "not_found"
+    assert await visitor.ok("shop.about", message=said["uid"]) == {"content": "Hello"}
+    assert await stranger.refused("shop.about", message=said["uid"]) == "not_found"
     await visitor.ok("room.leave", room=uid)
-    assert await visitor.refused("order.about", message=said["uid"]) == "not_found"
+    assert await visitor.refused("shop.about", message=said["uid"]) == "not_found"
 
 
-EVENT = {"event": "order.shipped", "payload": {"number": "A7", "parcels": []}}
+EVENT = {"event": "shop.shipped", "payload": {"number": "A7", "parcels": []}}
 
 
 async def test_an_event_for_the_caller_is_heard_by_his_socket_alone(
@@ -203,8 +203,8 @@ async def test_an_event_for_the_caller_is_heard_by_his_socket_alone(
     await visitor.event("connection.opened")
     tab = browser(token=visitor.token)
     await tab.start()
-    await visitor.ok("order.ship", number="A7", to="caller")
-    assert await visitor.event("order.shipped") == EVENT
+    await visitor.ok("shop.ship", number="A7", to="caller")
+    assert await visitor.event("shop.shipped") == EVENT
     assert await tab.hears_nothing()
     assert await stranger.hears_nothing()
 
@@ -216,9 +216,9 @@ async def test_an_event_for_a_visitor_is_heard_by_every_page_of_his(
     await visitor.event("connection.opened")
     tab = browser(token=visitor.token)
     await tab.start()
-    await visitor.ok("order.ship", number="A7", to="visitor")
+    await visitor.ok("shop.ship", number="A7", to="visitor")
     for each in (visitor, tab):
-        assert await each.event("order.shipped") == EVENT
+        assert await each.event("shop.shipped") == EVENT
     assert await stranger.hears_nothing()
 
 
@@ -230,9 +230,9 @@ async def test_an_event_for_a_conversation_is_heard_by_everybody_in_it(
     await other.start()
     for each, nick in ((visitor, "Ada"), (other, "Bob")):
         uid = (await each.ok("room.join", room="lobby", nick=nick))["room"]["uid"]
-    await visitor.ok("order.ship", number="A7", to="everybody", connection=uid)
+    await visitor.ok("shop.ship", number="A7", to="everybody", connection=uid)
     for each in (visitor, other):
-        assert await each.event("order.shipped") == EVENT | {"connection": uid}
+        assert await each.event("shop.shipped") == EVENT | {"connection": uid}
     assert await stranger.hears_nothing()
 
 
@@ -244,11 +244,11 @@ async def test_an_event_for_one_other_participant_is_heard_by_nobody_else(
     await other.start()
     for each, nick in ((visitor, "Ada"), (other, "Bob"), (stranger, "Eve")):
         uid = (await each.ok("room.join", room="lobby", nick=nick))["room"]["uid"]
-    await visitor.ok("order.ship", number="A7", to="one", nick="Bob", connection=uid)
-    assert await other.event("order.shipped") == EVENT
+    await visitor.ok("shop.ship", number="A7", to="one", nick="Bob", connection=uid)
+    assert await other.event("shop.shipped") == EVENT
     for each in (visitor, stranger):
         await each.ok("ping")
-        assert "order.shipped" not in {event["event"] for event in each.events}
+        assert "shop.shipped" not in {event["event"] for event in each.events}
 
 
 async def test_an_event_reaches_pages_from_code_without_a_session(
@@ -258,7 +258,7 @@ async def test_an_event_reaches_pages_from_code_without_a_session(
     parcel = uuid.uuid4()
     connection = await Connection.objects.aget(uid=visitor.connection)
     shipped.tell(connection, Shipped(number="A7", parcels=[parcel]))
-    heard = await visitor.event("order.shipped")
+    heard = await visitor.event("shop.shipped")
     assert heard["payload"] == {"number": "A7", "parcels": [str(parcel)]}
     assert await stranger.hears_nothing()
 
@@ -272,4 +272,4 @@ def test_a_function_that_takes_session_and_payload_is_called_as_it_is() -> None:
     """The hot path pays nothing for what others may ask for."""
     assert entries["message.send"].call is entries["message.send"].function
     assert entries["message.send"].dump is None
-    assert entries["order.status"].call is not entries["order.status"].function
+    assert entries["shop.status"].call is not entries["shop.status"].function

@@ -124,7 +124,7 @@ WITH_A_MESSAGE: dict[str, dict[str, Any]] = {
     "message.retry": {},
     "reaction.add": {"emoji": "\N{THUMBS UP SIGN}"},
     "reaction.remove": {"emoji": "\N{THUMBS UP SIGN}"},
-    "order.about": {},
+    "shop.about": {},
 }
 
 

@@ -53,11 +53,11 @@ def test_it_is_a_schema_and_names_every_frame_of_every_app(capsys: pytest.Captur
         | {f"event:{name}" for name in groups.events}
         | {"reply:error"}
     )
-    assert {"command:order.status", "event:order.shipped"} <= frames
+    assert {"command:shop.status", "event:shop.shipped"} <= frames
 
 
 def test_what_is_shipped_is_ours_alone() -> None:
-    assert not any("order." in path.read_text() for path in map(_shipped, protocol_schema.FORMATS))
+    assert not any("shop." in path.read_text() for path in map(_shipped, protocol_schema.FORMATS))
 
 
 def _shipped(format: str) -> Path:
@@ -82,8 +82,8 @@ def test_the_asyncapi_document_tells_of_every_command_and_event() -> None:
         *(f"command.{name}" for name in registry.entries),
         *(f"event.{name}" for name in (*EVENTS, *groups.events)),
     }
-    assert "use order.status" in operations["command.order.state"]["description"]
-    assert operations["command.order.rare"]["description"] == "At most 2 of one visitor in 86400 s."
+    assert "use shop.status" in operations["command.shop.state"]["description"]
+    assert operations["command.shop.rare"]["description"] == "At most 2 of one visitor in 86400 s."
     for pointer in _references(document):
         part = document
         for step in pointer.removeprefix("#/").split("/"):
@@ -116,10 +116,10 @@ export interface OrderStatus {
 """
         in text
     )
-    assert '  "order.status": { payload: Status; reply: OrderStatus };\n' in text
-    assert '  /** @deprecated order.state is deprecated: use order.status */\n  "order.state": {' in text
-    assert '  "order.rare": { payload?: NoPayload; reply: Nothing };\n' in text
-    assert '  "order.shipped": {\n    event: "order.shipped";\n    payload: Shipped;\n' in text
+    assert '  "shop.status": { payload: Status; reply: OrderStatus };\n' in text
+    assert '  /** @deprecated shop.state is deprecated: use shop.status */\n  "shop.state": {' in text
+    assert '  "shop.rare": { payload?: NoPayload; reply: Nothing };\n' in text
+    assert '  "shop.shipped": {\n    event: "shop.shipped";\n    payload: Shipped;\n' in text
 
 
 def test_two_apps_may_have_a_model_of_one_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,8 +28,8 @@ WITH_CONNECTION = {
     "nick.set": {"nick": "Me"},
     "receipt.read": {"seq": 1},
     # Of another app, with a permission that asks for a session alone, and with `participant`.
-    "order.here": {},
-    "order.ship": {"number": "A7", "to": "everybody"},
+    "shop.here": {},
+    "shop.ship": {"number": "A7", "to": "everybody"},
 }
 
 
@@ -40,7 +40,7 @@ WITH_MESSAGE = {
     "message.retry": {},
     "reaction.add": {"emoji": "👍"},
     "reaction.remove": {"emoji": "👍"},
-    "order.about": {},
+    "shop.about": {},
 }
 
 

@@ -1,0 +1,72 @@
+"""What the site's own scripts do with the page's socket: other apps' commands and events."""
+
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, expect
+
+from bridge import protocol
+from tests.browser.conftest import Visitor, is_ready, words
+from tests.browser.scripted import Json, Script
+from tests.shop_app.bridge_commands import Status
+
+pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.asyncio(loop_scope="package")]
+
+LISTEN = """() => {
+  window.heard = [];
+  window.chatbridge.addEventListener("event", ({ detail }) => window.heard.push(detail));
+}"""
+
+
+class ShopScript(Script):
+    """The server with another app in it."""
+
+    def _on_shop_state(self, payload: Status) -> Json:
+        return {"number": payload.number, "state": "packed"}
+
+    def ship(self, **payload: object) -> None:
+        self._send(protocol.event_frame("shop.shipped", payload, connection=self.uid))
+
+
+@pytest.fixture
+def server() -> ShopScript:
+    return ShopScript()
+
+
+@pytest_asyncio.fixture(loop_scope="package")
+async def page(visitor: Visitor, server: ShopScript) -> AsyncIterator[Page]:
+    page = await visitor.open("/static/bridge/icon.svg", ready=False)
+    await server.serve(page)
+    await page.goto(visitor.site.url + "/")
+    await is_ready(page)
+    yield page
+    await page.close()
+
+
+async def test_an_event_of_another_app_is_heard_by_scripts_and_does_nothing_to_the_page(
+    page: Page, visitor: Visitor, server: ShopScript
+) -> None:
+    server.answer("Good morning")
+    await page.evaluate(LISTEN)
+    # However much it looks like one of ours.
+    server.ship(number="A7", messages=[server.say(server.ada, "not for the page")], participant="none")
+    server.answer("Good evening")
+    # What was said in between is fetched, as after every hole: it was stored, but not announced.
+    await expect(words(page)).to_have_text(["Good morning", "not for the page", "Good evening"])
+    heard = await page.evaluate("window.heard.map(({ event, payload }) => [event, payload.number ?? null])")
+    assert heard == [["shop.shipped", "A7"], ["message.posted", None]]
+    assert len(server.commands("connection.sync")) == 1
+    assert visitor.unexpected() == []
+
+
+async def test_a_script_asks_another_apps_command_over_the_pages_socket(
+    page: Page, visitor: Visitor, server: ShopScript
+) -> None:
+    visitor.expected = re.compile("shop.state is deprecated: use shop.status")
+    assert await page.evaluate("window.chatbridge.command('shop.state', { number: 'A7' })") == {"number": "A7", "state": "packed"}
+    assert server.sockets == 1
+    # Deprecated: it answers, and the console says what to use.
+    assert len(visitor.complaints) == 1
+    assert visitor.unexpected() == []
