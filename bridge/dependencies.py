@@ -13,14 +13,16 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 
 from bridge.errors import BridgeError, Code
-from bridge.models import Connection, Message, Participant
+from bridge.models import Connection, Contact, Message, Participant
 from bridge.protocol import NoPayload, Payload
 from bridge.sessions import Session
 
 Call = Callable[[Session, Any], Awaitable[Any]]
 
-KINDS = "Session, a subclass of Payload, Connection, Participant, Message, Annotated[<model>, Row(…)] and "
-KINDS += "Annotated[<type>, From(<function>)]"
+KINDS = (
+    "Session, a subclass of Payload, Connection, Participant, Message, Contact, Annotated[<model>, Row(…)] "
+)
+KINDS += "and Annotated[<type>, From(<function>)]"
 BY_NAME = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
 
 
@@ -115,6 +117,8 @@ class Plan:
         if hint is Message:
             self._needs(name, "message", "message: Uuid")
             return self._add(Message, _message, {"session": 0, "payload": 1})
+        if hint is Contact:
+            return self._add(Contact, _contact, {"session": 0})
         raise Misfit(
             f"its parameter {name} is annotated with {_called(hint)}, which no command can be given",
             f"There are {KINDS}",
@@ -273,3 +277,12 @@ def _message(session: Session, payload: Any) -> Message:
     if message is None or (room and str(message.connection.uid) not in session.rooms):
         raise BridgeError(Code.NOT_FOUND, "There is no such message.")
     return message
+
+
+def _contact(session: Session) -> Contact:
+    """The caller's, with the Django user where he is one."""
+    found = Contact.objects.filter(visitor=session.who, inbox=session.start.inbox)
+    contact = found.select_related("user").first()
+    if contact is None:
+        raise BridgeError(Code.NOT_IDENTIFIED, "Please say who you are first.", reason="sign_in")
+    return contact

@@ -3,7 +3,7 @@
 from bridge.dependencies import From, Row
 from bridge.errors import BridgeError, Code
 from bridge.groups import CommandGroup, Event
-from bridge.models import Connection, Message, Participant
+from bridge.models import Connection, Contact, Message, Participant
 from bridge.permissions import (
     anyone,
     author,
@@ -22,6 +22,7 @@ __all__ = [
     "Code",
     "CommandGroup",
     "Connection",
+    "Contact",
     "Event",
     "From",
     "Message",

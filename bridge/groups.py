@@ -15,7 +15,7 @@ from typing_extensions import is_typeddict
 
 from bridge import broadcast, protocol
 from bridge.dependencies import Misfit, Plan, hints_of, payload_of
-from bridge.models import Connection, Participant
+from bridge.models import Connection, Contact, Participant
 from bridge.permissions import Permission
 from bridge.registry import Entry, entries, is_ours
 from bridge.sessions import Session
@@ -44,9 +44,9 @@ class Event(Generic[Model]):
     name: str
     payload: type[Model]
 
-    def tell(self, to: Session | Connection | Participant | UUID, payload: Model) -> None:
+    def tell(self, to: Session | Connection | Participant | Contact | UUID, payload: Model) -> None:
         """From anywhere, without waiting. To this socket (a session without one hears nothing), to everybody in a
-        conversation, to every page that a participant, or the visitor of this UUID, has open.
+        conversation, to every page that a participant, a contact or the visitor of this UUID has open.
 
         In a transaction it is for `transaction.on_commit`. Raises ValueError for a participant who is no visitor.
         """
@@ -60,7 +60,7 @@ class Event(Generic[Model]):
             if to.ears is not None:
                 to.ears.listener.deliver(frame.decode())
             return
-        visitor = to.visitor if isinstance(to, Participant) else to
+        visitor = to if isinstance(to, UUID) else to.visitor
         if visitor is None:
             raise ValueError(f"{to} has no page: only visitors have")
         broadcast.tell_visitor(str(visitor), frame)

@@ -125,7 +125,7 @@ async def unread(session: Session, when: "datetime") -> Reply:
     return Reply(state="")
 
 
-KINDS = "There are Session, a subclass of Payload, Connection, Participant, Message, "
+KINDS = "There are Session, a subclass of Payload, Connection, Participant, Message, Contact, "
 KINDS += "Annotated[<model>, Row(…)] and Annotated[<type>, From(<function>)]."
 
 

@@ -178,6 +178,7 @@ class Script:
             "visitor": "visitor",
             "token": "token",
             "nick": self.visitor["name"],
+            "contact": {"name": "", "email": "", "identified": False},
             "connection": self._connection() if self.messages else None,
             "messages": page,
             "has_more": len(page) < len(self.messages),

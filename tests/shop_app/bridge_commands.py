@@ -10,6 +10,7 @@ from bridge.extend import (
     Code,
     CommandGroup,
     Connection,
+    Contact,
     From,
     Message,
     Participant,
@@ -20,6 +21,7 @@ from bridge.extend import (
     anyone,
     member,
     participant,
+    signed_in,
     started,
 )
 from tests.shop_app.models import Order
@@ -149,6 +151,21 @@ async def ship(
         shipped.tell(session.who, event)
     elif other is not None:
         shipped.tell(other, event)
+
+
+class Who(BaseModel):
+    email: str
+    user: str
+
+
+@group.command("who", permission=signed_in, throttle="read")
+async def who(contact: Contact) -> Who:
+    return Who(email=contact.email, user=contact.user.get_username() if contact.user else "")
+
+
+@group.command("tell", permission=started, throttle="read")
+async def tell(payload: Numbered, contact: Contact) -> None:
+    shipped.tell(contact, Shipped(number=payload.number))
 
 
 @group.command("leave", permission=anyone, throttle="read")

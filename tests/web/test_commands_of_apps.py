@@ -9,12 +9,13 @@ from jsonschema import Draft202012Validator
 
 from bridge import description, groups
 from bridge.extend import anyone
-from bridge.models import Connection, Inbox, Participant
+from bridge.models import Connection, Contact, Inbox, Participant
 from bridge.registry import entries
 from tests.shop_app.bridge_commands import Shipped, group, shipped
 from tests.shop_app.models import Order
 from tests.web.browser import Browser, Closed
 from tests.web.conftest import Open
+from tests.web.identities import Page, take, user
 from tests.web.test_rooms import make_room
 
 
@@ -260,6 +261,49 @@ async def test_an_event_reaches_pages_from_code_without_a_session(
     shipped.tell(connection, Shipped(number="A7", parcels=[parcel]))
     heard = await visitor.event("shop.shipped")
     assert heard["payload"] == {"number": "A7", "parcels": [str(parcel)]}
+    assert await stranger.hears_nothing()
+
+
+async def test_a_protected_command_knows_its_user_and_refuses_a_stranger(
+    visitor: Browser, browser: Open, inbox: Inbox
+) -> None:
+    await take(inbox, "login")
+    page = Page()
+    await page.log_in(await user("ada"))
+    ada = browser(**page.cookies)
+    await ada.start()
+    assert await ada.ok("shop.who") == {"email": "ada@example.com", "user": "ada"}
+    # A stranger who says that he is somebody has a contact all the same: that does not make him known.
+    for _ in range(2):
+        assert await visitor.refused("shop.who") == "not_identified"
+        await visitor.ok("contact.set", name="Ada", email="ada@example.com")
+
+
+async def test_who_has_no_contact_is_asked_for_it(stranger: Browser) -> None:
+    reply = await stranger.ask("shop.tell", number="A7")
+    assert reply["error"]["code"] == "not_identified"
+    assert reply["error"]["details"] == {"reason": "sign_in"}
+
+
+async def test_an_event_for_a_user_is_heard_wherever_he_is_signed_in(
+    stranger: Browser, browser: Open, inbox: Inbox
+) -> None:
+    await take(inbox, "login")
+    ada = await user("ada")
+    signed_in = []
+    for address in ("192.0.2.7", "198.51.100.9"):
+        # Two computers, nothing in common but her login.
+        page = Page()
+        await page.log_in(ada)
+        signed_in.append(browser(**page.cookies, address=address))
+        await signed_in[-1].start()
+    await signed_in[0].ok("shop.tell", number="A7")
+    for each in signed_in:
+        assert await each.event("shop.shipped") == EVENT
+    async for contact in Contact.objects.filter(user=ada):
+        shipped.tell(contact, Shipped(number="B8"))
+    for each in signed_in:
+        assert (await each.event("shop.shipped"))["payload"]["number"] == "B8"
     assert await stranger.hears_nothing()
 
 
