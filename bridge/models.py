@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from bridge.conf import settings
+from bridge.conf import file_storage, settings
 
 WEB = "web"
 """The service name of the browser chat. It has no endpoint: the database itself is what browsers read."""
@@ -618,8 +618,12 @@ class Attachment(models.Model):
     size = models.BigIntegerField(help_text="Bytes.")
     width = models.IntegerField(null=True, help_text="Pixels, of an image.")
     height = models.IntegerField(null=True, help_text="Pixels, of an image.")
-    file = models.FileField(upload_to="attachments/%Y/%m/%d", max_length=200, blank=True)
-    thumbnail = models.FileField(upload_to="thumbnails/%Y/%m/%d", max_length=200, blank=True)
+    file = models.FileField(
+        upload_to="attachments/%Y/%m/%d", storage=file_storage, max_length=200, blank=True
+    )
+    thumbnail = models.FileField(
+        upload_to="thumbnails/%Y/%m/%d", storage=file_storage, max_length=200, blank=True
+    )
     # Its id inside the service it came from, and where that has it.
     remote_id = models.CharField(max_length=64, blank=True)
     remote_url = models.CharField(max_length=1000, blank=True)

@@ -15,6 +15,7 @@ from django.core.files.storage import FileSystemStorage
 import bridge
 from bridge import conf
 from bridge.conf import file_storage
+from bridge.models import Attachment
 
 ROOT = Path(bridge.__file__).parent
 
@@ -123,3 +124,8 @@ def test_nobody_asks_a_foreign_project_for_a_setting_that_only_ours_has() -> Non
 def test_one_who_asks_django_is_found(line: str) -> None:
     assert asked_of_django(f"from django.conf import settings\n{line}") == {"SITE_URL"}
     assert asked_of_django(f"from django.conf import settings as project\n{line}") == set()
+
+
+def test_a_row_of_a_file_knows_where_it_is_kept() -> None:
+    for name in ("file", "thumbnail"):
+        assert Attachment._meta.get_field(name).deconstruct()[3]["storage"] is file_storage
