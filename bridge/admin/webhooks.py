@@ -22,7 +22,7 @@ from bridge.webhook.addresses import url_mistake
 from bridge.webhook.events import place
 from bridge.webhook.trying import send_test
 
-MOST_TRIED = 10
+MOST_TRIED = 3
 """Webhooks that one press of a button tries: each may take a quarter of a minute."""
 
 
@@ -45,17 +45,19 @@ class WebhookAdmin(admin.ModelAdmin[Webhook]):
     list_select_related = ("inbox",)
     ordering = ("name",)
     actions = ("send_test_event", "rotate_secret")
-    readonly_fields = ("takes", "secret_now", "secret_before", "succeeded", "failed")
+    readonly_fields = ("host", "takes", "secret_now", "secret_before", "succeeded", "failed")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Webhook | None = None) -> tuple[str, ...]:
         """Its endpoints are in the conversations of the inbox in which it was made."""
         return (*self.readonly_fields, "inbox") if obj else self.readonly_fields
 
     def get_fieldsets(self, request: HttpRequest, obj: Webhook | None = None) -> Any:
-        made: list[Any] = [(None, {"fields": ("name", "inbox", "url", "enabled")})]
+        may_change = obj is None or self.has_change_permission(request, obj)
+        address = "url" if may_change else "host"
+        made: list[Any] = [(None, {"fields": ("name", "inbox", address, "enabled")})]
         if obj is None:
             return made
-        if self.has_change_permission(request, obj):
+        if may_change:
             secret = {
                 "fields": ("secret_now", "secret_before"),
                 "description": "Both sides sign with it. Whoever has it hears and speaks as this webhook.",

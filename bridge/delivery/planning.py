@@ -47,6 +47,9 @@ def plan(line: Line, *, service: Service, clock: Clock) -> Request | None:
         if not service.serves(endpoint):
             _let_go(waiting, endpoint)
             continue
+        if (until := service.rests_until(endpoint, now=now)) is not None:
+            lines.release(endpoint, until=until)
+            return None
         if (lost := _of_unknown_fate(endpoint)) is not None:
             return _look_for(lost, endpoint, service=service, now=now)
         if not_carried := [delivery for delivery in waiting if not service.carries(delivery)]:

@@ -291,6 +291,10 @@ class Service(ABC):
         """False: nothing goes there any more, and what waits is let go. Within a transaction."""
         return True
 
+    def rests_until(self, endpoint: Endpoint, *, now: datetime) -> datetime | None:
+        """Until when nothing is asked there, also nothing again; None: it may be asked now. Within a transaction."""
+        return None
+
     @classmethod
     def urls(cls) -> Sequence[Any]:
         """Django URL patterns under `services/<name>/`, for what comes in by HTTP. In the namespace `bridge:<name>`.

@@ -41,9 +41,14 @@ def place(webhook: Webhook, connection: Connection) -> str:
     return f"{webhook.pk}:{connection.uid}"
 
 
+def webhook_at(remote_id: str) -> int:
+    """The key of the webhook that such an endpoint is for."""
+    return int(remote_id.partition(":")[0])
+
+
 def webhook_of(endpoint: Endpoint) -> Webhook | None:
     """None once it was deleted."""
-    return Webhook.objects.filter(pk=int((endpoint.remote_id or "0").partition(":")[0])).first()
+    return Webhook.objects.filter(pk=webhook_at(endpoint.remote_id or "0")).first()
 
 
 def parcel_of(request: Change) -> Parcel:

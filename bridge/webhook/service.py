@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from bridge.database import DatabaseThreads
 from bridge.errors import DeliveryFailed
-from bridge.models import Connection, Delivery, Endpoint, Webhook
+from bridge.models import Connection, Endpoint, Webhook
 from bridge.services.base import (
     Answer,
     Delete,
@@ -24,7 +24,7 @@ from bridge.services.base import (
     Stored,
     current_attempt,
 )
-from bridge.webhook.events import Parcel, parcel_of, place, webhook_of
+from bridge.webhook.events import Parcel, parcel_of, place, webhook_at, webhook_of
 from bridge.webhook.failing import failure_of, failure_of_status, note_failure, note_success
 from bridge.webhook.sending import Answered, Sender
 
@@ -73,9 +73,7 @@ class WebhookService(Service):
         webhook = webhook_of(endpoint)
         return webhook is not None and webhook.enabled
 
-    def held_until(
-        self, waiting: Sequence[Delivery], endpoint: Endpoint, *, now: datetime
-    ) -> datetime | None:
+    def rests_until(self, endpoint: Endpoint, *, now: datetime) -> datetime | None:
         webhook = webhook_of(endpoint)
         if webhook is None:
             return None
@@ -85,12 +83,13 @@ class WebhookService(Service):
 
     async def perform(self, request: Request) -> Answer:
         assert isinstance(request, Post | Edit | Delete | React)  # noqa: S101  # nothing is opened, nothing read back
-        parcel = await self._database.run(parcel_of, request)
-        self._busy[parcel.webhook.pk] += 1
+        webhook = webhook_at(request.thread)
+        self._busy[webhook] += 1
         try:
+            parcel = await self._database.run(parcel_of, request)
             await self._send(parcel)
         finally:
-            self._busy[parcel.webhook.pk] -= 1
+            self._busy[webhook] -= 1
         return Stored(parcel.message) if isinstance(request, Post) else Done()
 
     async def _send(self, parcel: Parcel) -> None:

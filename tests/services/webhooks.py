@@ -1,4 +1,4 @@
-"""What another program does that brings something in: it signs with a library of others, and posts."""
+"""Another program at the other end of a webhook: what it brings in it signs with a library of others, and posts."""
 
 import json
 import uuid
@@ -10,7 +10,11 @@ from django.test import Client
 from django.urls import reverse
 from standardwebhooks import Webhook as Signer
 
-from bridge.models import Webhook
+from bridge.models import Endpoint, Inbox, Webhook
+from bridge.webhook.service import WebhookService
+from tests.bot.stage import db
+from tests.services.contract import Rig, Trouble, Wiring
+from tests.services.receiver import Fault, Receiver
 
 
 def signed(secret: str, body: bytes, *, at: datetime | None = None, event: str = "") -> dict[str, str]:
@@ -35,3 +39,34 @@ def post(webhook: Webhook, body: bytes, headers: dict[str, str]) -> HttpResponse
 def bring(webhook: Webhook, what: dict[str, Any]) -> HttpResponse:
     body = json.dumps(what).encode()
     return post(webhook, body, signed(webhook.secret, body))
+
+
+FAULTS: dict[Trouble, Fault] = {"away": "cut", "refused": 400, "answer lost": "cut after"}
+
+
+async def add(inbox: Inbox, receiver: Receiver, *, name: str = "Ours") -> Webhook:
+    """A webhook to this receiver, which learns its secret."""
+    webhook: Webhook = await db(Webhook.objects.create, inbox=inbox, name=name, url=receiver.url)
+    receiver.secret = webhook.secret
+    return webhook
+
+
+class WebhookRig(Rig):
+    def __init__(self, wiring: Wiring, receiver: Receiver) -> None:
+        super().__init__(WebhookService(), wiring)
+        self._receiver = receiver
+
+    async def prepare(self) -> None:
+        self.webhook = await add(self.wiring.inbox, self._receiver)
+
+    async def held(self, endpoint: Endpoint) -> list[str]:
+        return self._receiver.holds(await db(lambda: endpoint.connection.uid))
+
+    async def have(self, trouble: Trouble | None) -> None:
+        self._receiver.trouble = FAULTS[trouble] if trouble else None
+
+    async def write(self, endpoint: Endpoint, text: str, *, key: int) -> None:
+        uid = await db(lambda: endpoint.connection.uid)
+        said = {"type": "message.send", "connection": str(uid), "id": f"written-{key}", "content": text}
+        response = await db(bring, self.webhook, said | {"author": {"id": "7", "name": "Grace"}})
+        assert response.status_code == 200, response.content
