@@ -1,11 +1,11 @@
 """Every snippet in the docs runs, or is what it says it is. `pytest tests/test_snippets.py -k commands` for one page.
 
 - `python` runs, the blocks of a page in one namespace, `await` allowed, with a database, a Valkey and the inbox
-  `default`. One whose first line is a comment with the name of a file is this module for the blocks after it, or, where
-  the project has such a file, must stand in it.
+  `default`. One whose first line is a comment with the name of a file is this module for the blocks after it (the next
+  one of that name goes on with it), or, where the project has such a file, must stand in it.
 - `json` that is a frame is held against the protocol, the page's own commands and events included.
-- `sh` calls programs, commands and targets that there are; `ini` is for a `.env`; `html` is a template; `http` has
-  addresses that there are; `text` is a picture made of letters.
+- `sh` calls programs, commands and targets that there are; `ini` is for a `.env`; `html` is a template; `js` parses;
+  `http` has addresses that there are; `text` is a picture made of letters.
 - A comment `<!-- python` … `-->` is run like a block and not seen: what the next one
   needs, or a look at what the last did.
 - `<!-- not run: reason -->` before a block leaves it out.
@@ -91,6 +91,7 @@ def page_with(folder: Path, text: str) -> Path:
         ("```ini\nTEA=1\n```", "there is no setting TEA"),
         ("```ini\nDISCORD_CHANNEL_ID=general\n```", "discord_channel_id"),
         ("```html\n{% load tea %}\n```", "tea"),
+        ("```js\nconst tea = ;\n```", "Unexpected token"),
         ("```http\nGET /tea/ HTTP/1.1\n```", "tea"),
         ("```python\n# bridge/errors.py\nclass Tea: ...\n```", "is not what bridge/errors.py says"),
         ("1. In a list:\n\n   ```sh\n   make coffee\n   ```", "make has no"),

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from tempfile import NamedTemporaryFile
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from django.template import engines
 from django.urls import resolve
 from django.utils.module_loading import import_string
 from jsonschema import Draft202012Validator
+from playwright._impl._driver import compute_driver_executable
 from uvicorn import main as uvicorn_command
 
 from bridge import description
@@ -83,6 +85,16 @@ def check_template(snippet: Snippet) -> None:
     engines["django"].from_string(snippet.text)
 
 
+def check_javascript(snippet: Snippet) -> None:
+    """It parses as a module: the browsers' library of the tests brings a node for that."""
+    node, _ = compute_driver_executable()
+    with NamedTemporaryFile("w", suffix=".mjs", encoding="utf-8") as file:
+        file.write(snippet.text)
+        file.flush()
+        done = subprocess.run([node, "--check", file.name], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def check_http(snippet: Snippet) -> None:
     """Requests and answers: the address exists, a body of JSON is JSON."""
     for part in re.split(r"\n\n(?=HTTP/|[A-Z]+ /)", snippet.text.strip()):
@@ -103,6 +115,8 @@ def check_shell(snippet: Snippet) -> None:
     lines = snippet.text.replace("\\\n", " ").splitlines()
     for line in lines:
         words = shlex.split(line, comments=True)
+        if ">" in words:
+            words = words[: words.index(">")]
         while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
             words = words[1:]
         if words:
@@ -182,6 +196,7 @@ CHECKS: dict[str, Callable[[Snippet], None]] = {
     "json": check_json,
     "ini": check_environment,
     "html": check_template,
+    "js": check_javascript,
     "http": check_http,
     "sh": check_shell,
     "text": lambda snippet: None,

@@ -20,10 +20,13 @@ from tests.snippets.reading import Snippet
 
 
 class Python:
-    """One page's program. A block that names a file is this module for the blocks after it."""
+    """One page's program. A block that names a file is this module for the blocks after it; the next one that names it
+    goes on with it.
+    """
 
     def __init__(self) -> None:
         self._names: dict[str, Any] = {"__name__": "snippet"}
+        self._made: dict[str, dict[str, Any]] = {}
         self._runner = asyncio.Runner()
 
     def run(self, snippet: Snippet) -> None:
@@ -47,6 +50,8 @@ class Python:
 
     def _module(self, file: str) -> dict[str, Any]:
         name = file.removesuffix(".py").replace("/", ".")
+        if name in self._made:
+            return self._made[name]
         parent, _, last = name.rpartition(".")
         module = types.ModuleType(name)
         if parent and parent not in sys.modules:
@@ -59,6 +64,7 @@ class Python:
             # It adds to those of a project.
             of_ours = (each for each in dir(settings) if each.isupper())
             module.__dict__.update({each: deepcopy(getattr(settings, each)) for each in of_ours})
+        self._made[name] = module.__dict__
         return module.__dict__
 
 
