@@ -18,6 +18,10 @@ _PAIRED = re.compile(r"```|``|`|\|\||\*\*|__|~~|\*|\b_|_\b")
 _ENDLESS = re.compile(r"^\s*>>>", re.MULTILINE)
 
 
+def _unnamed(message: Message) -> str:
+    return ""
+
+
 @dataclass(frozen=True)
 class Form:
     """How a service takes texts: so many UTF-16 units at once, and said its way."""
@@ -27,6 +31,8 @@ class Form:
     # The line before a reply that says what it answers, where the service has no other way to show that.
     quoted: Callable[[Message, str | None], str] = lambda message, remote_id: ""
     joins: Joining = Joining.AUTHOR
+    # Who says it, where nothing else there tells: before the words.
+    named: Callable[[Message], str] = _unnamed
 
 
 def length(text: str) -> int:
@@ -34,14 +40,17 @@ def length(text: str) -> int:
     return len(text) + sum(char > "\uffff" for char in text)
 
 
-def text_of(message: Message, spoken: Callable[[str], str] = str) -> str:
+def text_of(
+    message: Message, spoken: Callable[[str], str] = str, named: Callable[[Message], str] = _unnamed
+) -> str:
     """What is said of one message in a service: nothing once it was deleted."""
     if message.deleted_at:
         return ""
     if message.kind == Message.Kind.GAP:
         size = f"{message.gap_size:,}" if message.gap_size else "Some"
         return f"⚠ {size} message{'s' if message.gap_size != 1 else ''} may be missing here."
-    return "\n".join([spoken(message.content), *link_lines(message, spoken)]).strip()
+    text = "\n".join([spoken(message.content), *link_lines(message, spoken)]).strip()
+    return named(message) + text
 
 
 def split(text: str, *, limit: int) -> list[str]:
@@ -115,7 +124,7 @@ def compose(messages: Iterable[Message], *, form: Form, quote: str = "") -> list
     `quote`: the line before them; not where nothing is left of them.
     """
     group = list(messages)
-    texts = [text_of(message, form.spoken) for message in group]
+    texts = [text_of(message, form.spoken, form.named) for message in group]
     if any(texts) or any(carried(message) for message in group):
         texts.insert(0, quote)
     pieces = split("\n".join(filter(None, texts)), limit=form.limit)
@@ -136,7 +145,7 @@ def join(waiting: Sequence[Delivery], *, form: Form) -> list[Message]:
     passed = {first.pk}
     if not _may_join(first, first, form):
         return batch
-    text = text_of(first, form.spoken)
+    text = text_of(first, form.spoken, form.named)
     units = length(text)
     for delivery in waiting[1:]:
         if form.joins is Joining.AUTHOR and not is_closed(text):
@@ -154,7 +163,7 @@ def join(waiting: Sequence[Delivery], *, form: Form) -> list[Message]:
         passed.add(message.pk)
         if message.deleted_at:
             continue
-        text = text_of(message, form.spoken)
+        text = text_of(message, form.spoken, form.named)
         units += 1 + length(text)
         if units > form.limit:
             break

@@ -42,6 +42,7 @@ def plan(line: Line, *, service: Service, clock: Clock) -> Request | None:
         lambda text: service.spoken(text, inbox),
         lambda message, remote_id: service.quoted(message, place, remote_id),
         service.joins,
+        lambda message: rooms.named(message, endpoint, service=service),
     )
     while waiting := _waiting(endpoint):
         if not service.serves(endpoint):

@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 
 from bridge.delivery.composing import Form
-from bridge.models import Connection, Endpoint, Message, RemoteMessage
-from bridge.services.base import Speaker
+from bridge.models import Connection, Endpoint, Message, Participant, RemoteMessage
+from bridge.services.base import Service, Speaker
 
 
 def speaks(message: Message, endpoint: Endpoint) -> str:
@@ -12,6 +12,14 @@ def speaks(message: Message, endpoint: Endpoint) -> str:
     if endpoint.connection.kind != Connection.Kind.ROOM or message.author is None:
         return ""
     return message.author.nick
+
+
+def named(message: Message, endpoint: Endpoint, *, service: Service) -> str:
+    """What stands before a message: in a private conversation who of staff says it, from elsewhere."""
+    author = message.author
+    if author is None or author.role != Participant.Role.STAFF:
+        return ""
+    return "" if endpoint.connection.kind == Connection.Kind.ROOM else service.named(author)
 
 
 def speaker(remote: RemoteMessage) -> Speaker:

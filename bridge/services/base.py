@@ -12,7 +12,7 @@ from uuid import UUID
 
 from bridge.clock import Clock
 from bridge.errors import DeliveryFailed
-from bridge.models import Connection, Delivery, Endpoint, Inbox, Message
+from bridge.models import Connection, Delivery, Endpoint, Inbox, Message, Participant
 
 # Reasons that the delivery rules act upon; every other reason is only shown.
 THREAD_GONE = "thread_deleted"
@@ -302,6 +302,11 @@ class Service(ABC):
         No cookie says who asks there, so their views are exempt from Django's CSRF check and look for themselves.
         """
         return ()
+
+    def named(self, author: Participant) -> str:
+        """What stands before what staff say from elsewhere in a private conversation, where nothing else there says
+        who it is. Pure."""
+        return ""
 
     def carries(self, delivery: Delivery) -> bool:
         """Whether this change goes there at all. Its message and author are loaded. Pure."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from bridge.models import Connection, Inbox, Message
+from bridge.models import Connection, Inbox, Message, Participant
 from bridge.services.base import Answer, Request, Service
 from bridge.services.discord_text import spoken
 
@@ -34,6 +34,9 @@ class DiscordService(Service):
 
     def quoted(self, message: Message, place: str, remote_id: str | None) -> str:
         return self._requests.rooms.quoted(message, place, remote_id)
+
+    def named(self, author: Participant) -> str:
+        return self._requests.rooms.named(author)
 
     async def perform(self, request: Request) -> Answer:
         return await self._requests.perform(request)

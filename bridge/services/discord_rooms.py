@@ -5,7 +5,7 @@ from discord.http import handle_message_parameters
 
 from bridge.avatars import avatar_url
 from bridge.errors import DeliveryFailed
-from bridge.models import Message
+from bridge.models import Message, Participant
 from bridge.services.base import NOTHING_LEFT, Delete, Edit, Found, Post, ReadBack, Seen, Speaker, Stored
 from bridge.services.discord_card import plain
 from bridge.services.discord_files import opened
@@ -43,6 +43,10 @@ class Rooms:
             return f"> **{name}**: {said}"
         address = f"https://discord.com/channels/{channel.guild.id}/{place}/{remote_id}"
         return f"> **{name}**: {said} · [↗]({address})"
+
+    def named(self, author: Participant) -> str:
+        """In a thread the bot says everything: what staff say from elsewhere begins with their name."""
+        return f"**{plain(one_line(author.nick))}:** "
 
     async def post(self, request: Post, speaker: Speaker) -> Stored:
         address = avatar_url(speaker.uid, speaker.name)

@@ -1,8 +1,5 @@
 """The description of the HTTP API is current, and schemathesis holds a running server against it."""
 
-import asyncio
-import socket
-import threading
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
@@ -12,7 +9,6 @@ from typing import Any
 import pytest
 import requests
 import schemathesis
-import uvicorn
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from hypothesis import HealthCheck, given, settings
@@ -23,8 +19,8 @@ from schemathesis.config import SchemathesisConfig
 from bridge import staff_tokens
 from bridge.actions import save_room
 from bridge.models import Inbox, Room
-from bridge.process import Process
 from tests.http.caller import PUBLISHED, published
+from tests.http.server import Server
 
 load_all_checks()
 ANSWERS = CHECKS.get_by_names(
@@ -59,31 +55,6 @@ def test_the_published_description_is_current(tmp_path: Path, settings: Any) -> 
     (tmp_path / "docs").mkdir()
     call_command("http_schema", "--write")
     call_command("http_schema", "--check")
-
-
-class Server:
-    """The site under uvicorn, in a thread of this process, with its tests' database."""
-
-    def __init__(self) -> None:
-        from chatbridge_site.asgi import application
-
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self._server = uvicorn.Server(uvicorn.Config(application, lifespan="off", log_level="warning"))
-        self._thread = threading.Thread(target=asyncio.run, args=[self._serve()])
-
-    async def _serve(self) -> None:
-        await self._server.serve(sockets=[self._socket])
-        await Process.current().stop()
-
-    def __enter__(self) -> "Server":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True
-        self._thread.join(30)
-        assert not self._thread.is_alive()
 
 
 class Scene:

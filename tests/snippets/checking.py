@@ -22,6 +22,7 @@ from playwright._impl._driver import compute_driver_executable
 from uvicorn import main as uvicorn_command
 
 from bridge import description
+from bridge.http.door import nowhere
 from chatbridge_site.environment import BASE_DIR, Environment
 from tests.snippets.reading import Snippet
 
@@ -173,7 +174,8 @@ def _check_application(named: str) -> None:
 
 def _check_curl(rest: list[str]) -> None:
     (address,) = [word for word in rest if re.match(r"https?://", word)]
-    resolve(urlsplit(address).path)
+    if resolve(urlsplit(address).path).func is nowhere:
+        raise AssertionError(f"the HTTP API has nothing at {address}")
     bodies = [word for flag, word in pairwise(rest) if flag in {"-d", "--data", "--json"}]
     for body in bodies:
         json.loads(body)
