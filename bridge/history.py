@@ -125,13 +125,10 @@ def own_message(message: Message) -> MessageOut:
 
 
 def _seen_by(reader: Reader, messages: Sequence[Message]) -> list[MessageOut]:
-    wire.load(messages)
+    wire.load(messages, reader=reader.participant)
     shown = []
     for message in messages:
         out = wire.message_out(message, connection=reader.uid)
         out["own"] = message.author_id == reader.participant
-        mine = {each.emoji for each in message.reactions.all() if each.participant_id == reader.participant}
-        for reaction in out["reactions"]:
-            reaction["own"] = reaction["emoji"] in mine
         shown.append(out)
     return shown

@@ -532,6 +532,8 @@ class Message(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     edited_at = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True)
+    # No column: each emoji on it with its number, as `wire.load` counted them.
+    tally: list[Any]
 
     class Meta:
         constraints = [

@@ -1,12 +1,11 @@
 """Rows as the wire shows them. The only place that decides what of a row a browser may see."""
 
-from collections import Counter
 from collections.abc import Sequence
 
-from django.db.models import prefetch_related_objects
+from django.db.models import Count, Min, Q, prefetch_related_objects
 from django.urls import reverse
 
-from bridge.models import Attachment, Connection, Inbox, Message, Participant
+from bridge.models import Attachment, Connection, Inbox, Message, Participant, Reaction
 from bridge.protocol import (
     AttachmentOut,
     Author,
@@ -24,9 +23,30 @@ QUOTED = 200
 """Characters of a message that its replies show."""
 
 
-def load(messages: Sequence[Message]) -> None:
-    """All that `message_out` reads of these, in one query for each kind of thing."""
-    prefetch_related_objects(messages, "author", "reply_to__author", "attachments", "reactions")
+def load(messages: Sequence[Message], *, reader: int | None = None) -> None:
+    """All that `message_out` reads of these, in one query for each kind of thing.
+
+    With a `reader`, a participant's key, each reaction says whether it is his `own`, too.
+    """
+    prefetch_related_objects(messages, "author", "reply_to__author", "attachments")
+    tallies = _tallies([message.pk for message in messages], reader) if messages else {}
+    for message in messages:
+        message.tally = tallies.get(message.pk, [])
+
+
+def _tallies(messages: Sequence[int], reader: int | None) -> dict[int, list[ReactionOut]]:
+    """In the order in which each emoji was first used. The database counts: in a room there may be a thousand."""
+    found = Reaction.objects.filter(message__in=messages).values_list("message", "emoji")
+    counted = found.annotate(
+        count=Count("pk"), own=Count("pk", filter=Q(participant=reader)), first=Min("pk")
+    )
+    tallies: dict[int, list[ReactionOut]] = {}
+    for message, emoji, count, own, _ in sorted(counted, key=lambda row: row[-1]):
+        reaction: ReactionOut = {"emoji": emoji, "count": count}
+        if reader is not None:
+            reaction["own"] = own > 0
+        tallies.setdefault(message, []).append(reaction)
+    return tallies
 
 
 def author_out(participant: Participant) -> Author:
@@ -59,7 +79,7 @@ def message_out(message: Message, *, connection: str) -> MessageOut:
         "failure": message.failure,
         "reply_to": quote_out(message.reply_to) if message.reply_to else None,
         "attachments": [] if message.deleted_at else attachments_out(message),
-        "reactions": [] if message.deleted_at else reactions_out(message),
+        "reactions": [] if message.deleted_at else message.tally,
     }
 
 
@@ -97,12 +117,6 @@ def attachment_out(attachment: Attachment) -> AttachmentOut:
         "width": attachment.width,
         "height": attachment.height,
     }
-
-
-def reactions_out(message: Message) -> list[ReactionOut]:
-    """In the order in which each emoji was first used."""
-    counts = Counter(reaction.emoji for reaction in sorted(message.reactions.all(), key=lambda each: each.pk))
-    return [{"emoji": emoji, "count": count} for emoji, count in counts.items()]
 
 
 def room_out(room: Connection, *, online: int) -> RoomOut:

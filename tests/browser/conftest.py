@@ -1,5 +1,6 @@
 """A real Chromium in front of a real site. Every page is watched: an error on its console fails the test."""
 
+import asyncio
 import base64
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -18,6 +19,8 @@ from playwright.async_api import (
     expect,
 )
 
+from bridge.sandbox.client import SandboxClient
+from tests.browser.scripted import Script
 from tests.processes import HERE, Site
 
 SHOTS = HERE / "var" / "browser"
@@ -75,6 +78,34 @@ async def shoot(page: Page, name: str) -> Path:
     return path
 
 
+async def load(page: Page, visitor: Visitor, *, ready: bool = True) -> None:
+    await page.goto(visitor.site.url + "/")
+    if ready:
+        await is_ready(page)
+
+
+async def thread_with(discord: SandboxClient, text: str) -> dict[str, Any]:
+    """The thread in which this was said, once it is there."""
+    async with asyncio.timeout(60):
+        while True:
+            for thread in await discord.threads():
+                if any(text in each["content"] for each in await discord.messages(thread["id"])):
+                    return thread
+            await asyncio.sleep(0.1)
+
+
+async def conversation(page: Page, discord: SandboxClient, text: str) -> dict[str, Any]:
+    """The visitor writes first; what comes back is his thread."""
+    await write(page, text)
+    await expect(page.locator(".message.own", has_text=text)).to_have_attribute("data-state", "delivered")
+    return await thread_with(discord, text)
+
+
+async def one_dot(route: Route) -> None:
+    """Nothing in a test comes from the internet: every picture is one dot."""
+    await route.fulfill(body=PIXEL, content_type="image/gif")
+
+
 @pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The site as it would be deployed: DEBUG off, hashed static files. Only its web part runs."""
@@ -108,7 +139,7 @@ async def arrive(browser: Browser, site: Site) -> AsyncIterator[Arrive]:
 
     async def arrive(**options: Any) -> Visitor:
         context = await browser.new_context(locale="en-GB", **options)
-        await context.route("https://**", _picture)
+        await context.route("https://**", one_dot)
         visitors.append(Visitor(context, site))
         return visitors[-1]
 
@@ -129,6 +160,37 @@ async def stranger(arrive: Arrive) -> Visitor:
     return await arrive()
 
 
-async def _picture(route: Route) -> None:
-    """Nothing in a test comes from the internet: every picture is one dot."""
-    await route.fulfill(body=PIXEL, content_type="image/gif")
+# ------------------------------------------------- before a server that does what the test says
+
+
+@pytest.fixture
+def server() -> Script:
+    return Script()
+
+
+@pytest_asyncio.fixture(loop_scope="package")
+async def page(visitor: Visitor, server: Script) -> AsyncIterator[Page]:
+    """A blank tab whose socket the script serves. Tests load the chat in it when they are ready."""
+    page = await visitor.open("/static/bridge/icon.svg", ready=False)
+    await server.serve(page)
+    yield page
+    await page.close()
+
+
+# ------------------------------------------------------------------ the whole way to Discord
+
+
+@pytest.fixture(scope="module")
+def parts(site: Site) -> Iterator[Site]:
+    """The sandbox and the bot run, too."""
+    site.sandbox.start()
+    site.bot.start()
+    yield site
+    site.bot.stop()
+    site.sandbox.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="package")
+async def discord(parts: Site) -> AsyncIterator[SandboxClient]:
+    async with SandboxClient(parts.sandbox_url) as client:
+        yield client

@@ -1,36 +1,16 @@
 """What a visitor can do with a message on the page, before a server that does what the test says."""
 
 import re
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Locator, Page, expect
 
-from tests.browser.conftest import Arrive, Visitor, is_ready, shoot, words, write
+from tests.browser.conftest import Arrive, Visitor, is_ready, load, shoot, words, write
 from tests.browser.scripted import Refused, Script
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.asyncio(loop_scope="package")]
 
 HOSTILE = "<img src=x onerror='window.stolen = 1'><b>bold</b>"
-
-
-@pytest.fixture
-def server() -> Script:
-    return Script()
-
-
-@pytest_asyncio.fixture(loop_scope="package")
-async def page(visitor: Visitor, server: Script) -> AsyncIterator[Page]:
-    page = await visitor.open("/static/bridge/icon.svg", ready=False)
-    await server.serve(page)
-    yield page
-    await page.close()
-
-
-async def load(page: Page, visitor: Visitor) -> None:
-    await page.goto(visitor.site.url + "/")
-    await is_ready(page)
 
 
 def message(page: Page, text: str) -> Locator:

@@ -9,8 +9,7 @@ import pytest
 from playwright.async_api import FilePayload, Page, expect
 
 from bridge.sandbox.client import SandboxClient
-from tests.browser.conftest import Arrive, Visitor, is_ready, shoot, write
-from tests.browser.test_with_discord import conversation, discord, parts  # noqa: F401  # fixtures
+from tests.browser.conftest import Arrive, Visitor, conversation, is_ready, shoot, write
 from tests.web.files import drawing, png, saved
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.asyncio(loop_scope="package")]
@@ -51,7 +50,7 @@ async def hand_over(page: Page, event: str, name: str, data: bytes, kind: str) -
 async def test_files_go_to_discord_and_come_from_there(
     visitor: Visitor,
     stranger: Visitor,
-    discord: SandboxClient,  # noqa: F811
+    discord: SandboxClient,
     tmp_path: Path,
 ) -> None:
     visitor.expected = re.compile("422")
@@ -83,7 +82,7 @@ async def test_files_go_to_discord_and_come_from_there(
     await expect(theirs.locator("a.file", has_text="terms.pdf")).to_be_visible()
     loaded = "(img) => img.complete && img.naturalWidth > 0"
     await page.wait_for_function(
-        f"() => [...document.querySelectorAll('.picture img')].every({loaded})", timeout=10_000
+        f"() => [...document.querySelectorAll('.picture img')].every({loaded})", timeout=30_000
     )
     await shoot(page, "files-both-ways")
 

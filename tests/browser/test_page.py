@@ -1,38 +1,16 @@
 """The page by itself, before a server that does what the test says."""
 
 import re
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Page, expect
 
-from tests.browser.conftest import Arrive, Visitor, is_ready, shoot, words, write
+from tests.browser.conftest import Arrive, Visitor, load, shoot, words, write
 from tests.browser.scripted import Refused, Script
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.asyncio(loop_scope="package")]
 
 HOSTILE = "<script>window.stolen = 1</script><img src=x onerror='window.stolen = 2'><b>bold</b>"
-
-
-@pytest.fixture
-def server() -> Script:
-    return Script()
-
-
-@pytest_asyncio.fixture(loop_scope="package")
-async def page(visitor: Visitor, server: Script) -> AsyncIterator[Page]:
-    """A blank tab whose socket the script serves. Tests load the chat in it when they are ready."""
-    page = await visitor.open("/static/bridge/icon.svg", ready=False)
-    await server.serve(page)
-    yield page
-    await page.close()
-
-
-async def load(page: Page, visitor: Visitor, *, ready: bool = True) -> None:
-    await page.goto(visitor.site.url + "/")
-    if ready:
-        await is_ready(page)
 
 
 def own(page: Page) -> object:

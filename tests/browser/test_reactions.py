@@ -2,40 +2,19 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Locator, Page, expect
 
 from bridge.sandbox import defaults
 from bridge.sandbox.client import SandboxClient
-from tests.browser.conftest import Arrive, Visitor, is_ready, shoot
+from tests.browser.conftest import Arrive, Visitor, conversation, is_ready, load, shoot
 from tests.browser.scripted import Refused, Script
-from tests.browser.test_with_discord import conversation, discord, parts  # noqa: F401 (fixtures)
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.asyncio(loop_scope="package")]
 
 PARTY, DANCE = (f"{name}:{pk}" for pk, (name, _) in defaults.EMOJI.items())
-
-
-@pytest.fixture
-def server() -> Script:
-    return Script()
-
-
-@pytest_asyncio.fixture(loop_scope="package")
-async def page(visitor: Visitor, server: Script) -> AsyncIterator[Page]:
-    page = await visitor.open("/static/bridge/icon.svg", ready=False)
-    await server.serve(page)
-    yield page
-    await page.close()
-
-
-async def load(page: Page, visitor: Visitor) -> None:
-    await page.goto(visitor.site.url + "/")
-    await is_ready(page)
 
 
 def chips(message: Locator) -> Locator:
@@ -150,7 +129,7 @@ async def test_on_a_phone_it_is_a_sheet_at_the_bottom(arrive: Arrive, server: Sc
 
 
 async def eventually(there: Any) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await there():  # noqa: ASYNC110 (what happens is in other processes)
             await asyncio.sleep(0.1)
 
@@ -158,7 +137,7 @@ async def eventually(there: Any) -> None:
 async def test_reactions_go_to_discord_and_come_from_there(
     arrive: Arrive,
     stranger: Visitor,
-    discord: SandboxClient,  # noqa: F811
+    discord: SandboxClient,
 ) -> None:
     visitor = await arrive(viewport={"width": 900, "height": 760})
     page, theirs = await visitor.open(), await stranger.open()

@@ -2,54 +2,19 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, expect
 
 from bridge.sandbox import defaults
 from bridge.sandbox.client import SandboxClient
-from tests.browser.conftest import Visitor, is_ready, shoot, words, write
+from tests.browser.conftest import Visitor, conversation, is_ready, shoot, thread_with, words, write
 from tests.processes import Site, lease_is_over
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.asyncio(loop_scope="package")]
 
 HOSTILE = "<script>window.stolen = 1</script><img src=x onerror='window.stolen = 2'>"
-
-
-@pytest.fixture(scope="module")
-def parts(site: Site) -> Iterator[Site]:
-    """The sandbox and the bot run, too."""
-    site.sandbox.start()
-    site.bot.start()
-    yield site
-    site.bot.stop()
-    site.sandbox.stop()
-
-
-@pytest_asyncio.fixture(loop_scope="package")
-async def discord(parts: Site) -> AsyncIterator[SandboxClient]:
-    async with SandboxClient(parts.sandbox_url) as client:
-        yield client
-
-
-async def thread_with(discord: SandboxClient, text: str) -> dict[str, Any]:
-    """The thread in which this was said, once it is there."""
-    async with asyncio.timeout(20):
-        while True:
-            for thread in await discord.threads():
-                if any(text in each["content"] for each in await discord.messages(thread["id"])):
-                    return thread
-            await asyncio.sleep(0.1)
-
-
-async def conversation(page: Page, discord: SandboxClient, text: str) -> dict[str, Any]:
-    """The visitor writes first; what comes back is his thread."""
-    await write(page, text)
-    await expect(page.locator(".message.own", has_text=text)).to_have_attribute("data-state", "delivered")
-    return await thread_with(discord, text)
 
 
 async def test_a_visitor_writes_and_gets_an_answer_from_discord(
@@ -127,7 +92,7 @@ async def test_what_is_changed_deleted_and_answered_is_so_on_both_sides(
 
     async def shows(*texts: str) -> list[dict[str, Any]]:
         """Wait until Discord does, oldest first."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 said = [
                     m

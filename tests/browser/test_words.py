@@ -2,14 +2,13 @@
 
 import re
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
-from tests.browser.conftest import Arrive, Visitor, _picture, is_ready, shoot, words
+from tests.browser.conftest import Arrive, Visitor, load, one_dot, shoot, words
 from tests.browser.scripted import Script
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.asyncio(loop_scope="package")]
@@ -59,28 +58,10 @@ GROWING = {
 }
 
 
-@pytest.fixture
-def server() -> Script:
-    return Script()
-
-
 @pytest_asyncio.fixture(loop_scope="package", autouse=True)
 async def _emoji(visitor: Visitor) -> None:
     """Discord, from which the site fetches them, is not there."""
-    await visitor.context.route("**/emoji/**", _picture)
-
-
-@pytest_asyncio.fixture(loop_scope="package")
-async def page(visitor: Visitor, server: Script) -> AsyncIterator[Page]:
-    page = await visitor.open("/static/bridge/icon.svg", ready=False)
-    await server.serve(page)
-    yield page
-    await page.close()
-
-
-async def load(page: Page, visitor: Visitor) -> None:
-    await page.goto(visitor.site.url + "/")
-    await is_ready(page)
+    await visitor.context.route("**/emoji/**", one_dot)
 
 
 async def parsed(page: Page, text: str, **options: bool) -> Any:
@@ -229,7 +210,7 @@ async def test_what_would_be_too_much_work_is_shown_as_it_was_written(page: Page
     assert depth <= 15
 
 
-async def test_pictures_of_it(arrive: Arrive, server: Script) -> None:
+async def testone_dots_of_it(arrive: Arrive, server: Script) -> None:
     server.say(server.ada, STORY)
     server.say(
         server.visitor,
@@ -243,7 +224,7 @@ async def test_pictures_of_it(arrive: Arrive, server: Script) -> None:
     }
     for name, options in looks.items():
         reader = await arrive(**options)
-        await reader.context.route("**/emoji/**", _picture)
+        await reader.context.route("**/emoji/**", one_dot)
         page = await reader.open("/static/bridge/icon.svg", ready=False)
         await server.serve(page)
         await load(page, reader)

@@ -1,15 +1,10 @@
 """The whole way: what staff and visitors write looks on the other side as it was meant."""
 
-from collections.abc import AsyncIterator, Iterator
-
 import pytest
-import pytest_asyncio
 from playwright.async_api import expect
 
 from bridge.sandbox.client import SandboxClient
-from tests.browser.conftest import Visitor, _picture, shoot, words
-from tests.browser.test_with_discord import conversation
-from tests.processes import Site
+from tests.browser.conftest import Visitor, conversation, one_dot, shoot, words
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.asyncio(loop_scope="package")]
 
@@ -20,26 +15,10 @@ ANSWER = """## Opening hours
 > closed on <t:1700000000:D>"""
 
 
-@pytest.fixture(scope="module")
-def parts(site: Site) -> Iterator[Site]:
-    """The sandbox and the bot run, too."""
-    site.sandbox.start()
-    site.bot.start()
-    yield site
-    site.bot.stop()
-    site.sandbox.stop()
-
-
-@pytest_asyncio.fixture(loop_scope="package")
-async def discord(parts: Site) -> AsyncIterator[SandboxClient]:
-    async with SandboxClient(parts.sandbox_url) as client:
-        yield client
-
-
 async def test_both_sides_see_what_was_meant(
     visitor: Visitor, stranger: Visitor, discord: SandboxClient
 ) -> None:
-    await visitor.context.route("**/emoji/**", _picture)
+    await visitor.context.route("**/emoji/**", one_dot)
     page, other = await visitor.open(), await stranger.open()
     typed = "When are you **open**, @everyone? [look](https://evil.example) https://discord.gg/abc"
     thread = await conversation(page, discord, "When are you")

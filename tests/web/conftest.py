@@ -65,7 +65,7 @@ def _staff_write(connection: str, content: str) -> None:
 
     from bridge import broadcast
     from bridge.protocol import event_frame
-    from bridge.wire import message_out
+    from bridge.wire import load, message_out
 
     row = Connection.objects.get(uid=connection)
     with transaction.atomic():
@@ -85,6 +85,7 @@ def _staff_write(connection: str, content: str) -> None:
             content=content,
             created_at=timezone.now(),
         )
+        load([message])
         frame = event_frame(
             "message.posted",
             {"messages": [message_out(message, connection=connection)]},
