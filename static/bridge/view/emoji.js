@@ -18,6 +18,6 @@ export function emojiPicture({ name, id, animated }) {
   picture.alt = picture.title = `:${name}:`;
   picture.draggable = false;
   picture.addEventListener("error", () => picture.replaceWith(picture.alt), { once: true });
-  picture.src = `${root.dataset.emoji}${id}.${animated ? "gif" : "webp"}`;
+  picture.src = `${root.dataset.emojiPictures}${id}.${animated ? "gif" : "webp"}`;
   return picture;
 }
