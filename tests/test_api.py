@@ -1,14 +1,8 @@
 """The Python API: any two services joined, each hears the other and never itself; nothing is lost over a restart."""
 
 import asyncio
-import contextlib
-import os
-import sqlite3
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -566,70 +560,3 @@ def test_the_program_that_joins_two_services(
 
 def test_the_page_shows_what_its_program_says() -> None:
     assert SAID in (BASE_DIR / "docs/python-api.md").read_text(encoding="utf-8")
-
-
-# ---------------------------------------------------------------------------------------------------------- processes
-
-
-WRITER = """
-import django; django.setup()
-from bridge import api
-for number in range(4):
-    connection = api.connection_for("telegram", number, alone=True)
-    connection.add("mail", number)
-    for word in range(8):
-        connection.send(str(word), author="Alice")
-"""
-READER = """
-import sys, time
-import django; django.setup()
-from bridge import api
-for count, message in enumerate(api.messages("mail", follow=False, patience=600), start=1):
-    sys.stdout.write(f"{message.remote_id} {message.content}\\n")
-    sys.stdout.flush()
-    if str(count) in sys.argv:
-        time.sleep(1000)
-"""
-
-
-@pytest.mark.processes
-@pytest.mark.django_db(transaction=True)
-def test_nothing_is_lost_where_a_reader_is_killed(tmp_path: Path) -> None:
-    """Three processes share a service; one of them is killed with a message in its hands."""
-    environment = os.environ | {
-        "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3",
-        "VAR_DIR": str(tmp_path),
-        "DJANGO_SETTINGS_MODULE": "chatbridge_site.settings",
-        "DEBUG": "1",
-    }
-
-    def start(*arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, *arguments], env=environment, stdout=subprocess.PIPE, text=True
-        )
-
-    def said(process: subprocess.Popen[str]) -> list[str]:
-        heard, _ = process.communicate(timeout=100)
-        return heard.splitlines()
-
-    for preparation in (("manage.py", "migrate", "-v0"), ("-c", WRITER)):
-        assert said(start(*preparation)) == []
-    victim = start("-c", READER, "3")
-    assert victim.stdout is not None
-    lines = [victim.stdout.readline().strip() for _ in range(3)]
-    others = [start("-c", READER) for _ in range(2)]
-    victim.kill()
-    for reader in (victim, *others):
-        lines += said(reader)
-    assert len(lines) < 4 * 8
-    # Ten minutes later what the dead one held is anybody's.
-    with contextlib.closing(sqlite3.connect(tmp_path / "db.sqlite3")) as later, later:
-        later.execute("UPDATE bridge_endpoint SET due = '2001-01-01 00:00:00' WHERE due IS NOT NULL")
-    lines += said(start("-c", READER))
-    heard: dict[str, list[int]] = {}
-    for line in dict.fromkeys(lines):
-        place, word = line.split()
-        heard.setdefault(place, []).append(int(word))
-    assert heard == {str(place): list(range(8)) for place in range(4)}
-    # What was in its hands came twice.
-    assert len(lines) == 4 * 8 + 1

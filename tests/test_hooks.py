@@ -2,14 +2,10 @@
 
 import asyncio
 import logging
-import os
-import subprocess
-import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -505,49 +501,3 @@ def test_a_room_is_opened_when_it_is_made(inbox: Inbox, heard: Heard) -> None:
         ("connection_opened", "lobby"),
         ("connection_closed", "lobby"),
     ]
-
-
-PROGRAM = """
-import sys, uuid
-import django; django.setup()
-from django.db import transaction
-from bridge import actions, signals
-from bridge.models import Connection, Inbox, Message
-
-def plain(message, **_):
-    sys.stdout.write(f"sync {message.content}\\n")
-
-async def asynchronous(message, **_):
-    found = await Message.objects.aget(pk=message.pk)
-    sys.stdout.write(f"async {found.content}\\n")
-
-signals.message_posted.connect(plain)
-signals.message_posted.connect(asynchronous)
-opening = actions.Opening(Inbox.objects.get().pk, uuid.uuid4(), "Ada")
-target = actions.Target.of(*actions.open_connection(opening))
-actions.post_messages([actions.Post(target=target, content=str(number)) for number in range(50)])
-"""
-
-
-@pytest.mark.processes
-def test_a_program_that_ends_tells_what_it_committed_first(tmp_path: Path) -> None:
-    environment = os.environ | {
-        "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3",
-        "VAR_DIR": str(tmp_path),
-        "DJANGO_SETTINGS_MODULE": "chatbridge_site.settings",
-        "DEBUG": "1",
-    }
-
-    def run(*arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, *arguments], env=environment, capture_output=True, text=True, timeout=100
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    run("manage.py", "migrate", "-v0")
-    told = run("-c", PROGRAM).splitlines()
-    for kind in ("sync", "async"):
-        assert [line for line in told if line.startswith(kind)] == [
-            f"{kind} {number}" for number in range(50)
-        ]
