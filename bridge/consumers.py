@@ -83,7 +83,7 @@ class ChatConsumer(AsyncConsumer):
 
     async def _serve(self, arrival: Arrival, receive: Any, send: Any) -> None:
         process = self._process
-        ears = Ears(process.hub, self, process.presence)
+        ears = Ears(process.hub, self, process.online)
         self._session = Session(arrival, process.members, process.database, ears)
         self._process.enter(self, arrival.address)
         code: int | None = None

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError
 
-from bridge import broadcast, presence, redis
+from bridge import broadcast, online, presence, redis
 from bridge.broadcast import Hub, Listener
 from bridge.closing import LIMIT as CLOSING_LIMIT
 from bridge.closing import before_daphne_stops
@@ -62,7 +62,7 @@ class Process:
         self.hub = Hub()
         self.writer = Writer()
         self.throttler = Throttler()
-        self.presence = presence.Presence()
+        self.online = online.Registry()
         self.members = Members()
         self.moderation = Moderation()
         self.database = DatabaseThreads("reader", threads=4)
@@ -117,7 +117,7 @@ class Process:
         await self.writer.stop(limit=STOP_LIMIT)
         await self.hub.stop()
         try:
-            await self.presence.stop()
+            await self.online.stop()
         except redis.RedisError as error:
             logger.info("Our visitors' presence will run out by itself: %r", error)
         await self.database.close()
@@ -194,7 +194,7 @@ class Process:
 
     async def _beat(self) -> None:
         try:
-            await self.presence.beat()
+            await self.online.beat()
             if not self.hub.listening:
                 await self.hub.start()
             await self.hub.probe()
@@ -214,13 +214,13 @@ class Process:
         """Tell each inbox's sockets when its team comes or goes."""
         inboxes = {socket.inbox for socket in self.sockets}
         inboxes.discard(None)
-        online = await presence.staff_online_in([inbox for inbox in inboxes if inbox is not None])
-        changed = {inbox for inbox, is_online in online.items() if self._staff.get(inbox) != is_online}
+        there = await presence.staff_online_in([inbox for inbox in inboxes if inbox is not None])
+        changed = {inbox for inbox, is_online in there.items() if self._staff.get(inbox) != is_online}
         for socket in tuple(self.sockets):
             if socket.inbox in changed:
-                frame = event_frame("presence.changed", {"staff_online": online[socket.inbox]})
+                frame = event_frame("presence.changed", {"staff_online": there[socket.inbox]})
                 socket.deliver(frame.decode())
-        self._staff = online
+        self._staff = there
 
 
 async def _end(task: asyncio.Task[None]) -> None:

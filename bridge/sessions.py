@@ -9,7 +9,7 @@ from bridge.database import DatabaseThreads
 from bridge.errors import BridgeError, Code
 from bridge.members import Members
 from bridge.models import Contact
-from bridge.presence import Presence
+from bridge.online import Registry
 from bridge.speaking import Opening, Target
 from bridge.tokens import Proof
 
@@ -53,7 +53,7 @@ class Ears:
 
     hub: Hub
     listener: Listener
-    presence: Presence
+    online: Registry
 
 
 @dataclass(slots=True, eq=False)
@@ -108,6 +108,15 @@ class Session:
         if self.ears:
             self.ears.hub.join_visitor(self.ears.listener, self.heard_as)
 
+    def begin(
+        self, opening: Opening, *, identity: Identity | None = None, proof: Proof | None = None
+    ) -> None:
+        """From now on it is this visitor's, and others may know that he is there."""
+        self.opening, self.identity, self.proof = opening, identity, proof
+        self.visitor = opening.visitor
+        if self.ears:
+            self.ears.online.arrive(opening.inbox, opening.visitor, identified=identity is not None)
+
     def know(self, target: Target) -> None:
         self.connections[target.uid] = target
         self.follow(target.uid)
@@ -122,7 +131,6 @@ class Session:
             self.following.add(connection)
             if self.ears:
                 self.ears.hub.join(self.ears.listener, connection)
-                self.ears.presence.arrive(connection)
 
     def enter(self, target: Target) -> None:
         """Be in a room: hear it, speak in it, be a member of it."""
@@ -139,7 +147,6 @@ class Session:
         if self.ears:
             self.members.leave(room, participant, clean=True, at_once=True)
             self.ears.hub.leave(self.ears.listener, [room], "")
-            self.ears.presence.leave(room)
 
     def end(self, *, clean: bool) -> None:
         """Hear nothing any more. `clean`: the browser said that it goes."""
@@ -147,7 +154,8 @@ class Session:
             for room, participant in self.rooms.items():
                 self.members.leave(room, participant, clean=clean)
             self.ears.hub.leave(self.ears.listener, self.following, self.heard_as)
-            for connection in self.following:
-                self.ears.presence.leave(connection)
+            if self.visitor and self.opening:
+                inbox, known = self.opening.inbox, self.identity is not None
+                self.ears.online.leave(inbox, self.visitor, identified=known)
         self.rooms.clear()
         self.following.clear()

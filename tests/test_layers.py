@@ -19,6 +19,7 @@ LAYERS = [
     {"hooks"},
     {"broadcast", "services", "presence", "speaking"},
     {"members"},
+    {"online"},
     {"sessions"},
     {"arrivals"},
     {

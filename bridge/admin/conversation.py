@@ -11,10 +11,10 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
-from bridge import emojis, presence, wire
+from bridge import emojis, online, wire
 from bridge.admin import words
 from bridge.markdown import plain
-from bridge.models import Block, Connection, Delivery, Message, MessageVersion, Reaction, RemotePart
+from bridge.models import Block, Connection, Contact, Delivery, Message, MessageVersion, Reaction, RemotePart
 from bridge.protocol import AttachmentOut
 from bridge.redis import RedisError
 
@@ -27,6 +27,10 @@ VERSIONS = 20
 _OF_ONE = MessageVersion.objects.filter(message=OuterRef("pk")).order_by().values("message")
 # For each message of the page by itself: a join would group, and so sort, the whole conversation.
 _VERSIONS_OF_EACH = Coalesce(Subquery(_OF_ONE.annotate(count=Count("pk")).values("count")), 0)
+
+
+SIGN_OUT = "bridge.add_revokedtoken"
+"""The permission to sign visitors out."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ def show(model_admin: "HistoryAdmin", request: HttpRequest, connection: Connecti
         "facts": _facts(connection),
         "forbidden": _forbidden(connection),
         "can_block": request.user.has_perm("bridge.add_block"),
+        "can_sign_out": connection.visitor is not None and request.user.has_perm(SIGN_OUT),
         "endpoints": connection.endpoints.order_by("pk"),
         "lines": lines,
         "older": older,
@@ -69,10 +74,9 @@ def show(model_admin: "HistoryAdmin", request: HttpRequest, connection: Connecti
 
 
 def _is_online(connection: Connection) -> bool | None:
-    """Whether the visitor has the page open; None where nobody can tell, since Redis is away."""
-    uid = str(connection.uid)
+    """Whether the visitor has a page open, in a room anybody; None where nobody can tell, since Redis is away."""
     try:
-        return uid in presence.online([uid])
+        return online.is_open(connection)
     except RedisError:
         return None
 
@@ -144,11 +148,27 @@ def _forbidden(connection: Connection) -> list[str]:
     return said
 
 
+def _contact(connection: Connection) -> list[tuple[str, object]]:
+    """Who the visitor is, and who says so."""
+    if connection.visitor is None:
+        return []
+    found = Contact.objects.filter(visitor=connection.visitor, inbox=connection.inbox_id).first()
+    if found is None:
+        return []
+    says = found.get_issuer_display()
+    return [
+        ("Name", f"{found.name} ({says})" if found.name_verified else found.name),
+        ("Email", f"{found.email} ({says})" if found.email_verified else found.email),
+        ("Known as", f"{found.subject} ({says})" if found.subject else ""),
+    ]
+
+
 def _facts(connection: Connection) -> list[tuple[str, object]]:
     """What is known of the visitor and the page; what is not is left out."""
     facts: list[tuple[str, object]] = [
         ("Inbox", connection.inbox.name),
         ("Kind", connection.kind),
+        *_contact(connection),
         ("Page", words.web_link(connection.page_url)),
         ("Page title", connection.page_title),
         ("Came from", words.web_link(connection.referrer)),

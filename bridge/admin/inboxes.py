@@ -2,6 +2,9 @@
 
 import ipaddress
 import re
+import secrets
+import uuid
+from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,8 +12,16 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
+from bridge import online
+from bridge.admin.words import conversation_link, moment
 from bridge.models import Connection, Inbox
+from bridge.redis import RedisError
+
+MOST_SHOWN = 50
+"""Visitors who are named as online."""
 
 _HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE)
 
@@ -18,6 +29,12 @@ _MEDIA_TYPE = re.compile(r"(\*|[a-z]+)/(\*|[\w.+-]+)")
 
 
 class InboxForm(forms.ModelForm[Inbox]):
+    new_secret = forms.BooleanField(
+        label="New secret",
+        required=False,
+        help_text="Make another one. What was signed with the one before counts no more from that moment on.",
+    )
+
     class Meta:
         model = Inbox
         fields = (
@@ -35,6 +52,8 @@ class InboxForm(forms.ModelForm[Inbox]):
             "show_read",
             "max_upload",
             "upload_types",
+            "identity",
+            "identity_required",
         )
         widgets = {
             "greeting": forms.Textarea(attrs={"rows": 3}),
@@ -51,6 +70,12 @@ class InboxForm(forms.ModelForm[Inbox]):
             if room := rooms.first():
                 raise ValidationError(f"This channel belongs to the room “{room.name}”.")
         return text
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("identity_required") and cleaned.get("identity") == Inbox.Identity.OFF:
+            self.add_error("identity_required", "Choose who vouches for visitors, or nobody could chat here.")
+        return cleaned
 
     def clean_upload_types(self) -> str:
         """Media types, each once."""
@@ -119,10 +144,15 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
     form = InboxForm
     list_display = ("name", "title", "enabled", "discord_channel_id", "created_at")
     ordering = ("name",)
+    readonly_fields = ("secret", "who_is_online")
     fieldsets = (
-        (None, {"fields": ("name", "enabled")}),
+        (None, {"fields": ("name", "enabled", "who_is_online")}),
         ("What visitors see", {"fields": ("title", "greeting")}),
         ("Where it is used", {"fields": ("allowed_origins",)}),
+        (
+            "Who visitors are",
+            {"fields": ("identity", "identity_required", "secret", "new_secret")},
+        ),
         ("Rooms", {"fields": ("reserved_nicks",)}),
         ("Discord", {"fields": ("discord_channel_id", "mark_relayed", "relay_bots", "show_read")}),
         ("What visitors write, in Discord", {"fields": ("invites", "link_previews")}),
@@ -132,7 +162,55 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Inbox | None = None) -> tuple[str, ...]:
         """Pages ask for an inbox by its name, and "default" gets its channel from DISCORD_CHANNEL_ID."""
-        return ("name",) if obj and obj.name == "default" else ()
+        named = ("name",) if obj and obj.name == "default" else ()
+        return (*self.readonly_fields, *named)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Inbox | None = None) -> Any:
+        """Whoever has the secret can be any visitor: it is the superusers' alone."""
+        if request.user.is_superuser:
+            return self.fieldsets
+        hidden = {"secret", "new_secret"}
+        return [
+            (title, {"fields": tuple(each for each in options["fields"] if each not in hidden)})
+            for title, options in self.fieldsets
+        ]
+
+    def save_model(self, request: HttpRequest, obj: Inbox, form: Any, change: bool) -> None:
+        signed = obj.identity in {Inbox.Identity.JWT, Inbox.Identity.BOTH}
+        renewed = request.user.is_superuser and form.cleaned_data.get("new_secret")
+        if renewed or (signed and not obj.identity_secret):
+            obj.identity_secret = secrets.token_urlsafe(48)
+        super().save_model(request, obj, form, change)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    @admin.display(description="secret for JWTs")
+    def secret(self, inbox: Inbox) -> SafeString | str:
+        if not inbox.identity_secret:
+            return "It has one once JWTs are taken."
+        return format_html("<details><summary>Show</summary><code>{}</code></details>", inbox.identity_secret)
+
+    @admin.display(description="online now")
+    def who_is_online(self, inbox: Inbox) -> SafeString | str:
+        if not inbox.pk:
+            return "–"
+        try:
+            count = online.online_in([inbox.pk])[inbox.pk]
+            found = online.some_of(inbox.pk)[:MOST_SHOWN]
+        except RedisError:
+            return "Not known: Redis cannot be reached."
+        places = _places(inbox.pk, [each.visitor for each in found])
+        rows = [(_called(each), moment(each.since), places.get(each.visitor, "")) for each in found]
+        listed = format_html_join("", "<li>{}, since {} {}</li>", rows)
+        return format_html("{} ({} identified)<ul>{}</ul>", count.visitors, count.identified, listed)
+
+
+def _called(here: online.Online) -> str:
+    return str(here.contact) if here.contact and (here.contact.name or here.contact.email) else "anonymous"
+
+
+def _places(inbox: int, visitors: Collection[uuid.UUID]) -> dict[uuid.UUID, SafeString]:
+    """Each one's latest conversation here."""
+    his = Connection.objects.filter(inbox=inbox, visitor__in=visitors).select_related("inbox").order_by("pk")
+    return {row.visitor: conversation_link(row) for row in his if row.visitor}

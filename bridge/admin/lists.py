@@ -3,12 +3,16 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import F, Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
 
 from bridge.actions.retrying import hurry_lines, retry_deliveries
+from bridge.actions.revoking import revoke_visitor
 from bridge.admin import conversation, filters, words
 from bridge.admin.finding import Found, find_connections, find_messages
 from bridge.admin.paging import HistoryAdmin
@@ -60,6 +64,23 @@ class ConnectionAdmin(HistoryAdmin):
     ) -> HttpResponse:
         """The conversation itself in place of a form: there is nothing to change."""
         return conversation.show(self, request, self.viewed(request, object_id))
+
+    def get_urls(self) -> list[URLPattern]:
+        sign_out = self.admin_site.admin_view(require_POST(self.sign_out))
+        name = "bridge_connection_sign_out"
+        return [path("<path:object_id>/sign-out/", sign_out, name=name), *super().get_urls()]
+
+    def sign_out(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The visitor, wherever he is: this conversation opens to nobody who had a token of his."""
+        if not request.user.has_perm(conversation.SIGN_OUT):
+            raise PermissionDenied
+        row: Connection = self.viewed(request, object_id)
+        if row.visitor is None:
+            raise Http404("A room has no visitor of its own")
+        revoke_visitor(row.visitor)
+        self.log_change(request, row, "The visitor was signed out everywhere.")
+        self.message_user(request, "The visitor is signed out everywhere.", messages.SUCCESS)
+        return HttpResponseRedirect(words.conversation_url(row.pk))
 
 
 class OfConversation(HistoryAdmin):

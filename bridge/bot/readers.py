@@ -16,7 +16,7 @@ from bridge.bot.aside import Aside
 from bridge.bot.database import db
 from bridge.emojis import EYE
 from bridge.models import Inbox
-from bridge.services.discord_card import card_embed
+from bridge.services.discord_card import card_embed, contact_of
 
 EVERY = {Inbox.ShowRead.REACTION: 5.0, Inbox.ShowRead.CARD: 30.0}
 """Seconds between two changes of one conversation. Messages older than an hour, as cards soon are, may be edited only
@@ -85,7 +85,8 @@ class Readers:
         link = f"https://discord.com/channels/{thread.guild.id}/{thread.id}/{standing.read}"
         read = f"{link} {discord.utils.format_dt(timezone.now(), 'R')}" if standing.read else ""
         card = place.get_partial_message(int(standing.card))
-        await card.edit(embed=card_embed(standing.endpoint, read=read))
+        contact = await db(contact_of, standing.endpoint)
+        await card.edit(embed=card_embed(standing.endpoint, contact=contact, read=read))
 
     _ways: dict[str, Callable[["Readers", Standing], Awaitable[None]]] = {
         Inbox.ShowRead.REACTION: _react,

@@ -53,9 +53,8 @@ async def session_start(session: Session, payload: SessionStart) -> SessionStart
     nick = _nick(payload, inbox, entrance, mine)
     if mine and mine.connection.is_open:
         session.open_connection = str(mine.connection.uid)
-    session.opening = _opening(session, payload, inbox=inbox.pk, visitor=visitor, nick=nick)
-    session.identity, session.proof = entrance.identity, entrance.proof
-    session.visitor = visitor
+    opening = _opening(session, payload, inbox=inbox.pk, visitor=visitor, nick=nick)
+    session.begin(opening, identity=entrance.identity, proof=entrance.proof)
     if mine:
         hooks.tell(signals.connection_accessed, [mine.uid])
     return {

@@ -15,7 +15,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from bridge import presence, redis
+from bridge import online, presence, redis
 from bridge.actions import close_connection
 from bridge.actions.places import add_place, remove_place
 from bridge.actions.receiving import Incoming, RemoteAuthor, receive_message
@@ -156,9 +156,9 @@ class Staff:
         if self._connection is None:
             return
         found = await self._database.run(reading.people, self._connection.pk)
-        online = await asyncio.to_thread(_is_online, self._connection)
+        there = await asyncio.to_thread(_is_online, self._connection)
         rows = [f"{one_line(each.nick)} ({each.role})" for each in found]
-        self._note("\n".join([*rows, online]))
+        self._note("\n".join([*rows, there]))
 
     async def nick(self, rest: str) -> None:
         name = one_line(rest)[:80]
@@ -242,7 +242,7 @@ class Staff:
 
 def _is_online(connection: Connection) -> str:
     try:
-        here = presence.online([str(connection.uid)])
+        here = online.is_open(connection)
     except redis.RedisError:
         return "Redis is away: nobody knows who is here just now."
     return "A visitor has it open." if here else "No visitor has it open."

@@ -7,7 +7,7 @@ import discord
 from django.urls import reverse
 
 from bridge.conf import settings
-from bridge.models import Connection, Endpoint
+from bridge.models import Connection, Contact, Endpoint
 from bridge.services.discord_names import one_line
 
 # The first that matches: Edge and Opera name Chrome too, and Chrome names Safari.
@@ -39,15 +39,24 @@ def card_text(endpoint: Endpoint) -> str:
     return f"New conversation with **{plain(connection.nick or 'a visitor')}** · {connection.code}"
 
 
-def card_embed(endpoint: Endpoint, *, read: str = "") -> discord.Embed:
+def contact_of(endpoint: Endpoint) -> Contact | None:
+    """What is known of the visitor himself. Asks the database."""
+    connection = endpoint.connection
+    if connection.visitor is None:
+        return None
+    return Contact.objects.filter(visitor=connection.visitor, inbox=connection.inbox_id).first()
+
+
+def card_embed(endpoint: Endpoint, *, contact: Contact | None = None, read: str = "") -> discord.Embed:
     """What is known of the visitor. All of it may be made up by him: shown as text, never as a link of ours.
 
-    `read`: up to where he has read.
+    `contact`: who he is. `read`: up to where he has read.
     """
     connection = endpoint.connection
     embed = discord.Embed(description="Answer in the thread: the visitor reads it at once.", colour=0x5865F2)
     page = " ".join(filter(None, (plain(connection.page_title), _address(connection.page_url))))
     fields = {
+        **_who(contact),
         "Page": page,
         "Came from": _address(connection.referrer),
         "Language": plain(connection.locale),
@@ -66,6 +75,18 @@ def card_embed(endpoint: Endpoint, *, read: str = "") -> discord.Embed:
         path = reverse("admin:bridge_connection_change", args=[connection.pk])
         embed.add_field(name="History", value=f"[Open in the admin]({settings.SITE_URL}{path})", inline=False)
     return embed
+
+
+def _who(contact: Contact | None) -> dict[str, str]:
+    """A mark stands behind what his site says of him, not he himself."""
+    if contact is None:
+        return {}
+    said = {
+        "Name": (contact.name, contact.name_verified),
+        "Email": (contact.email, contact.email_verified),
+        "Known as": (contact.subject or "", contact.is_identified),
+    }
+    return {name: plain(text) + (" ✓" if verified else "") for name, (text, verified) in said.items() if text}
 
 
 def browser(user_agent: str) -> str:

@@ -33,7 +33,7 @@ from bridge.services.base import (
     attempting,
     current_attempt,
 )
-from bridge.services.discord_card import card_embed, card_text, thread_name
+from bridge.services.discord_card import card_embed, card_text, contact_of, thread_name
 from bridge.services.discord_errors import (
     LOCKED,
     THREAD_ALREADY_STARTED,
@@ -162,8 +162,9 @@ class Requests:
 
     async def _open(self, request: Open) -> Answer:
         endpoint = await database_sync_to_async(_endpoint)(request.endpoint_id)
+        contact = await database_sync_to_async(contact_of)(endpoint)
         parent = await self._parent(endpoint)
-        text, embed = card_text(endpoint), card_embed(endpoint)
+        text, embed = card_text(endpoint), card_embed(endpoint, contact=contact)
         if isinstance(parent, discord.ForumChannel):
             return await self._open_forum_post(parent, endpoint, text=text, embed=embed)
         if request.card_id is None:

@@ -71,11 +71,12 @@ export const texts = {
     waiting: "Connection lost – trying again. What you write is kept.",
     offline: "You are offline. What you write is kept and sent when you are back.",
     outdated: "This page is out of date. Please load it again.",
+    sign_in: "Please sign in to chat here, then load this page again.",
     refused: "This chat is not available to you.",
     blocked: "The team has blocked you in this chat.",
     missing: "This chat does not exist any more.",
   },
-  bannerAction: { waiting: "Try now", outdated: "Load again" },
+  bannerAction: { waiting: "Try now", outdated: "Load again", sign_in: "Load again" },
 
   status: {
     sending: "Sending…",

@@ -2,26 +2,33 @@
 
 import asyncio
 import re
+import uuid
 from datetime import timedelta
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.db import connection as database
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from bridge import tokens
 from bridge.models import (
     Attachment,
     Connection,
+    Contact,
     Delivery,
     Endpoint,
+    Inbox,
     Message,
     MessageVersion,
     Participant,
     Reaction,
+    RevokedToken,
 )
-from bridge.presence import Presence, blocking_client
+from bridge.online import Registry
+from bridge.presence import blocking_client
 from tests.seeding import seed
 
 
@@ -190,7 +197,7 @@ def test_hostile_texts_stay_texts(viewer: Client, conversation: Connection) -> N
 
 def test_it_works_while_redis_is_away(viewer: Client, conversation: Connection) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bridge.presence.blocking_client", _nowhere)
+        patch.setattr("bridge.online.blocking.blocking_client", _nowhere)
         assert "Redis cannot be reached" in text(viewer, conversation)
 
 
@@ -203,8 +210,11 @@ def _nowhere() -> object:
 def test_it_shows_whether_the_visitor_is_online(
     valkey_url: str, viewer: Client, conversation: Connection
 ) -> None:
-    here = Presence()
-    here.arrive(str(conversation.uid))
+    here = Registry()
+    here.arrive(conversation.inbox_id, uuid.uuid4(), identified=False)
+    asyncio.run(here.beat())
+    assert "Visitor online" not in text(viewer, conversation)
+    here.arrive(conversation.inbox_id, conversation.visitor, identified=False)
     try:
         assert "Visitor online" not in text(viewer, conversation)
         asyncio.run(here.beat())
@@ -314,3 +324,50 @@ def test_files_are_shown_with_their_names_and_nothing_of_a_deleted_message(
     assert "only in Discord" in page
     Message.objects.filter(pk=first.pk).update(deleted_at=timezone.now())
     assert address not in text(viewer, conversation)
+
+
+def _sign_out(conversation: Connection) -> str:
+    return reverse("admin:bridge_connection_sign_out", args=[conversation.pk])
+
+
+def test_staff_sign_a_visitor_out_everywhere(staff: Client, conversation: Connection) -> None:
+    page = text(staff, conversation)
+    assert "Sign out everywhere" in page
+    response = staff.post(_sign_out(conversation), follow=True)
+    assert "is signed out everywhere" in response.content.decode()
+    assert conversation.visitor is not None
+    assert RevokedToken.objects.get().digest == tokens.visitor_digest(conversation.visitor)
+    assert LogEntry.objects.get().object_id == str(conversation.pk)
+
+
+def test_who_may_only_look_signs_nobody_out(
+    viewer: Client, stranger: Client, outsider: Client, staff: Client, conversation: Connection
+) -> None:
+    assert "Sign out everywhere" not in text(viewer, conversation)
+    assert viewer.post(_sign_out(conversation)).status_code == 403
+    assert stranger.post(_sign_out(conversation)).status_code == 403
+    assert outsider.post(_sign_out(conversation)).status_code == 302  # to the login
+    assert staff.get(_sign_out(conversation)).status_code == 405
+    assert not RevokedToken.objects.exists()
+
+
+def test_a_room_has_nobody_to_sign_out(staff: Client, inbox: Inbox) -> None:
+    room = Connection.objects.create(inbox=inbox, kind=Connection.Kind.ROOM, slug="lobby", name="Lobby")
+    assert "Sign out everywhere" not in text(staff, room)
+    assert staff.post(_sign_out(room)).status_code == 404
+
+
+def test_it_shows_who_the_visitor_is_and_who_says_so(viewer: Client, conversation: Connection) -> None:
+    Contact.objects.create(
+        inbox=conversation.inbox,
+        visitor=conversation.visitor,
+        issuer="jwt",
+        subject="u-17",
+        name="<img src=x onerror=alert(1)>",
+        email="ada@example.com",
+        email_verified=True,
+    )
+    page = text(viewer, conversation)
+    assert "ada@example.com (a JWT)" in page
+    assert "u-17 (a JWT)" in page
+    assert "<img src=x" not in page

@@ -1,11 +1,19 @@
 """Inboxes are configured here, and mistakes are refused in words."""
 
+import asyncio
+import uuid
+
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
+from redis import Redis
 
 from bridge.admin.inboxes import origin_mistake
-from bridge.models import Connection, Inbox
+from bridge.models import Connection, Contact, Inbox
+from bridge.online import Registry
+from bridge.presence import blocking_client
+from tests.admin.conftest import client_of
 
 ADD = reverse("admin:bridge_inbox_add")
 GOOD = {
@@ -21,6 +29,7 @@ GOOD = {
     "show_read": "reaction",
     "blocked_words": "rude\nvery rude",
     "links": "refuse",
+    "identity": "off",
 }
 
 
@@ -101,3 +110,73 @@ def test_a_viewer_changes_no_inbox(viewer: Client, inbox: Inbox) -> None:
     assert viewer.get(reverse("admin:bridge_inbox_change", args=[inbox.pk])).status_code == 200
     assert viewer.post(reverse("admin:bridge_inbox_change", args=[inbox.pk]), GOOD).status_code == 403
     assert viewer.post(ADD, GOOD).status_code == 403
+
+
+def _shop(**fields: object) -> Inbox:
+    return Inbox.objects.create(name="shop", **fields)
+
+
+def _change(inbox: Inbox) -> str:
+    return reverse("admin:bridge_inbox_change", args=[inbox.pk])
+
+
+@pytest.fixture
+def editor(db: None) -> Client:
+    """Staff who may change inboxes, and are no superuser."""
+    user = User.objects.create_user("editor", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=["view_inbox", "change_inbox"]))
+    return client_of(user)
+
+
+def test_an_inbox_that_takes_jwts_has_a_secret_that_superusers_see_and_change(
+    staff: Client, editor: Client, viewer: Client
+) -> None:
+    staff.post(ADD, GOOD | {"identity": "jwt"})
+    shop = Inbox.objects.get(name="shop")
+    first = shop.identity_secret
+    assert len(first) == 64
+    assert shop.takes_jwt
+    staff.post(_change(shop), GOOD | {"identity": "jwt"})
+    shop.refresh_from_db()
+    assert shop.identity_secret == first
+    staff.post(_change(shop), GOOD | {"identity": "jwt", "new_secret": "on"})
+    shop.refresh_from_db()
+    assert shop.identity_secret not in {"", first}
+    assert shop.identity_secret in staff.get(_change(shop)).content.decode()
+    for other in (editor, viewer):
+        assert shop.identity_secret not in other.get(_change(shop)).content.decode()
+    second = shop.identity_secret
+    assert editor.post(_change(shop), GOOD | {"identity": "jwt", "new_secret": "on"}).status_code == 302
+    shop.refresh_from_db()
+    assert shop.identity_secret == second
+
+
+def test_nobody_can_be_required_to_be_known_where_nobody_vouches(staff: Client) -> None:
+    response = staff.post(ADD, GOOD | {"identity": "off", "identity_required": "on"})
+    assert "Choose who vouches" in response.content.decode()
+    assert not Inbox.objects.filter(name="shop").exists()
+
+
+def test_an_inbox_shows_who_is_online(valkey_url: str, viewer: Client, conversation: Connection) -> None:
+    inbox = conversation.inbox
+    here = Registry()
+    assert conversation.visitor is not None
+    Contact.objects.create(inbox=inbox, visitor=conversation.visitor, name="<b>Ada</b>")
+    here.arrive(inbox.pk, conversation.visitor, identified=True)
+    here.arrive(inbox.pk, uuid.uuid4(), identified=False)
+    here.arrive(_shop().pk, uuid.uuid4(), identified=False)
+    asyncio.run(here.beat())
+    try:
+        page = viewer.get(_change(inbox)).content.decode()
+    finally:
+        blocking_client().close()
+    assert "2 (1 identified)" in page
+    assert "&lt;b&gt;Ada&lt;/b&gt;, since" in page
+    assert "anonymous, since" in page
+    assert reverse("admin:bridge_connection_change", args=[conversation.pk]) in page
+
+
+def test_an_inbox_is_shown_while_redis_is_away(viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere = Redis(unix_socket_path="/nonexistent/valkey.sock")
+    monkeypatch.setattr("bridge.online.blocking.blocking_client", lambda: nowhere)
+    assert "Redis cannot be reached" in viewer.get(_change(_shop())).content.decode()

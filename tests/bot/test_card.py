@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.models import Connection, Endpoint
+from bridge.models import Connection, Contact, Endpoint
 from bridge.services.discord_card import browser, card_embed, card_text, thread_name
 
 HARMFUL = st.text(
@@ -33,6 +33,25 @@ def test_no_nick_can_format_mention_or_link(nick: str) -> None:
     assert not re.search(r"<(@|#|:|t:|/)\S*[^\\]>", shown)
     assert "://" not in shown
     assert not set(shown) & {"\u202e", "\u200f", "\n"}
+
+
+@given(HARMFUL, HARMFUL)
+def test_no_name_or_address_can_format_mention_or_link(name: str, email: str) -> None:
+    contact = Contact(name=name, email=email, subject=name, issuer=Contact.Issuer.JWT)
+    shown = {field.name: field.value or "" for field in card_embed(endpoint(), contact=contact).fields}
+    for text in shown.values():
+        assert not MARKS.search(text)
+        assert "@everyone" not in text
+        assert "://" not in text
+
+
+def test_the_card_says_who_he_is_and_marks_what_his_site_says() -> None:
+    contact = Contact(name="Ada", email="ada@example.com", email_verified=True, subject="u-17", issuer="jwt")
+    shown = {field.name: field.value for field in card_embed(endpoint(), contact=contact).fields}
+    assert shown["Name"] == "Ada"
+    assert shown["Email"] == "ada@\u200bexample.com ✓"
+    assert shown["Known as"] == "u-17 ✓"
+    assert "Name" not in fields(endpoint())
 
 
 @given(HARMFUL, HARMFUL)

@@ -9,7 +9,8 @@ import pytest
 from channels.layers import get_channel_layer
 from websockets.asyncio.client import connect
 
-from bridge import presence, redis
+from bridge import online, redis
+from bridge.models import Inbox
 from bridge.process import Process
 from tests.processes import Site
 from tests.web.conftest import Open
@@ -52,13 +53,13 @@ async def test_no_member_no_presence_no_task_stays(browser: Open, settings_witho
     assert {group: set(members) for group, members in layer.groups.items()} == groups
     assert len(layer.channels) == 1
     assert len(asyncio.all_tasks()) <= tasks
-    await process.presence.beat()
-    assert sum(process.presence._sockets.values()) == 1
+    await process.online.beat()
+    inbox = await Inbox.objects.aget()
+    assert await online.count(inbox) == (1, 0, 1)
     await first.leave()
-    await process.presence.beat()
-    online = [key async for key in redis.client().scan_iter("chatbridge:online:*")]
-    assert online == []
-    assert not await asyncio.to_thread(presence.online, [str(first.connection)])
+    await process.online.beat()
+    assert [key async for key in redis.client().scan_iter("*online*")] == []
+    assert await online.count(inbox) == (0, 0, 0)
 
 
 @pytest.mark.processes

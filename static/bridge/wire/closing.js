@@ -19,7 +19,7 @@ export function afterRefusal({ code, details }) {
   const final = {
     blocked: "blocked",
     not_permitted: "refused",
-    not_identified: "outdated",
+    not_identified: details.reason === "sign_in" ? "sign_in" : "outdated",
     not_found: "missing",
     closed: "missing",
   };
