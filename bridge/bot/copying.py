@@ -6,6 +6,7 @@ Messages do not wait for it. What is still to be copied stands in the database, 
 import asyncio
 import logging
 import tempfile
+import time
 from datetime import timedelta
 from typing import IO
 from urllib.parse import urlsplit
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 LOOK_EVERY = 30.0
 AT_ONCE = 3
+BATCH = 9
+"""Files after which it looks again what waits: who comes anew does not wait behind all that failed."""
 GIVE_UP_AFTER = timedelta(hours=24)
 """After which a link is as old as links become. Until then it is tried again every LOOK_EVERY."""
 WITHIN = aiohttp.ClientTimeout(total=120, sock_connect=10, sock_read=20)
@@ -58,6 +61,8 @@ class Copier:
         self._came = asyncio.Event()
         self._room = asyncio.Semaphore(AT_ONCE)
         self._task: asyncio.Task[None] | None = None
+        # When each that still waits may be tried again.
+        self._again: dict[int, float] = {}
 
     def nudge(self) -> None:
         """There is something to copy."""
@@ -88,9 +93,19 @@ class Copier:
                     continue
 
     async def _copy_all(self, session: aiohttp.ClientSession) -> None:
-        async with asyncio.TaskGroup() as group:
-            for attachment in await db(_pending):
-                group.create_task(self._copy(session, attachment))
+        while batch := self._due(await db(_pending)):
+            async with asyncio.TaskGroup() as group:
+                for attachment in await db(_read, batch):
+                    group.create_task(self._copy(session, attachment))
+
+    def _due(self, pending: list[int]) -> list[int]:
+        """The next to try: those that never failed first, in the order in which they came."""
+        now = time.monotonic()
+        due = sorted((pk in self._again, pk) for pk in pending if self._again.get(pk, 0.0) <= now)
+        batch = [pk for _, pk in due[:BATCH]]
+        self._again = {pk: self._again[pk] for pk in pending if pk in self._again}
+        self._again |= dict.fromkeys(batch, now + LOOK_EVERY)
+        return batch
 
     async def _copy(self, session: aiohttp.ClientSession, attachment: Attachment) -> None:
         async with self._room:
@@ -161,9 +176,12 @@ async def _download(session: aiohttp.ClientSession, url: str, body: IO[bytes], *
     return True
 
 
-def _pending() -> list[Attachment]:
-    waiting = Attachment.objects.filter(state=Attachment.State.PENDING).order_by("pk")
-    return list(waiting.select_related("inbox")[:100])
+def _pending() -> list[int]:
+    return list(Attachment.objects.filter(state=Attachment.State.PENDING).values_list("pk", flat=True))
+
+
+def _read(pks: list[int]) -> list[Attachment]:
+    return list(Attachment.objects.filter(pk__in=pks).select_related("inbox"))
 
 
 def _place(attachment: Attachment) -> tuple[int, int] | None:

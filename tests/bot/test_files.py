@@ -283,16 +283,40 @@ async def test_a_message_does_not_wait_for_its_file_and_the_file_is_fetched_late
 
     download = copying._download
     monkeypatch.setattr(copying, "_download", away)
+    monkeypatch.setattr(copying, "LOOK_EVERY", 0.1)
     await up.sandbox.post_as("ada", thread, "Here", files={"cat.png": png()})
     await up.page_shows("Hello", "Here")
     ((_, (cat,)),) = await on_the_page(up)
     assert (cat.state, cat.file.name) == ("pending", "")
     before = (await db(lambda: Message.objects.latest("seq"))).revision
     back.set()
-    up.bot.copier.nudge()
     ((_, (cat,)),) = await until_copied(up)
     assert cat.state == "stored"
     assert (await db(lambda: Message.objects.latest("seq"))).revision > before
+
+
+async def test_however_many_fail_the_next_is_copied(up: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    thread = await up.converse("Hello")
+    failed: set[str] = set()
+
+    async def some(session: Any, url: str, body: Any, *, limit: int) -> bool:
+        if "bad" in url:
+            failed.add(url)
+            raise aiohttp.ClientError("the file server is away")
+        return await download(session, url, body, limit=limit)
+
+    download = copying._download
+    monkeypatch.setattr(copying, "_download", some)
+    # They are due again before all of them were tried.
+    monkeypatch.setattr(copying, "BATCH", 2)
+    monkeypatch.setattr(copying, "LOOK_EVERY", 0.01)
+    for number in range(6):
+        await up.sandbox.post_as("ada", thread, "", files={f"bad{number}.png": png()})
+    await eventually(lambda: len(failed) == 6, "each was tried")
+    await up.sandbox.post_as("ada", thread, "", files={"good.png": png()})
+    good = Attachment.objects.filter(name="good.png", state="stored")
+    await eventually(lambda: db(good.exists), "it is copied")
+    assert await db(Attachment.objects.filter(state="pending").count) == 6
 
 
 async def test_a_link_that_ran_out_is_asked_for_again(up: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,11 +5,22 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from bridge import emojis
+from bridge import emojis, history
 from bridge.actions import reacting
 from bridge.actions.receiving import RemoteAuthor
-from bridge.models import Connection, Delivery, Endpoint, Message, Reaction, RemoteMessage, RemotePart
+from bridge.models import (
+    Connection,
+    Delivery,
+    Endpoint,
+    Message,
+    Participant,
+    Reaction,
+    RemoteMessage,
+    RemotePart,
+)
 from bridge.throttling import THROTTLES
 from tests.web.browser import Browser
 from tests.web.conftest import Open
@@ -205,3 +216,34 @@ async def test_nobody_reacts_in_a_conversation_that_has_ended_but_one_may_take_b
     assert (await visitor.ok("reaction.remove", message=message["uid"], emoji="👍"))["message"][
         "reactions"
     ] == []
+
+
+async def test_a_thousand_reactions_are_counted_by_the_database(visitor: Browser, stranger: Browser) -> None:
+    message = await visitor.write("Hello")
+    stored = await Message.objects.aget(uid=message["uid"])
+    room = [
+        Participant(connection_id=stored.connection_id, role="visitor", visitor=uuid.uuid4())
+        for _ in range(300)
+    ]
+    await Participant.objects.abulk_create(room)
+    emoji = ["🎉", "👍"]
+    await Reaction.objects.abulk_create(
+        [Reaction(message=stored, participant=each, emoji=emoji[at % 3 == 0]) for at, each in enumerate(room)]
+    )
+    await visitor.ok("reaction.add", message=message["uid"], emoji="🎉")
+
+    def shown() -> tuple[list[Any], int, int]:
+        reader = history.Reader(stored.connection_id, str(stored.connection.uid), stored.author_id or 0)
+        with CaptureQueriesContext(connection) as queries:
+            page = history.page(reader, before=None)
+        (rows,) = [each["sql"] for each in queries if "bridge_reaction" in each["sql"]]
+        return page["messages"][0]["reactions"], rows.count("COUNT("), len(queries)
+
+    reactions, counted, queries = await db(shown)()
+    # The first to be used comes first.
+    assert reactions == [
+        {"emoji": "👍", "count": 100, "own": False},
+        {"emoji": "🎉", "count": 201, "own": True},
+    ]
+    assert (counted, queries) == (2, 3)
+    assert await stranger.refused("reaction.add", message=message["uid"], emoji="🎉") == "not_found"
