@@ -6,6 +6,7 @@ As in Django's ORM, everything is there twice, `send` and `asend`, and what can 
 
 from bridge.api.connections import Connection, File, Message, aconnection_for, connection_for
 from bridge.api.reading import Messages, messages
+from bridge.api.revoking import arevoke_token, arevoke_visitor, revoke_token, revoke_visitor
 
 __all__ = [
     "Connection",
@@ -13,6 +14,10 @@ __all__ = [
     "Message",
     "Messages",
     "aconnection_for",
+    "arevoke_token",
+    "arevoke_visitor",
     "connection_for",
     "messages",
+    "revoke_token",
+    "revoke_visitor",
 ]
