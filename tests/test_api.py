@@ -460,7 +460,9 @@ def test_who_reads_everything_misses_no_conversation(settings: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "how", [{"service": "web"}, {"service": "mail", "name": "archive"}], ids=["browsers", "no connection"]
+    "how",
+    [{"service": "web"}, {"service": "nowhere"}, {"service": "mail", "name": "archive"}],
+    ids=["browsers", "carried by its class", "no connection"],
 )
 def test_what_cannot_be_read_is_refused(how: dict[str, str]) -> None:
     with pytest.raises(ValueError):

@@ -62,7 +62,7 @@ def hear() -> Iterator[Hear]:
     yield connect
     for signal, receiver in connected:
         signal.disconnect(receiver)
-    assert hooks.drain()
+    assert hooks.drain(60)
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_a_conversation_from_its_beginning_to_its_end(inbox: Inbox, heard: Heard
     assert actions.close_connection(connection)
     assert not actions.close_connection(connection)
     assert actions.reopen_connection(connection)
-    assert hooks.drain()
+    assert hooks.drain(60)
     assert heard.names() == [
         "connection_opened",
         "participant_joined",
@@ -153,9 +153,9 @@ def test_an_async_receiver_is_told_the_same_and_asks_the_database(inbox: Inbox, 
     hear(receiver, signals.message_posted)
     target = opened(inbox)
     say(target, "1", "2")
-    assert hooks.drain()
+    assert hooks.drain(60)
     say(target, "3")
-    assert hooks.drain()
+    assert hooks.drain(60)
     assert told == [("1", "default", 2), ("2", "default", 2), ("3", "default", 3)]
 
 
@@ -164,7 +164,7 @@ def test_a_receiver_may_listen_to_one_sender_only(inbox: Inbox) -> None:
     signals.connection_opened.connect(heard, sender=Message)
     signals.message_posted.connect(heard, sender=Message)
     say(opened(inbox), "Hello")
-    assert hooks.drain()
+    assert hooks.drain(60)
     signals.connection_opened.disconnect(heard, sender=Message)
     signals.message_posted.disconnect(heard, sender=Message)
     assert heard.names() == ["message_posted"]
@@ -184,30 +184,30 @@ def test_a_receiver_whose_object_is_gone_is_told_nothing(inbox: Inbox) -> None:
     signals.message_posted.connect(shop.receive)
     target = opened(inbox)
     say(target, "1", "2")
-    assert hooks.drain()
+    assert hooks.drain(60)
     del shop
     say(target, "3")
-    assert hooks.drain()
+    assert hooks.drain(60)
     assert heard == ["1", "2"]
     assert not signals.message_posted.has_listeners()
 
 
 def test_it_is_told_after_the_commit_and_sees_what_was_committed(inbox: Inbox, heard: Heard) -> None:
     target = opened(inbox)
-    assert hooks.drain()
+    assert hooks.drain(60)
     heard.clear()
     with transaction.atomic():
         say(target, "1")
         say(target, "2")
-        assert hooks.drain()
+        assert hooks.drain(60)
         assert heard == []
-    assert hooks.drain()
+    assert hooks.drain(60)
     assert heard.contents() == ["1", "2"]
 
 
 def test_of_what_is_rolled_back_nothing_is_told(inbox: Inbox, heard: Heard) -> None:
     target = opened(inbox)
-    assert hooks.drain()
+    assert hooks.drain(60)
     heard.clear()
     with transaction.atomic():
         say(target, "never said")
@@ -217,7 +217,7 @@ def test_of_what_is_rolled_back_nothing_is_told(inbox: Inbox, heard: Heard) -> N
         with transaction.atomic():
             say(target, "taken back")
             transaction.set_rollback(True)
-    assert hooks.drain()
+    assert hooks.drain(60)
     assert heard.contents() == ["said"]
 
 
@@ -226,7 +226,7 @@ def test_a_resend_is_told_once(inbox: Inbox, heard: Heard) -> None:
     post = Post(target=target, content="Hello", client_id=uuid.uuid4())
     actions.post_messages([post, post])
     actions.post_messages([post])
-    assert hooks.drain()
+    assert hooks.drain(60)
     assert heard.names().count("message_posted") == 1
 
 
@@ -237,7 +237,7 @@ def test_each_conversation_is_told_in_its_order(inbox: Inbox, heard: Heard) -> N
             Post(target=target, content=f"{number + more}") for more in range(3) for target in (stranger, one)
         ]
         actions.post_messages(posts)
-    assert hooks.drain(30)
+    assert hooks.drain(60)
     for target in (one, stranger):
         told = [each for each in heard if "message" in each and each["connection"].pk == target.connection]
         assert [each["message"].content for each in told] == [f"{number}" for number in range(300)]
@@ -247,7 +247,7 @@ def test_each_conversation_is_told_in_its_order(inbox: Inbox, heard: Heard) -> N
 def test_a_batch_is_loaded_with_one_query(inbox: Inbox, heard: Heard, django_assert_num_queries: Any) -> None:
     target = opened(inbox)
     say(target, *map(str, range(50)))
-    assert hooks.drain()
+    assert hooks.drain(60)
     keys = list(Message.objects.values_list("pk", flat=True))
     with django_assert_num_queries(1):
         rows = hooks._load([hooks.Notice(signals.message_posted, key, {}) for key in keys])
@@ -260,7 +260,7 @@ def test_a_batch_is_loaded_with_one_query(inbox: Inbox, heard: Heard, django_ass
 def test_what_is_purged_in_the_meantime_is_told_to_nobody(inbox: Inbox, heard: Heard) -> None:
     hooks.tell(signals.message_posted, [1_000_000])
     say(opened(inbox), "Hello")
-    assert hooks.drain()
+    assert hooks.drain(60)
     assert heard.names().count("message_posted") == 1
 
 
@@ -283,7 +283,7 @@ def test_one_that_raises_is_logged_and_told_the_next(
 
     hear(receiver if kind == "sync" else receiver_async, signals.message_posted)
     say(opened(inbox), "1", "2")
-    assert hooks.drain()
+    assert hooks.drain(60)
     assert told == ["1", "2"]
     assert [each for each in heard.names() if each == "message_posted"] == ["message_posted"] * 2
     (record,) = [each for each in caplog.records if each.levelno == logging.ERROR]
@@ -306,7 +306,7 @@ def test_one_that_hangs_is_given_up_and_told_the_next(
     hear(hangs, signals.message_posted)
     try:
         say(opened(inbox), "1", "2")
-        assert hooks.drain()
+        assert hooks.drain(60)
     finally:
         released.set()
     # Whoever is slow for a moment is given up, too, here where that is a moment.
@@ -339,7 +339,7 @@ def test_one_that_always_hangs_is_told_nothing_more_until_it_is_back(
     finally:
         monkeypatch.setattr(receivers, "PATIENCE", 60)
         released.set()
-    assert hooks.drain()
+    assert hooks.drain(60)
     assert told == ["1", "2", "3", "4", "5", "6", "7", "8", "9"]
     assert "hangs_always caught up; it has missed 3 signals" in caplog.text
 
@@ -369,7 +369,7 @@ def test_an_async_one_that_hangs_is_cancelled_and_told_the_next(
 
     hear(hangs, signals.message_posted)
     say(opened(inbox), "1", "2")
-    assert hooks.drain()
+    assert hooks.drain(60)
     assert told == ["1", "cancelled", "2"]
     assert heard.names().count("message_posted") == 2
     assert "hangs in message_posted: it is cancelled" in caplog.text
@@ -391,12 +391,12 @@ def test_an_async_one_that_blocks_the_event_loop_blocks_no_other(
     hear(blocks, signals.connection_opened)
     target = opened(inbox)
     try:
-        assert hooks.drain()
+        assert hooks.drain(60)
         assert "blocks the event loop of all async receivers" in caplog.text
         monkeypatch.setattr(receivers, "PATIENCE", 60)
         hear(waits, signals.message_posted)
         say(target, "Hello")
-        assert hooks.drain()
+        assert hooks.drain(60)
         assert told == ["Hello"]
     finally:
         released.set()
@@ -424,7 +424,7 @@ def test_what_is_too_much_is_dropped_and_counted(
     heard = Heard()
     hear(heard, signals.message_posted)
     say(opened(inbox), *map(str, range(8)))
-    assert hooks.drain()
+    assert hooks.drain(60)
     assert heard.contents() == ["0", "1", "2", "3", "4"]
     assert "More is committed than can be told" in caplog.text
     assert "Receivers have missed 3 signals" in caplog.text
@@ -459,13 +459,13 @@ def test_staff_join_with_the_first_that_they_say(inbox: Inbox, heard: Heard) -> 
     target = opened(inbox)
     endpoint = Endpoint.objects.get(connection=target.connection)
     Endpoint.objects.filter(pk=endpoint.pk).update(remote_id="1000")
-    assert hooks.drain()
+    assert hooks.drain(60)
     heard.clear()
     for number in (1001, 1002, 1002):
         author = RemoteAuthor("21", "Grace")
         incoming = Incoming(str(number), author, content=f"{number}", created_at=timezone.now())
         receiving.receive_message(endpoint.pk, incoming)
-    assert hooks.drain()
+    assert hooks.drain(60)
     assert heard.names() == ["participant_joined", "message_posted", "message_posted"]
     assert (heard[0]["participant"].nick, heard[0]["service"]) == ("Grace", "discord")
     assert {each["source"] for each in heard[1:]} == {"discord"}
@@ -479,7 +479,7 @@ def test_a_delivery_is_told_with_its_endpoint(inbox: Inbox, heard: Heard) -> Non
     deliveries = list(Delivery.objects.filter(endpoint=endpoint))
     with transaction.atomic():
         settling.mark_delivered(deliveries, endpoint=endpoint, outcome=Delivery.Outcome.DELIVERED)
-    assert hooks.drain()
+    assert hooks.drain(60)
     told = heard[-1]
     assert told["signal"] is signals.message_delivered
     assert (told["message"].content, told["message"].state) == ("Hello", "delivered")
@@ -488,7 +488,7 @@ def test_a_delivery_is_told_with_its_endpoint(inbox: Inbox, heard: Heard) -> Non
 
 def test_a_gap_is_nothing_that_was_said(inbox: Inbox, heard: Heard) -> None:
     settling.record_gap(Connection.objects.get(pk=opened(inbox).connection), size=3)
-    assert hooks.drain()
+    assert hooks.drain(60)
     assert "message_posted" not in heard.names()
 
 
@@ -496,7 +496,7 @@ def test_a_room_is_opened_when_it_is_made(inbox: Inbox, heard: Heard) -> None:
     room = Connection(inbox=inbox, slug="lobby", name="Lobby")
     actions.save_room(room, channel="5000", is_open=True)
     actions.save_room(room, channel="5000", is_open=False)
-    assert hooks.drain()
+    assert hooks.drain(60)
     assert [(each["signal"].name, each["connection"].slug) for each in heard] == [
         ("connection_opened", "lobby"),
         ("connection_closed", "lobby"),

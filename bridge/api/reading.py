@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 from asgiref.sync import sync_to_async
 from django.db import InterfaceError, OperationalError, close_old_connections
 
+from bridge import services
 from bridge.api.connections import Connection, Message, message_of
 from bridge.clock import Clock
 from bridge.delivery import LineLost, lines
@@ -19,6 +20,7 @@ from bridge.listening import listen
 from bridge.models import WEB, Cursor, Delivery
 from bridge.models import Connection as ConnectionRow
 from bridge.models import Message as MessageRow
+from bridge.services.everything import Everything
 
 logger = logging.getLogger(__name__)
 
@@ -60,9 +62,18 @@ def messages(
     """
     if service == WEB and not name:
         raise ValueError("browsers read the database: give the reader a name, and a connection")
+    if not name and _is_carried(service):
+        raise ValueError(
+            f"what arrives for {service} is carried by its class: read it, and it would not get there"
+        )
     if name and (connection is None or changes or len(name) > 64):
         raise ValueError("a named reader, of 64 characters at most, reads the messages of one connection")
     return Messages(service, connection, name=name, changes=changes, follow=follow, patience=patience)
+
+
+def _is_carried(service: str) -> bool:
+    found = services.find(service)
+    return found is not None and not issubclass(found, Everything)
 
 
 class Source(Protocol):

@@ -26,7 +26,7 @@ async def test_what_staff_write_and_what_arrives_is_told_in_the_bots_process(up:
     await up.page_shows("Hello", "Hello, visitor")
     (message,) = await up.say("Thanks")
     await up.delivered()
-    assert await db(hooks.drain)
+    assert await db(hooks.drain, 60)
     for each in wanted:
         each.disconnect(receiver)
     # The row is loaded when it is told: the post may show what it was edited to already.

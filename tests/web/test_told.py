@@ -28,13 +28,13 @@ def told() -> Iterator[list[Any]]:
     yield told
     for each in wanted:
         each.disconnect(receiver)
-    assert hooks.drain()
+    assert hooks.drain(60)
 
 
 async def test_a_visitor_who_has_a_conversation_is_back(browser: Open, told: list[Any]) -> None:
     visitor = browser()
     await visitor.start(nick="Ada")
-    assert hooks.drain()
+    assert hooks.drain(60)
     assert told == []
     await visitor.write("Hello")
     await visitor.leave()
@@ -42,7 +42,7 @@ async def test_a_visitor_who_has_a_conversation_is_back(browser: Open, told: lis
     await again.start()
     stranger = browser(address="198.51.100.7")
     await stranger.start(nick="Stranger")
-    assert hooks.drain()
+    assert hooks.drain(60)
     assert told == [("participant_joined", "Ada"), ("connection_accessed", "Ada")]
 
 
@@ -66,11 +66,11 @@ async def test_coming_into_a_room_and_going_are_told_once_whatever_the_number_of
     await members.flush()
     await ada.ok("room.leave", room=str(room.uid))
     await members.flush()
-    assert hooks.drain()
+    assert hooks.drain(60)
     assert told == [("participant_joined", "Ada")]
     await tab.ok("room.leave", room=str(room.uid))
     await members.flush()
-    assert hooks.drain()
+    assert hooks.drain(60)
     assert told == [("participant_joined", "Ada"), ("participant_left", "Ada", True)]
 
 
@@ -85,7 +85,7 @@ async def test_who_is_lost_did_not_go_by_himself(
     await members.flush()
     await vanish(ada)
     await members.flush()
-    assert hooks.drain()
+    assert hooks.drain(60)
     assert told == [("participant_joined", "Ada"), ("participant_left", "Ada", False)]
 
 
@@ -107,11 +107,11 @@ async def test_what_visitors_change_is_told(browser: Open) -> None:
     visitor = browser()
     await visitor.start()
     message = await visitor.write("Helo")
-    assert hooks.drain()
+    assert hooks.drain(60)
     await visitor.ok("message.edit", message=message["uid"], content="Hello")
-    assert hooks.drain()
+    assert hooks.drain(60)
     await visitor.ok("message.delete", message=message["uid"])
-    await sync_to_async(hooks.drain)()
+    await sync_to_async(hooks.drain)(60)
     for each in wanted:
         each.disconnect(receiver)
     assert told == [
