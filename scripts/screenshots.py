@@ -18,7 +18,8 @@ from tests.chromium import find as find_chromium
 from tests.processes import HERE, Site
 
 PICTURE = HERE / "docs" / "screenshots" / "page-and-thread.png"
-SIZE = {"width": 620, "height": 770}
+SIZE = {"width": 780, "height": 880}
+"""As wide as the page is not taken for a phone's, whose messages each show a button for more."""
 TALK = [
     ("visitor", "Hi! I booked two seats for Saturday’s pottery class, but the confirmation never came."),
     ("visitor", "Order 4711, in the name of Linden."),
@@ -48,11 +49,15 @@ async def main(site: Site) -> None:
         thread = await _tab(browser, site.sandbox_url)
         async with SandboxClient(site.sandbox_url) as discord:
             place = await _talk(page, discord)
+            last = (await discord.messages(place))[-1]
+            await discord.react_as("grace", place, last["id"], "❤️")
+            await expect(page.locator(".reaction")).to_have_count(1, timeout=20_000)
             await thread.goto(f"{site.sandbox_url}/#{place}")
             await expect(thread.get_by_text("See you on Saturday").last).to_be_visible()
             await discord.type_as("ada", place)
             await expect(page.get_by_text("is writing")).to_be_visible()
             await expect(page.get_by_text("The team is online")).to_be_visible(timeout=20_000)
+            await page.locator(".message", has_text="Found it").hover()
             await discord.type_as("ada", place)
             await _join(browser, await page.screenshot(), await thread.screenshot())
         await browser.close()
@@ -60,7 +65,7 @@ async def main(site: Site) -> None:
 
 async def _tab(browser: Browser, url: str) -> Page:
     page = await browser.new_page(
-        viewport=SIZE, device_scale_factor=1.5, color_scheme="light", locale="en-GB"
+        viewport=SIZE, device_scale_factor=1.25, color_scheme="light", locale="en-GB"
     )
     await page.goto(url)
     return page
@@ -83,7 +88,7 @@ async def _talk(page: Page, discord: SandboxClient) -> str:
 
 
 async def _join(browser: Browser, page: bytes, thread: bytes) -> None:
-    sheet = await browser.new_page(device_scale_factor=1.5, viewport={"width": 1320, "height": 830})
+    sheet = await browser.new_page(device_scale_factor=1.25, viewport={"width": 1640, "height": 940})
     pictures = {"page": base64.b64encode(page).decode(), "thread": base64.b64encode(thread).decode()}
     await sheet.set_content(FRAME.format(**SIZE, **pictures))
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
