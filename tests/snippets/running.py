@@ -9,6 +9,7 @@ import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from importlib import import_module
 from typing import Any
 
 from django.conf import settings
@@ -62,8 +63,8 @@ class Python:
         sys.modules[name] = module
         if last == "settings":
             # It adds to those of a project.
-            of_ours = (each for each in dir(settings) if each.isupper())
-            module.__dict__.update({each: deepcopy(getattr(settings, each)) for each in of_ours})
+            ours = vars(import_module(settings.SETTINGS_MODULE)).items()
+            module.__dict__.update({each: deepcopy(value) for each, value in ours if each.isupper()})
         self._made[name] = module.__dict__
         return module.__dict__
 
