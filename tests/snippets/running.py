@@ -20,6 +20,10 @@ from chatbridge_site.environment import BASE_DIR
 from tests.snippets.reading import Snippet
 
 
+class Made(types.ModuleType):
+    """A module that stands in a page."""
+
+
 class Python:
     """One page's program. A block that names a file is this module for the blocks after it; the next one that names it
     goes on with it.
@@ -54,9 +58,9 @@ class Python:
         if name in self._made:
             return self._made[name]
         parent, _, last = name.rpartition(".")
-        module = types.ModuleType(name)
+        module = Made(name)
         if parent and parent not in sys.modules:
-            sys.modules[parent] = package = types.ModuleType(parent)
+            sys.modules[parent] = package = Made(parent)
             package.__path__ = []
         if parent:
             setattr(sys.modules[parent], last, module)
@@ -72,7 +76,7 @@ class Python:
 @contextmanager
 def without_trace() -> Iterator[None]:
     """What a page declares (commands, events, receivers of signals, modules) is forgotten afterwards."""
-    declared: tuple[dict[str, Any], ...] = (registry.entries, groups.events, sys.modules)
+    declared: tuple[dict[str, Any], ...] = (registry.entries, groups.events)
     before = [dict(each) for each in declared]
     signals = [(signal, list(signal.receivers)) for signal in _signals()]
     try:
@@ -81,6 +85,9 @@ def without_trace() -> Iterator[None]:
         for each, kept in zip(declared, before, strict=True):
             for name in set(each) - set(kept):
                 del each[name]
+        # Those alone that a page made: a real one that is imported twice is two.
+        for name in [name for name, module in list(sys.modules.items()) if isinstance(module, Made)]:
+            del sys.modules[name]
         for signal, receivers in signals:
             signal.receivers[:] = receivers
             signal.sender_receivers_cache.clear()
