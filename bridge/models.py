@@ -460,6 +460,8 @@ class Contact(models.Model):
             # session.start: who was identified before. Two sign-ins at the same moment are one contact.
             models.UniqueConstraint(fields=["inbox", "issuer", "subject"], name="contact_of_subject"),
         ]
+        # admin: who has this address.
+        indexes = [models.Index(Lower("email"), name="contact_email")]
 
     def __str__(self) -> str:
         return self.name or self.email or str(self.visitor)
@@ -481,7 +483,7 @@ class RevokedToken(models.Model):
         indexes = [
             # Every web process, every two seconds: what was revoked just now.
             models.Index(fields=["revoked_at"], name="revoked_token_recent"),
-            # purge: those that nobody needs any more.
+            # With each that is revoked: those that nobody needs any more.
             models.Index(
                 fields=["expires_at"], condition=Q(expires_at__isnull=False), name="revoked_token_expired"
             ),

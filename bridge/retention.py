@@ -1,4 +1,4 @@
-"""Forgetting: files that nobody sent, those that no row knows, and what was revoked and is over."""
+"""Forgetting: files that nobody sent, and those that no row knows any more."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from bridge.actions.attaching import discard
 from bridge.conf import file_storage
 from bridge.files import FILES, THUMBNAILS
 from bridge.files import discard as delete_files
-from bridge.models import Attachment, RevokedToken
+from bridge.models import Attachment
 
 UNSENT_FOR = timedelta(hours=24)
 """How long an uploaded file waits for its message."""
@@ -79,9 +79,3 @@ def _batches(names: Iterator[str], size: int) -> Iterator[set[str]]:
             batch = set()
     if batch:
         yield batch
-
-
-def purge_revoked() -> int:
-    """Forget what was revoked and would be over by now in any case. Returns how many there were."""
-    gone, _ = RevokedToken.objects.filter(expires_at__lt=timezone.now()).delete()
-    return gone

@@ -40,8 +40,11 @@ def revoke_login(session_key: str) -> None:
 
 
 def _revoke(digest: str, *, until: datetime | None = None) -> None:
+    now = timezone.now()
     with transaction.atomic():
         RevokedToken.objects.update_or_create(
-            digest=digest, defaults={"revoked_at": timezone.now(), "expires_at": until}
+            digest=digest, defaults={"revoked_at": now, "expires_at": until}
         )
+        # What would be over by itself needs no row any more.
+        RevokedToken.objects.filter(expires_at__lt=now).delete()
         transaction.on_commit(broadcast.tell_moderation, robust=True)

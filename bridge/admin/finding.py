@@ -13,7 +13,7 @@ from django.db.models import Q, Value
 from django.db.models.functions import Lower
 
 from bridge.conf import settings
-from bridge.models import Connection, Endpoint, Message, Participant, RemoteMessage, RemotePart
+from bridge.models import Connection, Contact, Endpoint, Message, Participant, RemoteMessage, RemotePart
 
 MOST = 1000
 """Conversations that one nick may bring up; beyond them its beginning has to be longer."""
@@ -39,11 +39,11 @@ class Found:
 
 
 def find_connections(term: str) -> Found:
-    """By uid, code, the thread's or a message's id in a service, a message's uid, or how a nick begins."""
+    """By uid, code, a thread's or message's id in a service, a message's uid, a mail address, or how a nick begins."""
     if not term:
         return Found()
     by_nick = _with_nick(term)
-    pks = {*connections_of(term), *(owner for _, owner in by_nick[:MOST])}
+    pks = {*connections_of(term), *_of_address(term), *(owner for _, owner in by_nick[:MOST])}
     return Found(Q(pk__in=pks), too_many=len(by_nick) > MOST)
 
 
@@ -69,6 +69,15 @@ def connections_of(term: str) -> set[int]:
     messages = Message.objects.filter(pk__in=_messages_of(term)).values_list("connection_id", flat=True)
     remotes = RemoteMessage.objects.filter(remote_id=term).values_list("endpoint__connection_id", flat=True)
     return {*_named(term), *messages, *remotes}
+
+
+def _of_address(term: str) -> set[int]:
+    """The conversations of visitors who can be reached there."""
+    if "@" not in term:
+        return set()
+    reached = Contact.objects.alias(folded=Lower("email")).filter(folded=term.lower())
+    his = Connection.objects.filter(visitor__in=list(reached.values_list("visitor", flat=True)[:NEWEST]))
+    return set(his.values_list("pk", flat=True)[:MOST])
 
 
 def _named(term: str) -> set[int]:

@@ -35,8 +35,8 @@ class ConnectionAdmin(HistoryAdmin):
         filters.Dates,
     )
     search_help_text = (
-        "How a nick begins, or an id: of the conversation (its code is enough), of its Discord thread, "
-        "or of a message here or there."
+        "How a nick begins, a visitor’s mail address, or an id: of the conversation (its code is enough), of its "
+        "Discord thread, or of a message here or there."
     )
     title = "Conversations, latest activity first"
 

@@ -250,7 +250,6 @@ class RelayCog(commands.Cog):
         try:
             if count := await db(retention.purge_unsent):
                 logger.info("%d uploads that nobody sent were deleted.", count)
-            await db(retention.purge_revoked)
         except DatabaseProblem as error:
             logger.warning("Old uploads are deleted later: %s", error)
 

@@ -16,7 +16,16 @@ from django.utils import timezone
 
 from bridge.admin import conversation as conversation_page
 from bridge.admin import finding, paging
-from bridge.models import Connection, Delivery, Endpoint, Inbox, Message, Participant, RemoteMessage
+from bridge.models import (
+    Connection,
+    Contact,
+    Delivery,
+    Endpoint,
+    Inbox,
+    Message,
+    Participant,
+    RemoteMessage,
+)
 from tests.admin.conftest import Failing
 from tests.seeding import seed
 
@@ -347,3 +356,13 @@ def test_the_docs_name_the_limits() -> None:
     assert f"up to {paging.FURTHER:,} more" in text
     assert f"more than {finding.MOST:,} fit" in text
     assert f"{conversation_page.PAGE} messages a page" in text
+
+
+def test_a_mail_address_finds_the_conversations_of_who_has_it(staff: Client) -> None:
+    seed(messages=4, connections=2)
+    his, other = Connection.objects.order_by("pk")
+    for row, email in ((his, "Ada@Example.com"), (other, "ada@example.com.evil")):
+        assert row.visitor is not None
+        Contact.objects.create(inbox=row.inbox, visitor=row.visitor, email=email)
+    assert rows(staff.get(url("connection", q="ada@example.COM"))) == [his.pk]
+    assert rows(staff.get(url("connection", q="nobody@example.com"))) == []
