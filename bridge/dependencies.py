@@ -2,7 +2,6 @@
 
 import inspect
 import typing
-import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -12,6 +11,7 @@ from typing import Annotated, Any, NamedTuple
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 
+from bridge import given
 from bridge.errors import BridgeError, Code
 from bridge.models import Connection, Contact, Message, Participant
 from bridge.protocol import NoPayload, Payload
@@ -111,14 +111,14 @@ class Plan:
                 if isinstance(each, From):
                     return self._made(each.function)
         if hint is Participant:
-            return self._add(Participant, _participant, {"session": 0, "payload": 1})
+            return self._add(Participant, given.participant, {"session": 0, "payload": 1})
         if hint is Connection:
-            return self._add(Connection, _connection, {"participant": self._place(name, Participant)})
+            return self._add(Connection, given.connection, {"participant": self._place(name, Participant)})
         if hint is Message:
             self._needs(name, "message", "message: Uuid")
-            return self._add(Message, _message, {"session": 0, "payload": 1})
+            return self._add(Message, given.message, {"session": 0, "payload": 1})
         if hint is Contact:
-            return self._add(Contact, _contact, {"session": 0})
+            return self._add(Contact, given.contact, {"session": 0})
         raise Misfit(
             f"its parameter {name} is annotated with {_called(hint)}, which no command can be given",
             f"There are {KINDS}",
@@ -231,58 +231,3 @@ def _called(hint: Any) -> str:
 def _take(values: list[Any], steps: Sequence[_Step]) -> None:
     for step in steps:
         values.append(step.start(values))
-
-
-def _participant(session: Session, payload: Any) -> Participant:
-    """The caller in the conversation that the payload names, else in the one that he has open.
-
-    He is looked up among his own: whatever the permission let through, another's is not found.
-    """
-    named = getattr(payload, "connection", None) or getattr(payload, "room", None)
-    target = session.connections.get(str(named)) if named else None
-    mine = Participant.objects.filter(visitor=session.who).select_related("connection__inbox")
-    if target is not None:
-        found = mine.filter(pk__in=[target.participant])
-    elif isinstance(named, uuid.UUID):
-        found = mine.filter(
-            connection__visitor=session.who, connection__uid=named, connection__inbox=session.start.inbox
-        )
-    elif named:
-        found = mine.none()
-    else:
-        found = mine.filter(
-            connection__visitor=session.who,
-            connection__inbox=session.start.inbox,
-            connection__state=Connection.State.OPEN,
-        )
-    participant = found.first()
-    if participant is None:
-        raise BridgeError(Code.NOT_FOUND, "You have no such conversation.")
-    return participant
-
-
-def _connection(participant: Participant) -> Connection:
-    return participant.connection
-
-
-def _message(session: Session, payload: Any) -> Message:
-    """The message that the payload names, of a conversation that the caller takes part in."""
-    his = Message.objects.filter(
-        connection__participants__visitor=session.who,
-        connection__inbox=session.start.inbox,
-        deleted_at__isnull=True,
-    )
-    message = his.filter(uid=payload.message).select_related("connection__inbox", "author").first()
-    room = message is not None and message.connection.kind == Connection.Kind.ROOM
-    if message is None or (room and str(message.connection.uid) not in session.rooms):
-        raise BridgeError(Code.NOT_FOUND, "There is no such message.")
-    return message
-
-
-def _contact(session: Session) -> Contact:
-    """The caller's, with the Django user where he is one."""
-    found = Contact.objects.filter(visitor=session.who, inbox=session.start.inbox)
-    contact = found.select_related("user").first()
-    if contact is None:
-        raise BridgeError(Code.NOT_IDENTIFIED, "Please say who you are first.", reason="sign_in")
-    return contact

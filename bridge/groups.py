@@ -16,7 +16,8 @@ from typing_extensions import is_typeddict
 from bridge import broadcast, protocol
 from bridge.dependencies import Misfit, Plan, hints_of, payload_of
 from bridge.models import Connection, Contact, Participant
-from bridge.permissions import Permission
+from bridge.permissions import NEEDS, Permission
+from bridge.protocol import Payload
 from bridge.registry import Entry, entries, is_ours
 from bridge.sessions import Session
 from bridge.throttling import PERIODS, THROTTLES, parse
@@ -157,13 +158,6 @@ class CommandGroup:
         full = self._name(name, function, taken=entries)
         if not inspect.iscoroutinefunction(function):
             raise Misfit("it is not async", f"Write async def {getattr(function, '__name__', 'it')}(…)")
-        if permission is None or not inspect.iscoroutinefunction(permission):
-            raise Misfit(
-                f"the command {full} has no permission"
-                if permission is None
-                else "its permission is not async",
-                "Say who may: permission=anyone, another one of bridge.extend, or an async function of your own",
-            )
         payload = payload_of(function)
         hints = hints_of(function)
         if "return" not in hints:
@@ -176,10 +170,26 @@ class CommandGroup:
             payload=payload,
             reply=hints["return"],
             dump=_dump_of(hints["return"]),
-            permission=permission,
+            permission=_permission_of(full, permission, payload),
             throttle=_throttle_of(full, throttle),
             deprecated=deprecated,
         )
+
+
+def _permission_of(command: str, permission: Permission | None, payload: type[Payload]) -> Permission:
+    if permission is None or not inspect.iscoroutinefunction(permission):
+        missing = f"the command {command} has no permission"
+        raise Misfit(
+            missing if permission is None else "its permission is not async",
+            "Say who may: permission=anyone, another one of bridge.extend, or an async function of your own",
+        )
+    needed = NEEDS.get(permission)
+    if needed is not None and needed not in payload.model_fields:
+        raise Misfit(
+            f"its permission asks about the payload's {needed}, which {payload.__name__} has not",
+            f"Add {needed} to {payload.__name__}, or choose another permission",
+        )
+    return permission
 
 
 def _throttle_of(command: str, throttle: str | None) -> str:

@@ -90,6 +90,15 @@ async def member(session: Session, payload: Any) -> None:
         raise BridgeError(Code.NOT_FOUND, "You are in no such room.")
 
 
+NEEDS: dict[Permission, str] = {
+    owner: "connection",
+    author: "message",
+    message_participant: "message",
+    member: "room",
+}
+"""The field of the payload that says what each asks about."""
+
+
 def _participation(visitor: UUID, connection: UUID, inbox: int) -> Participant | None:
     mine = Participant.objects.filter(visitor=visitor, connection__visitor=visitor)
     return (

@@ -29,6 +29,7 @@ LAYERS = [
         "retention",
         "metrics",
         "permissions",
+        "given",
         "moderation",
         "throttling",
         "checks",

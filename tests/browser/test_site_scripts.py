@@ -10,6 +10,7 @@ from playwright.async_api import Page, expect
 from bridge import protocol
 from tests.browser.conftest import Visitor, is_ready, words
 from tests.browser.scripted import Json, Script
+from tests.browser.test_widget import opened, visit
 from tests.shop_app.bridge_commands import Status
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.asyncio(loop_scope="package")]
@@ -71,4 +72,18 @@ async def test_a_script_asks_another_apps_command_over_the_pages_socket(
     assert server.sockets == 1
     # Deprecated: it answers, and the console says what to use.
     assert len(visitor.complaints) == 1
+    assert visitor.unexpected() == []
+
+
+async def test_a_widget_hands_out_the_socket_of_its_frame(visitor: Visitor) -> None:
+    """With the real server."""
+    page = await visit(visitor)
+    widget = 'document.querySelector("chatbridge-widget")'
+    assert await page.evaluate(f"{widget}.socket") is None
+    told = f'{widget}.addEventListener("socket", ({{ target }}) => (window.told = target.socket !== null))'
+    await page.evaluate(told)
+    await opened(page)
+    assert await page.evaluate(f"{widget}.socket.command('ping')") == {"heads": {}}
+    assert await page.evaluate("window.told")
+    await page.close()
     assert visitor.unexpected() == []

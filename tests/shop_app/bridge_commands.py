@@ -153,6 +153,12 @@ async def ship(
         shipped.tell(other, event)
 
 
+@group.command("end", permission=started, throttle="read")
+async def end(session: Session) -> None:
+    """An event that comes after all that were told before."""
+    shipped.tell(session.who, Shipped(number="END"))
+
+
 class Who(BaseModel):
     email: str
     user: str
