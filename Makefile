@@ -44,7 +44,8 @@ check: .venv/develops  ## format, lint, types, settings, migrations, layers, doc
 	ENV_FILE= DEBUG=1 $(PY) -m mypy
 	$(DEPLOYED) $(PY) manage.py check --deploy --fail-level WARNING
 	$(DEPLOYED) $(PY) manage.py makemigrations --check --dry-run
-	$(PY) -m pytest -q tests/test_layers.py tests/test_settings.py tests/test_docs.py tests/web/test_schema.py
+	$(PY) -m pytest -q tests/test_layers.py tests/test_settings.py tests/test_docs.py tests/web/test_schema.py \
+		tests/http/test_described.py::test_the_published_description_is_current
 
 format: .venv/develops  ## what can be put right by itself
 	$(PY) -m ruff format .

@@ -4,14 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from bridge.http import entries, staff
-from bridge.http.operations import Method, Operation, guarded
+from bridge.http.operations import Method, Operation, guarded, older
 from bridge.http.visitors import IN_INBOX, IN_ROOM, visitor, visitor_at_message, visitor_in_room
 from bridge.registry import Entry
 from bridge.registry import entries as commands
-
-
-def _older(reply: Any) -> Mapping[str, Any] | None:
-    return {"before": reply["messages"][0]["seq"]} if reply["has_more"] else None
 
 
 def _later(reply: Any) -> Mapping[str, Any]:
@@ -62,7 +58,7 @@ def operations() -> list[Operation]:
             "His conversations, newest first",
             next_page=_earlier,
         ),
-        _visitors("GET", _READ, "history.page", "A page of messages, the newest first", next_page=_older),
+        _visitors("GET", _READ, "history.page", "A page of messages, the newest first", next_page=older),
         _visitors("POST", _READ, "message.send", "Write into a conversation", status=201),
         _visitors(
             "GET",
@@ -85,7 +81,7 @@ def operations() -> list[Operation]:
         _visitors("POST", "rooms/{room}/join", "room.join", "Join a room, under a nick"),
         _visitors("GET", "rooms/{room}/members", entries.room_members, "Who is there now"),
         _visitors(
-            "GET", _IN_ROOM, entries.room_messages, "A page of messages, the newest first", next_page=_older
+            "GET", _IN_ROOM, entries.room_messages, "A page of messages, the newest first", next_page=older
         ),
         _visitors("POST", _IN_ROOM, entries.room_send, "Write into a room", status=201),
         _visitors(

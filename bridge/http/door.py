@@ -3,11 +3,13 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
 import orjson
 from asgiref.sync import markcoroutinefunction
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 
@@ -18,7 +20,7 @@ from bridge.http.operations import Operation, RequestSession
 from bridge.http.visitors import known
 from bridge.models import Inbox
 from bridge.process import Process
-from bridge.protocol import MAX_FRAME
+from bridge.protocol import MAX_FRAME, Payload
 from bridge.registry import perform
 from bridge.sessions import Arrival
 
@@ -33,28 +35,30 @@ class Address:
     """The view of one address: an operation for each of its methods."""
 
     csrf_exempt = True  # a token is no cookie; where a cookie counts is looked at in here
-    login_required = False  # also where a project asks everybody for a login: visitors have none
 
     def __init__(self, operations: Sequence[Operation]) -> None:
         self._operations = {operation.method: operation for operation in operations}
         markcoroutinefunction(self)
 
     async def __call__(self, request: HttpRequest, **in_path: str) -> HttpResponse:
-        process = Process.current()
-        # Whether Redis is there or not: what is stored is stored, and pages learn of it later.
-        await process.ready()
         try:
-            arrival = _arrival(request)
-            response = await self._respond(request, arrival, in_path)
+            response = await self._answer(request, in_path)
         except BridgeError as refusal:
-            arrival, response = None, refused(refusal)
+            response = refused(refusal)
         except Exception:
             logger.exception("A request failed: %s %s", request.method, request.path)
-            error = BridgeError(Code.INTERNAL, "Something went wrong on the server.")
-            arrival, response = None, refused(error)
-        if arrival is not None:
-            await self._tell_origin(response, arrival)
+            response = refused(BridgeError(Code.INTERNAL, "Something went wrong on the server."))
         return _dressed(request, response)
+
+    async def _answer(self, request: HttpRequest, in_path: Mapping[str, str]) -> HttpResponse:
+        if not hasattr(request, "scope"):
+            raise BridgeError(Code.UNAVAILABLE, "The HTTP API is there where the site runs under ASGI.")
+        # Whether Redis is there or not: what is stored is stored, and pages learn of it later.
+        await Process.current().ready()
+        arrival = _arrival(request)
+        response = await self._respond(request, arrival, in_path)
+        await self._tell_origin(response, arrival)
+        return response
 
     async def _respond(
         self, request: HttpRequest, arrival: Arrival, in_path: Mapping[str, str]
@@ -80,7 +84,11 @@ class Address:
         """Let another site's page read this where an inbox names that site. Never with our cookies."""
         if not arrival.origin or any(each.caller == "staff" for each in self._operations.values()):
             return
-        if not await Process.current().database.run(_is_named, arrival.origin):
+        try:
+            if not await Process.current().database.run(_is_named, arrival.origin):
+                return
+        except (OperationalError, InterfaceError):
+            # The response says so already.
             return
         response["Access-Control-Allow-Origin"] = arrival.origin
         response["Access-Control-Expose-Headers"] = "Retry-After"
@@ -135,10 +143,7 @@ async def _perform(
         return HttpResponse(status=204)
     if operation.next_page is not None:
         reply = {**reply, "next": _next(request, operation.next_page(reply))}
-    response = HttpResponse(orjson.dumps(reply), status=operation.status, content_type="application/json")
-    if operation.entry.warning:
-        response["Warning"] = f'299 - "{operation.entry.warning}"'
-    return response
+    return HttpResponse(orjson.dumps(reply), status=operation.status, content_type="application/json")
 
 
 def _query(request: HttpRequest, operation: Operation) -> dict[str, str]:
@@ -153,11 +158,8 @@ def _query(request: HttpRequest, operation: Operation) -> dict[str, str]:
 
 def _typed(query: Mapping[str, str], operation: Operation) -> dict[str, Any]:
     """An address has only text: numbers where the payload has numbers."""
-    schema = operation.entry.payload.model_json_schema()["properties"] if query else {}
-    return {
-        name: int(text) if _is_number(text) and _takes_number(schema.get(name, {})) else text
-        for name, text in query.items()
-    }
+    numbers = _numbers(operation.entry.payload)
+    return {name: int(text) if name in numbers and _is_number(text) else text for name, text in query.items()}
 
 
 def _is_number(text: str) -> bool:
@@ -165,8 +167,15 @@ def _is_number(text: str) -> bool:
     return digits.isascii() and digits.isdecimal() and len(digits) <= _DIGITS
 
 
-def _takes_number(schema: Mapping[str, Any]) -> bool:
-    return any(each.get("type") == "integer" for each in [schema, *schema.get("anyOf", [])])
+@cache
+def _numbers(payload: type[Payload]) -> frozenset[str]:
+    """The fields that are whole numbers."""
+    fields = payload.model_json_schema().get("properties", {})
+    return frozenset(
+        name
+        for name, schema in fields.items()
+        if any(each.get("type") == "integer" for each in [schema, *schema.get("anyOf", [])])
+    )
 
 
 def _bearer(request: HttpRequest) -> str | None:

@@ -102,8 +102,6 @@ def _operation(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
         found["requestBody"] = _request_body(operation, fields, required)
     if operation.caller != "anyone":
         found["security"] = [{operation.caller: []}]
-    if operation.entry.deprecated:
-        found["deprecated"] = True
     return found
 
 

@@ -59,6 +59,11 @@ class Operation:
         return self.method in {"POST", "PUT", "PATCH"}
 
 
+def older(reply: Any) -> Mapping[str, Any] | None:
+    """From a page of messages to the one before it."""
+    return {"before": reply["messages"][0]["seq"]} if reply["has_more"] else None
+
+
 def entry(name: str, *, permission: Permission, throttle: str) -> Callable[[Callable[..., Any]], Entry]:
     """Make an entry of an async function of session and payload, that no socket can ask for."""
 

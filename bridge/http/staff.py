@@ -10,7 +10,7 @@ from bridge.actions.staffing import staff_in
 from bridge.browsing import Place
 from bridge.errors import BridgeError, Code
 from bridge.history import Reader
-from bridge.http.operations import Method, Operation, RequestSession, entry
+from bridge.http.operations import Method, Operation, RequestSession, entry, older
 from bridge.http.staff_payloads import (
     StaffConnectionChanged,
     StaffConnectionList,
@@ -114,10 +114,6 @@ def _reader(session: RequestSession, row: Connection) -> Reader:
     return Reader(row.pk, str(row.uid), me.pk if me else 0)
 
 
-def _older(reply: Any) -> Mapping[str, Any] | None:
-    return {"before": reply["messages"][0]["seq"]} if reply["has_more"] else None
-
-
 def _further(reply: Any) -> Mapping[str, Any] | None:
     return {"before": reply["place"]} if reply["place"] else None
 
@@ -138,7 +134,7 @@ def operations() -> list[Operation]:
     one = "/{connection}"
     return [
         _staffs("GET", "", list_connections, "Conversations, latest activity first", next_page=_further),
-        _staffs("GET", one, read_connection, "A conversation and a page of its messages", next_page=_older),
+        _staffs("GET", one, read_connection, "A conversation and a page of its messages", next_page=older),
         _staffs("POST", f"{one}/messages", send, "Answer, as oneself", status=201),
         _staffs("POST", f"{one}/close", close, "Close a conversation"),
         _staffs("POST", f"{one}/reopen", reopen, "Open a conversation again"),

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ import requests
 import schemathesis
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import include, path
 from hypothesis import HealthCheck, given, settings
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
@@ -152,3 +155,10 @@ def test_it_is_served_where_the_site_is(scene: Scene) -> None:
     answer = requests.get(f"{scene.url}/api/openapi.json", timeout=30)
     assert answer.json() == published()
     assert PUBLISHED.name == "openapi.json"
+
+
+def test_its_addresses_follow_the_app(settings: Any) -> None:
+    settings.ROOT_URLCONF = ModuleType("urls")
+    settings.ROOT_URLCONF.urlpatterns = [path("chat/", include("bridge.urls"))]
+    answer = Client().get("/chat/api/openapi.json")
+    assert answer.json() == published() | {"servers": [{"url": "/chat"}]}

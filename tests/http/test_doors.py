@@ -4,9 +4,13 @@ import json
 import uuid
 
 import pytest
+from django.db import OperationalError
+from django.test import Client
 
+from bridge import redis
 from bridge.models import Inbox, Message
 from bridge.protocol import MAX_FRAME
+from bridge.redis import RedisError
 from tests.http.caller import Caller
 
 SITE = "https://shop.example"
@@ -153,3 +157,46 @@ async def test_too_many_are_told_when_to_come_again_and_others_are_not_held_up(
     assert (answer.status, answer.json()["error"]["code"]) == (429, "throttled")
     assert int(answer.headers["retry-after"]) == answer.json()["error"]["details"]["retry_after"]
     await stranger.write("I was not the one")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status", "code"),
+    [(OperationalError("gone"), 503, "unavailable"), (RuntimeError("the key is 42"), 500, "internal")],
+)
+async def test_trouble_in_the_server_says_nothing_of_what_it_is(
+    visitor: Caller, monkeypatch: pytest.MonkeyPatch, trouble: Exception, status: int, code: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise trouble
+
+    said = await visitor.write("Hello")
+    address = f"/api/connections/{said['connection']}/messages"
+    with monkeypatch.context() as broken:
+        broken.setattr("bridge.history.page", fail)
+        answer = await visitor.ask("GET", address)
+        assert (answer.status, answer.json()["error"]["code"]) == (status, code)
+        assert "42" not in str(answer.content)
+    with monkeypatch.context() as broken:
+        # Also where nothing of the request was asked yet.
+        broken.setattr("bridge.http.door._is_named", fail)
+        assert (await visitor.ask("GET", address, origin=SITE)).status == (403 if status == 503 else 500)
+    assert (await visitor.ask("GET", address)).status == 200
+
+
+async def test_while_redis_is_away_messages_are_stored_and_limits_hold(
+    no_refill: None, visitor: Caller, stranger: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise RedisError("away")
+
+    monkeypatch.setattr(redis, "client", away)
+    said = [(await visitor.ask("POST", "/api/messages", written())).status for _ in range(25)]
+    assert set(said) == {201, 429}
+    assert said == sorted(said)
+    await stranger.write("I am not held up")
+    assert await Message.objects.filter(content="Hello").acount() == said.count(201)
+
+
+def test_under_wsgi_it_says_what_is_missing() -> None:
+    answer = Client().get("/api/rooms", headers={"host": "testserver"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
