@@ -26,10 +26,15 @@ def _visitors(method: Method, path: str, entry: Entry | str, summary: str, **mor
         guard, places = visitor_at_message, IN_ROOM
     elif "{room}" in path and entry.name != "room.join":
         guard, places = visitor_in_room, IN_ROOM
-    tag = path.split("/")[0]
-    tag = {"connections": "conversations"}.get(tag, tag)
-    entry = guarded(entry, guard)
-    return Operation(method=method, path=path, entry=entry, summary=summary, tag=tag, places=places, **more)
+    return Operation(
+        method=method,
+        path=path,
+        entry=guarded(entry, guard),
+        summary=summary,
+        tag=path.split("/")[0],
+        places=places,
+        **more,
+    )
 
 
 _READ = "connections/{connection}/messages"

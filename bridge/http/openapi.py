@@ -1,5 +1,6 @@
 """The description of the HTTP API, made of the same models that its requests are held against."""
 
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -83,8 +84,14 @@ def description(*, server: str = "/") -> dict[str, Any]:
 @require_safe
 def served(request: HttpRequest) -> HttpResponse:
     root = reverse("bridge:openapi").removesuffix(f"{API}openapi.json")
-    body = orjson.dumps(description(server=root or "/"))
+    body = _described(root or "/")
     return HttpResponse(body, content_type="application/json", headers={"Access-Control-Allow-Origin": "*"})
+
+
+@lru_cache(maxsize=4)
+def _described(server: str) -> bytes:
+    """Made once: it takes half a second, and anybody may ask for it."""
+    return orjson.dumps(description(server=server))
 
 
 def _operation(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
