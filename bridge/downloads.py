@@ -15,7 +15,7 @@ from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from bridge import files, identity
+from bridge import files, identity, staff_tokens
 from bridge.conf import file_storage
 from bridge.errors import BridgeError
 from bridge.models import Attachment, Connection, Inbox, Participant
@@ -68,13 +68,22 @@ def _is_staffs(request: HttpRequest, attachment: Attachment) -> bool:
     key = request.GET.get("key", "")
     if key and files.is_signed(key, uid=attachment.uid, created_at=attachment.created_at):
         return attachment.message is not None
-    user = request.user
+    user, bearer = request.user, _bearer(request)
+    if bearer is not None and bearer.startswith(staff_tokens.PREFIX):
+        try:
+            user = staff_tokens.read(bearer)
+        except BridgeError:
+            return False
     return user.is_active and user.is_staff and user.has_perm("bridge.view_connection")
 
 
-def _visitor(request: HttpRequest, inbox: Inbox) -> uuid.UUID | None:
+def _bearer(request: HttpRequest) -> str | None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    bearer = token.strip() if scheme.lower() == "bearer" else None
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def _visitor(request: HttpRequest, inbox: Inbox) -> uuid.UUID | None:
+    bearer = _bearer(request)
     cookie, login = (request.COOKIES.get(name) for name in (COOKIE_NAME, settings.SESSION_COOKIE_NAME))
     try:
         if bearer is not None:

@@ -18,6 +18,7 @@ from bridge.models import Connection, Delivery, Inbox, Message
 from tests.http.caller import Caller
 from tests.http.test_rooms import make_room
 from tests.web.conftest import Open
+from tests.web.files import http, uploaded
 
 ALL = ("view_connection", "view_message", "add_message", "change_connection")
 
@@ -68,6 +69,23 @@ async def test_staff_answer_and_the_visitor_and_discord_get_it_and_a_stranger_do
     assert await stranger.refused("GET", address) == (401, "not_identified")
     elsewhere = answer() | {"reply_to": (await stranger.write("Secret"))["uid"]}
     assert await sam.refused("POST", f"{address}/messages", elsewhere) == (404, "not_found")
+
+
+async def test_the_files_of_a_conversation_open_for_the_staff_who_may_read_it(
+    visitor: Caller, stranger: Caller
+) -> None:
+    file = await uploaded(visitor.token)
+    said = await visitor.write("This one", attachments=[file["uid"]])
+    (attachment,) = said["attachments"]
+    sam, pat = await staff(), await staff("pat", "add_inbox")
+    for who, status in (
+        (visitor, 200),
+        (sam, 200),
+        (pat, 404),
+        (stranger, 404),
+        (Caller(token="staff.x"), 404),
+    ):
+        assert (await http("GET", attachment["url"], token=who.token)).status == status
 
 
 async def test_staff_close_and_reopen(visitor: Caller) -> None:
