@@ -75,6 +75,10 @@ class Settings:
 
     WEBHOOK_ALLOWED_NETWORKS = Setting[list[str]](list)
 
+    EMAIL_REPLY_DOMAIN = Setting[str](str)
+    MAILGUN_SIGNING_KEY = Setting[str](str)
+    POSTMARK_SECRET = Setting[str](str)
+
     BRIDGE_SERVICES = Setting[dict[str, str]](lambda: {"discord": "bridge.services.discord.DiscordService"})
     BRIDGE_SOCKETS_PER_ADDRESS = Setting[int](lambda: 200)
     BRIDGE_THROTTLES = Setting[dict[str, Any]](dict)

@@ -107,6 +107,14 @@ class Inbox(models.Model):
         default=Links.ALLOW,
         help_text="What becomes of links of visitors.",
     )
+    email_after = models.PositiveIntegerField(
+        default=0,
+        help_text="Minutes in which nobody reads an answer after which it goes to the visitor by mail, where he left "
+        "an address. 0: never.",
+    )
+    email_from = models.EmailField(
+        blank=True, help_text="Whom these mails are from. Empty: EMAIL_FROM of the settings."
+    )
     identity = models.CharField(
         max_length=5,
         choices=Identity.choices,
@@ -447,6 +455,8 @@ class Contact(models.Model):
     )
     name = models.CharField(max_length=80, blank=True)
     email = models.CharField(max_length=254, blank=True)
+    # He asked for no more mails, by the link in one.
+    email_stopped = models.BooleanField(default=False)
     # Whether name and email are the issuer's word, which the visitor cannot change.
     name_verified = models.BooleanField(default=False)
     email_verified = models.BooleanField(default=False)

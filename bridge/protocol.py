@@ -59,6 +59,11 @@ _REFUSED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202d\u202e]")
 _INVISIBLE = frozenset({"Cf", "Cc", "Zs", "Zl", "Zp", "Mn"})
 
 
+def without_controls(text: str) -> str:
+    """For what comes in where nobody can be told that it is refused."""
+    return _REFUSED.sub("", text)
+
+
 def is_blank(text: str) -> bool:
     """Whether nothing of it can be seen."""
     return all(unicodedata.category(char) in _INVISIBLE for char in text)
@@ -364,6 +369,8 @@ class InboxOut(Closed):
     """Bytes that one file may have; 0: no files are taken."""
     upload_types: list[str]
     """Media types, such as `image/*`."""
+    email_after: int
+    """Minutes after which an answer that nobody read goes to the visitor's address; 0: never."""
 
 
 class ContactOut(Closed):

@@ -156,4 +156,5 @@ def inbox_out(inbox: Inbox) -> InboxOut:
         "edit_window": inbox.edit_window,
         "max_upload": inbox.max_upload_bytes,
         "upload_types": inbox.upload_types.split(),
+        "email_after": inbox.email_after,
     }

@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 import secrets
 from ipaddress import ip_network
 from pathlib import Path
@@ -71,6 +72,24 @@ class Environment(BaseSettings):
     site_url: str = Field(
         "", description="Where this site is reached, e.g. `https://chat.example.com`: for links from Discord"
     )
+    email_url: str = Field(
+        "smtp://localhost:25",
+        description="The mail server: `smtp+tls://user:password@host:587`, `smtps://…`, or `smtp://…` in clear",
+    )
+    email_from: str = Field(
+        "chat@localhost", description="Whom mails are from, where an inbox has no address of its own"
+    )
+    email_reply_domain: str = Field(
+        "",
+        description="The domain whose mail a provider brings to `/services/email/`. Empty: nobody can answer by mail",
+    )
+    mailgun_signing_key: str = Field(
+        "", description="Mailgun's “HTTP webhook signing key”, where Mailgun brings it"
+    )
+    postmark_secret: str = Field(
+        "",
+        description="The password in the webhook address that Postmark was given, where Postmark brings it",
+    )
     log_level: str = Field("INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`")
     var_dir: Path = Field(
         BASE_DIR / "var",
@@ -111,6 +130,13 @@ class Environment(BaseSettings):
         if value:
             TypeAdapter(HttpUrl).validate_python(value)
         return value.rstrip("/")
+
+    @field_validator("email_url")
+    @classmethod
+    def is_mail_server(cls, value: str) -> str:
+        if not re.fullmatch(r"smtp(s|\+tls)?://[^/?#]+/?", value):
+            raise ValueError("it must begin with smtp://, smtps:// or smtp+tls://, with a host after it")
+        return value
 
     @field_validator("discord_gateway_url")
     @classmethod

@@ -3,6 +3,7 @@
 import warnings
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 
@@ -106,8 +107,21 @@ WEBHOOK_ALLOWED_NETWORKS = ENVIRONMENT.webhook_allowed_networks
 BRIDGE_SERVICES = {
     "discord": "bridge.services.discord.DiscordService",
     "webhook": "bridge.webhook.service.WebhookService",
+    "email": "bridge.mail.service.EmailService",
     "console": "bridge.services.console.ConsoleService",
 }
+
+MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
+MAIL_SERVER = urlsplit(ENVIRONMENT.email_url)
+EMAIL_HOST, EMAIL_PORT = MAIL_SERVER.hostname, MAIL_SERVER.port or MAIL_PORTS[MAIL_SERVER.scheme]
+EMAIL_HOST_USER = unquote(MAIL_SERVER.username or "")
+EMAIL_HOST_PASSWORD = unquote(MAIL_SERVER.password or "")
+EMAIL_USE_TLS, EMAIL_USE_SSL = MAIL_SERVER.scheme == "smtp+tls", MAIL_SERVER.scheme == "smtps"
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = ENVIRONMENT.email_from
+EMAIL_REPLY_DOMAIN = ENVIRONMENT.email_reply_domain
+MAILGUN_SIGNING_KEY = ENVIRONMENT.mailgun_signing_key
+POSTMARK_SECRET = ENVIRONMENT.postmark_secret
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

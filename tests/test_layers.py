@@ -49,6 +49,7 @@ LAYERS = [
         "downloads",
         "emoji_pictures",
         "console",
+        "mail",
         "admin",
         "sandbox",
     },

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from bridge.actions.opening import complete_endpoints
 from bridge.actions.revoking import revoke_nameless
 from bridge.errors import BridgeError, Code
 from bridge.models import Contact
@@ -69,9 +70,19 @@ def set_contact(inbox: int, visitor: uuid.UUID, *, name: str | None, email: str 
                     Code.NOT_PERMITTED, f"Your {field} is what this site knows you by.", field=field
                 )
             setattr(contact, field, text)
+        if email:
+            # Whoever leaves his address wants mails, also where he ended them once.
+            contact.email_stopped = False
         contact.updated_at = timezone.now()
-        contact.save(update_fields=[*said, "updated_at"])
+        contact.save(update_fields=[*said, "email_stopped", "updated_at"])
+    if email:
+        complete_endpoints(inbox, visitor)
     return contact
+
+
+def stop_mails(inbox: int, visitor: uuid.UUID) -> None:
+    """He wants no more of them. What waits is let go when its time comes."""
+    Contact.objects.filter(inbox=inbox, visitor=visitor).update(email_stopped=True)
 
 
 def _may_be(visitor: uuid.UUID, claims: Claims) -> bool:
@@ -120,3 +131,5 @@ def _note(contact: Contact, claims: Claims) -> None:
         for field, value in news.items():
             setattr(contact, field, value)
         contact.save(update_fields=list(news))
+    if "email" in news:
+        complete_endpoints(contact.inbox_id, contact.visitor)

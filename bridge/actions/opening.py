@@ -1,5 +1,6 @@
 """Opening, closing and reopening a conversation."""
 
+import uuid
 from collections.abc import Callable
 
 from django.db import IntegrityError, transaction
@@ -54,6 +55,22 @@ def add_endpoints(connection: Connection, *, but: str = "") -> None:
         if name != but
         for place in service.places(connection)
     )
+
+
+def complete_endpoints(inbox: int, visitor: uuid.UUID) -> None:
+    """In the visitor's open conversations, the places of services that have none there yet: something new is known of
+    him that one of them waited for."""
+    mine = Connection.objects.filter(inbox=inbox, visitor=visitor, state=Connection.State.OPEN)
+    for connection in mine.order_by("pk"):
+        with transaction.atomic():
+            Connection.objects.lock(connection.pk)
+            known = set(connection.endpoints.values_list("service", flat=True))
+            Endpoint.objects.bulk_create(
+                Endpoint(connection=connection, service=name, remote_id=place)
+                for name, service in services.classes().items()
+                if name not in known
+                for place in service.places(connection)
+            )
 
 
 def _find_or_create(opening: Opening) -> tuple[Connection, bool]:

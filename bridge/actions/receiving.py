@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from bridge import hooks, services, signals
+from bridge.actions.attaching import attach
 from bridge.actions.changing import delete_message, edit_message
 from bridge.actions.copying import RemoteFile, drop_files, note_files
 from bridge.actions.noting import note_emojis
@@ -19,7 +20,17 @@ from bridge.actions.opening import reopen_connection
 from bridge.actions.posting import fan_out
 from bridge.actions.settling import publish_messages
 from bridge.lookalikes import key_of
-from bridge.models import WEB, Connection, Delivery, Endpoint, Message, Participant, RemoteMessage, RemotePart
+from bridge.models import (
+    WEB,
+    Attachment,
+    Connection,
+    Delivery,
+    Endpoint,
+    Message,
+    Participant,
+    RemoteMessage,
+    RemotePart,
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,9 @@ class Incoming:
     reply_to: str | None = None
     """The id there of the message that it answers."""
     files: tuple[RemoteFile, ...] = ()
+    """Still to be copied from there."""
+    uploads: tuple[int, ...] = ()
+    """The keys of attachments that are kept already, and belong to no message yet."""
 
 
 @transaction.atomic
@@ -79,7 +93,7 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
         edited_at=incoming.edited_at,
         reply_to=_answered(endpoint, incoming.reply_to),
     )
-    store(message, files=incoming.files)
+    store(message, files=incoming.files, uploads=incoming.uploads)
     remote = RemoteMessage.objects.create(
         endpoint=endpoint, remote_id=incoming.remote_id, ours=False, edited_at=incoming.edited_at
     )
@@ -87,7 +101,7 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
     return message
 
 
-def store(message: Message, *, files: Sequence[RemoteFile] = ()) -> None:
+def store(message: Message, *, files: Sequence[RemoteFile] = (), uploads: Sequence[int] = ()) -> None:
     """Give a new message its place, within the transaction that holds the connection's row; and tell everybody."""
     connection = message.connection
     advance = Connection.objects.advance(connection.pk, messages=1)
@@ -98,6 +112,8 @@ def store(message: Message, *, files: Sequence[RemoteFile] = ()) -> None:
     Connection.objects.filter(pk=connection.pk).update(active_at=timezone.now())
     note_emojis(content=message.content)
     note_files(message, files, inbox=connection.inbox)
+    if uploads:
+        attach(list(Attachment.objects.filter(pk__in=uploads).order_by("pk")), message=message.pk)
     waits = fan_out(message, operation=Delivery.Operation.POST, source=message.endpoint_id)
     if any(services.reports(each.service) for each in waits):
         message.state = Message.State.SENT

@@ -54,13 +54,19 @@ class InboxForm(forms.ModelForm[Inbox]):
             "upload_types",
             "identity",
             "identity_required",
+            "email_after",
+            "email_from",
         )
         widgets = {
             "greeting": forms.Textarea(attrs={"rows": 3}),
             "allowed_origins": forms.Textarea(attrs={"rows": 4}),
             "reserved_nicks": forms.Textarea(attrs={"rows": 3}),
         }
-        labels = {"discord_channel_id": "Discord channel id"}
+        labels = {
+            "discord_channel_id": "Discord channel id",
+            "email_after": "Mail after",
+            "email_from": "Mails are from",
+        }
 
     def clean_discord_channel_id(self) -> str:
         text: str = self.cleaned_data["discord_channel_id"].strip()
@@ -157,6 +163,7 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
         ("Discord", {"fields": ("discord_channel_id", "mark_relayed", "relay_bots", "show_read")}),
         ("What visitors write, in Discord", {"fields": ("invites", "link_previews")}),
         ("Moderation", {"fields": ("blocked_words", "links")}),
+        ("Mail", {"fields": ("email_after", "email_from")}),
         ("Files", {"fields": ("max_upload", "upload_types")}),
     )
 

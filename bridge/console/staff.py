@@ -92,6 +92,9 @@ class Staff:
     def words(self) -> Iterable[str]:
         return sorted(self._codes)
 
+    async def ready(self) -> None:
+        """From the start."""
+
     async def drained(self) -> None:
         """Everything that was said is stored already."""
 

@@ -38,8 +38,8 @@ class Terminal(Protocol):
     def width(self) -> int | None:
         """Columns; None where nobody breaks lines."""
 
-    async def read(self, prompt: str) -> str | None:
-        """The next line that somebody wrote; None once there is none any more."""
+    async def read(self, prompt: Callable[[], str]) -> str | None:
+        """The next line that somebody wrote; None once there is none any more. `prompt` may change meanwhile."""
 
     def show(self, lines: Sequence[Line]) -> None:
         """Above what is being written. From the event loop."""
@@ -78,9 +78,9 @@ class Prompt:
     def width(self) -> int | None:
         return self._session.output.get_size().columns
 
-    async def read(self, prompt: str) -> str | None:
+    async def read(self, prompt: Callable[[], str]) -> str | None:
         try:
-            return await self._session.prompt_async([("class:prompt", f"{prompt}> ")])
+            return await self._session.prompt_async(lambda: [("class:prompt", f"{prompt()}> ")])
         except (EOFError, KeyboardInterrupt):
             return None
 
@@ -116,7 +116,7 @@ class Plain:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody reads any more
             self._loop.call_soon_threadsafe(self._lines.put_nowait, line)
 
-    async def read(self, prompt: str) -> str | None:
+    async def read(self, prompt: Callable[[], str]) -> str | None:
         return await self._lines.get()
 
     def show(self, lines: Sequence[Line]) -> None:

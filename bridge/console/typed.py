@@ -1,5 +1,6 @@
 """What somebody types: `/word rest` is for the program, everything else is said."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import NamedTuple, Protocol
 
@@ -31,6 +32,9 @@ class Side(Protocol):
     def prompt(self) -> str:
         """What stands before the line that is written: where it goes."""
 
+    async def ready(self) -> None:
+        """Once something can be done, or that takes too long."""
+
     async def say(self, text: str) -> None: ...
 
     async def drained(self) -> None:
@@ -55,13 +59,41 @@ def completions(side: Side, before: str) -> Iterable[str]:
 
 
 async def converse(side: Side, terminal: Terminal) -> None:
-    """Until somebody leaves."""
-    while (line := await terminal.read(side.prompt)) is not None:
-        typed = read(line.strip())
-        if typed.word in {"quit", "exit"}:
-            break
+    """Until somebody leaves. One can write on while something is done; it is done in the order of writing."""
+    waiting: asyncio.Queue[Typed] = asyncio.Queue()
+    doing = asyncio.create_task(_work(waiting, side, terminal))
+    try:
+        while (line := await _line(terminal, side, doing)) is not None:
+            typed = read(line.strip())
+            if typed.word in {"quit", "exit"}:
+                break
+            waiting.put_nowait(typed)
+        await waiting.join()
+        await side.drained()
+    finally:
+        doing.cancel()
+        await asyncio.gather(doing, return_exceptions=True)
+
+
+async def _line(terminal: Terminal, side: Side, doing: "asyncio.Task[None]") -> str | None:
+    """The next one. Raises what went wrong while the ones before it were done."""
+    reading = asyncio.create_task(terminal.read(lambda: side.prompt))
+    try:
+        await asyncio.wait({reading, doing}, return_when=asyncio.FIRST_COMPLETED)
+        if doing.done():
+            doing.result()
+        return await reading
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+
+
+async def _work(waiting: "asyncio.Queue[Typed]", side: Side, terminal: Terminal) -> None:
+    await side.ready()
+    while True:
+        typed = await waiting.get()
         await _do(typed, side, terminal)
-    await side.drained()
+        waiting.task_done()
 
 
 async def _do(typed: Typed, side: Side, terminal: Terminal) -> None:

@@ -83,6 +83,9 @@ class Visitor:
     def words(self) -> Iterable[str]:
         return sorted(self._names)
 
+    async def ready(self) -> None:
+        await self._client.ready(PATIENCE)
+
     async def drained(self) -> None:
         await self._waiting.join()
 

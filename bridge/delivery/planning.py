@@ -53,7 +53,7 @@ def plan(line: Line, *, service: Service, clock: Clock) -> Request | None:
             return None
         if (lost := _of_unknown_fate(endpoint)) is not None:
             return _look_for(lost, endpoint, service=service, now=now)
-        if not_carried := [delivery for delivery in waiting if not service.carries(delivery)]:
+        if not_carried := _not_carried(waiting, endpoint, service=service):
             mark_delivered(not_carried, endpoint=endpoint, outcome=Delivery.Outcome.SUPERSEDED)
             continue
         if (until := service.held_until(waiting, endpoint, now=now)) is not None:
@@ -82,6 +82,12 @@ def _let_go(waiting: list[Delivery], endpoint: Endpoint) -> None:
     """Also what may be out there already: nobody is to ask for it once more."""
     endpoint.remote_messages.filter(ours=True, remote_id__isnull=True).delete()
     mark_delivered(waiting, endpoint=endpoint, outcome=Delivery.Outcome.SUPERSEDED)
+
+
+def _not_carried(waiting: list[Delivery], endpoint: Endpoint, *, service: Service) -> list[Delivery]:
+    """What does not go there, or need not any more."""
+    left = [delivery for delivery in waiting if not service.carries(delivery)]
+    return left or list(service.needless(waiting, endpoint))
 
 
 def _of_unknown_fate(endpoint: Endpoint) -> RemoteMessage | None:

@@ -1,7 +1,7 @@
 """What a service is: the few requests that the delivery rules make of an outside system, and their answers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -311,6 +311,10 @@ class Service(ABC):
     def carries(self, delivery: Delivery) -> bool:
         """Whether this change goes there at all. Its message and author are loaded. Pure."""
         return True
+
+    def needless(self, waiting: Sequence[Delivery], endpoint: Endpoint) -> Collection[Delivery]:
+        """Of what waits, what nobody needs over there any more, e.g. since it was read. Within a transaction."""
+        return ()
 
     def held_until(
         self, waiting: Sequence[Delivery], endpoint: Endpoint, *, now: datetime

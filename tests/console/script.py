@@ -1,7 +1,7 @@
 """A terminal without a screen: what is to be typed, and what was shown."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bridge.console.text import Line
 from tests.bot.stage import eventually
@@ -13,14 +13,12 @@ class Script:
     def __init__(self) -> None:
         self.shown: list[str] = []
         self._typed: asyncio.Queue[str | None] = asyncio.Queue()
-        self.prompts: list[str] = []
 
     def type(self, line: str | None) -> None:
         """None: Ctrl-D."""
         self._typed.put_nowait(line)
 
-    async def read(self, prompt: str) -> str | None:
-        self.prompts.append(prompt)
+    async def read(self, prompt: Callable[[], str]) -> str | None:
         return await self._typed.get()
 
     def show(self, lines: Sequence[Line]) -> None:

@@ -1,0 +1,66 @@
+"""E-mail keeps the contract: a real SMTP server on one side, a provider's webhook on the other."""
+
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bridge import actions
+from bridge.mail.codes import Purpose, code_for
+from bridge.mail.incoming import Mail, take
+from bridge.mail.service import EmailService
+from bridge.models import Endpoint, Inbox
+from tests.bot.stage import db
+from tests.mail.server import Mailbox, text_of
+from tests.services.contract import Rig, ServiceContract, Trouble, Wiring
+
+ADDRESS = "vera@example.net"
+
+
+class EmailRig(Rig):
+    edits = False
+
+    def __init__(self, wiring: Wiring, mailbox: Mailbox) -> None:
+        super().__init__(EmailService(), wiring)
+        self.mailbox = mailbox
+
+    async def prepare(self) -> None:
+        await db(Inbox.objects.filter(pk=self.wiring.inbox.pk).update, email_after=5)
+
+    async def held(self, endpoint: Endpoint) -> list[str]:
+        to = await db(_code_of, endpoint)
+        return [text_of(mail) for mail in self.mailbox.mails if to in mail["Reply-To"]]
+
+    async def have(self, trouble: Trouble | None) -> None:
+        self.mailbox.rcpt = {"away": "451 Not now", "refused": "550 Nobody of that name"}.get(
+            trouble or "", "250 OK"
+        )
+        self.mailbox.cut = "after" if trouble == "answer lost" else None
+
+    async def write(self, endpoint: Endpoint, text: str, *, key: int) -> None:
+        code = await db(_code_of, endpoint)
+        headers = {"message-id": f"<{key}@example.net>"}
+        await db(take, Mail(ADDRESS, [f"reply+{code}@in.example.com"], headers, text))
+
+
+def _code_of(endpoint: Endpoint) -> str:
+    return code_for(endpoint.connection.uid, Purpose.REPLY)
+
+
+class TestEmail(ServiceContract):
+    path = "bridge.mail.service.EmailService"
+
+    @pytest.fixture
+    async def rig(self, wiring: Wiring) -> AsyncIterator[Rig]:
+        mailbox = Mailbox()
+        await mailbox.start()
+        wiring.settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        wiring.settings.EMAIL_HOST, wiring.settings.EMAIL_PORT = "127.0.0.1", mailbox.port
+        wiring.settings.EMAIL_REPLY_DOMAIN = "in.example.com"
+        yield EmailRig(wiring, mailbox)
+        await mailbox.stop()
+
+    async def _open(self, rig: Rig, visitor: uuid.UUID) -> Endpoint:
+        """By somebody who left an address before: nobody else has a place there."""
+        await db(actions.set_contact, rig.wiring.inbox.pk, visitor, name=None, email=ADDRESS)
+        return await super()._open(rig, visitor)
