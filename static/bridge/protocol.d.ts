@@ -110,6 +110,8 @@ export interface InboxOut {
   max_upload: number;
   /** Media types, such as `image/*`. */
   upload_types: string[];
+  /** Minutes after which an answer that nobody read goes to the visitor's address; 0: never. */
+  email_after: number;
 }
 
 /** Who came within the last moment, several in one event. */

@@ -23,6 +23,7 @@ GOOD = {
     "enabled": "on",
     "discord_channel_id": "1180000000000000012",
     "max_upload": "10",
+    "email_after": "15",
     "upload_types": "image/*, application/pdf image/*",
     "allowed_origins": "https://Shop.example/\nhttp://localhost:3000\nhttps://shop.example",
     "invites": "remove",
@@ -41,6 +42,7 @@ def test_staff_add_an_inbox(staff: Client) -> None:
     assert shop.channel_id == 1180000000000000012
     assert (shop.blocked_words.split(), shop.links) == (["rude", "very", "rude"], "refuse")
     assert shop.allowed_origins == "https://shop.example\nhttp://localhost:3000"
+    assert shop.email_after == 15
     assert (shop.max_upload, shop.upload_types) == (10, "image/* application/pdf")
     assert shop.origins == {"https://shop.example", "http://localhost:3000"}
 
