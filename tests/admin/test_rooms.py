@@ -77,7 +77,13 @@ def test_the_channel_of_private_conversations_is_no_rooms(staff: Client, inbox: 
 
 
 def test_a_rooms_channel_is_no_inboxs(staff: Client, lobby: Room, inbox: Inbox) -> None:
-    form = {"name": "shop", "title": "Shop", "discord_channel_id": CHANNEL, "max_upload": "10", "email_after": "0"}
+    form = {
+        "name": "shop",
+        "title": "Shop",
+        "discord_channel_id": CHANNEL,
+        "max_upload": "10",
+        "email_after": "0",
+    }
     page = staff.post(reverse("admin:bridge_inbox_add"), form).content.decode()
     assert "This channel belongs to the room “The lobby”." in page
     assert not Inbox.objects.filter(name="shop").exists()
