@@ -106,8 +106,10 @@ class Environment(BaseSettings):
     @field_validator("webhook_allowed_networks")
     @classmethod
     def is_networks(cls, value: list[str]) -> list[str]:
-        for each in value:
-            ip_network(each)
+        try:
+            [ip_network(each) for each in value]
+        except ValueError:
+            raise ValueError("networks look like 10.1.0.0/16 or fd12::/64") from None
         return value
 
     @field_validator("database_url")

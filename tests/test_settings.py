@@ -88,6 +88,7 @@ def test_with_debug_a_key_is_made_once_and_kept_for_its_owner(tmp_path: Path) ->
         ("DISCORD_GATEWAY_URL", "https://gateway.discord.gg"),
         ("TRUSTED_PROXIES", "-1"),
         ("LOG_LEVEL", "LOUD"),
+        ("WEBHOOK_ALLOWED_NETWORKS", "10.1.0.0/16, intranet"),
         ("DATABASE_URL", "mysql://localhost/chat"),
         ("REDIS_URL", "localhost:6379"),
     ],
