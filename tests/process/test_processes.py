@@ -5,7 +5,7 @@ CHAOS_SEED repeats a run; CHAOS_ROUNDS makes it longer, two are usual: in each r
 
 import pytest
 
-from tests.process import everything, rooms, scenarios
+from tests.process import everything, rooms, scenarios, webhooks
 from tests.process.conftest import Report
 
 
@@ -48,4 +48,9 @@ def test_who_was_in_a_room_by_a_process_that_was_killed_is_missed_within_a_minut
 
 @pytest.mark.scenario.with_args(everything.everything)
 def test_whatever_people_do_to_messages_is_the_same_on_all_sides(report: Report) -> None:
+    report()
+
+
+@pytest.mark.scenario.with_args(webhooks.survived)
+def test_a_webhook_hears_each_event_once_and_in_order_whoever_carries_dies(report: Report) -> None:
     report()

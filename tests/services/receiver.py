@@ -29,13 +29,14 @@ class Received:
 
 @dataclass
 class Receiver:
-    """`asked`: each request; `taken`: each event, once, in order."""
+    """`asked`: each request; `taken`: each event, once, in order; `waiting`: how many wait in vain for an answer."""
 
     secret: str = ""
     trouble: Fault | None = None
     answer_headers: dict[str, str] = field(default_factory=dict)
     asked: list[Received] = field(default_factory=list)
     taken: list[Received] = field(default_factory=list)
+    waiting: int = 0
     tls: ssl.SSLContext | None = None
 
     async def __aenter__(self) -> "Receiver":
@@ -86,6 +87,7 @@ class Receiver:
             if str(self.trouble).endswith("after"):
                 self._keep(received)
             if str(self.trouble).startswith("hang"):
+                self.waiting += 1
                 await self._leave.wait()
             # Who waited in vain has gone by himself.
             if request.transport is not None:
