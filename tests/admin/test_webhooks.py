@@ -134,7 +134,6 @@ def test_a_new_secret_leaves_the_old_one_for_a_day(staff: Client, webhook: Webho
     assert before in staff.get(change_of(webhook)).content.decode()
 
 
-@pytest.mark.django_db(transaction=True)
 def test_a_test_event_is_sent_and_what_becomes_of_it_is_said(
     staff: Client, webhook: Webhook, receiver: Receiver
 ) -> None:
