@@ -1,6 +1,7 @@
 """The published description of the protocol is current, and the code answers by it."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -39,6 +40,23 @@ def test_what_is_not_current_is_found(tmp_path: Path, settings: pytest.FixtureRe
         call_command("protocol_schema", "--check")
     call_command("protocol_schema", "--write")
     call_command("protocol_schema", "--check")
+
+
+def test_in_another_project_there_is_nothing_to_write(
+    tmp_path: Path, settings: pytest.FixtureRequest
+) -> None:
+    settings.BASE_DIR = tmp_path  # type: ignore[attr-defined]
+    for option in ("--write", "--check"):
+        with pytest.raises(CommandError, match="only ChatBridge's own repository"):
+            call_command("protocol_schema", option)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_page_knows_which_events_are_its_own() -> None:
+    """It leaves all others to the site's scripts."""
+    script = (_shipped("typescript").parent / "model" / "chat.js").read_text()
+    (names,) = re.findall(r"const OURS = new Set\((\[.*?\])\);", script, re.DOTALL)
+    assert set(json.loads(names)) == {name.partition(".")[0] for name in EVENTS}
 
 
 def test_it_is_a_schema_and_names_every_frame_of_every_app(capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,11 +52,16 @@ class Command(BaseCommand):
         if not options["write"] and not options["check"]:
             self.stdout.write(FORMATS[options["format"]][1](description.everything()), ending="")
             return
+        root = Path(getattr(settings, "BASE_DIR", "."))
+        if not (root / REFERENCE).is_file():
+            raise CommandError(
+                f"There is no {REFERENCE} here: only ChatBridge's own repository has these files."
+            )
         ours = description.ours()
         texts = {path: made(ours) for path, made in FORMATS.values()}
-        texts[REFERENCE] = with_tables((settings.BASE_DIR / REFERENCE).read_text(encoding="utf-8"))
+        texts[REFERENCE] = with_tables((root / REFERENCE).read_text(encoding="utf-8"))
         for name, text in texts.items():
-            path = settings.BASE_DIR / name
+            path = root / name
             if options["write"]:
                 path.write_text(text, encoding="utf-8")
             elif not path.exists() or path.read_text(encoding="utf-8") != text:
