@@ -42,7 +42,9 @@ class Reader:
         return {
             **kept,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "PYTHONPATH": sysconfig.get_paths()["purelib"],
+            "PYTHONPATH": os.pathsep.join(
+                dict.fromkeys(sysconfig.get_path(kind) for kind in ("purelib", "platlib"))
+            ),
             "PYTHONUNBUFFERED": "1",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             # pip reads this the wrong way round: do not fetch what builds the package, it is here.
