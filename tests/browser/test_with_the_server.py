@@ -1,5 +1,6 @@
 """The page and the real web server, before anybody in Discord is needed."""
 
+import asyncio
 import re
 import sqlite3
 
@@ -215,3 +216,40 @@ async def test_a_chat_that_does_not_exist_is_a_page_that_says_so(arrive: Arrive)
     visitor.expected = re.compile("404")
     page = await visitor.open("/?inbox=nowhere", ready=False)
     await expect(page.get_by_role("heading")).to_have_text("There is no chat here")
+
+
+SIGN_OUT = "from bridge import api, tokens; api.revoke_visitor(tokens.read('{token}').visitor)"
+REQUIRE = """
+from bridge.models import Inbox
+Inbox.objects.update(identity="{identity}", identity_required={required})
+"""
+
+
+async def test_who_is_signed_out_is_told_and_begins_anew(
+    visitor: Visitor, stranger: Visitor, site: Site
+) -> None:
+    page, theirs = await visitor.open(), await stranger.open()
+    await write(page, "from a computer that I lost")
+    await acknowledged(page, "lost")
+    (cookie,) = await visitor.context.cookies()
+    await asyncio.to_thread(site.manage, "shell", "-c", SIGN_OUT.format(token=cookie["value"]))
+    await expect(page.locator("[data-banner]")).to_contain_text("out of date")
+    await page.get_by_role("button", name="Load again").click()
+    await is_ready(page)
+    await expect(words(page)).to_have_count(0)
+    await write(page, "somebody else")
+    await acknowledged(page, "somebody else")
+    await write(theirs, "still here")
+    await acknowledged(theirs, "still here")
+
+
+async def test_a_chat_for_known_users_asks_everybody_else_to_sign_in(visitor: Visitor, site: Site) -> None:
+    require = REQUIRE.format(identity="login", required=True)
+    await asyncio.to_thread(site.manage, "shell", "-c", require)
+    try:
+        page = await visitor.context.new_page()
+        await page.goto(site.url)
+        await expect(page.locator("[data-banner]")).to_contain_text("Please sign in")
+    finally:
+        require = REQUIRE.format(identity="off", required=False)
+        await asyncio.to_thread(site.manage, "shell", "-c", require)

@@ -254,8 +254,9 @@ async def test_every_frame_gets_exactly_one_reply_or_a_documented_close(
         run(example(frames))
 
     await sync_to_async(property_, thread_sensitive=False)()
-    # The only one that JSON within the limit can earn.
-    assert codes <= {4429}
+    # The only ones that JSON within the limit can earn: by flooding, and by a command of the tests' shop that ends the
+    # socket, where other tests have brought that shop.
+    assert codes <= {4403, 4429}
     stored = [each async for each in Message.objects.order_by("seq").values_list("connection_id", "seq")]
     assert len(set(stored)) == len(stored)
 
