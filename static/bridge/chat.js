@@ -16,6 +16,7 @@ import { note } from "./view/note.js";
 import { part, root } from "./view/page.js";
 import { Picker } from "./view/picker.js";
 import { RoomView } from "./view/room.js";
+import { Stay } from "./view/stay.js";
 import { Tray } from "./view/tray.js";
 import { beat } from "./wire/heartbeat.js";
 import { Socket } from "./wire/socket.js";
@@ -112,6 +113,9 @@ const header = new Header({
   closed: part("closed"),
 });
 
+const names = ["line", "text", "open", "form", "input", "save", "cancel", "error"];
+const parts = () => Object.fromEntries(names.map((name) => [name, part(`stay-${name}`)]));
+const stay = room ? null : new Stay({ box: part("stay"), ...parts() }, { chat });
 const roomView = room && new RoomView(room);
 
 // Many changes in one turn are one rendering. Not requestAnimationFrame: hidden tabs count unread messages, too.
@@ -130,6 +134,7 @@ function show() {
   intent.check();
   view.show();
   header.show(chat, { unread: view.unread.length, cutOff: banner.shown });
+  stay?.show();
   roomView?.show({ cutOff: banner.shown });
   if (chat.inbox) uploads.limit(chat.inbox);
   tray.show();

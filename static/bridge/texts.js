@@ -43,6 +43,20 @@ export const texts = {
   saving: "Save",
   send: "Send",
 
+  // Where answers go that nobody reads here
+  stay: {
+    ask: "Leave your e-mail address and get answers when you are away.",
+    leave: "Leave address",
+    known: (email) => `Answers that you miss go to ${email}.`,
+    change: "Change",
+    refused: {
+      invalid_payload: "This is no e-mail address.",
+      not_permitted: "This is the address that the site knows you by.",
+      throttled: "Please wait a moment before the next change.",
+    },
+    refusedOther: "It could not be saved. Please try again.",
+  },
+
   // Rooms
   inRoom: (count) => `${count.toLocaleString()} here`,
   here: (count) => (count === 1 ? "1 person is here" : `${count.toLocaleString()} people are here`),

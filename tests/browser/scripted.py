@@ -38,6 +38,8 @@ class Script:
         self.revision = 0
         self.read_seq = 0
         self.page_size = 50
+        self.contact: Json = {"name": "", "email": "", "identified": False}
+        self.email_after = 0
         self.received: list[tuple[str, Json]] = []
         self.sockets = 0
         self.refuse: dict[str, list[Refused]] = {}
@@ -178,7 +180,7 @@ class Script:
             "visitor": "visitor",
             "token": "token",
             "nick": self.visitor["name"],
-            "contact": {"name": "", "email": "", "identified": False},
+            "contact": self.contact,
             "connection": self._connection() if self.messages else None,
             "messages": page,
             "has_more": len(page) < len(self.messages),
@@ -190,8 +192,13 @@ class Script:
                 "edit_window": 900,
                 "max_upload": 10 * 2**20,
                 "upload_types": ["image/*"],
+                "email_after": self.email_after,
             },
         }
+
+    def _on_contact_set(self, payload: protocol.ContactSet) -> Json:
+        self.contact = {**self.contact, "email": payload.email or ""}
+        return {"contact": self.contact}
 
     def _on_message_send(self, payload: protocol.MessageSend) -> Json:
         client_id = str(payload.client_id)

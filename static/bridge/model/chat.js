@@ -14,6 +14,7 @@ const OURS = new Set(["connection", "message", "participant", "presence", "react
 export class Chat extends EventTarget {
   conversation = null;
   inbox = null;
+  contact = null; // what is known of the visitor himself
   nick = "";
   staffOnline = null; // null: not known yet
   #heard = new Map(); // connection uid -> the latest revision an event or a pong spoke of
@@ -69,9 +70,17 @@ export class Chat extends EventTarget {
     this.conversation.resume(connection);
   }
 
-  #started({ connection, messages, has_more, nick, staff_online, inbox }) {
+  /** Where he gets answers that he misses; empty: nowhere. */
+  async leaveAddress(email) {
+    const { contact } = await this.socket.command("contact.set", { email });
+    this.contact = contact;
+    this.#changed();
+  }
+
+  #started({ connection, messages, has_more, nick, contact, staff_online, inbox }) {
     this.nick = nick;
     this.inbox = inbox;
+    this.contact = contact;
     this.staffOnline = staff_online;
     if (this.room) this.#enter();
     else this.#resume(connection, messages, has_more);
