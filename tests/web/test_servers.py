@@ -294,3 +294,36 @@ async def test_a_file_goes_up_and_down_and_100_megabytes_do_not(
     writer.close()
     kept = [path for path in (site.folder / "files").rglob("*") if path.is_file()]
     assert len(kept) == 2
+
+
+async def test_the_http_api_is_the_same_chat_over_either_server(site: Site) -> None:
+    async def begin(session: aiohttp.ClientSession) -> dict[str, str]:
+        async with session.post(f"{site.url}/api/session", json={}) as answer:
+            assert answer.status == 201
+            return {"Authorization": f"Bearer {(await answer.json())['token']}"}
+
+    async with aiohttp.ClientSession() as session:
+        ada, stranger = await begin(session), await begin(session)
+
+        async def write(number: int) -> Any:
+            body = {"client_id": str(uuid.uuid4()), "content": f"Message {number}"}
+            async with session.post(f"{site.url}/api/messages", json=body, headers=ada) as answer:
+                assert answer.status == 201
+                return (await answer.json())["message"]
+
+        said = await asyncio.gather(*map(write, range(20)))
+        assert len({each["connection"] for each in said}) == 1
+        assert sorted(each["seq"] for each in said) == list(range(1, 21))
+        address = f"{site.url}/api/connections/{said[0]['connection']}/messages"
+        async with session.head(address, headers=ada) as answer:
+            assert (answer.status, await answer.read()) == (200, b"")
+        async with session.get(address, headers=stranger) as answer:
+            assert (answer.status, (await answer.json())["error"]["code"]) == (404, "not_found")
+
+        async def in_pieces() -> AsyncIterator[bytes]:
+            for _ in range(20):
+                yield b" " * 8192
+
+        for data in (b" " * 100_000, in_pieces()):
+            async with session.post(address, data=data, headers=ada) as answer:
+                assert (answer.status, (await answer.json())["error"]["code"]) == (413, "too_large")
