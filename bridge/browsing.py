@@ -6,7 +6,7 @@ A filter that no index answers looks at a stretch of the list at most; the next 
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from bridge.models import Connection
 
@@ -42,12 +42,11 @@ def conversations(
     A page may have fewer than `limit`, or none, and still be followed by another.
     """
     everything = _from(Connection.objects.order_by("-active_at", "-id"), before)
-    wanted = {
-        name: value for name, value in (("inbox__name", inbox), ("state", state), ("kind", kind)) if value
-    }
-    rows = everything.filter(**wanted).select_related("inbox")
+    rows = everything.select_related("inbox")
+    for path, value in (("inbox__name", inbox), ("state", state), ("kind", kind)):
+        rows = _asked(rows, path, value) if value else rows
     end: Place | None = None
-    if wanted:
+    if inbox or state or kind:
         ends = everything.values_list("active_at", "id")[STRETCH - 1 : STRETCH + 1]
         # Two of them: there is more behind the last row of the stretch.
         end = Place(*ends[0]) if len(ends) == 2 else None
@@ -58,6 +57,13 @@ def conversations(
         last = page[limit - 1]
         return page[:limit], Place(last.active_at, last.pk)
     return page, end
+
+
+def _asked(rows: QuerySet[Connection], path: str, value: str) -> QuerySet[Connection]:
+    """Asked of each row that the list walks over. Of a joined or indexed column the planner may start there, gather
+    all that fits, and sort that for one page."""
+    of_each = Connection.objects.filter(pk=OuterRef("pk")).values(path)[:1]
+    return rows.alias(**{f"asked_{path}": Subquery(of_each)}).filter(**{f"asked_{path}": value})
 
 
 def _from(rows: QuerySet[Connection], place: Place | None) -> QuerySet[Connection]:
