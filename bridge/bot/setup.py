@@ -12,7 +12,7 @@ class SetupError(Exception):
 
 REFUSED = "Discord refused the token: copy it again from the developer portal (Bot → Reset Token) into DISCORD_TOKEN."
 NOT_SET = (
-    "DISCORD_TOKEN is not set: put the bot's token into the environment or .env, or try it without Discord by "
+    "DISCORD_TOKEN is not set: put the bot's token into the environment, .env or settings.py, or try it without Discord by "
     "run_discord_bot --sandbox."
 )
 NO_INTENT = (

@@ -25,6 +25,21 @@ LATER = "\n## With Discord itself\n"
 """Where the page goes on for who has a site that runs."""
 
 
+ADMIN = """
+from django.contrib.auth import get_user_model
+from django.test import Client
+from django.urls import reverse
+from bridge.models import Connection, Message
+client = Client(headers={"host": "localhost"})
+client.force_login(get_user_model().objects.create_superuser("root"))
+asked = Message.objects.get(content="Do you have green tea?").connection_id
+for name, place in {"connection_changelist": [], "inbox_changelist": [], "connection_change": [asked]}.items():
+    page = client.get(reverse(f"admin:bridge_{name}", args=place))
+    assert page.status_code == 200, (name, page)
+print(page.content.decode())
+"""
+
+
 class Reader:
     """Runs what is a block of commands, writes what is a file, starts what is a server."""
 
@@ -134,6 +149,8 @@ async def followed(folder: Path) -> str:
     assert Path(told.strip()).is_relative_to(site_packages), f"bridge is {told}, not what was installed"
     await asyncio.to_thread(reader.run, "python manage.py makemigrations --check --dry-run")
     await _chat(reader, "Do you have green tea?", "We do")
+    listed = await asyncio.to_thread(reader.run, f"python manage.py shell -c '{ADMIN}'")
+    assert "Do you have green tea?" in listed, "the admin does not show what was said"
     for step in later:
         await asyncio.to_thread(reader.follow, step)
     await asyncio.to_thread(reader.run, "python manage.py check")
