@@ -72,6 +72,22 @@ def check_services(**_: Any) -> Iterator[CheckMessage]:
             )
 
 
+@register("email")
+def check_email(**_: Any) -> Iterator[CheckMessage]:
+    if settings.EMAIL_REPLY_DOMAIN and not (settings.MAILGUN_SIGNING_KEY or settings.POSTMARK_SECRET):
+        yield Error(
+            "Mails ask for answers, and nobody may bring them: EMAIL_REPLY_DOMAIN is set alone.",
+            hint="MAILGUN_SIGNING_KEY=<the HTTP webhook signing key>, or POSTMARK_SECRET=<the password in its address>",
+            id="bridge.E007",
+        )
+    if settings.EMAIL_REPLY_DOMAIN and not settings.SITE_URL:
+        yield Warning(
+            "Mails have no link that ends them, since nobody knows where this site is.",
+            hint="SITE_URL=https://<where this site is reached>",
+            id="bridge.W004",
+        )
+
+
 @register("channels")
 def check_channel_layer(**_: Any) -> Iterator[CheckMessage]:
     # Channels reads it, Django knows nothing of it: a project may have none.

@@ -20,6 +20,8 @@ for name in (
     "DISCORD_CDN_URL",
     "WEBHOOK_ALLOWED_NETWORKS",
     "DEBUG",
+    "EMAIL_URL",
+    "EMAIL_REPLY_DOMAIN",
 ):
     os.environ.pop(name, None)
 atexit.register(shutil.rmtree, os.environ["VAR_DIR"], ignore_errors=True)

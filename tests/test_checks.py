@@ -37,6 +37,8 @@ def test_the_projects_own_settings_have_no_mistake() -> None:
         ({"DISCORD_TOKEN": TOKEN, "DISCORD_CHANNEL_ID": None}, "bridge.W002"),
         ({"BRIDGE_SERVICES": {"fax": "bridge.services.fax.FaxService"}}, "bridge.E003"),
         ({"BRIDGE_SERVICES": {"fax": "bridge.models.Inbox"}}, "bridge.E004"),
+        ({"EMAIL_REPLY_DOMAIN": "in.example.com", "SITE_URL": "https://example.com"}, "bridge.E007"),
+        ({"EMAIL_REPLY_DOMAIN": "in.example.com", "POSTMARK_SECRET": "s", "SITE_URL": ""}, "bridge.W004"),
         ({"CHANNEL_LAYERS": {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}}, "bridge.E005"),
         ({"CHANNEL_LAYERS": {}}, "bridge.E005"),
         ({"CHANNEL_LAYERS": {"default": {"BACKEND": "no.such.Layer"}}}, "bridge.E005"),

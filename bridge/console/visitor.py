@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from bridge.console.client import Client, Frame, NotConnected
+from bridge.console.talks import Talk
 from bridge.console.terminal import Terminal
-from bridge.console.text import note, one_line, said
+from bridge.console.text import note, one_line
 from bridge.console.typed import Deed
 from bridge.errors import BridgeError
 from bridge.protocol import PASSING
@@ -19,23 +18,6 @@ GATHER = 0.3
 SHOWN_AT_START = 20
 PATIENCE = 10.0
 """Seconds that a command waits for a connection."""
-
-
-@dataclass
-class Talk:
-    """His own conversation, or a room, as far as this terminal has seen it."""
-
-    uid: str
-    me: str
-    """His own `author.id` in it."""
-    room: str = ""
-    key: str = ""
-    """Of a room by link."""
-    revision: int = 0
-    first: int = 0
-    """The place of the oldest message that was shown."""
-    seen: dict[str, tuple[str, bool]] = field(default_factory=dict)
-    """What each message said when it was shown, and whether it was deleted."""
 
 
 class Visitor:
@@ -289,39 +271,11 @@ class Visitor:
             self._show(talk, reply["messages"])
             talk.revision, more = max(talk.revision, reply["revision"]), reply["has_more"]
 
-    def _show(self, talk: Talk, messages: Iterable[dict[str, Any]]) -> None:
-        """Each once, and again only where it says something else now."""
-        for message in sorted(messages, key=lambda each: each["seq"]):
-            now = (message["content"], message["deleted_at"] is not None)
-            was = talk.seen.get(message["uid"])
-            talk.first = min(talk.first or message["seq"], message["seq"])
-            if was == now:
-                continue
-            talk.seen[message["uid"]] = now
-            self._line(talk, message, "" if was is None else "(edited) ")
-
-    def _line(self, talk: Talk, message: dict[str, Any], change: str) -> None:
-        author = message["author"] or {"id": "", "name": "", "role": "system"}
-        self._names |= {author["name"]} - {""}
-        files = [f"[{each['name']}]" for each in message["attachments"]]
-        text = "\n".join([change + message["content"], *files]).strip()
-        if message["deleted_at"]:
-            text = "(deleted)"
-        elif message["kind"] == "gap":
-            text = "(Messages may be missing here.)"
-        at = datetime.fromisoformat(message["created_at"]).astimezone()
-        mark = f"#{talk.room}" if talk.room else "staff" if author["role"] == "staff" else ""
-        style = "class:own" if author["id"] == talk.me else "class:staff" if author["role"] == "staff" else ""
-        self._terminal.show(
-            said(
-                when=f"{at:%H:%M}",
-                name=author["name"],
-                text=text,
-                mark=mark,
-                style=style,
-                width=self._terminal.width,
-            )
-        )
+    def _show(self, talk: Talk, messages: Iterable[Frame]) -> None:
+        for message, change in talk.news(messages):
+            if message["author"]:
+                self._names.add(message["author"]["name"])
+            self._terminal.show(talk.lines(message, change, width=self._terminal.width))
 
     def _note(self, text: str) -> None:
         self._terminal.show(note(text))
