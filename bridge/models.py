@@ -681,6 +681,8 @@ class RemoteMessage(models.Model):
     card = models.BooleanField(default=False)
     nonce = models.CharField(max_length=25, blank=True)
     text = models.TextField(blank=True)
+    # An edit was asked for, and nobody knows whether it was made: it may say something else there.
+    text_unsure = models.BooleanField(default=False)
     # The keys of the attachments that go with it.
     files = models.JSONField(default=list)
     # In a room: the nick that ours was said under, and the webhook that said it, which alone may change it.

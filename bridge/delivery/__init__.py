@@ -11,8 +11,10 @@ the fault that each one closes:
 3. Requests are written only early in a claim, by a clock that runs during suspend (`services.base.Attempt`).
    *A paused process woke up and sent what another had sent in the meantime.*
 4. What may have been sent is known before it is sent, and is looked for before it is repeated
-   (`planning.plan`, `settling._found`). *A message was stored, its answer was lost, and it was sent again.*
-5. Permanent failures settle, others wait with backoff, missing rights hold the line (`settling.fail`).
+   (`planning.plan`, `settling._found`). *A message was stored, its answer was lost, and it was sent again. An edit was
+   made, its answer was lost, the edit was taken back here and stayed there.*
+5. Permanent failures settle, others wait with backoff for as long as their service has patience, missing rights hold
+   the line (`settling.fail`).
    *One refused message stopped a conversation for ever; a lost right burnt the whole queue.*
 6. Opening is resumed from what is already there (`planning._opening`). *A crash made two threads.*
 7. What comes in goes through one queue a thread, with a watermark that has no hole behind it (`bot.relay`,

@@ -188,7 +188,9 @@ def _difference(
     wanted = compose(group, form=form, quote=_quote(group, alive, endpoint, form=form))
     thread = _thread(endpoint)
     for remote, text in zip(alive, wanted, strict=False):
-        if remote.text != text:
+        if remote.text != text or remote.text_unsure:
+            # Written down before it is asked for: taken back before its fate is known, it is asked for all the same.
+            RemoteMessage.objects.filter(pk=remote.pk).update(text_unsure=True)
             return Edit(
                 remote_pk=remote.pk,
                 thread=thread,

@@ -132,7 +132,7 @@ def _may_be(seen: Seen, remote: RemoteMessage) -> bool:
 
 def _done(request: Request) -> None:
     if isinstance(request, Edit):
-        RemoteMessage.objects.filter(pk=request.remote_pk).update(text=request.text)
+        RemoteMessage.objects.filter(pk=request.remote_pk).update(text=request.text, text_unsure=False)
     elif isinstance(request, Delete):
         RemoteMessage.objects.filter(pk=request.remote_pk).update(deleted_at=Now())
     elif isinstance(request, React):

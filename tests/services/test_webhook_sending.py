@@ -170,6 +170,20 @@ async def test_an_edit_after_one_of_unknown_fate_is_another_event(scene: Scene) 
     assert scene.receiver.holds(message.connection.uid) == ["three"]
 
 
+async def test_an_edit_of_unknown_fate_that_is_taken_back_is_taken_back_there_too(scene: Scene) -> None:
+    """What it says here is what was last known to be said there, and yet it may say something else."""
+    message = await scene.say("one")
+    await scene.carry()
+    scene.receiver.trouble = "cut after"
+    await db(edit_message, message.pk, content="two")
+    await scene.try_now()
+    scene.receiver.trouble = None
+    await db(edit_message, message.pk, content="one")
+    await scene.carry()
+
+    assert scene.receiver.holds(message.connection.uid) == ["one"]
+
+
 async def test_whatever_goes_wrong_in_between_each_arrives_once_and_in_order(scene: Scene) -> None:
     said = [f"number {number}" for number in range(12)]
     troubles = ["cut", None, "cut after", 500, None, 503]
