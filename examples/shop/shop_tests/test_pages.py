@@ -31,3 +31,8 @@ def test_for_trying_out_there_is_a_customer_with_orders(transactional_db: None) 
     for _ in range(2):
         call_command("stock", verbosity=0)
     assert set(Order.objects.values_list("number", "customer__username")) == {("A-1", "ada"), ("A-2", "ada")}
+
+
+def test_its_settings_and_migrations_are_in_order(transactional_db: None) -> None:
+    call_command("check", fail_level="WARNING")
+    call_command("makemigrations", "--check", "--dry-run", verbosity=0)
