@@ -9,6 +9,7 @@ import secrets
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, HttpUrl, TypeAdapter, ValidationError, WebsocketUrl, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -169,6 +170,20 @@ def read() -> Environment:
         # The message without the value: it may be a secret.
         mistakes = (f"{str(each['loc'][0]).upper()} is wrong: {each['msg']}." for each in error.errors())
         raise SystemExit("\n".join(mistakes)) from None
+
+
+def mail_server(url: str) -> dict[str, Any]:
+    """The same as Django's backend for SMTP takes it. Seconds for each step: its own default is for ever."""
+    parts = urlsplit(url)
+    return {
+        "host": parts.hostname,
+        "port": parts.port or {"smtp": 25, "smtp+tls": 587, "smtps": 465}[parts.scheme],
+        "username": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+        "use_tls": parts.scheme == "smtp+tls",
+        "use_ssl": parts.scheme == "smtps",
+        "timeout": 10,
+    }
 
 
 def secret_key(environment: Environment) -> str:

@@ -3,9 +3,9 @@
 import warnings
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import dj_database_url
+import django
 
 from bridge import redis, valkey
 from chatbridge_site import environment
@@ -111,13 +111,14 @@ BRIDGE_SERVICES = {
     "console": "bridge.services.console.ConsoleService",
 }
 
-MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
-MAIL_SERVER = urlsplit(ENVIRONMENT.email_url)
-EMAIL_HOST, EMAIL_PORT = MAIL_SERVER.hostname, MAIL_SERVER.port or MAIL_PORTS[MAIL_SERVER.scheme]
-EMAIL_HOST_USER = unquote(MAIL_SERVER.username or "")
-EMAIL_HOST_PASSWORD = unquote(MAIL_SERVER.password or "")
-EMAIL_USE_TLS, EMAIL_USE_SSL = MAIL_SERVER.scheme == "smtp+tls", MAIL_SERVER.scheme == "smtps"
-EMAIL_TIMEOUT = 10
+MAIL_SERVER = environment.mail_server(ENVIRONMENT.email_url)
+if django.VERSION >= (6, 1):
+    MAILERS = {"default": {"OPTIONS": MAIL_SERVER}}
+else:
+    EMAIL_HOST, EMAIL_PORT = MAIL_SERVER["host"], MAIL_SERVER["port"]
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL_SERVER["username"], MAIL_SERVER["password"]
+    EMAIL_USE_TLS, EMAIL_USE_SSL = MAIL_SERVER["use_tls"], MAIL_SERVER["use_ssl"]
+    EMAIL_TIMEOUT = MAIL_SERVER["timeout"]
 DEFAULT_FROM_EMAIL = ENVIRONMENT.email_from
 EMAIL_REPLY_DOMAIN = ENVIRONMENT.email_reply_domain
 MAILGUN_SIGNING_KEY = ENVIRONMENT.mailgun_signing_key

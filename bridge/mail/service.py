@@ -9,8 +9,8 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
-from django.conf import settings as project
-from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core import mail as django_mail
+from django.core.mail import EmailMultiAlternatives
 from django.urls import path
 
 from bridge.errors import DeliveryFailed
@@ -21,7 +21,7 @@ from bridge.services.base import Answer, Joining, Post, Request, Service, Stored
 logger = logging.getLogger(__name__)
 
 TIMEOUT = 10
-"""Seconds for each step, where EMAIL_TIMEOUT says nothing: Django's own default is for ever."""
+"""Seconds for each step, where the settings say nothing: Django's own default is for ever."""
 
 
 class EmailService(Service):
@@ -113,7 +113,7 @@ def _letter(remote_pk: int) -> EmailMultiAlternatives:
 
 
 def _send(mail: EmailMultiAlternatives) -> None:
-    backend = get_connection(timeout=project.EMAIL_TIMEOUT or TIMEOUT)
+    backend = _backend()
     try:
         backend.open()
     except (smtplib.SMTPException, OSError) as error:
@@ -124,6 +124,15 @@ def _send(mail: EmailMultiAlternatives) -> None:
         raise failures.sending(error) from error
     finally:
         _close(backend)
+
+
+def _backend() -> Any:
+    """The project's own: by MAILERS from Django 6.1 on, by EMAIL_BACKEND before."""
+    mailers = getattr(django_mail, "mailers", None)
+    backend: Any = mailers.default if mailers is not None else django_mail.get_connection()
+    if getattr(backend, "timeout", 0) is None:
+        backend.timeout = TIMEOUT
+    return backend
 
 
 def _close(backend: Any) -> None:

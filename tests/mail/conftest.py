@@ -7,15 +7,14 @@ import pytest
 
 from bridge.models import Inbox
 from tests.mail.cast import Cast
-from tests.mail.server import Mailbox
+from tests.mail.server import Mailbox, use
 
 
 @pytest.fixture
 async def mailbox(settings: Any) -> AsyncIterator[Mailbox]:
     made = Mailbox()
     await made.start()
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", made.port
+    use(settings, port=made.port)
     yield made
     await made.stop()
 

@@ -17,7 +17,7 @@ from bridge.models import Contact, Delivery, Endpoint, Inbox, Message
 from bridge.services.base import NOT_PERMITTED, Attempt, attempting
 from tests.bot.stage import db
 from tests.mail.cast import ADDRESS, Cast
-from tests.mail.server import html_of, text_of
+from tests.mail.server import html_of, text_of, use
 
 MINUTES = 60.0
 
@@ -270,7 +270,7 @@ def test_each_answer_of_a_server_means_what_it_should() -> None:
 
 
 async def test_a_backend_of_somebody_elses_that_breaks_is_of_unknown_fate(cast: Cast, settings: Any) -> None:
-    settings.EMAIL_BACKEND = "tests.mail.test_sending.Odd"
+    use(settings, backend="tests.mail.test_sending.Odd")
     connection = await cast.visitor_writes("hello?")
     await cast.leaves_address()
     await cast.staff_write(connection, "an answer")

@@ -11,7 +11,7 @@ from bridge.mail.incoming import Mail, take
 from bridge.mail.service import EmailService
 from bridge.models import Endpoint, Inbox
 from tests.bot.stage import db
-from tests.mail.server import Mailbox, text_of
+from tests.mail.server import Mailbox, text_of, use
 from tests.services.contract import Rig, ServiceContract, Trouble, Wiring
 
 ADDRESS = "vera@example.net"
@@ -54,8 +54,7 @@ class TestEmail(ServiceContract):
     async def rig(self, wiring: Wiring) -> AsyncIterator[Rig]:
         mailbox = Mailbox()
         await mailbox.start()
-        wiring.settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        wiring.settings.EMAIL_HOST, wiring.settings.EMAIL_PORT = "127.0.0.1", mailbox.port
+        use(wiring.settings, port=mailbox.port)
         wiring.settings.EMAIL_REPLY_DOMAIN = "in.example.com"
         yield EmailRig(wiring, mailbox)
         await mailbox.stop()
