@@ -239,6 +239,16 @@ async def test_a_logged_in_user_is_known_on_our_own_pages_alone(browser: Open, i
     assert not (await there.start())["contact"]["identified"]
 
 
+async def test_a_kind_of_user_without_full_names_is_called_by_his_username(
+    browser: Open, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("django.contrib.auth.models.AbstractUser.get_full_name")
+    await take(inbox, "login")
+    page = Page()
+    await page.log_in(await user(first_name="Ada", last_name="Lovelace"))
+    assert (await browser(**page.cookies).start())["contact"]["name"] == "ada"
+
+
 async def test_whose_login_is_over_is_nobody(browser: Open, inbox: Inbox) -> None:
     await take(inbox, "login")
     ada = await user()

@@ -1,0 +1,119 @@
+"""Whom a JWT or this site's login vouches for."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import Annotated, Any
+
+import jwt
+from django.conf import settings
+from django.contrib import auth
+from django.utils import timezone
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
+
+from bridge import actions, tokens
+from bridge.actions import Claims
+from bridge.errors import BridgeError, Code
+from bridge.models import Contact, Inbox
+from bridge.protocol import Email, Line
+
+LEEWAY = 10
+"""Seconds that another site's clock may be wrong."""
+
+
+class _Said(BaseModel):
+    """What a JWT says."""
+
+    sub: Annotated[Line, Field(min_length=1, max_length=255)]
+    name: Annotated[Line, AfterValidator(lambda text: " ".join(text.split())[:80])] = ""
+    email: Email = ""
+    exp: float
+    iat: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """Whom somebody vouches for, by what, since when and until when."""
+
+    claims: Claims
+    grant: str
+    since: datetime
+    until: datetime | None = None
+
+
+def read_jwt(inbox: Inbox, text: str) -> Vouched:
+    """Raises BridgeError (`not_identified`) for what this inbox's secret did not sign, or signed for somebody else."""
+    if not inbox.takes_jwt:
+        raise BridgeError(Code.NOT_IDENTIFIED, "This chat takes no JWT.", reason="jwt")
+    try:
+        # The algorithm is ours to say, not the token's; compares in constant time.
+        said = _Said.model_validate(
+            jwt.decode(
+                text,
+                inbox.identity_secret,
+                algorithms=["HS256"],
+                audience=inbox.name,
+                leeway=LEEWAY,
+                options={"require": ["exp", "aud", "sub"]},
+            )
+        )
+    except jwt.ExpiredSignatureError:
+        raise BridgeError(Code.NOT_IDENTIFIED, "This JWT is expired.", reason="expired") from None
+    except (jwt.InvalidTokenError, ValidationError, OverflowError) as error:
+        raise BridgeError(Code.NOT_IDENTIFIED, _why(error), reason="jwt") from None
+    now = timezone.now()
+    claims = Claims(Contact.Issuer.JWT, said.sub, said.name, said.email)
+    latest = (now + tokens.VOUCHED_FOR).timestamp()
+    return Vouched(
+        claims,
+        tokens.digest(text),
+        since=now if said.iat is None else min(now, datetime.fromtimestamp(max(said.iat, 0), UTC)),
+        until=datetime.fromtimestamp(min(said.exp, latest), UTC),
+    )
+
+
+def _why(error: Exception) -> str:
+    """For whoever writes the site: what of his JWT does not fit, without what is in it."""
+    if isinstance(error, jwt.MissingRequiredClaimError):
+        return f"This JWT has no {error.claim}."
+    if isinstance(error, jwt.InvalidAudienceError):
+        return "This JWT is for another chat."
+    if isinstance(error, ValidationError):
+        fields = ", ".join(str(each["loc"][0]) for each in error.errors(include_url=False))
+        return f"This JWT has something unfit in {fields}."
+    return "This JWT is not one that this chat's secret signed."
+
+
+class _Glance(dict[str, Any]):
+    """A login's session that is only looked at: whatever is to be changed in it, its next page changes."""
+
+    def flush(self) -> None:
+        self.clear()
+
+    def cycle_key(self) -> None:
+        """Its cookie could not be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    session: _Glance
+
+
+def read_login(session_key: str) -> Vouched | None:
+    """The user who is logged in with this Django session, as Django itself would say. None: nobody."""
+    store = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    user: Any = auth.get_user(_Request(_Glance(store.load())))  # type: ignore[arg-type]  # asks only for `session`
+    if not user.is_authenticated:
+        return None
+    # A project's own kind of user may have no full name.
+    name = getattr(user, "get_full_name", str)() or user.get_username()
+    email = getattr(user, user.get_email_field_name(), "") or ""
+    claims = Claims(Contact.Issuer.SITE, str(user.pk), " ".join(name.split())[:80], email, user)
+    return Vouched(claims, tokens.digest(session_key), since=timezone.now())
+
+
+def end_login(*, request: Any, **_: Any) -> None:
+    """Somebody logs out: what rests on his login ends. Receives `user_logged_out`, while the session is still there."""
+    key = getattr(getattr(request, "session", None), "session_key", None)
+    if key and Inbox.objects.filter(identity__in=[Inbox.Identity.LOGIN, Inbox.Identity.BOTH]).exists():
+        actions.revoke_login(key)
