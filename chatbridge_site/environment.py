@@ -137,7 +137,7 @@ class Environment(BaseSettings):
     @field_validator("email_url")
     @classmethod
     def is_mail_server(cls, value: str) -> str:
-        if not re.fullmatch(r"smtp(s|\+tls)?://[^/?#]+/?", value):
+        if not re.fullmatch(r"smtp(s|\+tls)?://([^/?#@]+@)?[^/?#@:]+(:\d+)?/?", value):
             raise ValueError("it must begin with smtp://, smtps:// or smtp+tls://, with a host after it")
         return value
 

@@ -91,6 +91,10 @@ def test_with_debug_a_key_is_made_once_and_kept_for_its_owner(tmp_path: Path) ->
         ("WEBHOOK_ALLOWED_NETWORKS", "10.1.0.0/16, intranet"),
         ("DATABASE_URL", "mysql://localhost/chat"),
         ("REDIS_URL", "localhost:6379"),
+        ("EMAIL_URL", "mail.example.com"),
+        ("EMAIL_URL", "https://mail.example.com"),
+        ("EMAIL_URL", "smtp://"),
+        ("EMAIL_URL", "smtp://mail.example.com:postal"),
     ],
 )
 def test_a_wrong_value_ends_in_one_sentence_that_names_the_variable(name: str, value: str) -> None:
@@ -103,6 +107,24 @@ def test_a_wrong_value_ends_in_one_sentence_that_names_the_variable(name: str, v
 def test_a_wrong_value_is_not_repeated_since_it_may_be_a_secret() -> None:
     ended = start(SECRET_KEY="k" * 50, DATABASE_URL="mysql://me:hunter2@localhost/chat")
     assert "hunter2" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "port", "tls", "ssl"),
+    [
+        ("smtp://mail.example.com", 25, False, False),
+        ("smtp+tls://chat%40example.com:p%2Fw@mail.example.com", 587, True, False),
+        ("smtps://chat%40example.com:p%2Fw@mail.example.com:4465", 4465, False, True),
+    ],
+)
+def test_a_mail_servers_address_says_all_of_it(url: str, port: int, *, tls: bool, ssl: bool) -> None:
+    from chatbridge_site.environment import mail_server
+
+    found = mail_server(url)
+    assert (found["host"], found["port"]) == ("mail.example.com", port)
+    assert (found["use_tls"], found["use_ssl"]) == (tls, ssl)
+    if "@" in url:
+        assert (found["username"], found["password"]) == ("chat@example.com", "p/w")
 
 
 def test_an_env_file_is_read_and_the_environment_wins(tmp_path: Path) -> None:
