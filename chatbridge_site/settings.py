@@ -174,5 +174,7 @@ LOGGING = {
         "django": {"handlers": [], "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
         "django.channels.server": {"handlers": [], "propagate": True},
+        # Between the addresses that `make run` prints it would advise to install things that nobody needs.
+        "daphne.server": {"level": "WARNING" if DEBUG else "INFO"},
     },
 }
