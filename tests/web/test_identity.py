@@ -8,6 +8,7 @@ from typing import Any
 
 import jwt
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from bridge import actions, tokens
@@ -16,6 +17,7 @@ from bridge.models import Connection, Contact, Inbox
 from bridge.protocol import CLOSE_NO_SESSION
 from tests.web.browser import Browser
 from tests.web.conftest import Open
+from tests.web.files import http
 from tests.web.identities import Page, take, user, vouch
 
 # ---------------------------------------------------------------------- JWT
@@ -399,3 +401,27 @@ def test_a_visitor_whom_another_identity_has_is_not_taken_from_it() -> None:
     # Nor in another inbox, where `sub` may be anybody's.
     assert actions.identify(sales.pk, ada, visitor=visitor).visitor != visitor
     assert Connection.objects.count() == 0
+
+
+# ------------------------------------------------------------------------- files
+
+
+async def test_files_are_his_whom_the_session_knows_and_not_his_who_has_the_old_cookie(
+    browser: Open, inbox: Inbox
+) -> None:
+    await take(inbox, "login")
+    page = Page()
+    await page.load()
+    before = page.cookie or ""
+    # He logs in elsewhere: this page still has the cookie of nobody.
+    await page.log_in(await user())
+    here = browser(**page.cookies)
+    await here.start()
+    cookies = f"{tokens.COOKIE_NAME}={before}; {settings.SESSION_COOKIE_NAME}={page.login}"
+    mine = {"cookie": cookies, "origin": "http://testserver"}
+    kept = await http("POST", "/files/?name=a.txt", body=b"Hello", headers=mine)
+    assert kept.status == 201
+    await here.write("With a file", attachments=[kept.json["uid"]])
+    assert (await http("GET", kept.json["url"], headers=mine)).status == 200
+    strangers = {"cookie": f"{tokens.COOKIE_NAME}={before}", "origin": "http://testserver"}
+    assert (await http("GET", kept.json["url"], headers=strangers)).status == 404
