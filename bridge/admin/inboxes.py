@@ -5,7 +5,7 @@ import re
 import secrets
 import uuid
 from collections.abc import Collection
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from django import forms
@@ -153,7 +153,7 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
     readonly_fields = ("secret", "who_is_online")
     fieldsets = (
         (None, {"fields": ("name", "enabled", "who_is_online")}),
-        ("What visitors see", {"fields": ("title", "greeting")}),
+        ("What visitors see and may do", {"fields": ("title", "greeting", "edit_window")}),
         ("Where it is used", {"fields": ("allowed_origins",)}),
         (
             "Who visitors are",
@@ -166,6 +166,9 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
         ("Mail", {"fields": ("email_after", "email_from")}),
         ("Files", {"fields": ("max_upload", "upload_types")}),
     )
+
+    class Media:
+        css: ClassVar[dict[str, list[str]]] = {"all": ["bridge/admin.css"]}
 
     def get_readonly_fields(self, request: HttpRequest, obj: Inbox | None = None) -> tuple[str, ...]:
         """Pages ask for an inbox by its name, and "default" gets its channel from DISCORD_CHANNEL_ID."""
@@ -210,7 +213,9 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
         places = _places(inbox.pk, [each.visitor for each in found])
         rows = [(_called(each), moment(each.since), places.get(each.visitor, "")) for each in found]
         listed = format_html_join("", "<li>{}, since {} {}</li>", rows)
-        return format_html("{} ({} identified)<ul>{}</ul>", count.visitors, count.identified, listed)
+        return format_html(
+            "{} ({} identified)<ul class='bridge-online'>{}</ul>", count.visitors, count.identified, listed
+        )
 
 
 def _called(here: online.Online) -> str:

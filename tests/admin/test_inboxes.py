@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from redis import Redis
 
-from bridge.admin.inboxes import origin_mistake
+from bridge.admin.inboxes import InboxAdmin, origin_mistake
 from bridge.models import Connection, Contact, Inbox
 from bridge.online import Registry
 from bridge.presence import blocking_client
@@ -24,6 +24,7 @@ GOOD = {
     "discord_channel_id": "1180000000000000012",
     "max_upload": "10",
     "email_after": "15",
+    "edit_window": "600",
     "upload_types": "image/*, application/pdf image/*",
     "allowed_origins": "https://Shop.example/\nhttp://localhost:3000\nhttps://shop.example",
     "invites": "remove",
@@ -32,6 +33,12 @@ GOOD = {
     "links": "refuse",
     "identity": "off",
 }
+
+
+def test_all_that_an_inbox_says_is_set_here() -> None:
+    shown = {name for _, options in InboxAdmin.fieldsets for name in options["fields"]}
+    fields = {field.name for field in Inbox._meta.fields}
+    assert fields - shown == {"id", "created_at", "identity_secret"}
 
 
 def test_staff_add_an_inbox(staff: Client) -> None:
