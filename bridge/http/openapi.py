@@ -83,9 +83,14 @@ def description(*, server: str = "/") -> dict[str, Any]:
 
 @require_safe
 def served(request: HttpRequest) -> HttpResponse:
-    root = reverse("bridge:openapi").removesuffix(f"{API}openapi.json")
-    body = _described(root or "/")
-    return HttpResponse(body, content_type="application/json", headers={"Access-Control-Allow-Origin": "*"})
+    return HttpResponse(
+        _described(server()), content_type="application/json", headers={"Access-Control-Allow-Origin": "*"}
+    )
+
+
+def server() -> str:
+    """Where on this site `bridge.urls` is included."""
+    return reverse("bridge:openapi").removesuffix(f"{API}openapi.json") or "/"
 
 
 @lru_cache(maxsize=4)

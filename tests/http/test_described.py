@@ -1,8 +1,10 @@
 """The description of the HTTP API is current, and schemathesis holds a running server against it."""
 
+import json
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -53,11 +55,18 @@ EXAMPLES = 10
 def test_the_published_description_is_current(tmp_path: Path, settings: Any) -> None:
     call_command("http_schema", "--check")
     settings.BASE_DIR = tmp_path
+    for option in ("--write", "--check"):
+        with pytest.raises(CommandError, match="only ChatBridge's own repository"):
+            call_command("http_schema", option)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / PUBLISHED.name).write_text("{}")
     with pytest.raises(CommandError, match="not current"):
         call_command("http_schema", "--check")
-    (tmp_path / "docs").mkdir()
     call_command("http_schema", "--write")
     call_command("http_schema", "--check")
+    out = StringIO()
+    call_command("http_schema", stdout=out)
+    assert json.loads(out.getvalue()) == published()
 
 
 class Scene:
