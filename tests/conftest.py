@@ -4,10 +4,12 @@ import asyncio
 import os
 import socket
 from collections.abc import Iterator
+from importlib import import_module
 from urllib.parse import unquote
 
 import hypothesis
 import pytest
+from django.conf import settings as project
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
@@ -52,6 +54,12 @@ def delays_end(monkeypatch: pytest.MonkeyPatch) -> Iterator[asyncio.Event]:
     monkeypatch.setattr("bridge.sandbox.door.late", late)
     yield end
     end.set()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _addresses_are_of_the_settings() -> None:
+    """Those of services are made once, when somebody first asks: not while a test has other services."""
+    import_module(project.ROOT_URLCONF)
 
 
 @pytest.fixture(autouse=True, scope="session")
