@@ -400,8 +400,9 @@ async def test_what_was_said_before_the_room_was_made_is_not_imported(up: Stage)
     await up.sandbox.post_as("ada", LOBBY, "Among ourselves")
     await asyncio.sleep(0.05)
     room = await Room(up).make()
-    # While the bot runs: it learns of the room, and of what was said there since.
     await up.sandbox.post_as("ada", LOBBY, "Welcome")
+    # While the bot runs it looks for new rooms every five seconds, and for what was said there since.
+    await up.bot.cogs["RelayCog"].presence()
     await room.page_shows(("Ada", "Welcome"))
 
 

@@ -19,7 +19,7 @@ from tests.processes import HERE, Site
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
 
-PATIENCE = 25.0
+PATIENCE = 60.0
 CTRL_C, CTRL_D, TAB = "\x03", "\x04", "\t"
 SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-7]|9[0-7]|38)(?:;\d+)*m")

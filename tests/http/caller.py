@@ -46,7 +46,7 @@ def _operation(document: dict[str, Any], method: str, path: str) -> dict[str, An
     return None
 
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 @dataclass

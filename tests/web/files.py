@@ -13,7 +13,7 @@ from PIL import Image
 
 from bridge.tokens import COOKIE_NAME
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Answer:
