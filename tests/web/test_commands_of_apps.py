@@ -11,6 +11,7 @@ from bridge import description, groups
 from bridge.extend import anyone
 from bridge.models import Connection, Contact, Inbox, Participant
 from bridge.registry import entries
+from bridge.throttling import Limit, Throttle
 from tests.shop_app.bridge_commands import Shipped, group, shipped
 from tests.shop_app.models import Order
 from tests.web.browser import Browser, Closed
@@ -73,6 +74,18 @@ async def test_a_throttled_command_says_when_and_leaves_the_socket_open(visitor:
     # Two a day: one in twelve hours.
     assert 3600 < reply["error"]["details"]["retry_after"] <= 12 * 3600 + 1
     assert await visitor.ok("ping")
+
+
+async def test_the_site_may_set_another_throttle_for_a_command(browser: Open, settings: Any) -> None:
+    settings.BRIDGE_THROTTLES = {"shop.rare": Throttle(visitor=Limit(1, 86400), address=Limit(2, 86400))}
+    visitor, other, stranger = browser(), browser(), browser()
+    for each in (visitor, other, stranger):
+        await each.start()
+    await visitor.ok("shop.rare")
+    assert await visitor.refused("shop.rare") == "throttled"
+    # All three come from one address, which has had its two then.
+    await other.ok("shop.rare")
+    assert await stranger.refused("shop.rare") == "throttled"
 
 
 async def test_one_visitors_throttle_is_not_another_ones(visitor: Browser, stranger: Browser) -> None:
