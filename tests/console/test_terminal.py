@@ -242,9 +242,6 @@ def test_hostile_words_do_nothing_to_the_terminal(site: Site, windows: list[Wind
     window.type("hello\r")
     window.until("Mallory: hello")
     site.manage("shell", "-c", HOSTILE)
-    window.type("/more\r")
-    again = visitor(site, windows)
-    again.type(CTRL_D)
     staff = piped(site, f"/open {code_of(site, 'Mallory')}\n", "--staff").stdout
     assert "\\x1b]0;owned\\x07" in staff
     assert "\x1b" not in staff
@@ -254,11 +251,3 @@ HOSTILE = r"""
 from bridge.models import Message
 Message.objects.filter(content="hello", author__nick="Mallory").update(content="\x1b]0;owned\x07\x9b2J")
 """
-
-
-def test_an_address_that_is_none_is_said_so(site: Site) -> None:
-    done = piped(site, "", "--url", "ftp://example.com")
-    assert done.returncode == 1
-    assert "is no address of a chat" in done.stderr
-    assert "--user goes with --staff" in piped(site, "", "--user", "ada").stderr
-    assert "There is no user ada" in piped(site, "", "--staff", "--user", "ada").stderr
