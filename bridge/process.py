@@ -215,12 +215,16 @@ class Process:
         inboxes = {socket.inbox for socket in self.sockets}
         inboxes.discard(None)
         there = await presence.staff_online_in([inbox for inbox in inboxes if inbox is not None])
-        changed = {inbox for inbox, is_online in there.items() if self._staff.get(inbox) != is_online}
+        # What nobody was told yet is no change.
+        changed = {inbox for inbox, is_there in there.items() if self._staff.get(inbox, is_there) != is_there}
         for socket in tuple(self.sockets):
             if socket.inbox in changed:
                 frame = event_frame("presence.changed", {"staff_online": there[socket.inbox]})
                 socket.deliver(frame.decode())
-        self._staff = there
+        # Who came in the meantime was told, and hears of the next change.
+        present = {socket.inbox for socket in self.sockets}
+        known = self._staff | there
+        self._staff = {inbox: known[inbox] for inbox in known.keys() & present}
 
 
 async def _end(task: asyncio.Task[None]) -> None:
