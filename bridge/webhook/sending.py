@@ -37,7 +37,10 @@ class Sender:
         url = URL(webhook.url)
         headers = {**signed, "Content-Type": "application/json"}
         session = self._session(encrypted=url.scheme == "https")
-        async with session.post(url, data=body, headers=headers, allow_redirects=False) as response:
+        limit = aiohttp.ClientTimeout(total=ANSWER_WITHIN)
+        async with session.post(
+            url, data=body, headers=headers, timeout=limit, allow_redirects=False
+        ) as response:
             return Answered(response.status, _rest(response.headers.get("Retry-After", "")))
 
     def _session(self, *, encrypted: bool) -> aiohttp.ClientSession:
@@ -45,7 +48,6 @@ class Sender:
             self._sessions[encrypted] = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(socket_factory=guarded(encrypted=encrypted)),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=ANSWER_WITHIN),
                 headers={"User-Agent": f"ChatBridge/{__version__}"},
                 auto_decompress=False,
                 trust_env=False,
