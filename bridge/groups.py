@@ -218,7 +218,7 @@ def _dump_of(reply: Any) -> Callable[[Any], Any] | None:
             "Return a pydantic model, a TypedDict or None, and annotate it so",
         )
     _check_describable(reply, f"its reply {reply.__name__}")
-    if reply.__module__ == protocol.__name__:
+    if reply.__module__.startswith(f"{protocol.__name__}."):
         return None
     adapter = TypeAdapter(reply)
     # Held against what it says: else whatever came out of a function would go to the browser.
@@ -226,7 +226,7 @@ def _dump_of(reply: Any) -> Callable[[Any], Any] | None:
 
 
 def _check_describable(of: Any, what: str) -> None:
-    if of.__module__ == protocol.__name__:
+    if of.__module__.startswith(f"{protocol.__name__}."):
         # Ours are in the published schema; to ask each of them takes a tenth of a second.
         return
     try:

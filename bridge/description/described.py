@@ -102,7 +102,8 @@ def explain(model: str, schema: Schema) -> None:
 def _said_of_ours() -> dict[str, dict[str, str]]:
     """By the model's name and the field's."""
     found: dict[str, dict[str, str]] = {}
-    for each in ast.parse(inspect.getsource(protocol)).body:
+    sources = map(inspect.getsource, (protocol.values, protocol.commands, protocol.outgoing))
+    for each in ast.parse("\n".join(sources)).body:
         if not isinstance(each, ast.ClassDef):
             continue
         inherited = [found.get(base.id, {}) for base in each.bases if isinstance(base, ast.Name)]

@@ -1,4 +1,4 @@
-# What the admin's lists and searches walk; the queries are named beside each index in models.py.
+# What the admin's lists and searches walk; the queries are named beside each index in `bridge.models`.
 
 import bridge.models
 import django.db.models.functions.text

@@ -1,0 +1,45 @@
+"""The nouns: inboxes, connections and what is said in them, and how it reaches other services."""
+
+from bridge.models.connections import (
+    Advance,
+    Connection,
+    ConnectionQuerySet,
+    Endpoint,
+    Participant,
+    PrefixIndex,
+    Room,
+    RoomManager,
+)
+from bridge.models.deliveries import Cursor, Delivery, Lease, RemoteMessage, RemotePart
+from bridge.models.inboxes import WEB, Inbox
+from bridge.models.messages import Attachment, Emoji, Message, MessageVersion, Reaction
+from bridge.models.visitors import Block, Contact, RevokedToken
+from bridge.models.webhooks import Webhook, new_webhook_secret
+
+__all__ = [
+    "WEB",
+    "Advance",
+    "Attachment",
+    "Block",
+    "Connection",
+    "ConnectionQuerySet",
+    "Contact",
+    "Cursor",
+    "Delivery",
+    "Emoji",
+    "Endpoint",
+    "Inbox",
+    "Lease",
+    "Message",
+    "MessageVersion",
+    "Participant",
+    "PrefixIndex",
+    "Reaction",
+    "RemoteMessage",
+    "RemotePart",
+    "RevokedToken",
+    "Room",
+    "RoomManager",
+    "Webhook",
+    "new_webhook_secret",
+]

@@ -1,0 +1,147 @@
+"""Inboxes: the configured chats."""
+
+from django.db import models
+
+from bridge.conf import settings
+
+WEB = "web"
+"""The service name of the browser chat. It has no endpoint: the database itself is what browsers read."""
+
+
+class Inbox(models.Model):
+    """One configured chat: a site, its Discord channel, greeting, allowed origins."""
+
+    class Invites(models.TextChoices):
+        KEEP = "keep", "Keep: Discord shows a card to join"
+        BREAK = "break", "Show as text without a card"
+        REMOVE = "remove", "Remove"
+
+    class Links(models.TextChoices):
+        ALLOW = "allow", "Allow"
+        REFUSE = "refuse", "Refuse the message, and say why"
+
+    class ShowRead(models.TextChoices):
+        OFF = "off", "Not at all"
+        REACTION = "reaction", "With 👁 on the newest message that the visitor has read"
+        CARD = "card", "In the card that the thread began with"
+
+    class Identity(models.TextChoices):
+        OFF = "off", "Nobody: all visitors are anonymous"
+        LOGIN = "login", "This site’s login, on its own pages"
+        JWT = "jwt", "A JWT, signed by another site with this chat’s secret"
+        BOTH = "both", "Both"
+
+    name = models.SlugField(unique=True, help_text="What a page asks for in session.start, e.g. “default”.")
+    title = models.CharField(max_length=80, default="Chat with us", help_text="Shown above the chat.")
+    greeting = models.CharField(
+        max_length=500,
+        blank=True,
+        default="Hello! Write to us: we read every message.",
+        help_text="Shown first.",
+    )
+    enabled = models.BooleanField(default=True, help_text="Switched off, it opens no new sessions.")
+    discord_channel_id = models.CharField(
+        max_length=20,
+        blank=True,
+        help_text="Text or forum channel for new conversations. Empty on “default”: DISCORD_CHANNEL_ID.",
+    )
+    allowed_origins = models.TextField(
+        blank=True,
+        help_text="Other sites that may open this chat, one origin a line, e.g. https://example.com. "
+        "The site's own address is always allowed.",
+    )
+    mark_relayed = models.BooleanField(
+        default=False, help_text="React in Discord with ✅ to what the visitor was given, ⚠ to what failed."
+    )
+    relay_bots = models.BooleanField(default=False, help_text="Relay what other Discord bots write too.")
+    edit_window = models.PositiveIntegerField(
+        default=900, help_text="Seconds in which visitors may edit and delete what they wrote. 0: never."
+    )
+    reserved_nicks = models.TextField(
+        blank=True,
+        help_text="Names that no visitor may take in this inbox's rooms, one a line, whatever their case and script. "
+        "Staff's own names, “staff”, “admin” and “moderator” are always reserved.",
+    )
+    invites = models.CharField(
+        max_length=6,
+        choices=Invites.choices,
+        default=Invites.BREAK,
+        help_text="What becomes of invites to Discord servers in what visitors write.",
+    )
+    link_previews = models.BooleanField(
+        default=True, help_text="Discord shows what the links lead to that visitors write."
+    )
+    show_read = models.CharField(
+        max_length=8,
+        choices=ShowRead.choices,
+        default=ShowRead.OFF,
+        help_text="How Discord shows what the visitor has read.",
+    )
+    max_upload = models.PositiveIntegerField(
+        default=25, help_text="Megabytes that one file may have, from either side. 0: visitors send no files."
+    )
+    upload_types = models.CharField(
+        max_length=500,
+        default="image/* audio/* video/* application/pdf text/plain",
+        help_text="What visitors may send, as media types with spaces between. What a file is, its content decides.",
+    )
+    blocked_words = models.TextField(
+        blank=True,
+        help_text="Words and phrases that visitors may not write, one a line: whole words, whatever their case.",
+    )
+    links = models.CharField(
+        max_length=6,
+        choices=Links.choices,
+        default=Links.ALLOW,
+        help_text="What becomes of links of visitors.",
+    )
+    email_after = models.PositiveIntegerField(
+        default=0,
+        help_text="Minutes in which nobody reads an answer after which it goes to the visitor by mail, where he left "
+        "an address. 0: never.",
+    )
+    email_from = models.EmailField(
+        blank=True, help_text="Whom these mails are from. Empty: EMAIL_FROM of the settings."
+    )
+    identity = models.CharField(
+        max_length=5,
+        choices=Identity.choices,
+        default=Identity.OFF,
+        help_text="Who says who a visitor is: docs/identity.md.",
+    )
+    identity_required = models.BooleanField(
+        default=False, help_text="Nobody chats here for whom nobody vouches."
+    )
+    # Whoever knows it can be anybody here.
+    identity_secret = models.CharField(max_length=64, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "inboxes"
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def channel_id(self) -> int | None:
+        """The Discord channel of this inbox, None where none is configured."""
+        text = self.discord_channel_id or (settings.DISCORD_CHANNEL_ID if self.name == "default" else "")
+        return int(text) if text else None
+
+    @property
+    def origins(self) -> frozenset[str]:
+        return frozenset(
+            line.strip().rstrip("/").lower() for line in self.allowed_origins.split() if line.strip()
+        )
+
+    @property
+    def takes_login(self) -> bool:
+        return self.identity in {self.Identity.LOGIN, self.Identity.BOTH}
+
+    @property
+    def takes_jwt(self) -> bool:
+        return self.identity in {self.Identity.JWT, self.Identity.BOTH} and bool(self.identity_secret)
+
+    @property
+    def max_upload_bytes(self) -> int:
+        return self.max_upload * 1024 * 1024

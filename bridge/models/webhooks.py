@@ -1,0 +1,55 @@
+"""Webhooks: the endpoints of the service of that name."""
+
+import base64
+import secrets
+import uuid
+from datetime import timedelta
+from typing import ClassVar
+
+from django.db import models
+from django.utils import timezone
+
+from bridge.models.inboxes import Inbox
+
+
+def new_webhook_secret() -> str:
+    """As the Standard Webhooks specification has it: 24 to 64 random bytes."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+class Webhook(models.Model):
+    """Another program that hears what is said in an inbox, and may answer: the service `webhook`."""
+
+    ROTATION: ClassVar[timedelta] = timedelta(hours=24)
+    """How long the secret before this one stays valid."""
+
+    # Its address for what comes in, and all that names it there.
+    uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    inbox = models.ForeignKey(Inbox, on_delete=models.CASCADE, related_name="webhooks")
+    name = models.CharField(max_length=80, help_text="For staff.")
+    url = models.CharField("address", max_length=1000, help_text="Where it listens: https://…")
+    enabled = models.BooleanField(
+        default=True, help_text="Switched off, nothing is sent there, also not later, and nothing is taken."
+    )
+    secret = models.CharField(max_length=100, default=new_webhook_secret, editable=False)
+    previous_secret = models.CharField(max_length=100, blank=True, editable=False)
+    previous_until = models.DateTimeField(null=True, editable=False)
+    # Until then nothing is sent there: it asked for that, or did not answer in time.
+    rests_until = models.DateTimeField(null=True, editable=False)
+    succeeded_at = models.DateTimeField(null=True, editable=False)
+    failed_at = models.DateTimeField(null=True, editable=False)
+    failure = models.CharField(max_length=300, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def secrets(self) -> list[str]:
+        """Those that are valid now, the newest first."""
+        before = self.previous_until is not None and timezone.now() < self.previous_until
+        return [self.secret, self.previous_secret] if before else [self.secret]
+
+    def rotate(self) -> None:
+        """Make a new secret. Not saved."""
+        self.previous_secret, self.previous_until = self.secret, timezone.now() + self.ROTATION
+        self.secret = new_webhook_secret()

@@ -1,0 +1,159 @@
+"""What commands carry in: closed models, validated once at the edge."""
+
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from bridge.protocol.values import (
+    MAX_ATTACHMENTS,
+    MAX_FRAME,
+    MAX_ID,
+    MAX_PAGE,
+    Content,
+    Email,
+    Emoji,
+    Line,
+    Name,
+    Nick,
+    Payload,
+    Seq,
+    Uuid,
+    is_blank,
+)
+
+
+class Frame(Payload):
+    """A command as it comes in; its payload is validated by the command's own model."""
+
+    command: str = Field(max_length=64)
+    id: str = Field(max_length=MAX_ID)
+    payload: dict[str, Any] = Field(default_factory=dict)
+
+
+class NoPayload(Payload):
+    """Of a command whose function takes none."""
+
+
+class Page(Payload):
+    """The page the visitor is on, for the card that staff see."""
+
+    url: Annotated[Line, Field(max_length=1000)] = ""
+    title: Annotated[Line, Field(max_length=200)] = ""
+    referrer: Annotated[Line, Field(max_length=1000)] = ""
+
+
+class SessionStart(Payload):
+    inbox: Annotated[Line, Field(max_length=50)] = "default"
+    token: str | None = Field(default=None, max_length=512)
+    identity: str | None = Field(default=None, max_length=4096)
+    """A JWT by which a site vouches for its user."""
+    nick: Nick | None = None
+    locale: Annotated[Line, Field(max_length=35)] = ""
+    page: Annotated[Page, Field(strict=False)] = Page()
+
+
+class ContactSet(Payload):
+    """What the visitor says of himself; what is left out stays as it is, an empty text takes it back."""
+
+    name: Name | None = None
+    email: Email | None = None
+
+
+class Written(Payload):
+    """A message as its writer gives it, wherever it goes."""
+
+    client_id: Uuid
+    attachments: list[Uuid] = Field(default_factory=list, max_length=MAX_ATTACHMENTS)
+    """The `uid` of files that the visitor uploaded."""
+    content: Annotated[Line, Field(max_length=MAX_FRAME)] = Field(default="", validate_default=True)
+    """Empty only beside attachments."""
+    reply_to: Uuid | None = None
+    """The uid of the message that this one answers, of the same conversation."""
+
+    @field_validator("content")
+    @classmethod
+    def _says_something(cls, content: str, info: ValidationInfo) -> str:
+        if not content or (not content.isascii() and is_blank(content)):
+            # Attachments that are wrong have been refused by themselves.
+            if not info.data.get("attachments", True):
+                raise ValueError("the message is empty")
+            return ""
+        return content
+
+
+class MessageSend(Written):
+    connection: Uuid | None = None
+
+
+class MessageEdit(Payload):
+    message: Uuid
+    content: Content
+
+
+class MessageDelete(Payload):
+    message: Uuid
+
+
+class MessageRetry(Payload):
+    message: Uuid
+
+
+class ReactionChange(Payload):
+    message: Uuid
+    emoji: Emoji
+
+
+class HistoryPage(Payload):
+    connection: Uuid
+    before: Seq | None = None
+    limit: int = Field(default=50, ge=1, le=MAX_PAGE)
+
+
+class ConnectionSync(Payload):
+    connection: Uuid
+    since: Seq
+
+
+class ConnectionClose(Payload):
+    connection: Uuid
+
+
+class TypingStart(Payload):
+    connection: Uuid
+
+
+class ReceiptRead(Payload):
+    connection: Uuid
+    seq: Seq
+
+
+class NickSet(Payload):
+    nick: Nick
+    connection: Uuid | None = None
+
+
+RoomName = Annotated[Line, Field(min_length=1, max_length=50)]
+"""A room's slug or uid."""
+
+
+class RoomList(Payload):
+    pass
+
+
+class RoomJoin(Payload):
+    room: RoomName
+    key: str = Field(default="", max_length=64)
+    """The unguessable part of a link room's address."""
+    nick: Nick | None = None
+
+
+class RoomLeave(Payload):
+    room: RoomName
+
+
+class RoomMembers(Payload):
+    room: RoomName
+
+
+class Ping(Payload):
+    pass

@@ -1,0 +1,284 @@
+"""What replies and events carry out: TypedDicts, which cost nothing to build."""
+
+from typing import Any, Literal, NotRequired
+
+from pydantic import ConfigDict, with_config
+from typing_extensions import TypedDict
+
+
+@with_config(ConfigDict(extra="forbid"))
+class Closed(TypedDict):
+    """Base of what goes out: no field but those declared."""
+
+
+class Author(Closed):
+    id: str
+    name: str
+    role: Literal["visitor", "staff", "system"]
+    service: str
+    avatar: str
+    colour: str
+    """“#rrggbb”, of his role over there; else empty."""
+
+
+class Quote(Closed):
+    """The message that is answered, as it was when this was sent out."""
+
+    uid: str
+    seq: int
+    name: str
+    content: str
+    """Its beginning, at most 200 characters; empty once it was deleted, and where it is nothing but files."""
+    deleted: bool
+
+
+class AttachmentOut(Closed):
+    uid: str
+    name: str
+    state: Literal["stored", "pending", "remote"]
+    """`pending`: it is being copied from where it was sent; `remote`: only that service has it."""
+    url: str
+    """Our own address, which only who may read the conversation can open. Empty while `pending`, the service's
+    address where `remote`."""
+    thumbnail: str
+    """A small picture of an image, else empty."""
+    content_type: str
+    size: int
+    """Bytes."""
+    width: int | None
+    height: int | None
+
+
+class ReactionOut(Closed):
+    emoji: str
+    """The characters, or `name:id` of a Discord server's own, `a:name:id` where it moves."""
+    count: int
+    own: NotRequired[bool]
+
+
+class MessageOut(Closed):
+    uid: str
+    connection: str
+    kind: Literal["message", "gap", "event"]
+    seq: int
+    revision: int
+    client_id: str | None
+    author: Author | None
+    content: str
+    gap_size: int | None
+    created_at: str
+    edited_at: str | None
+    deleted_at: str | None
+    state: Literal["sent", "delivered", "failed"]
+    failure: str
+    reply_to: Quote | None
+    attachments: list[AttachmentOut]
+    reactions: list[ReactionOut]
+    own: NotRequired[bool]
+
+
+class ConnectionOut(Closed):
+    uid: str
+    kind: Literal["private", "room"]
+    state: Literal["open", "closed"]
+    revision: int
+    participant: str
+    """The reader's own `author.id` here."""
+    read_seq: int
+
+
+class InboxOut(Closed):
+    name: str
+    title: str
+    greeting: str
+    edit_window: int
+    """Seconds in which a visitor may edit and delete what he wrote. 0: never."""
+    max_upload: int
+    """Bytes that one file may have; 0: no files are taken."""
+    upload_types: list[str]
+    """Media types, such as `image/*`."""
+    email_after: int
+    """Minutes after which an answer that nobody read goes to the visitor's address; 0: never."""
+
+
+class ContactOut(Closed):
+    """What is known of the visitor himself."""
+
+    name: str
+    email: str
+    identified: bool
+    """His site vouches for him."""
+
+
+class ContactChanged(Closed):
+    contact: ContactOut
+
+
+class SessionStarted(Closed):
+    visitor: str
+    token: str
+    nick: str
+    contact: ContactOut
+    connection: ConnectionOut | None
+    messages: list[MessageOut]
+    has_more: bool
+    staff_online: bool
+    inbox: InboxOut
+
+
+class MessageSent(Closed):
+    message: MessageOut
+
+
+class MessageChanged(Closed):
+    message: MessageOut
+
+
+class HistoryRead(Closed):
+    messages: list[MessageOut]
+    has_more: bool
+
+
+class ConnectionSynced(Closed):
+    connection: ConnectionOut
+    messages: list[MessageOut]
+    revision: int
+    has_more: bool
+    reset: bool
+
+
+class ConnectionChanged(Closed):
+    connection: ConnectionOut
+
+
+class NickChanged(Closed):
+    nick: str
+
+
+class RoomOut(Closed):
+    uid: str
+    slug: str
+    name: str
+    topic: str
+    read_only: bool
+    slow_mode: int
+    """Seconds between two messages of one visitor."""
+    online: int
+
+
+class RoomsListed(Closed):
+    rooms: list[RoomOut]
+
+
+class MembersOut(Closed):
+    """Visitors who are here now, by name; at most MAX_MEMBERS of them."""
+
+    online: int
+    members: list[Author]
+
+
+class RoomJoined(Closed):
+    room: RoomOut
+    connection: ConnectionOut
+    you: Author
+    messages: list[MessageOut]
+    has_more: bool
+    members: list[Author]
+
+
+class Nothing(Closed):
+    pass
+
+
+class Pong(Closed):
+    heads: dict[str, int]
+
+
+class MessagesPayload(Closed):
+    messages: list[MessageOut]
+
+
+class ReactionsPayload(MessagesPayload):
+    participant: str | None
+    """Whose reaction it is; null where staff's were cleared."""
+    emoji: str | None
+    """Null where all were cleared."""
+    added: bool
+
+
+class ConnectionState(Closed):
+    """What everybody in a connection may know of it; replies add what is personal."""
+
+    uid: str
+    kind: Literal["private", "room"]
+    state: Literal["open", "closed"]
+
+
+class ConnectionPayload(Closed):
+    connection: ConnectionState
+
+
+class TypingPayload(Closed):
+    author: Author
+
+
+class ReceiptPayload(Closed):
+    participant: str
+    seq: int
+
+
+class PresencePayload(Closed):
+    staff_online: bool
+
+
+class JoinedPayload(Closed):
+    """Who came within the last moment, several in one event."""
+
+    participants: list[Author]
+    """At most 50 of them; `more` says how many others came."""
+    more: int
+    online: int
+
+
+class LeftPayload(Closed):
+    participants: list[str]
+    """Their `author.id`s."""
+    clean: bool
+    """They went; else they were lost: a cut line, a crash."""
+    online: int
+
+
+class RenamedPayload(Closed):
+    participant: Author
+    previous: str
+
+
+EVENTS: dict[str, Any] = {
+    "message.posted": MessagesPayload,
+    "message.edited": MessagesPayload,
+    "message.deleted": MessagesPayload,
+    "message.delivered": MessagesPayload,
+    "message.failed": MessagesPayload,
+    "reaction.changed": ReactionsPayload,
+    "connection.opened": ConnectionPayload,
+    "connection.closed": ConnectionPayload,
+    "connection.reopened": ConnectionPayload,
+    "typing.started": TypingPayload,
+    "receipt.read": ReceiptPayload,
+    "presence.changed": PresencePayload,
+    "participant.joined": JoinedPayload,
+    "participant.left": LeftPayload,
+    "participant.renamed": RenamedPayload,
+}
+"""What each event carries. Those of a connection's state cover revisions; typing and presence do not."""
+PASSING = frozenset(
+    {
+        "typing.started",
+        "receipt.read",
+        "presence.changed",
+        "participant.joined",
+        "participant.left",
+        "participant.renamed",
+    }
+)
+"""Events that change nothing a sync would bring: they cover no revisions."""

@@ -1,0 +1,121 @@
+"""What goes over the wire in single values: their limits, and what of them is refused."""
+
+import re
+import unicodedata
+import uuid
+from typing import Annotated
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from bridge import emojis
+from bridge.lookalikes import UNSEEN
+
+VERSION = 1
+SUBPROTOCOL = "chatbridge.v1"
+MAX_FRAME = 64 * 1024
+"""Bytes in one frame from a client."""
+MAX_ID = 64
+"""Characters in a command's id."""
+MAX_CONTENT = 4000
+"""Characters in one message. Discord takes 2,000; longer ones are split there."""
+MAX_NICK = 32
+MAX_ATTACHMENTS = 10
+"""Files in one message, as in Discord."""
+MAX_PAGE = 100
+MAX_MEMBERS = 200
+"""Members of a room in one list; their number is told besides."""
+SYNC_LIMIT = 300
+"""A client that is further behind than this many revisions gets `reset` and the newest page."""
+CLOSE_PROTOCOL = 4400
+CLOSE_NO_SESSION = 4401
+CLOSE_FORBIDDEN = 4403
+CLOSE_HEARTBEAT = 4408
+CLOSE_FLOODING = 4429
+CLOSE_RESTARTING = 1012
+CLOSE_TRY_LATER = 1013
+# C0 and C1 controls except tab and newline, and the two overrides that make text read as what it is not.
+# NUL above all: PostgreSQL refuses it where SQLite takes it.
+_REFUSED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202d\u202e]")
+_INVISIBLE = frozenset({"Cf", "Cc", "Zs", "Zl", "Zp", "Mn"})
+
+
+def without_controls(text: str) -> str:
+    """For what comes in where nobody can be told that it is refused."""
+    return _REFUSED.sub("", text)
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of it can be seen."""
+    return all(unicodedata.category(char) in _INVISIBLE for char in text)
+
+
+def _plain(text: str) -> str:
+    text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    if found := _REFUSED.search(text):
+        raise ValueError(f"the character U+{ord(found[0]):04X} is not allowed")
+    return text
+
+
+def clean_content(text: str) -> str:
+    """As it is stored. Raises ValueError where it says nothing, or has what no text may have."""
+    text = _plain(text)
+    if not text or (not text.isascii() and is_blank(text)):
+        raise ValueError("the message is empty")
+    return text
+
+
+def _nick(text: str) -> str:
+    text = " ".join(_plain(text).split())
+    if not text or is_blank(text):
+        raise ValueError("the nick is empty")
+    if any(unicodedata.category(char) == "Cf" for char in text) or UNSEEN.search(text.replace("\ufe0f", "")):
+        raise ValueError("the nick has an invisible character")
+    return text
+
+
+def as_nick(name: str) -> str | None:
+    """What somebody is called elsewhere as a nick here; None where it can be none."""
+    try:
+        return _nick(" ".join(name.split())[:MAX_NICK].strip())
+    except ValueError:
+        return None
+
+
+def _emoji(text: str) -> str:
+    found = emojis.full(text) or (text if emojis.is_custom(text) else None)
+    if found is None:
+        raise ValueError("this is no emoji")
+    return found
+
+
+def _email(text: str) -> str:
+    if text:
+        try:
+            validate_email(text)
+        except ValidationError:
+            raise ValueError("this is no mail address") from None
+    return text
+
+
+# Longer content is refused as `too_large` by its command, so that the page can say by how much.
+Content = Annotated[str, Field(max_length=MAX_FRAME), AfterValidator(clean_content)]
+Nick = Annotated[str, Field(max_length=MAX_NICK), AfterValidator(_nick)]
+Line = Annotated[str, AfterValidator(_plain)]
+Email = Annotated[str, Field(max_length=254), AfterValidator(_plain), AfterValidator(_email)]
+"""A mail address, or empty."""
+Name = Annotated[
+    str, Field(max_length=80), AfterValidator(_plain), AfterValidator(lambda text: " ".join(text.split()))
+]
+"""What somebody is called; or empty."""
+Seq = Annotated[int, Field(ge=0, le=2**53)]
+Emoji = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_emoji)]
+# JSON has no UUIDs: this one field type takes text. Everything else is exactly what it says.
+Uuid = Annotated[uuid.UUID, Field(strict=False)]
+
+
+class Payload(BaseModel):
+    """What a command carries. Unknown fields are refused, and so is "5" where a number belongs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
