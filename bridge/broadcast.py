@@ -17,6 +17,8 @@ from typing import Any, NamedTuple, Protocol
 from channels.layers import BaseChannelLayer, get_channel_layer
 from django.db import transaction
 
+from bridge.ending import end
+
 WEB_GROUP = "web"
 BOT_GROUP = "bot"
 PUBLISH_TIMEOUT = 1.0
@@ -258,8 +260,7 @@ class Hub:
         task, self._task = self._task, None
         if task is None:
             return
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end(task)
         try:
             async with asyncio.timeout(PUBLISH_TIMEOUT):
                 await _layer().group_discard(WEB_GROUP, self._channel)

@@ -8,6 +8,7 @@ from typing import Any
 from bridge import services
 from bridge.clock import Clock
 from bridge.database import DatabaseThreads
+from bridge.ending import end
 from bridge.listening import listen
 from bridge.outbox import Outbox
 from bridge.services.base import Service
@@ -38,8 +39,7 @@ class Carriers:
         try:
             await asyncio.gather(*(outbox.run() for outbox in self._outboxes))
         finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+            await end(listening)
 
     async def stop(self) -> None:
         """Finish the requests in hand."""

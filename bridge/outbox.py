@@ -15,6 +15,7 @@ from bridge import delivery
 from bridge.clock import Clock
 from bridge.database import DatabaseThreads
 from bridge.delivery import Line, LineLost
+from bridge.ending import end
 from bridge.errors import DeliveryFailed
 from bridge.services.base import Answer, Attempt, Opened, Request, Service, attempting
 
@@ -107,7 +108,8 @@ class Outbox:
             except DatabaseProblem as error:
                 logger.warning("The database does not answer, deliveries wait: %s", error)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), POLL)
+                async with asyncio.timeout(POLL):
+                    await self._wake.wait()
 
     async def stop(self) -> None:
         """Finish the requests in hand; what is not sent yet is carried by whoever starts next."""
@@ -117,9 +119,7 @@ class Outbox:
             await asyncio.gather(self._claiming, return_exceptions=True)
         if self._lines:
             await asyncio.wait(self._lines, timeout=STOP_WITHIN)
-        for task in self._lines:
-            task.cancel()
-        await asyncio.gather(*self._lines, return_exceptions=True)
+        await end(*self._lines)
 
     async def _claim(self) -> None:
         free = LINES - len(self._lines)

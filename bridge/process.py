@@ -15,6 +15,7 @@ from bridge.broadcast import Hub, Listener
 from bridge.closing import LIMIT as CLOSING_LIMIT
 from bridge.closing import before_daphne_stops
 from bridge.database import DatabaseThreads
+from bridge.ending import end
 from bridge.members import FLUSH, Members
 from bridge.moderation import Moderation, blocked, signed_out
 from bridge.protocol import CLOSE_FORBIDDEN, CLOSE_NO_SESSION, CLOSE_RESTARTING, error_frame, event_frame
@@ -111,9 +112,7 @@ class Process:
 
     async def stop(self) -> None:
         """Write what waits, then let go of everything."""
-        for task in (self._task, self._telling, self._moderating):
-            if task is not None:
-                await _end(task)
+        await end(*filter(None, (self._task, self._telling, self._moderating)))
         await self.writer.stop(limit=STOP_LIMIT)
         await self.hub.stop()
         try:
@@ -149,7 +148,8 @@ class Process:
         """Know what staff forbid: at once where they say so, every few seconds in case that was lost."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.hub.moderated.wait(), BEAT)
+                async with asyncio.timeout(BEAT):
+                    await self.hub.moderated.wait()
             self.hub.moderated.clear()
             if not self.sockets:
                 continue
@@ -225,10 +225,3 @@ class Process:
         present = {socket.inbox for socket in self.sockets}
         known = self._staff | there
         self._staff = {inbox: known[inbox] for inbox in known.keys() & present}
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    # Again and again: what a task waits for may come in the moment in which it is cancelled, and swallow that.
-    while not task.done():
-        task.cancel()
-        await asyncio.wait([task], timeout=1.0)

@@ -11,7 +11,7 @@ import bridge
 ROOT = Path(bridge.__file__).parent
 
 LAYERS = [
-    {"errors", "clock", "emojis", "lookalikes", "filtering", "valkey"},
+    {"ending", "errors", "clock", "emojis", "lookalikes", "filtering", "valkey"},
     {"conf"},
     {"models", "protocol", "signals", "nicks", "markdown", "avatars", "migrations"},
     {"sqlite", "redis", "database", "outlet", "closing", "wire", "files", "tokens"},

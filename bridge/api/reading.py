@@ -16,6 +16,7 @@ from bridge.api.connections import Connection, Message, message_of
 from bridge.clock import Clock
 from bridge.delivery import LineLost, lines
 from bridge.delivery.reading import next_piece
+from bridge.ending import end
 from bridge.listening import listen
 from bridge.models import WEB, Cursor, Delivery
 from bridge.models import Connection as ConnectionRow
@@ -142,13 +143,13 @@ class Messages:
                     yield message
                 elif self._follow:
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(news.wait(), POLL)
+                        async with asyncio.timeout(POLL):
+                            await news.wait()
                 else:
                     return
         finally:
             if listening is not None:
-                listening.cancel()
-                await asyncio.wait([listening], timeout=POLL)
+                await end(listening)
             await sync_to_async(source.leave)()
 
     def _bear(self, error: Exception) -> None:

@@ -9,6 +9,7 @@ import aiohttp
 import discord
 from django.db import Error as DatabaseProblem
 
+from bridge.ending import end
 from bridge.redis import RedisError
 
 logger = logging.getLogger(__name__)
@@ -29,9 +30,7 @@ class Aside:
         task.add_done_callback(self._tasks.discard)
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
 
 
 async def _noted(work: Coroutine[Any, Any, None]) -> None:

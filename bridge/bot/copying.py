@@ -21,6 +21,7 @@ from bridge.actions import copying
 from bridge.bot.database import db
 from bridge.bot.incoming import files_of
 from bridge.conf import settings
+from bridge.ending import end
 from bridge.models import Attachment, RemotePart
 
 logger = logging.getLogger(__name__)
@@ -73,8 +74,7 @@ class Copier:
 
     async def stop(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end(self._task)
 
     async def _run(self) -> None:
         async with aiohttp.ClientSession(timeout=WITHIN) as session:

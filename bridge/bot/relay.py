@@ -24,6 +24,7 @@ from bridge.bot.lanes import Cleared, Compare, Deleted, Edited, Event, Lane, Pos
 from bridge.bot.marks import Marks
 from bridge.bot.members import Members
 from bridge.bot.reactions import Reactions
+from bridge.ending import end
 from bridge.models import Connection, Endpoint, Inbox
 from bridge.services.discord_errors import UNKNOWN_CHANNEL
 from bridge.services.discord_rooms import is_ours
@@ -104,10 +105,7 @@ class Relay:
         self.read_again(pk)
 
     async def stop(self) -> None:
-        tasks = [lane.task for lane in self._lanes.values() if lane.task]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*[lane.task for lane in self._lanes.values() if lane.task])
 
     def _start(self, thread_id: int, lane: Lane) -> None:
         if lane.task is None or lane.task.done():

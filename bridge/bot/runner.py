@@ -17,6 +17,7 @@ from bridge.bot.setup import SetupError
 from bridge.clock import Clock
 from bridge.conf import settings
 from bridge.database import DatabaseThreads
+from bridge.ending import end
 from bridge.listening import listen
 from bridge.redis import RedisError
 
@@ -54,7 +55,7 @@ class Runner:
             await self._run()
         finally:
             await others.stop()
-            await _end(carrying)
+            await end(carrying)
             await database.close()
             await self._database.close()
 
@@ -97,7 +98,7 @@ class Runner:
                 await bot.leave_gateway()
             await bot.outbox.stop()
         finally:
-            await _end(*tasks)
+            await end(*tasks)
             await bot.close()
             with contextlib.suppress(RedisError):
                 await presence.gateway_down()
@@ -126,7 +127,7 @@ class Runner:
         except discord.ConnectionClosed as error:
             _explain(error)
         finally:
-            await _end(*tasks)
+            await end(*tasks)
 
     async def _renew(self, bot: BridgeBot) -> None:
         """Return when the lease is lost, or so late that it may be."""
@@ -147,16 +148,8 @@ class Runner:
 
     async def _sleep(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
-
-
-async def _end(*tasks: "asyncio.Task[Any]") -> None:
-    """Cancel until they end: channels_redis swallows a cancellation that comes while it connects."""
-    while pending := [task for task in tasks if not task.done()]:
-        for task in pending:
-            task.cancel()
-        await asyncio.wait(pending, timeout=1.0)
-    await asyncio.gather(*tasks, return_exceptions=True)
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
 
 
 async def _log_in(bot: BridgeBot) -> None:

@@ -26,6 +26,7 @@ from bridge.console.terminal import Terminal
 from bridge.console.text import note, one_line, said
 from bridge.console.typed import Deed
 from bridge.database import DatabaseThreads
+from bridge.ending import end
 from bridge.listening import listen
 from bridge.models import Connection, Endpoint, Message, Participant
 from bridge.outbox import Outbox
@@ -76,9 +77,7 @@ class Staff:
     async def stop(self) -> None:
         """Nothing is carried here from now on."""
         await self._outbox.stop()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
         await self._go()
         with contextlib.suppress(redis.RedisError):
             await self._places.forget()

@@ -10,6 +10,7 @@ from bridge.console.talks import Talk
 from bridge.console.terminal import Terminal
 from bridge.console.text import note, one_line
 from bridge.console.typed import Deed
+from bridge.ending import end
 from bridge.errors import BridgeError
 from bridge.protocol import PASSING
 
@@ -54,9 +55,7 @@ class Visitor:
         self._tasks = [asyncio.create_task(self._client.run()), asyncio.create_task(self._send_waiting())]
 
     async def stop(self) -> None:
-        for task in [*self._tasks, *self._syncing]:
-            task.cancel()
-        await asyncio.gather(*self._tasks, *self._syncing, return_exceptions=True)
+        await end(*self._tasks, *self._syncing)
 
     @property
     def prompt(self) -> str:

@@ -15,6 +15,7 @@ from bridge.actions.changing import delete_message, edit_message
 from bridge.console import reading
 from bridge.console.staff import Staff
 from bridge.console.typed import converse
+from bridge.ending import end
 from bridge.models import Connection, Endpoint, Inbox, Message
 from tests.bot.stage import db, eventually
 from tests.console.script import Script
@@ -51,10 +52,7 @@ class Desk:
     async def crash(self) -> None:
         """It is gone without a word, and nothing tells that it lives."""
         assert self._task is not None
-        self._task.cancel()
-        for task in self.staff._tasks:
-            task.cancel()
-        await asyncio.gather(self._task, *self.staff._tasks, return_exceptions=True)
+        await end(self._task, *self.staff._tasks)
         await self.staff._outbox.stop()
         await self.staff._database.close()
 

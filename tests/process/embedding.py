@@ -112,15 +112,16 @@ class Reader:
         try:
             yield
         finally:
+            # Not SIGINT: whatever a shell starts in the background is deaf to it.
             for process in started:
-                os.killpg(process.pid, signal.SIGINT)
+                os.killpg(process.pid, signal.SIGTERM)
             for process in started:
-                process.wait(30)
+                _ended(process)
 
     def _start(self, command: str, more: str) -> "subprocess.Popen[bytes]":
         with self._log(command).open("ab") as log:
             return subprocess.Popen(
-                ["bash", "-c", f"{self._restored}; trap - INT; exec {command} {more}"],
+                ["bash", "-c", f"{self._restored}; exec {command} {more}"],
                 cwd=self._place,
                 env=self._env,
                 stdin=subprocess.DEVNULL,
@@ -134,6 +135,14 @@ class Reader:
 
     def logs(self) -> str:
         return "\n".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log")))
+
+
+def _ended(process: "subprocess.Popen[bytes]") -> None:
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
 
 
 async def followed(folder: Path) -> str:
