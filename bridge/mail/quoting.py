@@ -14,10 +14,12 @@ SIGNATURE = {"--", "-- "}
 MOST_ABOVE = 4
 """Lines that mail programs put above what they quote: "On …, … wrote:", perhaps broken."""
 
-_RULE = re.compile(r"[-_]{5,}[^-_]{0,60}[-_]{5,}|_{10,}|-{10,}")
+# With bounds: without them a long line of dashes that does not end as a rule does costs the square of its length.
+_RULE = re.compile(r"[-_]{5,80}[^-_]{0,60}[-_]{5,80}|_{10,200}|-{10,200}")
 _HEADER = re.compile(r"\*?[A-Z][\w-]{1,14}\*?: ?\S")
 _BREAK = re.compile(r"<(?:br|/p|/div|/tr|/li|/h[1-6])\b[^<>]{0,200}>", re.IGNORECASE)
 _UNSEEN = re.compile(r"<(style|script|head|title|blockquote)\b", re.IGNORECASE)
+_ENDS = {name: re.compile(rf"</{name}\b", re.IGNORECASE) for name in ("style", "script", "head", "title")}
 _TAG = re.compile(r"<[^<>]{0,5000}>")
 
 
@@ -38,20 +40,21 @@ def _without_attribution(lines: list[str], *, quoted: bool) -> list[str]:
 
     `quoted`: there was more of it behind these lines.
     """
-    kept = _without_blank(lines)
-    while kept and kept[-1].startswith(">"):
-        kept = _without_blank(kept[:-1])
+    # Places in the list, and not shorter copies of it: there may be a million lines.
+    end = _before_blank(lines, len(lines))
+    while end and lines[end - 1].startswith(">"):
+        end = _before_blank(lines, end - 1)
         quoted = True
     headers = 0
-    while kept and headers < len(kept) and _HEADER.match(kept[-1 - headers]):
+    while headers < end and _HEADER.match(lines[end - 1 - headers]):
         headers += 1
     if headers > 2:
-        kept = _without_blank(kept[:-headers])
+        end = _before_blank(lines, end - headers)
     elif quoted:
-        kept = _without_blank(kept[: len(kept) - _attribution(kept)])
-    while kept and _RULE.fullmatch(kept[-1].strip()):
-        kept = _without_blank(kept[:-1])
-    return kept
+        end = _before_blank(lines, end - _attribution(lines[max(0, end - MOST_ABOVE) : end]))
+    while end and _RULE.fullmatch(lines[end - 1].strip()):
+        end = _before_blank(lines, end - 1)
+    return lines[:end]
 
 
 def _attribution(lines: list[str]) -> int:
@@ -60,7 +63,7 @@ def _attribution(lines: list[str]) -> int:
     if not lines or not lines[-1].rstrip("*_ ").endswith((":", "：")):
         return 0
     count = 0
-    for line in reversed(lines[-MOST_ABOVE:]):
+    for line in reversed(lines):
         if not line.strip():
             break
         count += 1
@@ -68,22 +71,28 @@ def _attribution(lines: list[str]) -> int:
     return count if "@" in said or sum(char.isdigit() for char in said) > 3 else 0
 
 
-def _without_blank(lines: list[str]) -> list[str]:
-    end = len(lines)
+def _before_blank(lines: list[str], end: int) -> int:
+    """Where the blank lines begin that end there."""
     while end and not lines[end - 1].strip():
         end -= 1
-    return lines[:end]
+    return end
 
 
 def text_of_html(html: str) -> str:
     """The words of a mail that has no plain text; nothing of what it quotes."""
-    found = _UNSEEN.search(html)
-    while found:
-        end = html.lower().find(f"</{found[1].lower()}", found.end())
-        if found[1].lower() == "blockquote" or end < 0:
-            html = html[: found.start()]
-            break
-        html = html[: found.start()] + html[end:]
-        found = _UNSEEN.search(html, found.start())
-    lines = (" ".join(line.split()) for line in _BREAK.sub("\x00", html).split("\x00"))
+    lines = (" ".join(line.split()) for line in _BREAK.sub("\x00", _seen(html)).split("\x00"))
     return unescape(_TAG.sub("", "\n".join(lines))).strip()
+
+
+def _seen(html: str) -> str:
+    """Without styles and scripts, and up to the first thing that is quoted or has no end."""
+    kept: list[str] = []
+    at = 0
+    while found := _UNSEEN.search(html, at):
+        kept.append(html[at : found.start()])
+        ends = _ENDS.get(found[1].lower())
+        closing = ends.search(html, found.end()) if ends else None
+        if closing is None:
+            return "".join(kept)
+        at = closing.start()
+    return "".join([*kept, html[at:]])

@@ -53,13 +53,18 @@ def test_html_becomes_its_words() -> None:
         "<div>Thank&nbsp;you<br>Vera</div><blockquote>Which one?</blockquote></body></html>"
     )
     assert text_of_html(html) == "The blue one & fast.\nThank\xa0you\nVera"
+    assert (
+        text_of_html("<p>\u0130\u0130 yes</p><style>p {}</style><p>and no</p>") == "\u0130\u0130 yes\nand no"
+    )
     assert "<" not in text_of_html("<script>alert('<b>')</script><p>hi</p>")
 
 
 @pytest.mark.parametrize(
     "text",
     ["\n" * 300_000, "On " * 100_000, ">" * 300_000, "-" * 300_000, "a:\n" * 100_000, "From: x\n" * 40_000,
-     " \n" * 150_000, "<" * 300_000, "<script>" * 40_000, "<br" * 100_000, "<blockquote" * 30_000],
+     " \n" * 150_000, "<" * 300_000, "<script>" * 40_000, "<br" * 100_000, "<blockquote" * 30_000,
+     "Yes\n" + ">\n" * 150_000, "-" * 300_000 + "x", "-_" * 150_000 + "x", "-----------\n" * 30_000,
+     "<style></style>" * 30_000, "<style>" * 30_000 + "</style>"],
 )  # fmt: skip
 def test_no_mail_costs_more_than_its_length(text: str) -> None:
     """Thread time, which a busy machine does not lengthen; the libraries for it took minutes for the first of these."""
