@@ -10,6 +10,8 @@ from django.utils import timezone
 from bridge.models import Connection, Endpoint, Inbox, Message, Participant, RemoteMessage, RemotePart
 
 RECENT = timedelta(days=7)
+KEPT = 2
+"""Old marks of moves that were broken off, one after another: what the column holds besides the new one."""
 SERVICE = "discord"
 """The one whose people are shown what a visitor has read."""
 
@@ -22,8 +24,13 @@ class Standing(NamedTuple):
     read: str
     """The id over there of the newest message of theirs that he has read; empty where there is none."""
     mark: str
-    """The one that is marked."""
+    """The one that is marked. While a mark is moved: all that may be, with a space between old and new."""
     card: str
+
+    @property
+    def others(self) -> list[str]:
+        """Those that may be marked and should not be."""
+        return [each for each in self.mark.split() if each != self.read]
 
 
 def mark_read(participant: int, *, seq: int) -> bool:
@@ -73,6 +80,12 @@ def behind() -> list[str]:
 def note_mark(endpoint: int, remote_id: str) -> None:
     """Staff see now that the visitor has read up to this one."""
     Endpoint.objects.filter(pk=endpoint).update(read_mark=remote_id)
+
+
+def note_move(standing: Standing) -> None:
+    """Staff will see it now, on Discord's side first: a bot that dies between the two must not leave an old mark."""
+    old = " ".join(standing.others[-KEPT:])
+    note_mark(standing.endpoint.pk, f"{old} {standing.read}")
 
 
 def _shown() -> QuerySet[Endpoint]:

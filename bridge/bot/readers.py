@@ -1,11 +1,12 @@
 """How far visitors have read, shown to staff where the inbox asks for it: with 👁, or in the card.
 
 Beside the way of the messages, and never more than one change of a conversation in a few seconds. What is shown is kept
-with the endpoint, so that a bot that starts again goes on from it.
+with the endpoint, and before a move what will be, so that a bot that starts again goes on from it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
 
 import discord
 from django.utils import timezone
@@ -58,22 +59,22 @@ class Readers:
             del self._busy[uid]
 
     async def _show(self, standing: Standing) -> None:
-        if standing.read == standing.mark:
+        if standing.mark == standing.read:
             return
-        try:
+        with _refusals_pass():
             await self._ways[standing.how](self, standing)
-        except discord.HTTPException as error:
-            # Refused it would be refused each time: the thread is archived, the message gone, the right missing.
-            if error.status >= 500 or error.status == 429:
-                raise
         await db(receipts.note_mark, standing.endpoint.pk, standing.read)
 
     async def _react(self, standing: Standing) -> None:
+        await db(receipts.note_move, standing)
         thread = self._client.get_partial_messageable(int(standing.endpoint.remote_id or 0))
         if standing.read:
-            await thread.get_partial_message(int(standing.read)).add_reaction(EYE)
-        if standing.mark and self._client.user is not None:
-            await thread.get_partial_message(int(standing.mark)).remove_reaction(EYE, self._client.user)
+            with _refusals_pass():
+                await thread.get_partial_message(int(standing.read)).add_reaction(EYE)
+        for mark in standing.others:
+            if self._client.user is not None:
+                with _refusals_pass():
+                    await thread.get_partial_message(int(mark)).remove_reaction(EYE, self._client.user)
 
     async def _edit_card(self, standing: Standing) -> None:
         thread = await self._client.fetch_channel(int(standing.endpoint.remote_id or 0))
@@ -92,3 +93,13 @@ class Readers:
         Inbox.ShowRead.REACTION: _react,
         Inbox.ShowRead.CARD: _edit_card,
     }
+
+
+@contextlib.contextmanager
+def _refusals_pass() -> Iterator[None]:
+    """Refused it would be refused each time: the thread is archived, the message gone, the right missing."""
+    try:
+        yield
+    except discord.HTTPException as error:
+        if error.status >= 500 or error.status == 429:
+            raise

@@ -130,7 +130,7 @@ def _is_mark(emoji: str, remote: RemoteMessage, endpoint: Endpoint) -> bool:
     """Set by the bot itself on what staff wrote: it stays when the last visitor takes his own back."""
     inbox = endpoint.connection.inbox
     if emoji == emojis.EYE:
-        return inbox.show_read == Inbox.ShowRead.REACTION and endpoint.read_mark == remote.remote_id
+        return inbox.show_read == Inbox.ShowRead.REACTION and remote.remote_id in endpoint.read_mark.split()
     return not remote.ours and inbox.mark_relayed and emoji in emojis.MARKS
 
 

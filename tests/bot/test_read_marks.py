@@ -1,5 +1,6 @@
 """Staff see how far the visitor has read, where the inbox asks for it."""
 
+import asyncio
 import math
 import time
 from typing import Any
@@ -96,8 +97,29 @@ async def test_what_was_read_while_the_bot_was_down_is_marked_when_it_is_back(st
     await db(read_up_to, "two")
     await stage.start()
     await eventually(lambda: _is(stage, thread, ["two"]), "the mark has moved")
-    endpoint = await stage.endpoint()
-    assert endpoint.read_mark == (await stage.sandbox.messages(thread))[-1]["id"]
+    two = (await stage.sandbox.messages(thread))[-1]["id"]
+    await eventually(lambda: db(Endpoint.objects.filter(read_mark=two).exists), "it is noted")
+
+
+async def test_a_bot_that_died_while_it_moved_the_mark_leaves_none_behind(
+    stage: Stage, delays_end: asyncio.Event
+) -> None:
+    await stage.start()
+    await stage.change_inbox(show_read=Inbox.ShowRead.REACTION)
+    thread = await stage.converse("Hello")
+    await answers(stage, thread, "one", "two", "three")
+    # Each is marked, but the bot never hears so.
+    await stage.sandbox.fault("delay", route=REACT, when="after", times=2)
+    await reads(stage, "one")
+    await eventually(lambda: _is(stage, thread, ["one"]), "the first is marked")
+    await stage.stop()
+    await db(read_up_to, "two")
+    await stage.start()
+    await eventually(lambda: _is(stage, thread, ["one", "two"]), "the second is, too")
+    await stage.stop()
+    await db(read_up_to, "three")
+    await stage.start()
+    await eventually(lambda: _is(stage, thread, ["three"]), "no other is left")
 
 
 async def test_what_discord_refuses_is_not_asked_for_again(up: Stage) -> None:
@@ -106,7 +128,8 @@ async def test_what_discord_refuses_is_not_asked_for_again(up: Stage) -> None:
     await answers(up, thread, "one")
     await up.sandbox.archive(thread)
     await reads(up, "one")
-    endpoint = await eventually(lambda: db(Endpoint.objects.exclude(read_mark="").first), "it is noted")
+    one = (await up.sandbox.messages(thread))[-1]["id"]
+    endpoint = await eventually(lambda: db(Endpoint.objects.filter(read_mark=one).first), "it is noted")
     assert endpoint.remote_id == thread
     assert await marked(up, thread) == []
     tried = len(_eyes(up))
