@@ -10,7 +10,11 @@ from urllib.parse import unquote
 import hypothesis
 import pytest
 from django.conf import settings as project
-from django.db import connection
+from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
+from django.core.management.color import no_style
+from django.db import connection, connections
+from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker
 
 from bridge import redis, valkey
@@ -81,6 +85,8 @@ def _clients_close_with_their_loop() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """On PostgreSQL a database cannot be dropped while a thread of some test still has a connection to it."""
+    with django_db_blocker.unblock():
+        _flushes_keep_what_migrating_makes()
     yield
     if connection.vendor == "postgresql":
         with django_db_blocker.unblock(), connection.cursor() as cursor:
@@ -88,6 +94,32 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
+
+
+def _flushes_keep_what_migrating_makes() -> None:
+    """After each test with transactions Django empties all tables and makes content types and permissions again,
+    which took longer than most tests. These stay now, unless the test has changed them."""
+    flush, kept = (
+        TransactionTestCase._fixture_teardown,
+        {ContentType._meta.db_table, Permission._meta.db_table},
+    )
+
+    def made() -> list[object]:
+        return [list(model.objects.order_by("pk").values_list()) for model in (ContentType, Permission)]
+
+    def empty(case: TransactionTestCase) -> None:
+        nonlocal as_made
+        if made() != as_made:
+            flush(case)
+            as_made = made()
+            return
+        for name in case._databases_names(include_mirrors=False):
+            one = connections[name]
+            tables = one.introspection.django_table_names(only_existing=True, include_views=False)
+            one.ops.execute_sql_flush(one.ops.sql_flush(no_style(), [t for t in tables if t not in kept]))
+
+    as_made = made()
+    TransactionTestCase._fixture_teardown = empty
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,7 @@ for name in (
     os.environ.pop(name, None)
 atexit.register(shutil.rmtree, os.environ["VAR_DIR"], ignore_errors=True)
 
+from bridge.sqlite.base import OPTIONS  # noqa: E402
 from chatbridge_site.settings import *  # noqa: E402, F403
 from chatbridge_site.settings import DATABASES, INSTALLED_APPS, STORAGES, VAR_DIR  # noqa: E402
 
@@ -40,3 +41,6 @@ WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True
 if DATABASES["default"]["ENGINE"] == "bridge.sqlite":
     # A file: threads that share a database in memory lock each other out at once, whatever the time-out.
     DATABASES["default"]["TEST"] = {"NAME": str(Path(VAR_DIR) / "test.sqlite3")}
+    # No test in this process cuts the power: 5 ms a commit on a slow disk for nothing. That a site syncs is seen in
+    # tests/test_sqlite.py, and those that are started as processes do.
+    DATABASES["default"]["OPTIONS"] = {"init_command": OPTIONS["init_command"].replace("=FULL", "=OFF")}
