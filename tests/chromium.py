@@ -4,28 +4,36 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from playwright.sync_api import sync_playwright
+
+SHELL = "headless-shell"
+"""The same engine without a browser's windows and profiles around it: a page takes a quarter of the time."""
 
 
 def find() -> str | None:
     """The path of the system's, else of the one that Playwright fetched."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
+    for name in (f"chromium-{SHELL}", "chromium", "chromium-browser", "google-chrome"):
         if path := shutil.which(name):
             return path
     with sync_playwright() as playwright:
-        path = playwright.chromium.executable_path
-    return path if os.path.exists(path) else None
+        whole = Path(playwright.chromium.executable_path)
+    # Playwright fetches both, each into a folder of its own.
+    shells = whole.parents[2].glob(f"chromium_headless_shell-*/*/chrome-{SHELL}")
+    return next((str(path) for path in [*shells, whole] if path.exists()), None)
 
 
 def install() -> None:
-    """Playwright's build or, where it cannot be fetched, Debian's package."""
+    """The shell as Debian's package; else Playwright's build or, where it cannot be fetched, Debian's whole one."""
     root = [] if os.geteuid() == 0 else ["sudo", "-n"]
     apt = [*root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]
+    add = [*apt, "install", "-y", "-qq", "--no-install-recommends", "--no-remove"]
     with_libraries = ["--with-deps"] if os.geteuid() == 0 else []
     attempts = [
+        [[*apt, "update", "-qq"], [*add, f"chromium-{SHELL}"]],
         [[sys.executable, "-m", "playwright", "install", *with_libraries, "chromium"]],
-        [[*apt, "update", "-qq"], [*apt, "install", "-y", "-qq", "--no-install-recommends", "chromium"]],
+        [[*add, "chromium"]],
     ]
     for commands in attempts:
         for command in commands:
@@ -45,7 +53,9 @@ def succeeds(command: list[str]) -> bool:
 
 
 def main() -> int:
-    if find():
+    found = find()
+    # A developer's own browser will do; in CI the shell is worth being fetched beside it.
+    if found and (SHELL in found or not os.environ.get("CI")):
         return 0
     install()
     if find():

@@ -27,7 +27,8 @@ async def everything(folder: Path) -> str:
     with shown(site_in(folder)) as site:
         await start(site)
         async with Crowd(site, size=VISITORS, chance=chance) as crowd, async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=chromium.find(), args=["--no-sandbox"])
+            path = await asyncio.to_thread(chromium.find)
+            browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
             stories = [Story(crowd, each, random.Random(SEED + each.number)) for each in crowd.conversations]
             await asyncio.gather(*(story.begin() for story in stories))
             # Two tabs of one visitor, and another visitor.
