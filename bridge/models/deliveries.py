@@ -97,7 +97,10 @@ class Delivery(models.Model):
 
     # Without an index of its own: delivery_once begins with it.
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
-    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="deliveries")
+    # Without one too: delivery_line begins with it.
+    endpoint = models.ForeignKey(
+        Endpoint, on_delete=models.CASCADE, related_name="deliveries", db_index=False
+    )
     operation = models.CharField(max_length=8, choices=Operation.choices)
     revision = models.BigIntegerField()
     settled_at = models.DateTimeField(null=True)
@@ -113,12 +116,8 @@ class Delivery(models.Model):
             ),
         ]
         indexes = [
-            # A worker's read of its line, in order.
-            models.Index(
-                fields=["endpoint", "revision"],
-                condition=Q(settled_at__isnull=True),
-                name="delivery_unsettled",
-            ),
+            # A worker's read of its line, what is not settled, in order; and all of an endpoint, to delete it.
+            models.Index(fields=["endpoint", "settled_at", "revision"], name="delivery_line"),
             # admin: what failed, newest first.
             models.Index(fields=["-id"], condition=Q(outcome="failed"), name="delivery_failed"),
         ]

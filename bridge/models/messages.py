@@ -30,7 +30,10 @@ class Message(models.Model):
     connection = models.ForeignKey(
         Connection, on_delete=models.CASCADE, related_name="messages", db_index=False
     )
-    author = models.ForeignKey(Participant, null=True, on_delete=models.PROTECT, related_name="messages")
+    # Without one too: message_client_id begins with it.
+    author = models.ForeignKey(
+        Participant, null=True, on_delete=models.PROTECT, related_name="messages", db_index=False
+    )
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.MESSAGE)
     seq = models.BigIntegerField()
     revision = models.BigIntegerField()
@@ -60,14 +63,14 @@ class Message(models.Model):
         constraints = [
             # history.page: keyset by place within a connection.
             models.UniqueConstraint(fields=["connection", "seq"], name="message_place"),
-            # A resend is free.
-            models.UniqueConstraint(fields=["connection", "author", "client_id"], name="message_client_id"),
+            # A resend is free. An author belongs to one connection.
+            models.UniqueConstraint(fields=["author", "client_id"], name="message_client_id"),
         ]
         indexes = [
             # connection.sync: what changed since a revision.
             models.Index(fields=["connection", "revision"], name="message_revision"),
-            # admin: by date, newest first.
-            models.Index(fields=["-created_at", "-id"], name="message_created"),
+            # admin: by date, newest first. Rising, since SQLite adds cheaply at an index's end alone.
+            models.Index(fields=["created_at", "id"], name="message_created"),
             # Deleting a message: the replies that lose it.
             models.Index(fields=["reply_to"], condition=Q(reply_to__isnull=False), name="message_reply_to"),
             # Deleting an endpoint: the messages that came in there.
