@@ -15,5 +15,5 @@ class ChannelLayer(RedisPubSubChannelLayer):
     """Takes what channels_redis takes as CONFIG; without it REDIS_URL, or the embedded Valkey."""
 
     def __init__(self, **config: Any) -> None:
-        hosts = [{"address": settings.REDIS_URL, **redis.OPTIONS}]
+        hosts = [{"address": settings.REDIS_URL, **redis.LAYER_OPTIONS}]
         super().__init__(**{"hosts": hosts, "prefix": "chatbridge", **config})

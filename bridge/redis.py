@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from bridge import valkey
 from bridge.conf import settings
 
-__all__ = ["OPTIONS", "RedisError", "client", "start"]
+__all__ = ["LAYER_OPTIONS", "OPTIONS", "RedisError", "client", "start"]
 
 # One try more, at once: a connection that went stale while Redis restarted is replaced unnoticed.
 # The client's own default sleeps for seconds between tries, while the channel layer holds a lock.
@@ -25,6 +25,9 @@ OPTIONS: dict[str, Any] = {
     "socket_timeout": 1,
     "retry": Retry(NoBackoff(), 1),
 }
+
+# The client's default, version 3, has it write the text of each event that it hears, for a log that nobody reads.
+LAYER_OPTIONS = OPTIONS | {"protocol": 2}
 
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Redis] = WeakKeyDictionary()
 

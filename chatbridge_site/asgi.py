@@ -1,5 +1,6 @@
 """The ASGI application: pages through Django, the chat socket straight to its consumer."""
 
+import gc
 import os
 
 from django.core.asgi import get_asgi_application
@@ -8,3 +9,7 @@ from bridge.asgi import with_chat
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatbridge_site.settings")
 application = with_chat(get_asgi_application())
+
+# What was loaded stays: without this the collector walks through all of it, some 80 ms, while everybody waits.
+gc.collect()
+gc.freeze()

@@ -92,7 +92,7 @@ REDIS_URL = ENVIRONMENT.redis_url or valkey.url(VAR_DIR)
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [{"address": REDIS_URL, **redis.OPTIONS}], "prefix": "chatbridge"},
+        "CONFIG": {"hosts": [{"address": REDIS_URL, **redis.LAYER_OPTIONS}], "prefix": "chatbridge"},
     }
 }
 

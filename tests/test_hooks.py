@@ -99,6 +99,7 @@ def test_where_nobody_listens_nothing_is_done(inbox: Inbox, monkeypatch: pytest.
     unused = hooks.Dispatcher()
     monkeypatch.setattr(hooks, "_dispatcher", unused)
     target = opened(inbox)
+    say(target, "The first wakes its line, which one more need not.")
     with CaptureQueriesContext(database) as quiet:
         say(target, "Hello")
     signals.message_posted.connect(heard := Heard())

@@ -1,0 +1,63 @@
+"""PostgreSQL's half of the multi-row statements: all that a step needs in one statement, one round trip."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+NOW = "STATEMENT_TIMESTAMP()"
+"""The database's clock: lines become due by it."""
+
+_LOCKED = (
+    "SELECT c.id, d.n FROM bridge_connection c JOIN d ON d.id = c.id"
+    " WHERE c.state = 'open' ORDER BY c.id FOR NO KEY UPDATE OF c SKIP LOCKED"
+)
+
+
+def stored_uuid(value: uuid.UUID) -> Any:
+    return value
+
+
+def table(types: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+    """A query that gives these rows, and its parameters.
+
+    A column is one array: binding each value by itself costs the driver more than the query.
+    """
+    arrays = ", ".join(f"%s::{each}[]" for each in types)
+    return f"SELECT * FROM unnest({arrays})", [list(column) for column in zip(*rows, strict=True)]
+
+
+def advance(
+    cursor: Any, counts: Sequence[tuple[int, int]], stale_before: Any
+) -> list[tuple[int, int, int, bool]]:
+    """(connection, revision and seq before, whether it was active before that moment), for those that it advanced."""
+    values, params = table(("bigint", "bigint"), counts)
+    # The rows are locked above the sort of the inner query, in its order; an UPDATE alone has none.
+    cursor.execute(
+        f"WITH d(id, n) AS ({values}), locked AS MATERIALIZED ({_LOCKED})"
+        " UPDATE bridge_connection AS c SET revision = c.revision + w.n, last_seq = c.last_seq + w.n"
+        " FROM locked AS w WHERE c.id = w.id AND c.state = 'open'"
+        " RETURNING c.id, revision - w.n, last_seq - w.n, active_at < %s",
+        [*params, stale_before],
+    )
+    return [tuple(row) for row in cursor.fetchall()]
+
+
+def store(cursor: Any, rows: Sequence[tuple[Any, ...]]) -> tuple[list[tuple[int, int, int]], bool]:
+    """(id, connection, seq) of what was stored, and whether there was any delivery."""
+    types = ("uuid", "bigint", "bigint", "bigint", "bigint", "uuid", "text", "timestamptz")
+    values, params = table(types, rows)
+    cursor.execute(
+        f"WITH n AS ({values}), m AS (INSERT INTO bridge_message (uid, connection_id, author_id, seq, revision,"
+        " client_id, content, created_at, kind, service, state, failure)"
+        " SELECT n.*, 'message', 'web', 'sent', '' FROM n RETURNING id, connection_id, seq, revision),"
+        " d AS (INSERT INTO bridge_delivery (message_id, revision, endpoint_id, operation, outcome, reason, detail)"
+        " SELECT m.id, m.revision, e.id, 'post', '', '', '' FROM m"
+        " JOIN bridge_endpoint e ON e.connection_id = m.connection_id AND e.service <> 'web'"
+        " RETURNING endpoint_id),"
+        f" w AS (UPDATE bridge_endpoint SET due = {NOW}"
+        " WHERE due IS NULL AND id IN (SELECT endpoint_id FROM d))"
+        " SELECT id, connection_id, seq, EXISTS (SELECT 1 FROM d) FROM m",
+        params,
+    )
+    found = cursor.fetchall()
+    return [(row[0], row[1], row[2]) for row in found], any(row[3] for row in found)
