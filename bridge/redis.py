@@ -27,7 +27,7 @@ OPTIONS: dict[str, Any] = {
 }
 
 # The client's default, version 3, has it write the text of each event that it hears, for a log that nobody reads.
-LAYER_OPTIONS = OPTIONS | {"protocol": 2}
+LAYER_OPTIONS: dict[str, Any] = OPTIONS | {"protocol": 2}
 
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Redis] = WeakKeyDictionary()
 
