@@ -15,7 +15,7 @@ SHOP := examples/shop
 WORKERS := tests/delivery/test_workers.py
 PROCESSES := tests/process
 
-.PHONY: help run test test-postgres check format bench browser clean
+.PHONY: help run test test-postgres check check-sources format bench browser clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,7 +28,7 @@ ifdef TESTS
 	$(PY) -m pytest $(TESTS)
 else
 	@mkdir -p var; status=0; \
-	($(PY) -m pytest $(SHOP) && $(PY) -m pytest $(WORKERS) && $(PY) -m pytest $(PROCESSES)) >var/processes.log 2>&1 & beside=$$!; \
+	($(PY) -m pytest $(SHOP) && $(PY) -m pytest $(WORKERS) $(PROCESSES)) >var/processes.log 2>&1 & beside=$$!; \
 	$(PY) -m pytest -n 3 --dist worksteal --ignore=$(WORKERS) --ignore=$(PROCESSES) || status=$$?; \
 	wait $$beside || status=$$?; \
 	cat var/processes.log; \
@@ -38,14 +38,17 @@ endif
 test-postgres: .venv/develops  ## the tests that use the database in their own process, on PostgreSQL
 	$(PY) -m tests.postgres $(PY) -m pytest -m "not browser and not processes" $(TESTS)
 
-check: .venv/develops  ## format, lint, types, settings, migrations, layers, docs
+check: check-sources .venv/develops  ## format, lint, types, settings, migrations, layers, docs
+	$(PY) -m pytest -q tests/test_layers.py tests/test_settings.py tests/test_docs.py tests/web/test_schema.py \
+		tests/http/test_described.py::test_the_published_description_is_current
+
+# All of it but what `make test` runs as well.
+check-sources: .venv/develops
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	ENV_FILE= DEBUG=1 $(PY) -m mypy
 	$(DEPLOYED) $(PY) manage.py check --deploy --fail-level WARNING
 	$(DEPLOYED) $(PY) manage.py makemigrations --check --dry-run
-	$(PY) -m pytest -q tests/test_layers.py tests/test_settings.py tests/test_docs.py tests/web/test_schema.py \
-		tests/http/test_described.py::test_the_published_description_is_current
 
 format: .venv/develops  ## what can be put right by itself
 	$(PY) -m ruff format .

@@ -4,7 +4,7 @@ On free ports, with a folder and a database of its own. Each part can be killed 
 what it printed is kept in the folder.
 """
 
-import atexit
+import fcntl
 import os
 import shutil
 import signal
@@ -12,13 +12,11 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
-from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,6 +24,7 @@ import orjson
 import psutil
 
 from bridge.sandbox import defaults
+from tests import prepared  # noqa: F401
 
 HERE = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
@@ -220,15 +219,19 @@ class Site:
         return world is not None and orjson.loads(world)["gateway"]["connected"] > 0
 
 
-@cache
 def _prepared() -> Path:
-    """The folder of a site that was migrated and has its static files, made once: each site gets a copy."""
-    folder = Path(tempfile.mkdtemp(prefix="chatbridge-site-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    site = Site(folder)
-    site.manage("migrate", "--verbosity=0")
-    site.manage("collectstatic", "--noinput", "--verbosity=0")
-    return folder
+    """The folder of a site that was migrated and has its static files: each site gets a copy. It is made by whoever
+    asks first, in whichever thread or worker of this run; the others wait for it."""
+    folder = Path(os.environ["PREPARED"])
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "site").exists():
+            made = Site(folder / "unfinished")
+            made.folder.mkdir()
+            made.manage("migrate", "--verbosity=0")
+            made.manage("collectstatic", "--noinput", "--verbosity=0")
+            made.folder.rename(folder / "site")
+    return folder / "site"
 
 
 def lease_is_over(folder: Path) -> None:

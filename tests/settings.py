@@ -29,6 +29,7 @@ atexit.register(shutil.rmtree, os.environ["VAR_DIR"], ignore_errors=True)
 from bridge.sqlite.base import OPTIONS  # noqa: E402
 from chatbridge_site.settings import *  # noqa: E402, F403
 from chatbridge_site.settings import DATABASES, INSTALLED_APPS, STORAGES, VAR_DIR  # noqa: E402
+from tests import prepared  # noqa: E402, F401
 
 # Somebody else's app, with commands and events of its own.
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.shop_app"]
