@@ -2,6 +2,8 @@
 
 PY := .venv/bin/python
 PIP := $(PY) -m pip install -qq --disable-pip-version-check
+# uv takes a tenth of pip's time. Where it cannot be had, pip does it.
+UV := $(PIP) --no-compile uv 2>/dev/null && $(PY) -m uv pip install -q --python $(PY)
 PORT ?= 8000
 SANDBOX_PORT ?= 8787
 
@@ -74,5 +76,5 @@ clean:  ## remove what was installed and made; the database in var/ stays
 
 .venv/develops: requirements.txt requirements-dev.txt | .venv/bin/python
 	@echo "Installing what ChatBridge is developed with: about a minute."
-	@$(PIP) -r requirements-dev.txt
+	@$(UV) -r requirements-dev.txt || $(PIP) -r requirements-dev.txt
 	@touch $@ .venv/runs

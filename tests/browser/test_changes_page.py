@@ -58,10 +58,12 @@ async def test_what_others_wrote_can_be_answered_and_not_changed(
 
 
 async def test_the_buttons_go_when_the_time_is_over(page: Page, visitor: Visitor, server: Script) -> None:
-    server.say(server.visitor, "nearly too late", minutes_ago=15 - 2 / 60)
+    await page.clock.install()
+    server.say(server.visitor, "nearly too late", minutes_ago=10)
     await load(page, visitor)
     await message(page, "nearly too late").hover()
     await expect(tool(page, "nearly too late", "Edit")).to_be_visible()
+    await page.clock.run_for(6 * 60_000)
     await expect(tool(page, "nearly too late", "Edit")).to_be_hidden()
     await expect(tool(page, "nearly too late", "Delete")).to_be_hidden()
 
