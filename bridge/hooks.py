@@ -111,14 +111,16 @@ class Dispatcher:
         self._unsettled = 0
         self._dropped = 0
         self._thread: threading.Thread | None = None
-        # Of its own thread alone.
         self._lanes: dict[tuple[Any, ...], Lane] = {}
+        # Taken before a lane's lock, never while one is held.
+        self._lanes_lock = threading.Lock()
 
     @property
     def is_started(self) -> bool:
         return self._thread is not None
 
     def add(self, notices: Sequence[Notice]) -> None:
+        self._prepare({notice.signal for notice in notices})
         with self._changed:
             taken = notices[: MOST_WAITING - len(self._waiting)]
             if len(taken) < len(notices):
@@ -132,6 +134,13 @@ class Dispatcher:
                 self._thread = threading.Thread(target=self._run, name="chatbridge-hooks", daemon=True)
                 self._thread.start()
                 _at_exit(self.drain, STOP_LIMIT)
+
+    def _prepare(self, told: Iterable[Hook]) -> None:
+        """Have the receivers' threads: since Python 3.12 none can be started once the main one has ended."""
+        with self._lanes_lock:
+            for signal in told:
+                for receiver, kind in _receivers(signal):
+                    self._lane(receiver, kind).prepare()
 
     def drain(self, limit: float) -> bool:
         with self._changed:
@@ -148,14 +157,18 @@ class Dispatcher:
             try:
                 if batch:
                     self._hand_out(batch)
-                for key, lane in list(self._lanes.items()):
-                    lane.check()
-                    if lane.is_idle:
-                        del self._lanes[key]
+                self._check_lanes()
             except Exception:
                 logger.exception("%d signals are lost", len(batch))
             finally:
                 self._settle(len(batch))
+
+    def _check_lanes(self) -> None:
+        with self._lanes_lock:
+            for key, lane in list(self._lanes.items()):
+                lane.check()
+                if lane.is_idle:
+                    del self._lanes[key]
 
     def _take(self) -> list[Notice]:
         with self._changed:
@@ -174,13 +187,13 @@ class Dispatcher:
             if row is None:
                 # Purged in the meantime.
                 continue
-            sync, asynchronous = notice.signal._live_receivers(about.sender)
             arguments = {"signal": notice.signal, "sender": about.sender, **_told(row), **notice.more}
-            for receivers, kind in ((sync, Lane), (asynchronous, AsyncLane)):
-                for receiver in receivers:
-                    with self._changed:
-                        self._unsettled += 1
-                    self._lane(receiver, kind).put(Call(receiver, notice.signal.name, arguments))
+            for receiver, kind in _receivers(notice.signal):
+                with self._changed:
+                    self._unsettled += 1
+                with self._lanes_lock:
+                    lane = self._lane(receiver, kind)
+                lane.put(Call(receiver, notice.signal.name, arguments))
 
     def _lane(self, receiver: Callable[..., Any], kind: type[Lane]) -> Lane:
         # As Django knows receivers: a bound method is another object each time. With its name, since an id is given
@@ -205,6 +218,12 @@ class Dispatcher:
                 if not self._waiting:
                     connections.close_all()
         raise AssertionError
+
+
+def _receivers(signal: Hook) -> list[tuple[Callable[..., Any], type[Lane]]]:
+    """Who listens now, and what calls him."""
+    sync, asynchronous = signal._live_receivers(_ABOUT[signal].sender)
+    return [*((receiver, Lane) for receiver in sync), *((receiver, AsyncLane) for receiver in asynchronous)]
 
 
 def _load(batch: Sequence[Notice]) -> dict[tuple[type[Model], int | UUID], Model]:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
@@ -59,6 +60,11 @@ class Lane:
         with self._changed:
             return self._thread is None and not self._hung
 
+    def prepare(self) -> None:
+        """Have a thread, for as long as one waits for calls, before there are any."""
+        with self._changed:
+            self._start(ahead=True)
+
     def put(self, call: Call) -> None:
         """Never waits."""
         with self._changed:
@@ -88,8 +94,8 @@ class Lane:
     def _limit(self) -> float:
         return PATIENCE
 
-    def _start(self) -> None:
-        if self._thread is None and self._waiting and len(self._hung) < MOST_HUNG:
+    def _start(self, *, ahead: bool = False) -> None:
+        if self._thread is None and (self._waiting or ahead) and len(self._hung) < MOST_HUNG:
             self._thread = threading.Thread(target=self._work, name=f"receiver {self.name}", daemon=True)
             self._thread.start()
 
@@ -152,6 +158,15 @@ class AsyncLane(Lane):
         super().__init__(name, over)
         # The ORM's thread in async code: who keeps it busy must not keep Channels' busy, nor another receiver's.
         self._context = ThreadSensitiveContext()
+
+    def prepare(self) -> None:
+        Loop.current()
+        executors = SyncToAsync.context_to_thread_executor
+        if self._context not in executors:
+            # As asgiref makes it; its thread starts with the first work.
+            executors[self._context] = ThreadPoolExecutor(max_workers=1)
+            executors[self._context].submit(connections.close_all)
+        super().prepare()
 
     @property
     def _limit(self) -> float:
