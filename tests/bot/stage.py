@@ -5,7 +5,7 @@ import contextlib
 import inspect
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -71,6 +71,15 @@ async def eventually(condition: Callable[[], Any], what: str = "", *, seconds: f
                 f"not within {seconds:.0f} s: {what or inspect.getsource(condition).strip()}"
             )
         await asyncio.sleep(0.02)
+
+
+def store(posts: Sequence[Post]) -> list[Message]:
+    """On PostgreSQL the bot may hold the conversation just now: as the web's writer, this tries again."""
+    results = actions.post_messages(posts)
+    while any(isinstance(result, Busy) for result in results):
+        time.sleep(0.01)
+        results = actions.post_messages(posts)
+    return [Message.objects.get(pk=result.id) for result in results]  # type: ignore[union-attr]
 
 
 async def db(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
@@ -144,12 +153,7 @@ class Stage:
         reply_to = Message.objects.get(content=answered).uid if answered else None
         opening = Opening(inbox=inbox.pk, visitor=visitor, **{"nick": "Visitor", **known})
         posts = [Post(opening=opening, content=text, reply_to=reply_to) for text in texts]
-        results = actions.post_messages(posts)
-        while any(isinstance(result, Busy) for result in results):
-            # On PostgreSQL the bot may hold the conversation just now; the web's writer waits as well.
-            time.sleep(0.01)
-            results = actions.post_messages(posts)
-        return [Message.objects.get(pk=result.id) for result in results]  # type: ignore[union-attr]
+        return store(posts)
 
     async def edit(self, message: Message, content: str) -> None:
         await db(edit_message, message.pk, content=content)

@@ -20,7 +20,7 @@ from bridge.delivery import carrying
 from bridge.models import Attachment, Inbox, Message
 from bridge.sandbox import routes
 from bridge.sandbox.client import POSTS
-from tests.bot.stage import STRANGER, VISITOR, Stage, db, eventually
+from tests.bot.stage import STRANGER, VISITOR, Stage, db, eventually, store
 from tests.web.files import bomb, png
 
 
@@ -47,7 +47,7 @@ async def send(
             )
             for name, data in uploads
         ]
-        (posted,) = actions.post_messages(
+        (message,) = store(
             [
                 Post(
                     content=content,
@@ -56,7 +56,7 @@ async def send(
                 )
             ]
         )
-        return Message.objects.get(pk=posted.id)  # type: ignore[union-attr]
+        return message
 
     return await db(post)
 

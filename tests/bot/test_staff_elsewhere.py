@@ -1,8 +1,8 @@
 """What staff write from this site rather than in Discord is in the thread under their name, not as the visitor's."""
 
-from bridge.actions import Post, Target, post_messages
+from bridge.actions import Post, Target
 from bridge.actions.staffing import staff_in
-from tests.bot.stage import STRANGER, Stage, db
+from tests.bot.stage import STRANGER, Stage, db, store
 
 
 async def test_staff_who_write_from_the_site_have_their_name_in_discord(up: Stage) -> None:
@@ -12,7 +12,7 @@ async def test_staff_who_write_from_the_site_have_their_name_in_discord(up: Stag
 
     def answer(*texts: str) -> None:
         target = Target.of(connection, staff_in(connection, user=7, name="Sam *Doe*"))
-        post_messages([Post(target=target, content=text) for text in texts])
+        store([Post(target=target, content=text) for text in texts])
 
     await db(answer, "Yes.", "What is it about?")
     await up.say("My parcel")
