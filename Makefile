@@ -3,7 +3,7 @@
 PY := .venv/bin/python
 PIP := $(PY) -m pip install -qq --disable-pip-version-check
 # uv takes a tenth of pip's time. Where it cannot be had, pip does it.
-UV := $(PIP) --no-compile uv 2>/dev/null && $(PY) -m uv pip install -q --python $(PY)
+install = $(PIP) --no-compile uv 2>/dev/null && $(PY) -m uv pip install -q --python $(PY) -r $(1) || $(PIP) -r $(1)
 PORT ?= 8000
 SANDBOX_PORT ?= 8787
 
@@ -17,7 +17,7 @@ SHOP := examples/shop
 WORKERS := tests/delivery/test_workers.py
 PROCESSES := tests/process
 
-.PHONY: help run test test-postgres check check-sources format bench browser clean
+.PHONY: help run test test-postgres check format bench browser clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -40,17 +40,14 @@ endif
 test-postgres: .venv/develops  ## the tests that use the database in their own process, on PostgreSQL
 	$(PY) -m tests.postgres $(PY) -m pytest -m "not browser and not processes" $(TESTS)
 
-check: check-sources .venv/develops  ## format, lint, types, settings, migrations, layers, docs
-	$(PY) -m pytest -q tests/test_layers.py tests/test_settings.py tests/test_docs.py tests/web/test_schema.py \
-		tests/http/test_described.py::test_the_published_description_is_current
-
-# All of it but what `make test` runs as well.
-check-sources: .venv/develops
+check: .venv/develops  ## format, lint, types, settings, migrations, layers, docs
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	ENV_FILE= DEBUG=1 $(PY) -m mypy
 	$(DEPLOYED) $(PY) manage.py check --deploy --fail-level WARNING
 	$(DEPLOYED) $(PY) manage.py makemigrations --check --dry-run
+	$(PY) -m pytest -q tests/test_layers.py tests/test_settings.py tests/test_docs.py tests/web/test_schema.py \
+		tests/http/test_described.py::test_the_published_description_is_current
 
 format: .venv/develops  ## what can be put right by itself
 	$(PY) -m ruff format .
@@ -71,10 +68,10 @@ clean:  ## remove what was installed and made; the database in var/ stays
 
 .venv/runs: requirements.txt | .venv/bin/python
 	@echo "Installing what ChatBridge runs on: about a minute."
-	@$(PIP) -r requirements.txt
+	@$(call install,requirements.txt)
 	@touch $@
 
 .venv/develops: requirements.txt requirements-dev.txt | .venv/bin/python
 	@echo "Installing what ChatBridge is developed with: about a minute."
-	@$(UV) -r requirements-dev.txt || $(PIP) -r requirements-dev.txt
+	@$(call install,requirements-dev.txt)
 	@touch $@ .venv/runs
