@@ -45,6 +45,7 @@ class Writer:
     def __init__(self) -> None:
         self._database = DatabaseThreads("writer", threads=1)
         self._queue: deque[Waiting] = deque()
+        self._loop: asyncio.AbstractEventLoop
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._in_hand = 0
@@ -59,10 +60,12 @@ class Writer:
             raise _restarting()
         if len(self._queue) >= MOST_WAITING:
             raise BridgeError(Code.THROTTLED, "The server is busy. Please wait a moment.", retry_after=1)
-        answer: asyncio.Future[Posted] = asyncio.get_running_loop().create_future()
-        self._queue.append(Waiting(post, answer, time.monotonic() + PATIENCE))
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run())
+            # Runs when this waits.
+            self._loop = asyncio.get_running_loop()
+            self._task = self._loop.create_task(self._run())
+        answer: asyncio.Future[Posted] = self._loop.create_future()
+        self._queue.append(Waiting(post, answer, time.monotonic() + PATIENCE))
         return await answer
 
     async def stop(self, *, limit: float) -> None:

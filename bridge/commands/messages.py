@@ -30,27 +30,29 @@ reaction = CommandGroup("reaction")
 async def message_send(session: Session, payload: MessageSend) -> MessageSent:
     if len(payload.content) > protocol.MAX_CONTENT:
         raise protocol.too_long(payload.content)
-    _check(session, payload.content)
+    process = Process.current()
+    _check(process, session, payload.content)
     if payload.connection is not None:
-        posted = await _post(session, payload, target=session.connections[str(payload.connection)])
+        target = session.connections[str(payload.connection)]
+        posted = await process.writer.post(_post(session, payload, target=target))
     else:
-        posted = await _post_to_open(session, payload)
+        posted = await _post_to_open(process, session, payload)
     message = posted.message.copy()
     message["own"] = True
     return {"message": message}
 
 
-def _check(session: Session, content: str) -> None:
+def _check(process: Process, session: Session, content: str) -> None:
     """What staff forbid, from memory: this is the hot path."""
-    moderation, inbox = Process.current().moderation, session.start.inbox
-    moderation.check_speaker(inbox, session.who)
-    moderation.check_text(inbox, content)
+    inbox = session.start.inbox
+    process.moderation.check_speaker(inbox, session.who)
+    process.moderation.check_text(inbox, content)
 
 
-async def _post(
+def _post(
     session: Session, payload: MessageSend, *, target: Target | None = None, opening: Opening | None = None
-) -> Posted:
-    post = Post(
+) -> Post:
+    return Post(
         target=target,
         opening=opening,
         content=payload.content,
@@ -61,25 +63,23 @@ async def _post(
         else None,
         origin=session.name,
     )
-    return await Process.current().writer.post(post)
 
 
-async def _post_to_open(session: Session, payload: MessageSend) -> Posted:
+async def _post_to_open(process: Process, session: Session, payload: MessageSend) -> Posted:
     """To the visitor's open conversation: the one this socket knows of, else whichever it is, else a new one."""
     known = session.open_connection
     if known is not None:
         try:
             target = session.connections[known]
-            return await _post(session, payload, target=target, opening=session.start)
+            return await process.writer.post(_post(session, payload, target=target, opening=session.start))
         except BridgeError as refusal:
             gone = refusal.code in {Code.CLOSED, Code.NOT_FOUND}
             if not gone or "reply_to" in refusal.details:
                 raise
             session.forget_open(known)
     # Each may make a thread in Discord, which has room for a thousand.
-    throttler = Process.current().throttler
-    await throttler.take("opening", visitor=session.visitor, address=session.arrival.address)
-    posted = await _post(session, payload, opening=session.start)
+    await process.throttler.take("opening", visitor=session.visitor, address=session.arrival.address)
+    posted = await process.writer.post(_post(session, payload, opening=session.start))
     session.know(posted.target)
     session.open_connection = posted.target.uid
     return posted
@@ -89,7 +89,7 @@ async def _post_to_open(session: Session, payload: MessageSend) -> Posted:
 async def message_edit(session: Session, payload: MessageEdit) -> MessageChanged:
     if len(payload.content) > protocol.MAX_CONTENT:
         raise protocol.too_long(payload.content)
-    _check(session, payload.content)
+    _check(Process.current(), session, payload.content)
     change = actions.edit_own_message
     return await session.database.run(
         _changed, change, payload.message, visitor=session.who, content=payload.content
