@@ -1,6 +1,7 @@
 """What every test may ask for: a Valkey, a PostgreSQL, a browser."""
 
 import asyncio
+import gc
 import os
 import socket
 from collections.abc import Iterator
@@ -145,3 +146,9 @@ def chromium() -> str:
             pytest.fail(message)
         pytest.skip(message)
     return path
+
+
+def pytest_collection_finish() -> None:
+    """What pytest and Django hold by now stays: the collector walked through all of it again and again."""
+    gc.collect()
+    gc.freeze()
