@@ -31,7 +31,7 @@ ifdef TESTS
 else
 	@mkdir -p var; status=0; \
 	($(PY) -m pytest $(SHOP) && $(PY) -m pytest $(WORKERS) $(PROCESSES)) >var/processes.log 2>&1 & beside=$$!; \
-	$(PY) -m pytest -n 4 --dist worksteal --ignore=$(WORKERS) --ignore=$(PROCESSES) || status=$$?; \
+	$(PY) -m pytest -n 3 --dist worksteal --ignore=$(WORKERS) --ignore=$(PROCESSES) || status=$$?; \
 	wait $$beside || status=$$?; \
 	cat var/processes.log; \
 	test $$status = 0
