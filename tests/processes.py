@@ -28,7 +28,8 @@ from tests import prepared  # noqa: F401
 
 HERE = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
-PATIENCE = 90.0
+# After a few gateway faults in a row discord.py itself waits for up to a minute, twice.
+PATIENCE = 180.0
 """Seconds that a part may take until it answers."""
 
 
