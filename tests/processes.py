@@ -28,9 +28,10 @@ from tests import prepared  # noqa: F401
 
 HERE = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
-# After a few gateway faults in a row discord.py itself waits for up to a minute, twice.
-PATIENCE = 180.0
+PATIENCE = 90.0
 """Seconds that a part may take until it answers."""
+BETWEEN_TRIES = 60.0
+"""Seconds that a bot may wait after the gateway sent it away before it tries again (tests/bot/test_backoff.py)."""
 
 
 class NotReady(AssertionError):
@@ -41,9 +42,17 @@ class Process:
     """One part: started, killed and started again, always with the same command and log."""
 
     def __init__(
-        self, name: str, command: Sequence[str], *, env: dict[str, str], log: Path, ready: Callable[[], bool]
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        env: dict[str, str],
+        log: Path,
+        ready: Callable[[], bool],
+        patience: float = PATIENCE,
     ) -> None:
         self.name, self.command, self.env, self.log, self._ready = name, list(command), env, log, ready
+        self._patience = patience
         self._running: subprocess.Popen[bytes] | None = None
 
     @property
@@ -70,14 +79,14 @@ class Process:
         if wait:
             self.wait_until_ready()
 
-    def wait_until_ready(self, patience: float = PATIENCE) -> None:
+    def wait_until_ready(self) -> None:
         """Until it answers at its real address."""
-        end = time.monotonic() + patience
+        end = time.monotonic() + self._patience
         while not self._ready():
             if not self.alive:
                 raise NotReady(f"{self.name} ended.\n{self.tail()}")
             if time.monotonic() > end:
-                raise NotReady(f"{self.name} is not ready after {patience:.0f} s.\n{self.tail()}")
+                raise NotReady(f"{self.name} is not ready after {self._patience:.0f} s.\n{self.tail()}")
             time.sleep(0.05)
 
     def kill(self) -> None:
@@ -151,7 +160,8 @@ class Site:
         sandbox = ["-m", "bridge.sandbox", "--port", str(self.sandbox_port), *state]
         self.web = self._part("web", web, lambda: answers(f"{self.url}/"))
         self.sandbox = self._part("sandbox", sandbox, lambda: answers(f"{self.sandbox_url}/sandbox/world"))
-        self.bot = self._part("bot", ["manage.py", "run_discord_bot"], self._bot_is_connected)
+        bot = ["manage.py", "run_discord_bot"]
+        self.bot = self._part("bot", bot, self._bot_is_connected, patience=PATIENCE + BETWEEN_TRIES)
         self.parts: tuple[Process, ...] = (self.sandbox, self.web, self.bot)
 
     def __enter__(self) -> Self:
@@ -203,8 +213,11 @@ class Site:
     def tails(self) -> str:
         return "\n\n".join(part.tail() for part in self.parts if part.log.exists())
 
-    def _part(self, name: str, command: Sequence[str], ready: Callable[[], bool]) -> Process:
-        return Process(name, command, env=self.env, log=self.folder / f"{name}.log", ready=ready)
+    def _part(
+        self, name: str, command: Sequence[str], ready: Callable[[], bool], *, patience: float = PATIENCE
+    ) -> Process:
+        log = self.folder / f"{name}.log"
+        return Process(name, command, env=self.env, log=log, ready=ready, patience=patience)
 
     def _is_our_valkey(self, process: psutil.Process) -> bool:
         name, command = process.info["name"] or "", " ".join(process.info["cmdline"] or ())

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from django.db import connection as database
 
 from bridge.actions.rows import postgres, sqlite
+from bridge.actions.rows.sqlite import placeholders
 
 ACTIVE_AFTER = timedelta(seconds=10)
 """How old a conversation's `active_at` may be: two indexes less to write for most messages."""
@@ -105,7 +106,7 @@ def advance(counts: Mapping[int, int], *, now: datetime) -> dict[int, Head]:
         found = _engine().advance(cursor, sorted(counts.items()), _moment(now - ACTIVE_AFTER))
         if stale := [row[0] for row in found if row[3]]:
             cursor.execute(
-                f"UPDATE bridge_connection SET active_at = %s WHERE id IN {_list(stale)}",
+                f"UPDATE bridge_connection SET active_at = %s WHERE id IN {placeholders(stale)}",
                 [_moment(now), *stale],
             )
     return {pk: Head(revision, seq) for pk, revision, seq, _ in found}
@@ -145,10 +146,6 @@ def wake(endpoints: Sequence[int]) -> None:
         with database.cursor() as cursor:
             cursor.execute(
                 f"UPDATE bridge_endpoint SET due = {_engine().NOW}"
-                f" WHERE due IS NULL AND id IN {_list(endpoints)}",
+                f" WHERE due IS NULL AND id IN {placeholders(endpoints)}",
                 list(endpoints),
             )
-
-
-def _list(values: Sequence[Any]) -> str:
-    return f"({', '.join(['%s'] * len(values))})"

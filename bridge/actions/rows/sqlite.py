@@ -24,7 +24,7 @@ def stored_uuid(value: uuid.UUID) -> Any:
 def table(types: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
     """A query that gives these rows, some of them more than once, and its parameters."""
     rows = _padded(rows)
-    return f"VALUES {', '.join([_list(types)] * len(rows))}", [value for row in rows for value in row]
+    return f"VALUES {', '.join([placeholders(types)] * len(rows))}", [value for row in rows for value in row]
 
 
 def advance(
@@ -35,7 +35,7 @@ def advance(
     found = _rows(
         cursor,
         "id, revision, last_seq, active_at < %s",
-        f"bridge_connection WHERE state = 'open' AND id IN {_list(ids)}",
+        f"bridge_connection WHERE state = 'open' AND id IN {placeholders(ids)}",
         [stale_before, *ids],
     )
     steps: dict[int, list[int]] = defaultdict(list)
@@ -47,7 +47,7 @@ def advance(
             pks = _padded(pks)
             cursor.execute(
                 "UPDATE OR FAIL bridge_connection SET revision = revision + %s, last_seq = last_seq + %s"
-                f" WHERE id IN {_list(pks)}",
+                f" WHERE id IN {placeholders(pks)}",
                 [step, step, *pks],
             )
     return [tuple(row) for row in found]
@@ -74,7 +74,9 @@ def store(cursor: Any, rows: Sequence[tuple[Any, ...]]) -> tuple[list[tuple[int,
         deliveries,
     )
     if idle:
-        cursor.execute(f"UPDATE OR FAIL bridge_endpoint SET due = {NOW} WHERE id IN {_list(idle)}", idle)
+        cursor.execute(
+            f"UPDATE OR FAIL bridge_endpoint SET due = {NOW} WHERE id IN {placeholders(idle)}", idle
+        )
     return [(pk, connection, seq) for pk, connection, seq, _ in stored], bool(deliveries)
 
 
@@ -86,7 +88,7 @@ def _deliveries(cursor: Any, stored: Sequence[list[int]]) -> tuple[list[tuple[in
     for pk, connection, is_idle in _rows(
         cursor,
         "id, connection_id, due IS NULL",
-        f"bridge_endpoint WHERE service <> 'web' AND connection_id IN {_list(connections)}",
+        f"bridge_endpoint WHERE service <> 'web' AND connection_id IN {placeholders(connections)}",
         connections,
     ):
         endpoints[connection].append(pk)
@@ -114,7 +116,8 @@ def _rows(cursor: Any, columns: str, source: str, params: Sequence[Any]) -> list
     return list(orjson.loads(cursor.fetchone()[0]))
 
 
-def _list(values: Sequence[Any]) -> str:
+def placeholders(values: Sequence[Any]) -> str:
+    """In parentheses, one for each of these."""
     return f"({', '.join(['%s'] * len(values))})"
 
 
