@@ -217,6 +217,24 @@ async def test_without_a_pointer_the_buttons_come_up_by_one_of_their_own(
     await expect(composer(page)).to_have_value("")
 
 
+@pytest.mark.parametrize("text", ["Hm", "It is the third time that this has happened, and nobody told me why it is so."])
+async def test_without_a_pointer_the_buttons_are_on_the_screen_however_long_the_message(
+    arrive: Arrive, server: Script, text: str
+) -> None:
+    visitor = await arrive(viewport={"width": 390, "height": 780}, has_touch=True, is_mobile=True)
+    page = await visitor.open("/static/bridge/icon.svg", ready=False)
+    await server.serve(page)
+    server.say(server.visitor, "My order")
+    server.say(server.visitor, text)
+    await load(page, visitor)
+    own = message(page, text)
+    await own.get_by_role("button", name="More").tap()
+    for name in ("Reply", "React", "Edit", "Delete"):
+        await expect(own.get_by_role("button", name=name)).to_be_in_viewport(ratio=1)
+    wide = "each => each.scrollWidth > each.clientWidth"
+    assert not await page.locator("[data-scroller]").evaluate(wide)  # nor does it move sideways
+
+
 async def test_the_keyboard_reaches_every_button_of_every_message(
     page: Page, visitor: Visitor, server: Script
 ) -> None:

@@ -83,6 +83,14 @@ export class Tools {
       part(each, "more").ariaExpanded = String(each === bar);
     }
     this.#open = bar;
+    if (bar) this.#keepInside(bar.querySelector(".tray"));
+  }
+
+  /** Beside a wide message they would begin left of the screen. */
+  #keepInside(tray) {
+    tray.style.setProperty("--inward", "0px");
+    const beyond = this.list.getBoundingClientRect().left - tray.getBoundingClientRect().left;
+    tray.style.setProperty("--inward", `${Math.max(0, beyond)}px`);
   }
 
   #stopAt(button) {
