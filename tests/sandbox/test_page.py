@@ -86,6 +86,37 @@ async def test_what_others_write_is_text_and_nothing_else(page: Page, sandbox: S
 
 
 @pytest.mark.browser
+async def test_a_link_leads_where_it_says_also_behind_words(page: Page, sandbox: SandboxClient) -> None:
+    await sandbox.post_as(
+        "robin",
+        SUPPORT,
+        "[Open it](https://example.org/1/change/), <https://example.org/2>, https://example.org/3.",
+    )
+    await expect(page.locator(".content")).to_have_text(
+        "Open it, https://example.org/2, https://example.org/3."
+    )
+    links = await page.locator(".content a").evaluate_all("all => all.map((each) => each.href)")
+    assert links == [
+        "https://example.org/1/change/",
+        "https://example.org/2",
+        "https://example.org/3",
+    ]
+
+
+@pytest.mark.browser
+async def test_the_newest_is_still_seen_when_a_picture_above_it_has_come(
+    page: Page, sandbox: SandboxClient
+) -> None:
+    for number in range(20):
+        await sandbox.post_as("robin", SUPPORT, f"number {number}")
+    await sandbox.post_as("robin", SUPPORT, "Look", files={"cat.png": png(400, 300)})
+    await sandbox.post_as("robin", SUPPORT, "the last word")
+    await page.reload()
+    await expect(page.locator(".files img")).to_have_js_property("naturalWidth", 400)
+    await expect(page.get_by_text("the last word")).to_be_in_viewport(ratio=1)
+
+
+@pytest.mark.browser
 async def test_replies_reactions_edits_and_deletions_show(page: Page, sandbox: SandboxClient) -> None:
     first = await sandbox.post_as("robin", SUPPORT, "Anyone?")
     await sandbox.post_as("grace", SUPPORT, "Here", reply_to=first["id"])

@@ -8,6 +8,9 @@ import { $, FORUM, TYPING_MS, current, me, state, threadsOf, world } from "./sta
 import { avatar, wrap } from "./text.js";
 
 const PAGE = 50;
+const NEAR = 80; // pixels from the end: who reads here reads the newest
+let atEnd = true;
+let lastTop = 0;
 
 function open(id, { close = true } = {}) {
   if (!world.channels.has(id)) return;
@@ -33,7 +36,21 @@ async function load() {
   state.heard = null;
   draw();
   heard.forEach(take);
+  toEnd();
+}
+
+function toEnd() {
+  atEnd = true;
   $("scroll").scrollTop = $("scroll").scrollHeight;
+  lastTop = $("scroll").scrollTop;
+}
+
+function onScroll() {
+  const { scrollHeight, scrollTop, clientHeight } = $("scroll");
+  if (scrollHeight - scrollTop - clientHeight < NEAR) atEnd = true;
+  else if (scrollTop < lastTop) atEnd = false; // else a picture has come, and not the reader gone
+  lastTop = scrollTop;
+  if (scrollTop < 120) loadOlder();
 }
 
 async function loadOlder() {
@@ -86,13 +103,13 @@ function take(message) {
     return;
   }
   state.heard?.push(message);
-  const bottom = $("scroll").scrollHeight - $("scroll").scrollTop - $("scroll").clientHeight < 80;
+  const follow = atEnd;
   const place = state.messages.findIndex((each) => each.id === message.id);
   if (message.deleted) state.messages = state.messages.filter((each) => each.id !== message.id);
   else if (place >= 0) state.messages[place] = message;
   else state.messages.push(message);
   draw();
-  if (bottom) $("scroll").scrollTop = $("scroll").scrollHeight;
+  if (follow) toEnd();
 }
 
 // --------------------------------------------------------------------- news
@@ -154,7 +171,8 @@ startComposer();
 $("who").addEventListener("change", () => (avatar($("me-avatar"), me()), draw()));
 $("menu").addEventListener("click", () => toggleSidebar(true));
 $("veil").addEventListener("click", () => toggleSidebar(false));
-$("scroll").addEventListener("scroll", () => $("scroll").scrollTop < 120 && loadOlder());
+$("scroll").addEventListener("scroll", onScroll);
+$("messages").addEventListener("load", () => atEnd && toEnd(), { capture: true }); // a picture has its height from here on
 $("channels").addEventListener("click", ({ target }) => open(target.closest("[data-channel]")?.dataset.channel));
 $("actions").addEventListener("click", ({ target }) => target.dataset.act && attempt(target.dataset.act));
 $("messages").addEventListener("click", ({ target }) => {

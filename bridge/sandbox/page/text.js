@@ -1,6 +1,6 @@
-// Discord's text as nodes: mentions, links, bold, italics, code. Never as HTML.
+// Discord's text as nodes: mentions, links, also behind words, bold, italics, code. Never as HTML.
 
-const TOKEN = /(```[\s\S]+?```|`[^`\n]+`|\*\*[^*\n]+\*\*|\*[^*\n]+\*|<(?:@[!&]?|#)\d+>|<t:\d+(?::[tTdDfFR])?>|https?:\/\/[^\s<>]+)/;
+const TOKEN = /(```[\s\S]+?```|`[^`\n]+`|\*\*[^*\n]+\*\*|\*[^*\n]+\*|<(?:@[!&]?|#)\d+>|<t:\d+(?::[tTdDfFR])?>|\[[^\]\n]+\]\(https?:\/\/[^\s<>)]+\)|<https?:\/\/[^\s<>]+>|https?:\/\/[^\s<>]*[^\s<>.,:;"'\]])/;
 
 export function write(element, text, { users, channels }) {
   element.replaceChildren(...text.split(TOKEN).filter(Boolean).map((piece) => node(piece, users, channels)));
@@ -12,6 +12,9 @@ function node(piece, users, channels) {
   if (/^\*\*[^*]+\*\*$/.test(piece)) return wrap("strong", piece.slice(2, -2));
   if (/^\*[^*]+\*$/.test(piece)) return wrap("em", piece.slice(1, -1));
   if (/^https?:\/\//.test(piece)) return link(piece);
+  if (/^<https?:/.test(piece)) return link(piece.slice(1, -1));
+  const masked = /^\[(.+)\]\((https?:.+)\)$/.exec(piece);
+  if (masked) return link(masked[2], masked[1]);
   const time = /^<t:(\d+)/.exec(piece);
   if (time) return document.createTextNode(new Date(Number(time[1]) * 1000).toLocaleTimeString([], { timeStyle: "short" }));
   const mention = /^<(@[!&]?|#)(\d+)>$/.exec(piece);
