@@ -19,6 +19,9 @@ from .sessions import Session, Socket
 from .threads import ThreadWorld
 
 HEARTBEAT_MS = 41_250
+_ACK_SECONDS = 0.1
+"""As far away as Discord is: discord.py notes when it sent a heartbeat only after it did. What is answered sooner looks
+to it as if it came a heartbeat late, and it warns of that."""
 _REORDER_SECONDS = 0.5
 
 HEARTBEAT, IDENTIFY, RESUME, REQUEST_MEMBERS = 1, 2, 6, 8
@@ -115,7 +118,7 @@ class Gateway:
     def _receive(self, socket: Socket, frame: dict[str, Any]) -> None:
         op, data = frame.get("op"), frame.get("d")
         if op == HEARTBEAT:
-            socket.send_op(ACK)
+            asyncio.get_running_loop().call_later(_ACK_SECONDS, socket.send_op, ACK)
         elif op == IDENTIFY and isinstance(data, dict):
             self._identify(socket, data)
         elif op == RESUME and isinstance(data, dict):
