@@ -3,6 +3,7 @@
 CHANNEL_LAYERS = {"default": {"BACKEND": "bridge.layer.ChannelLayer"}}
 """
 
+import logging
 from typing import Any
 
 from channels_redis.pubsub import RedisPubSubChannelLayer
@@ -17,3 +18,14 @@ class ChannelLayer(RedisPubSubChannelLayer):
     def __init__(self, **config: Any) -> None:
         hosts = [{"address": settings.REDIS_URL, **redis.LAYER_OPTIONS}]
         super().__init__(**{"hosts": hosts, "prefix": "chatbridge", **config})
+
+
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """Told every second while Redis is away: without the stack, which is always the same."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, redis.RedisError):
+        record.msg, record.args, record.exc_info = f"{record.getMessage()}: {error}", (), None
+    return True
+
+
+logging.getLogger("channels_redis.pubsub").addFilter(_in_one_line)
