@@ -1,5 +1,6 @@
 """Django's settings. What can be set from outside is declared in `environment.py`; the rest is fixed here."""
 
+import logging
 import sys
 import warnings
 from pathlib import Path
@@ -168,17 +169,25 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
+
+def _is_no_static_file(record: logging.LogRecord) -> bool:
+    """One that was found, that is: the page has fifty."""
+    return record.levelno > logging.INFO or STATIC_URL not in record.getMessage()
+
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "filters": {"no_static": {"()": "django.utils.log.CallbackFilter", "callback": _is_no_static_file}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": ENVIRONMENT.log_level},
     "loggers": {
         # Django's own handlers would print each line a second time.
         "django": {"handlers": [], "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
-        "django.channels.server": {"handlers": [], "propagate": True},
+        # Opening the page once would push the addresses and the password that `make run` prints off the screen.
+        "django.channels.server": {"handlers": [], "propagate": True, "filters": ["no_static"]},
         # Between the addresses that `make run` prints it would advise to install things that nobody needs.
         "daphne.server": {"level": "WARNING" if DEBUG else "INFO"},
     },
