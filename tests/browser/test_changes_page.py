@@ -217,7 +217,9 @@ async def test_without_a_pointer_the_buttons_come_up_by_one_of_their_own(
     await expect(composer(page)).to_have_value("")
 
 
-@pytest.mark.parametrize("text", ["Hm", "It is the third time that this has happened, and nobody told me why it is so."])
+@pytest.mark.parametrize(
+    "text", ["Hm", "It is the third time that this has happened, and nobody told me why it is so."]
+)
 async def test_without_a_pointer_the_buttons_are_on_the_screen_however_long_the_message(
     arrive: Arrive, server: Script, text: str
 ) -> None:
