@@ -126,6 +126,11 @@ class Runner:
             raise SetupError(setup.NO_INTENT) from error
         except discord.ConnectionClosed as error:
             _explain(error)
+        except AttributeError as error:
+            # Its first connection failed: discord.py would go on with a socket that it never had.
+            if bot.ws is not None:
+                raise
+            raise Unreachable("its gateway does not answer") from error
         finally:
             await end(*tasks)
 

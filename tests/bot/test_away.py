@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from bridge.bot import catchup, lease, runner
+from bridge.bot import catchup, client, lease, runner
 from bridge.bot.setup import SetupError
 from bridge.models import Connection, Endpoint, Inbox, Lease, Message, RemoteMessage
 from bridge.sandbox import defaults
@@ -261,6 +261,20 @@ async def test_discord_that_is_away_at_the_start_is_waited_for(
     await stage.sandbox.fault("error", route="GET /users/@me", status=503, times=2)
     await stage.start()
     assert caplog.text.count("Discord cannot be reached") == 2
+    await stage.converse("Hello")
+
+
+async def test_a_gateway_that_is_away_at_the_start_is_waited_for(
+    stage: Stage, settings: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(runner, "SHORTEST_PAUSE", 0.1)
+    monkeypatch.setattr(client.Backoff, "delay", lambda self: 0.1)
+    there = settings.DISCORD_GATEWAY_URL
+    settings.DISCORD_GATEWAY_URL = "ws://127.0.0.1:9/"
+    await stage.start(wait=False)
+    await eventually(lambda: "Discord cannot be reached" in caplog.text)
+    settings.DISCORD_GATEWAY_URL = there
+    client.point_at_discord()
     await stage.converse("Hello")
 
 
