@@ -21,6 +21,7 @@ from playwright.async_api import (
 
 from bridge.sandbox.client import SandboxClient
 from tests.browser.scripted import Script
+from tests.chromium import ARGUMENTS
 from tests.processes import HERE, Site
 
 SHOTS = HERE / "var" / "browser"
@@ -102,7 +103,7 @@ async def conversation(page: Page, discord: SandboxClient, text: str) -> dict[st
 
 
 async def one_dot(route: Route) -> None:
-    """Nothing in a test comes from the internet: every picture is one dot."""
+    """Instead of a picture that the site would fetch from Discord."""
     await route.fulfill(body=PIXEL, content_type="image/gif")
 
 
@@ -124,7 +125,7 @@ def _print_what_the_parts_said(site: Site) -> Iterator[None]:
 @pytest_asyncio.fixture(loop_scope="package", scope="package")
 async def browser(chromium: str) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield browser
         await browser.close()
 
@@ -139,7 +140,6 @@ async def arrive(browser: Browser, site: Site) -> AsyncIterator[Arrive]:
 
     async def arrive(**options: Any) -> Visitor:
         context = await browser.new_context(locale="en-GB", **options)
-        await context.route("https://**", one_dot)
         visitors.append(Visitor(context, site))
         return visitors[-1]
 

@@ -210,7 +210,7 @@ async def test_what_would_be_too_much_work_is_shown_as_it_was_written(page: Page
     assert depth <= 15
 
 
-async def testone_dots_of_it(arrive: Arrive, server: Script) -> None:
+async def test_pictures_of_it(arrive: Arrive, server: Script) -> None:
     server.say(server.ada, STORY)
     server.say(
         server.visitor,

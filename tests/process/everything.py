@@ -28,7 +28,7 @@ async def everything(folder: Path) -> str:
         await start(site)
         async with Crowd(site, size=VISITORS, chance=chance) as crowd, async_playwright() as playwright:
             path = await asyncio.to_thread(chromium.find)
-            browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+            browser = await playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
             stories = [Story(crowd, each, random.Random(SEED + each.number)) for each in crowd.conversations]
             await asyncio.gather(*(story.begin() for story in stories))
             # Two tabs of one visitor, and another visitor.

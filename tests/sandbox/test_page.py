@@ -12,6 +12,7 @@ from playwright.async_api import ConsoleMessage, Page, Route, async_playwright, 
 from bridge.sandbox import defaults
 from bridge.sandbox.client import SandboxClient
 from bridge.sandbox.server import Server
+from tests.chromium import ARGUMENTS
 from tests.sandbox.api import Api
 from tests.sandbox.bots import Bot, running
 from tests.web.files import png
@@ -34,7 +35,7 @@ async def page(chromium: str, server: Server) -> AsyncIterator[Page]:
     """The page, open. Whatever the browser complains about fails the test."""
     complaints: list[str] = []
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         opened = await browser.new_page()
         opened.on("console", lambda message: complaints.append(message.text) if unexpected(message) else None)
         opened.on("pageerror", lambda error: complaints.append(str(error)))
