@@ -62,6 +62,12 @@ def test_a_mistake_is_refused_in_words(staff: Client, inbox: Inbox, field: str, 
     assert not Room.objects.exists()
 
 
+def test_what_an_address_is_can_be_read(staff: Client, inbox: Inbox) -> None:
+    page = staff.get(ADD).content.decode()
+    assert "/rooms/…/" in page
+    assert "<slug>" not in page
+
+
 def test_a_channel_and_an_address_are_one_rooms(staff: Client, lobby: Room, inbox: Inbox) -> None:
     page = staff.post(ADD, good(inbox, slug="LOBBY")).content.decode()
     assert "Another room has this address." in page
