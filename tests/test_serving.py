@@ -128,6 +128,12 @@ def test_every_page_has_the_policy_and_nothing_inline(site: Site, path: str) -> 
 
 
 @pytest.mark.processes
+def test_a_browser_gets_an_icon_for_pages_that_name_none(site: Site) -> None:
+    status, headers, _ = site.page("/favicon.ico")
+    assert status == 302
+    assert site.page(headers["Location"])[:1] == (200,)
+
+
 def test_the_server_has_nothing_to_complain_about(site: Site) -> None:
     site.page("/")
     log = (site.var / "web.log").read_text()
