@@ -1,6 +1,6 @@
 """Reading: pages of a conversation, what changed since a revision, and where each conversation stands.
 
-Every query walks one index from one place (`message_place`, `message_revision`): its time does not grow with
+Every query walks one index from one place (`message_place`, `message_changed`): its time does not grow with
 the table.
 """
 
@@ -46,8 +46,9 @@ def sync(reader: Reader, *, since: int) -> ConnectionSynced:
 
     The head is read first: what is committed later may be missing, so nobody may believe that he has it.
     """
-    connection = connection_for(reader)
-    head = connection["revision"]
+    participant = _participant(reader)
+    connection = connection_out(participant.connection, reader=participant)
+    head, last_seq = connection["revision"], participant.connection.last_seq
     if not 0 <= head - since <= SYNC_LIMIT:
         newest = page(reader)
         return {
@@ -57,8 +58,7 @@ def sync(reader: Reader, *, since: int) -> ConnectionSynced:
             "has_more": newest["has_more"],
             "reset": True,
         }
-    changed = Message.objects.filter(connection=reader.connection, revision__gt=since, revision__lte=head)
-    rows = list(changed.select_related("author", "reply_to__author").order_by("revision")[: MAX_PAGE + 1])
+    rows = _since(reader, since=since, head=head, last_seq=last_seq)
     has_more = len(rows) > MAX_PAGE
     rows = rows[:MAX_PAGE]
     return {
@@ -68,6 +68,18 @@ def sync(reader: Reader, *, since: int) -> ConnectionSynced:
         "has_more": has_more,
         "reset": False,
     }
+
+
+def _since(reader: Reader, *, since: int, head: int, last_seq: int) -> list[Message]:
+    """The first of what has a revision of (since, head], and one more than a page holds."""
+    there = Message.objects.filter(connection=reader.connection, revision__gt=since, revision__lte=head)
+    there = there.select_related("author", "reply_to__author")
+    changed = there.filter(changed=True).order_by("revision")
+    # Each message took a place and a revision: what is new is among the last places, as many as there are revisions.
+    new = there.filter(changed=False, seq__gt=last_seq - (head - since)).order_by("seq")
+    # In this order: what changes between the two is in neither, and in the next sync.
+    found = [*changed[: MAX_PAGE + 1], *new[: MAX_PAGE + 1]]
+    return sorted(found, key=lambda message: message.revision)[: MAX_PAGE + 1]
 
 
 def single(message_uid: uuid.UUID, *, visitor: uuid.UUID) -> MessageOut:
@@ -81,8 +93,12 @@ def single(message_uid: uuid.UUID, *, visitor: uuid.UUID) -> MessageOut:
 
 
 def connection_for(reader: Reader) -> ConnectionOut:
-    participant = Participant.objects.select_related("connection").get(pk=reader.participant)
+    participant = _participant(reader)
     return connection_out(participant.connection, reader=participant)
+
+
+def _participant(reader: Reader) -> Participant:
+    return Participant.objects.select_related("connection").get(pk=reader.participant)
 
 
 def latest(visitor: uuid.UUID, *, inbox: int) -> Participant | None:

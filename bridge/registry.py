@@ -86,7 +86,7 @@ async def answer(session: Session, text: str, throttler: Throttler) -> tuple[byt
     try:
         frame = _frame(text)
         command_id = _id(frame)
-        entry = _entry(frame)
+        entry = _entry(frame, command_id)
         payload = await perform(session, entry, frame.get("payload", {}), throttler)
         return protocol.reply_frame(command_id, payload, warning=entry.warning), None
     except BridgeError as refusal:
@@ -108,9 +108,9 @@ def _id(frame: dict[str, Any]) -> str | None:
     return value if isinstance(value, str) and len(value) <= protocol.MAX_ID else None
 
 
-def _entry(frame: dict[str, Any]) -> Entry:
+def _entry(frame: dict[str, Any], command_id: str | None) -> Entry:
     name = frame.get("command")
-    if _id(frame) is None or not isinstance(name, str) or not frame.keys() <= {"command", "id", "payload"}:
+    if command_id is None or not isinstance(name, str) or not frame.keys() <= {"command", "id", "payload"}:
         raise BridgeError(Code.INVALID_FRAME, "A frame has command and id, both text, and a payload.")
     entry = entries.get(name)
     if entry is None:

@@ -124,16 +124,23 @@ class _Lease:
         self.refused_until = 0.0
 
 
-Demand = tuple[str, Limit]
+Key = tuple[str, str | int]
+"""A throttle's name, and whom it counts: an address, or the number of a visitor's UUID."""
+Demand = tuple[Key, Limit]
+
+
+def _redis_key(key: Key) -> str:
+    name, who = key
+    return f"{PREFIX}{name}:a:{who}" if isinstance(who, str) else f"{PREFIX}{name}:v:{who:032x}"
 
 
 class Throttler:
     """The allowances of one process."""
 
     def __init__(self) -> None:
-        self._leases: dict[str, _Lease] = {}
-        self._buckets: dict[str, _Bucket] = {}
-        self._wanted: dict[str, Limit] = {}
+        self._leases: dict[Key, _Lease] = {}
+        self._buckets: dict[Key, _Bucket] = {}
+        self._wanted: dict[Key, Limit] = {}
         self._refill: asyncio.Task[None] | None = None
         self._redis_after = 0.0
         self._tidy_at = 0.0
@@ -142,9 +149,9 @@ class Throttler:
     async def take(self, name: str, *, visitor: uuid.UUID | None, address: str) -> None:
         """Count one use. Raises BridgeError (`throttled`) where there were too many."""
         throttle = self._throttles[name]
-        demands = [(f"{name}:a:{address}", throttle.address)]
+        demands: list[Demand] = [((name, address), throttle.address)]
         if visitor is not None:
-            demands.append((f"{name}:v:{visitor.hex}", throttle.visitor))
+            demands.append(((name, visitor.int), throttle.visitor))
         # A lease may run out between the refill and now: others spend from it, too.
         for _ in range(3):
             if self._spend(demands):
@@ -158,12 +165,14 @@ class Throttler:
     def _spend(self, demands: Sequence[Demand]) -> bool:
         """All of them or none."""
         now = time.monotonic()
-        leases = [self._leases.get(key) for key, _ in demands]
-        if any(lease is None or lease.tokens < 1 or lease.until < now for lease in leases):
-            return False
+        leases = []
+        for key, _ in demands:
+            lease = self._leases.get(key)
+            if lease is None or lease.tokens < 1 or lease.until < now:
+                return False
+            leases.append(lease)
         for lease in leases:
-            if lease is not None:
-                lease.tokens -= 1
+            lease.tokens -= 1
         return True
 
     async def _refilled(self, demands: Sequence[Demand]) -> None:
@@ -194,7 +203,7 @@ class Throttler:
                 lease.refused_until = now + wait if not tokens else 0.0
             self._tidy(now)
 
-    async def _from_redis(self, wanted: dict[str, Limit]) -> dict[str, tuple[int, float]]:
+    async def _from_redis(self, wanted: dict[Key, Limit]) -> dict[Key, tuple[int, float]]:
         now = time.monotonic()
         if now < self._redis_after:
             return self._from_buckets(wanted)
@@ -203,7 +212,7 @@ class Throttler:
             arguments += (limit.amount, limit.amount / limit.seconds, _share(limit))
         try:
             script = redis.client().register_script(TAKE)
-            answer = await script(keys=[PREFIX + key for key in wanted], args=arguments)
+            answer = await script(keys=list(map(_redis_key, wanted)), args=arguments)
         except redis.RedisError as error:
             logger.warning("Throttles are kept in this process while Redis is away: %r", error)
             self._redis_after = now + RETRY_REDIS_AFTER
@@ -211,7 +220,7 @@ class Throttler:
         self._buckets.clear()
         return {key: (answer[2 * i], answer[2 * i + 1] / 1000) for i, key in enumerate(wanted)}
 
-    def _from_buckets(self, wanted: dict[str, Limit]) -> dict[str, tuple[int, float]]:
+    def _from_buckets(self, wanted: dict[Key, Limit]) -> dict[Key, tuple[int, float]]:
         now = time.monotonic()
         answer = {}
         for key, limit in wanted.items():

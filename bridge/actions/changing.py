@@ -115,7 +115,7 @@ def _delete(message: Message) -> Message:
 
 def _change(message: Message, event: str, operation: Delivery.Operation, **fields: object) -> Message:
     advance = Connection.objects.advance(message.connection_id)
-    Message.objects.filter(pk=message.pk).update(revision=advance.revision, **fields)
+    Message.objects.filter(pk=message.pk).update(revision=advance.revision, changed=True, **fields)
     message.refresh_from_db(fields=["revision", *fields])
     # What came in from a service is not ours to change there.
     waits = fan_out(message, operation=operation, source=message.endpoint_id)

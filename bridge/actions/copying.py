@@ -87,6 +87,6 @@ def _settle(pk: int, **fields: object) -> bool:
 def _show(message_id: int) -> None:
     message = Message.objects.select_related("connection").get(pk=message_id)
     advance = Connection.objects.advance(message.connection_id)
-    message.revision = advance.revision
-    message.save(update_fields=["revision"])
+    message.revision, message.changed = advance.revision, True
+    message.save(update_fields=["revision", "changed"])
     publish_messages("message.edited", [message], connection=message.connection, advance=advance)

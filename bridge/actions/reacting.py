@@ -103,7 +103,7 @@ def _set(message: Message, change: Change) -> bool:
 def _changed(message: Message, change: Change) -> None:
     """Stamp the message, tell everybody, and carry it to the other services."""
     advance = Connection.objects.advance(message.connection_id)
-    Message.objects.filter(pk=message.pk).update(revision=advance.revision)
+    Message.objects.filter(pk=message.pk).update(revision=advance.revision, changed=True)
     # Read anew: of several changes in a row each shows what there is after it.
     message = Message.objects.select_related("author", "connection").get(pk=message.pk)
     waits = fan_out(message, operation=Delivery.Operation.REACT, source=change.source)

@@ -79,8 +79,9 @@ def _forget_refusals(reacted: Sequence[int]) -> None:
 def _send_again(messages: Sequence[Message], *, connection: Connection) -> None:
     advance = Connection.objects.advance(connection.pk, revisions=len(messages))
     for revision, message in enumerate(messages, start=advance.since + 1):
-        message.state, message.failure, message.revision = Message.State.SENT, "", revision
-    Message.objects.bulk_update(messages, ["state", "failure", "revision"])
+        message.state, message.failure = Message.State.SENT, ""
+        message.revision, message.changed = revision, True
+    Message.objects.bulk_update(messages, ["state", "failure", "revision", "changed"])
     # Clients put in what they do not have and replace what they have.
     publish_messages("message.posted", messages, connection=connection, advance=advance)
 

@@ -73,8 +73,9 @@ def _tell(messages: Sequence[Message], *, endpoint: Endpoint, state: Message.Sta
     connection = endpoint.connection
     advance = Connection.objects.advance(connection.pk, revisions=len(messages))
     for revision, message in enumerate(messages, start=advance.since + 1):
-        message.state, message.failure, message.revision = state, failure, revision
-    Message.objects.bulk_update(messages, ["state", "failure", "revision"])
+        message.state, message.failure = state, failure
+        message.revision, message.changed = revision, True
+    Message.objects.bulk_update(messages, ["state", "failure", "revision", "changed"])
     event = "message.failed" if failure else "message.delivered"
     publish_messages(event, messages, connection=connection, advance=advance)
 

@@ -37,6 +37,8 @@ class Message(models.Model):
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.MESSAGE)
     seq = models.BigIntegerField()
     revision = models.BigIntegerField()
+    # Whether that was a change, and not that it was posted.
+    changed = models.BooleanField(default=False)
     client_id = models.UUIDField(null=True, editable=False)
     service = models.CharField(max_length=32, default=WEB)
     # Where it came in: it goes to every other endpoint and never back to this one. NULL: from the page.
@@ -67,8 +69,10 @@ class Message(models.Model):
             models.UniqueConstraint(fields=["author", "client_id"], name="message_client_id"),
         ]
         indexes = [
-            # connection.sync: what changed since a revision.
-            models.Index(fields=["connection", "revision"], name="message_revision"),
+            # connection.sync: what changed since a revision; what is new it finds by place.
+            models.Index(
+                fields=["connection", "revision"], condition=Q(changed=True), name="message_changed"
+            ),
             # admin: by date, newest first. Rising, since SQLite adds cheaply at an index's end alone.
             models.Index(fields=["created_at", "id"], name="message_created"),
             # Deleting a message: the replies that lose it.

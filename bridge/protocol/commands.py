@@ -6,7 +6,6 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from bridge.protocol.values import (
     MAX_ATTACHMENTS,
-    MAX_FRAME,
     MAX_ID,
     MAX_PAGE,
     Content,
@@ -17,6 +16,7 @@ from bridge.protocol.values import (
     Nick,
     Payload,
     Seq,
+    Text,
     Uuid,
     is_blank,
 )
@@ -65,7 +65,7 @@ class Written(Payload):
     client_id: Uuid
     attachments: list[Uuid] = Field(default_factory=list, max_length=MAX_ATTACHMENTS)
     """The `uid` of files that the visitor uploaded."""
-    content: Annotated[Line, Field(max_length=MAX_FRAME)] = Field(default="", validate_default=True)
+    content: Text = Field(default="", validate_default=True)
     """Empty only beside attachments."""
     reply_to: Uuid | None = None
     """The uid of the message that this one answers, of the same conversation."""

@@ -52,6 +52,9 @@ def is_blank(text: str) -> bool:
 
 
 def _plain(text: str) -> str:
+    if text.isprintable():
+        # One line of what can be seen, as most are: nothing in it is refused.
+        return text.strip()
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     if found := _REFUSED.search(text):
         raise ValueError(f"the character U+{ord(found[0]):04X} is not allowed")
@@ -103,6 +106,8 @@ def _email(text: str) -> str:
 Content = Annotated[str, Field(max_length=MAX_FRAME), AfterValidator(clean_content)]
 Nick = Annotated[str, Field(max_length=MAX_NICK), AfterValidator(_nick)]
 Line = Annotated[str, AfterValidator(_plain)]
+# The limit before the function, or pydantic asks for it in Python.
+Text = Annotated[str, Field(max_length=MAX_FRAME), AfterValidator(_plain)]
 Email = Annotated[str, Field(max_length=254), AfterValidator(_plain), AfterValidator(_email)]
 """A mail address, or empty."""
 Name = Annotated[

@@ -5,12 +5,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from bridge import history
+from bridge import actions, history
+from bridge.actions.copying import RemoteFile, file_left, note_files
+from bridge.actions.retrying import retry_deliveries
+from bridge.actions.settling import mark_delivered, mark_failed
 from bridge.history import Reader
-from bridge.models import Connection, Inbox, Participant
+from bridge.models import Attachment, Connection, Delivery, Endpoint, Inbox, Message, Participant
 from tests.seeding import seed
 
 
@@ -54,10 +58,11 @@ def test_a_page_walks_the_places_of_its_conversation(reader: Reader, before: int
     assert "TEMP B-TREE" not in plan
 
 
-def test_a_sync_walks_the_revisions_of_its_conversation(reader: Reader) -> None:
+def test_a_sync_walks_the_changes_and_the_last_places_of_its_conversation(reader: Reader) -> None:
     count, plan = _plans(lambda: history.sync(reader, since=250))
-    assert count == 4
-    assert "message_revision" in plan
+    assert count == 5
+    assert "message_changed" in plan
+    assert "message_place" in plan or "sqlite_autoindex_bridge_message" in plan
     assert "SCAN" not in plan
     assert "Seq Scan on bridge_message" not in plan
     assert "TEMP B-TREE" not in plan
@@ -79,8 +84,8 @@ def test_a_resend_is_looked_up_by_index(reader: Reader) -> None:
 
     visitor = Connection.objects.get(pk=reader.connection).visitor or uuid.uuid4()
     for place in (
-        rows.Place(reader.connection, reader.participant, uuid.uuid4()),
-        rows.Place(Inbox.objects.get(name="default").pk, visitor, uuid.uuid4()),
+        rows.Place(reader.connection, reader.participant, uuid.uuid4().hex),
+        rows.Place(Inbox.objects.get(name="default").pk, visitor.hex, uuid.uuid4().hex),
     ):
         count, plan = _plans(lambda place=place: rows.find_messages([place]))
         assert count == 1
@@ -95,3 +100,81 @@ def test_a_page_makes_as_many_queries_however_long_it_is(reader: Reader, limit: 
     with CaptureQueriesContext(connection) as queries:
         assert len(history.page(reader, limit=limit)["messages"]) == limit
     assert len(queries) == 3
+
+
+def _edit(message: Message, visitor: uuid.UUID) -> None:
+    actions.edit_own_message(message.uid, visitor=visitor, content="better")
+
+
+def _delete(message: Message, visitor: uuid.UUID) -> None:
+    actions.delete_own_message(message.uid, visitor=visitor)
+
+
+def _react(message: Message, visitor: uuid.UUID) -> None:
+    actions.react(message.uid, visitor=visitor, emoji="👍", added=True)
+
+
+def _delivery(message: Message) -> Delivery:
+    endpoint = Endpoint.objects.create(connection=message.connection, service="discord", remote_id="1")
+    return Delivery.objects.create(
+        message=message, endpoint=endpoint, operation=Delivery.Operation.POST, revision=message.revision
+    )
+
+
+@transaction.atomic
+def _deliver(message: Message, visitor: uuid.UUID) -> None:
+    delivery = _delivery(message)
+    mark_delivered([delivery], endpoint=delivery.endpoint, outcome=Delivery.Outcome.DELIVERED)
+
+
+@transaction.atomic
+def _fail(message: Message, visitor: uuid.UUID) -> None:
+    delivery = _delivery(message)
+    mark_failed([delivery], endpoint=delivery.endpoint, reason="forbidden", detail="")
+
+
+def _retry(message: Message, visitor: uuid.UUID) -> None:
+    _fail(message, visitor)
+    assert retry_deliveries(Delivery.objects.filter(message=message)) == 1
+
+
+def _copy(message: Message, visitor: uuid.UUID) -> None:
+    note_files(message, [RemoteFile("1", "a.txt", "https://a.example/a.txt")], inbox=message.connection.inbox)
+    assert file_left(Attachment.objects.get(message=message).pk)
+
+
+@pytest.mark.parametrize("change", [_edit, _delete, _react, _deliver, _fail, _retry, _copy])
+def test_a_sync_brings_what_changed_however_old_it_is(
+    reader: Reader, change: Callable[[Message, uuid.UUID], None]
+) -> None:
+    old = Message.objects.filter(connection=reader.connection, author=reader.participant).earliest("seq")
+    Message.objects.filter(pk=old.pk).update(created_at=timezone.now(), state=Message.State.SENT)
+    owner = Connection.objects.get(pk=reader.connection)
+    visitor = owner.visitor or uuid.uuid4()
+    change(Message.objects.select_related("connection__inbox").get(pk=old.pk), visitor)
+    target = actions.Target.of(owner, Participant.objects.get(pk=reader.participant))
+    (posted,) = actions.post_messages([actions.Post(content="new", target=target, client_id=uuid.uuid4())])
+    assert isinstance(posted, actions.Posted)
+    synced = history.sync(reader, since=owner.revision)
+    assert [message["uid"] for message in synced["messages"]] == [str(old.uid), posted.message["uid"]]
+    assert synced["revision"] == posted.message["revision"]
+
+
+def test_changes_and_new_messages_come_page_after_page_in_the_order_of_their_revisions(
+    reader: Reader,
+) -> None:
+    owner = Connection.objects.get(pk=reader.connection)
+    visitor = owner.visitor or uuid.uuid4()
+    target = actions.Target.of(owner, Participant.objects.get(pk=reader.participant))
+    old = list(Message.objects.filter(connection=owner, author=reader.participant).order_by("seq")[:75])
+    wanted = []
+    for message in old:
+        actions.react(message.uid, visitor=visitor, emoji="👍", added=True)
+        (posted,) = actions.post_messages([actions.Post(content="new", target=target)])
+        assert isinstance(posted, actions.Posted)
+        wanted += [str(message.uid), posted.message["uid"]]
+    first = history.sync(reader, since=owner.revision)
+    assert first["has_more"]
+    rest = history.sync(reader, since=first["revision"])
+    assert not rest["has_more"]
+    assert [message["uid"] for message in (*first["messages"], *rest["messages"])] == wanted

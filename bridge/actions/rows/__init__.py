@@ -24,22 +24,30 @@ class Head:
     seq: int
 
 
+Hex = str
+"""A UUID's 32 digits: as SQLite stores it, as PostgreSQL reads it, and all that its text takes."""
+
+
+def hexed(value: uuid.UUID) -> Hex:
+    return f"{value.int:032x}"
+
+
 class NewMessage(NamedTuple):
-    uid: uuid.UUID
+    uid: Hex
     connection: int
     author: int | None
     seq: int
     revision: int
-    client_id: uuid.UUID | None
+    client_id: Hex | None
     content: str
 
 
 class Place(NamedTuple):
-    """Where a `client_id` is unique: a participant in a connection, or a visitor (a UUID) in an inbox."""
+    """Where a `client_id` is unique: a participant in a connection, or a visitor (by his UUID) in an inbox."""
 
     within: int
-    author: int | uuid.UUID
-    client_id: uuid.UUID
+    author: int | Hex
+    client_id: Hex
 
 
 def _engine() -> ModuleType:
@@ -69,14 +77,10 @@ _BY_VISITOR = (
 def find_messages(places: Iterable[Place]) -> dict[Place, int]:
     """The ids of the messages that are stored under these."""
     engine = _engine()
-    stored = engine.stored_uuid
-    of_participants: list[tuple[Any, ...]] = []
-    of_visitors: list[tuple[Any, ...]] = []
-    for within, author, client_id in places:
-        if isinstance(author, uuid.UUID):
-            of_visitors.append((within, stored(author), stored(client_id)))
-        else:
-            of_participants.append((within, author, stored(client_id)))
+    of_participants: list[Place] = []
+    of_visitors: list[Place] = []
+    for place in places:
+        (of_visitors if isinstance(place.author, str) else of_participants).append(place)
     found: dict[Place, int] = {}
     for sql, rows, types in (
         (_BY_PARTICIPANT, of_participants, ("bigint", "bigint", "uuid")),
@@ -87,13 +91,13 @@ def find_messages(places: Iterable[Place]) -> dict[Place, int]:
             with database.cursor() as cursor:
                 cursor.execute(sql.format(table), params)
                 for within, author, client_id, pk in cursor.fetchall():
-                    author = author if rows is of_participants else _uuid(author)
-                    found[Place(within, author, _uuid(client_id))] = pk
+                    found[Place(within, _known(author), _known(client_id))] = pk
     return found
 
 
-def _uuid(value: Any) -> uuid.UUID:
-    return value if isinstance(value, uuid.UUID) else uuid.UUID(value)
+def _known(value: Any) -> Any:
+    """As it was asked for: PostgreSQL's driver makes UUIDs of them."""
+    return hexed(value) if isinstance(value, uuid.UUID) else value
 
 
 def advance(counts: Mapping[int, int], *, now: datetime) -> dict[int, Head]:
@@ -119,11 +123,8 @@ def store(new: Sequence[NewMessage], *, now: datetime) -> tuple[dict[tuple[int, 
     whether there was any delivery.
     """
     engine = _engine()
-    stored, moment = engine.stored_uuid, _moment(now)
-    rows = [
-        (stored(uid), at, author, seq, revision, client_id and stored(client_id), content, moment)
-        for uid, at, author, seq, revision, client_id, content in new
-    ]
+    moment = _moment(now)
+    rows = [(*each, moment) for each in new]
     with database.cursor() as cursor:
         ids, delivered = engine.store(cursor, rows)
     return {(connection, seq): pk for pk, connection, seq in ids}, delivered

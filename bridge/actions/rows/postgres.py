@@ -1,6 +1,5 @@
 """PostgreSQL's half of the multi-row statements: all that a step needs in one statement, one round trip."""
 
-import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,10 +10,6 @@ _LOCKED = (
     "SELECT c.id, d.n FROM bridge_connection c JOIN d ON d.id = c.id"
     " WHERE c.state = 'open' ORDER BY c.id FOR NO KEY UPDATE OF c SKIP LOCKED"
 )
-
-
-def stored_uuid(value: uuid.UUID) -> Any:
-    return value
 
 
 def table(types: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
@@ -48,8 +43,8 @@ def store(cursor: Any, rows: Sequence[tuple[Any, ...]]) -> tuple[list[tuple[int,
     values, params = table(types, rows)
     cursor.execute(
         f"WITH n AS ({values}), m AS (INSERT INTO bridge_message (uid, connection_id, author_id, seq, revision,"
-        " client_id, content, created_at, kind, service, state, failure)"
-        " SELECT n.*, 'message', 'web', 'sent', '' FROM n RETURNING id, connection_id, seq, revision),"
+        " client_id, content, created_at, changed, kind, service, state, failure)"
+        " SELECT n.*, FALSE, 'message', 'web', 'sent', '' FROM n RETURNING id, connection_id, seq, revision),"
         " d AS (INSERT INTO bridge_delivery (message_id, revision, endpoint_id, operation, outcome, reason, detail)"
         " SELECT m.id, m.revision, e.id, 'post', '', '', '' FROM m"
         " JOIN bridge_endpoint e ON e.connection_id = m.connection_id AND e.service <> 'web'"

@@ -5,7 +5,6 @@ milliseconds. And a statement of many rows that may fail half-way first copies e
 times its own price, unless it says OR FAIL: whatever fails here undoes the whole transaction anyway.
 """
 
-import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,10 +14,6 @@ import orjson
 NOW = "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')"
 """The database's clock, in the form in which Django stores moments: lines become due by it."""
 MOST_ROWS = 64
-
-
-def stored_uuid(value: uuid.UUID) -> Any:
-    return f"{value.int:032x}"
 
 
 def table(types: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
@@ -60,8 +55,8 @@ def store(cursor: Any, rows: Sequence[tuple[Any, ...]]) -> tuple[list[tuple[int,
     _insert(
         cursor,
         "bridge_message (uid, connection_id, author_id, seq, revision, client_id, content, created_at,"
-        " kind, service, state, failure)",
-        "(%s, %s, %s, %s, %s, %s, %s, %s, 'message', 'web', 'sent', '')",
+        " changed, kind, service, state, failure)",
+        "(%s, %s, %s, %s, %s, %s, %s, %s, FALSE, 'message', 'web', 'sent', '')",
         rows,
     )
     # Whoever writes holds the one lock there is: what is above is ours, all of it.

@@ -1,0 +1,31 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("bridge", "0023_fewer_indexes"),
+    ]
+
+    operations = [
+        # Nobody knows it of the messages that are there: they are found as they were, by their revisions.
+        migrations.AddField(
+            model_name="message",
+            name="changed",
+            field=models.BooleanField(default=True),
+        ),
+        migrations.AlterField(
+            model_name="message",
+            name="changed",
+            field=models.BooleanField(default=False),
+        ),
+        migrations.RemoveIndex(
+            model_name="message",
+            name="message_revision",
+        ),
+        migrations.AddIndex(
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("changed", True)), fields=["connection", "revision"], name="message_changed"
+            ),
+        ),
+    ]
