@@ -25,7 +25,7 @@ TRUSTED_PROXIES = ENVIRONMENT.trusted_proxies
 
 # It takes the place of Django's own runserver. In any other process its Twisted would only be loaded: 16 MB, and a
 # sixth of the time until a bot runs.
-RUNSERVER = ["daphne"] if sys.argv[1:2] == ["runserver"] else []
+RUNSERVER = ["daphne"] if "runserver" in sys.argv[1:] else []
 
 INSTALLED_APPS = [
     *RUNSERVER,  # first, so that its command is found
