@@ -32,7 +32,9 @@ from bridge.services.discord_errors import http_trace
 logger = logging.getLogger(__name__)
 
 LONGEST_BACKOFF = 60.0
-"""Seconds between two tries to reach the gateway. Discord takes 1,000 new sessions a day."""
+"""Seconds between two tries to reach the gateway."""
+CALM = 120
+"""Seconds without a try after which the next one is soon again. Discord takes 1,000 new sessions a day."""
 INTENTS = discord.Intents(
     guilds=True, guild_messages=True, guild_reactions=True, guild_typing=True, message_content=True
 )
@@ -104,7 +106,12 @@ class BridgeBot(commands.Bot):
 
 
 class Backoff(ExponentialBackoff[Literal[False]]):
-    """discord.py's own grows to 17 minutes, which staff would not be heard for after a long outage."""
+    """discord.py's own grows to 17 minutes, in which staff would not be heard after a long outage, and is forgotten
+    only after half an hour without any: then one drop in a quiet evening costs as much."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._reset_time = CALM
 
     def delay(self) -> float:
         return min(LONGEST_BACKOFF, super().delay())
