@@ -42,8 +42,6 @@ class RoomForm(forms.ModelForm[Room]):
         model = Room
         fields = ("inbox", "name", "slug", "topic", "access", "read_only", "slow_mode")
         widgets = {"topic": forms.Textarea(attrs={"rows": 2})}
-        # The admin takes help for HTML, in which the model's <slug> would be a tag that nobody sees.
-        help_texts = {"slug": "Its address: /rooms/…/, as in “harbour”"}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -28,4 +28,11 @@ class Migration(migrations.Migration):
                 condition=models.Q(("changed", True)), fields=["connection", "revision"], name="message_changed"
             ),
         ),
+        migrations.AlterField(
+            model_name="connection",
+            name="slug",
+            field=models.SlugField(
+                blank=True, db_index=False, help_text="Its address: /rooms/…/, as in “harbour”"
+            ),
+        ),
     ]

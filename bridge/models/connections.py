@@ -68,7 +68,7 @@ class Connection(models.Model):
     nick = models.CharField(max_length=32, blank=True)
     # Of a room: its address, what stands above it, and what visitors may do there.
     slug = models.SlugField(
-        max_length=50, blank=True, db_index=False, help_text="Its address: /rooms/<slug>/"
+        max_length=50, blank=True, db_index=False, help_text="Its address: /rooms/…/, as in “harbour”"
     )
     name = models.CharField(max_length=80, blank=True)
     topic = models.CharField(max_length=300, blank=True)
