@@ -2,7 +2,7 @@
 
 export const texts = {
   online: "The team is online",
-  away: "The team is away – write anyway, the answer will be here",
+  away: "The team is away, but write anyway",
   you: "You",
   nick: (name) => `You are here as ${name}`,
   typing: (names) =>

@@ -323,6 +323,21 @@ async def test_presence_is_shown(page: Page, visitor: Visitor, server: Script) -
     await expect(page.locator("[data-presence]")).to_contain_text("The team is away")
 
 
+@pytest.mark.parametrize("width", [320, 390])
+async def test_on_a_phone_that_the_team_is_away_takes_two_lines_at_most(
+    page: Page, visitor: Visitor, server: Script, width: int
+) -> None:
+    await page.set_viewport_size({"width": width, "height": 568})
+    server.say(server.visitor, "hello")  # so that the chat can be ended
+    await load(page, visitor)
+    await expect(page.get_by_role("button", name="End chat")).to_be_visible()
+    presence = page.locator("[data-presence]")
+    line = await presence.evaluate("each => parseFloat(getComputedStyle(each).lineHeight)")
+    server.send_event("presence.changed", {"staff_online": False})
+    await expect(presence).to_contain_text("The team is away")
+    assert await presence.evaluate("each => each.getBoundingClientRect().height") < 2.5 * line
+
+
 async def test_messages_are_grouped_by_author_and_day(page: Page, visitor: Visitor, server: Script) -> None:
     server.say(server.ada, "yesterday", minutes_ago=24 * 60)
     server.say(server.ada, "a")
