@@ -237,6 +237,30 @@ async def test_without_a_pointer_the_buttons_are_on_the_screen_however_long_the_
     assert not await page.locator("[data-scroller]").evaluate(wide)  # nor does it move sideways
 
 
+@pytest.mark.parametrize("direction", ["ltr", "rtl"])
+@pytest.mark.parametrize("width", [320, 1280])
+async def test_the_buttons_stand_beside_the_bubble_whatever_is_below_it(
+    page: Page, visitor: Visitor, server: Script, width: int, direction: str
+) -> None:
+    await page.set_viewport_size({"width": width, "height": 800})
+    hearts = [{"emoji": emoji, "count": 1} for emoji in ("❤️", "🧡", "💛", "💚")]
+    server.say(server.visitor, "Hm", state="failed", failure="unknown")
+    server.say(server.visitor, "مرحبا", state="delivered", reactions=hearts)
+    server.say(server.ada, "Ok", reactions=hearts)
+    server.say(server.visitor, "It is the third time that this has happened. " * 3, state="failed")
+    await load(page, visitor)
+    await page.evaluate("direction => (document.documentElement.dir = direction)", direction)
+    for text in ("Hm", "مرحبا", "Ok", "It is the third"):
+        bubble, tools = await message(page, text).evaluate(
+            "each => ['bubble', 'tools'].map((name) => each.querySelector(`[data-${name}]`).getBoundingClientRect())"
+        )
+        assert bubble["top"] <= tools["top"]
+        assert tools["bottom"] <= bubble["bottom"] + 1
+        left, right = sorted((bubble, tools), key=lambda box: float(box["left"]))
+        assert 0 <= right["left"] - left["right"] < 12
+    await shoot(page, f"buttons-{width}-{direction}")
+
+
 async def test_the_keyboard_reaches_every_button_of_every_message(
     page: Page, visitor: Visitor, server: Script
 ) -> None:
