@@ -55,6 +55,36 @@ def test_a_reply_never_quotes_another_conversation(endpoint: Endpoint) -> None:
         assert (message.reply_to and message.reply_to.content) == quoted
 
 
+def test_a_reply_that_came_before_the_id_of_what_it_answers_quotes_it_once_that_is_known(
+    endpoint: Endpoint,
+) -> None:
+    connection = endpoint.connection
+    asked = Message.objects.create(connection=connection, seq=1, revision=1, content="is it blue?")
+    Connection.objects.filter(pk=connection.pk).update(revision=1, last_seq=1)
+    sent = RemoteMessage.objects.create(endpoint=endpoint, ours=True, nonce="n", sent_at=timezone.now())
+    RemotePart.objects.create(remote=sent, message=asked, position=0)
+    stranger = Connection.objects.create(inbox=Inbox.objects.get(), visitor=uuid.uuid4())
+    elsewhere = Endpoint.objects.create(connection=stranger, service="discord", remote_id="3000")
+    replies = [
+        receiving.receive_message(
+            place.pk, Incoming(remote_id, STAFF, content, created_at=timezone.now(), reply_to="1001")
+        )
+        for place, remote_id, content in (
+            (endpoint, "1002", "yes"),
+            (endpoint, "1003", "and green"),
+            (elsewhere, "3001", "no"),
+        )
+    ]
+    assert [reply and reply.reply_to for reply in replies] == [None] * 3
+    connection.refresh_from_db()
+    receiving.receive_echo(endpoint.pk, nonce="n", remote_id="1001")
+    quoted = Message.objects.filter(reply_to=asked).order_by("seq")
+    assert [reply.content for reply in quoted] == ["yes", "and green"]
+    assert [reply.revision for reply in quoted] == [connection.revision + 1, connection.revision + 2]
+    receiving.receive_echo(endpoint.pk, nonce="n", remote_id="1001")
+    assert not RemoteMessage.objects.filter(endpoint=endpoint, answers__isnull=False).exists()
+
+
 def test_what_staff_deleted_before_its_id_was_known_goes_from_the_page(endpoint: Endpoint) -> None:
     message = Message.objects.create(connection=endpoint.connection, seq=1, revision=1, content="rude")
     sent = RemoteMessage.objects.create(endpoint=endpoint, ours=True, nonce="n", sent_at=timezone.now())

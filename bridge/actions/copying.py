@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from bridge.actions.attaching import discard
-from bridge.actions.settling import publish_messages
+from bridge.actions.settling import publish_changed
 from bridge.files import Kept
 from bridge.models import Attachment, Connection, Inbox, Message
 
@@ -86,7 +86,4 @@ def _settle(pk: int, **fields: object) -> bool:
 
 def _show(message_id: int) -> None:
     message = Message.objects.select_related("connection").get(pk=message_id)
-    advance = Connection.objects.advance(message.connection_id)
-    message.revision, message.changed = advance.revision, True
-    message.save(update_fields=["revision", "changed"])
-    publish_messages("message.edited", [message], connection=message.connection, advance=advance)
+    publish_changed("message.edited", [message], [], connection=message.connection)

@@ -18,7 +18,7 @@ from bridge.actions.copying import RemoteFile, drop_files, note_files
 from bridge.actions.noting import note_emojis
 from bridge.actions.opening import reopen_connection
 from bridge.actions.posting import fan_out
-from bridge.actions.settling import publish_messages
+from bridge.actions.settling import publish_changed, publish_messages
 from bridge.lookalikes import key_of
 from bridge.models import (
     WEB,
@@ -82,6 +82,7 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
             # Closed in the admin, where it is opened again.
             return None
         reopen_connection(connection)
+    answered = _answered(endpoint, incoming.reply_to)
     message = Message(
         connection=connection,
         author=participant_of(endpoint, incoming.author) if incoming.author else visitor_of(connection),
@@ -91,11 +92,15 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
         # When it was written, which may be long ago: nobody looked then. Its place is where it became known.
         created_at=incoming.created_at,
         edited_at=incoming.edited_at,
-        reply_to=_answered(endpoint, incoming.reply_to),
+        reply_to=answered,
     )
     store(message, files=incoming.files, uploads=incoming.uploads)
     remote = RemoteMessage.objects.create(
-        endpoint=endpoint, remote_id=incoming.remote_id, ours=False, edited_at=incoming.edited_at
+        endpoint=endpoint,
+        remote_id=incoming.remote_id,
+        ours=False,
+        edited_at=incoming.edited_at,
+        answers=None if answered else incoming.reply_to,
     )
     RemotePart.objects.create(remote=remote, message=message, position=0)
     return message
@@ -225,8 +230,24 @@ def learn_remote_id(remote: RemoteMessage, remote_id: str) -> None:
         known.delete()
     remote.remote_id = remote_id
     remote.save(update_fields=["remote_id", "sender"])
+    _answer(remote.endpoint, remote_id)
     if deleted_at is not None:
         take_as_deleted(remote, deleted_at=deleted_at)
+
+
+def _answer(endpoint: Endpoint, remote_id: str) -> None:
+    """Replies that came before the id of what they answer was known: now they quote it."""
+    replies = RemoteMessage.objects.filter(endpoint=endpoint, answers=remote_id)
+    messages = [
+        part.message for part in RemotePart.objects.filter(remote__in=replies).select_related("message")
+    ]
+    answered = _answered(endpoint, remote_id) if messages else None
+    if answered is None:
+        return
+    for message in messages:
+        message.reply_to = answered
+    publish_changed("message.edited", messages, ["reply_to"], connection=endpoint.connection)
+    replies.update(answers=None)
 
 
 def move_watermark(endpoint_id: int, remote_id: str) -> None:

@@ -10,7 +10,7 @@ from django.db.models import Case, F, When
 from django.db.models.functions import Least, Now
 
 from bridge import broadcast
-from bridge.actions.settling import publish_messages
+from bridge.actions.settling import publish_changed
 from bridge.errors import BridgeError, Code
 from bridge.models import Connection, Delivery, Endpoint, Message, RemoteMessage
 
@@ -77,13 +77,10 @@ def _forget_refusals(reacted: Sequence[int]) -> None:
 
 
 def _send_again(messages: Sequence[Message], *, connection: Connection) -> None:
-    advance = Connection.objects.advance(connection.pk, revisions=len(messages))
-    for revision, message in enumerate(messages, start=advance.since + 1):
+    for message in messages:
         message.state, message.failure = Message.State.SENT, ""
-        message.revision, message.changed = revision, True
-    Message.objects.bulk_update(messages, ["state", "failure", "revision", "changed"])
     # Clients put in what they do not have and replace what they have.
-    publish_messages("message.posted", messages, connection=connection, advance=advance)
+    publish_changed("message.posted", messages, ["state", "failure"], connection=connection)
 
 
 def hurry_lines(endpoint_pks: Iterable[int]) -> None:

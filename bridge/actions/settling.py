@@ -70,13 +70,20 @@ def _note_edits(deliveries: Iterable[Delivery], *, endpoint: Endpoint, failure: 
 def _tell(messages: Sequence[Message], *, endpoint: Endpoint, state: Message.State, failure: str) -> None:
     if not messages:
         return
-    connection = endpoint.connection
+    for message in messages:
+        message.state, message.failure = state, failure
+    event = "message.failed" if failure else "message.delivered"
+    publish_changed(event, messages, ["state", "failure"], connection=endpoint.connection)
+
+
+def publish_changed(
+    event: str, messages: Sequence[Message], fields: Sequence[str], *, connection: Connection
+) -> None:
+    """Store these fields of messages of one connection, each as a change of its own, and tell everybody."""
     advance = Connection.objects.advance(connection.pk, revisions=len(messages))
     for revision, message in enumerate(messages, start=advance.since + 1):
-        message.state, message.failure = state, failure
         message.revision, message.changed = revision, True
-    Message.objects.bulk_update(messages, ["state", "failure", "revision", "changed"])
-    event = "message.failed" if failure else "message.delivered"
+    Message.objects.bulk_update(messages, [*fields, "revision", "changed"])
     publish_messages(event, messages, connection=connection, advance=advance)
 
 

@@ -37,6 +37,8 @@ class RemoteMessage(models.Model):
     # When a request that may have stored it was written. NULL: none was, or its failure was certain.
     sent_at = models.DateTimeField(null=True)
     edited_at = models.DateTimeField(null=True)
+    # Theirs: the id there of what it answers, where nobody here knew that yet.
+    answers = models.CharField(max_length=255, null=True)  # noqa: DJ001  # the index has only what is set
     # With what we react to it there, for all visitors together: pairs of an emoji and its `Fate`.
     reactions = models.JSONField(default=list)
     # Deleted in the service. Without parts: a delete that came before its create.
@@ -53,6 +55,12 @@ class RemoteMessage(models.Model):
             # delivery: ours whose fate is not known.
             models.Index(
                 fields=["endpoint"], condition=Q(remote_id__isnull=True), name="remote_message_unknown"
+            ),
+            # receiving: the replies that wait for the id of what they answer.
+            models.Index(
+                fields=["answers", "endpoint"],
+                condition=Q(answers__isnull=False),
+                name="remote_message_answers",
             ),
         ]
 

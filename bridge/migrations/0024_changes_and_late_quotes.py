@@ -35,4 +35,17 @@ class Migration(migrations.Migration):
                 blank=True, db_index=False, help_text="Its address: /rooms/…/, as in “harbour”"
             ),
         ),
+        migrations.AddField(
+            model_name="remotemessage",
+            name="answers",
+            field=models.CharField(max_length=255, null=True),
+        ),
+        migrations.AddIndex(
+            model_name="remotemessage",
+            index=models.Index(
+                condition=models.Q(("answers__isnull", False)),
+                fields=["answers", "endpoint"],
+                name="remote_message_answers",
+            ),
+        ),
     ]
