@@ -11,11 +11,10 @@ SANDBOX_PORT ?= 8787
 DEPLOYED := ENV_FILE= SECRET_KEY=Kj2vQ8xZr5LmT0pWn7YdBc4HsGf9AeUi1oXq6RtVyNz3DkMbP5w8 ALLOWED_HOSTS=chat.example.com \
 	DISCORD_TOKEN= DISCORD_CHANNEL_ID=1180000000000000012 VAR_DIR=var/check
 
-# Another project's tests, with its own settings; and whole installations, which print what they counted. Those mostly
-# wait, so they run beside the others.
+# Beside the others run another project's tests, with its own settings; whole installations, which mostly wait and print
+# what they counted; and then pages in a browser, of which one worker needs one. Both parts take about as long.
 SHOP := examples/shop
-WORKERS := tests/delivery/test_workers.py
-PROCESSES := tests/process
+BESIDE := tests/delivery/test_workers.py tests/process tests/browser
 
 .PHONY: help run test test-postgres check format bench browser clean
 
@@ -30,10 +29,10 @@ ifdef TESTS
 	$(PY) -m pytest $(TESTS)
 else
 	@mkdir -p var; status=0; \
-	($(PY) -m pytest $(SHOP) && $(PY) -m pytest $(WORKERS) $(PROCESSES)) >var/processes.log 2>&1 & beside=$$!; \
-	$(PY) -m pytest -n 3 --dist worksteal --ignore=$(WORKERS) --ignore=$(PROCESSES) || status=$$?; \
+	($(PY) -m pytest $(SHOP) && $(PY) -m pytest $(BESIDE)) >var/beside.log 2>&1 & beside=$$!; \
+	$(PY) -m pytest -n 3 --dist worksteal $(addprefix --ignore=,$(BESIDE)) || status=$$?; \
 	wait $$beside || status=$$?; \
-	cat var/processes.log; \
+	cat var/beside.log; \
 	test $$status = 0
 endif
 
