@@ -21,8 +21,7 @@ def clock() -> TimeMachine:
 
 @pytest.fixture
 def inbox(transactional_db: None) -> Inbox:
-    inbox, _ = Inbox.objects.get_or_create(name="default")
-    return inbox
+    return Inbox.objects.get(name="default")
 
 
 @pytest.fixture
