@@ -69,7 +69,7 @@ class _Seeding:
             Message,
             (
                 *("id", "uid", "connection_id", "author_id", "seq", "revision", "service", "content"),
-                *("state", "failure", "created_at"),
+                *("state", "failure", "created_at", "changed"),
             ),
             self._messages(),
         )
@@ -128,6 +128,8 @@ class _Seeding:
                 *(self.first[Participant] + 2 * index + staff, seq + 1, seq + 1),
                 *("discord" if staff else "web", f"{self.random.choice(self.texts)} {number}"),
                 *("failed" if failed else "delivered", "refused" if failed else "", self._at(number)),
+                # What a visitor wrote has been told to have arrived, or to have failed.
+                not staff,
             )
 
     def _carried(self) -> Iterator[tuple[int, int, int]]:

@@ -134,6 +134,7 @@ def test_a_browser_gets_an_icon_for_pages_that_name_none(site: Site) -> None:
     assert site.page(headers["Location"])[:1] == (200,)
 
 
+@pytest.mark.processes
 def test_the_server_has_nothing_to_complain_about(site: Site) -> None:
     site.page("/")
     log = (site.var / "web.log").read_text()

@@ -127,8 +127,8 @@ class Runner:
         except discord.ConnectionClosed as error:
             _explain(error)
         except AttributeError as error:
-            # Its first connection failed: discord.py would go on with a socket that it never had.
-            if bot.ws is not None:
+            # Its first connection failed: discord.py would go on with a socket that it never had. Nothing else is that.
+            if error.obj is not None or error.name != "sequence":
                 raise
             raise Unreachable("its gateway does not answer") from error
         finally:
