@@ -109,7 +109,7 @@ class Visitor:
         self.running = True
         self._sent_at = 0.0
         self._count = 0
-        self._name = os.urandom(12).hex()
+        self._name = os.urandom(8).hex()[:15].encode()
         self._waiting: asyncio.Future[bytes] | None = None
         socket.heard = self._heard
 
@@ -128,10 +128,11 @@ class Visitor:
     def write(self) -> None:
         self._count += 1
         self._sent_at = time.perf_counter()
+        # A UUID of version 7, as our page makes them.
         self.socket.send(
-            b'{"command":"message.send","id":"%d","payload":{"client_id":"%s%08x",'
+            b'{"command":"message.send","id":"%d","payload":{"client_id":"%012x7%03x8%s",'
             b'"content":"Hello, is the blue one in stock?"}}'
-            % (self._count, self._name.encode(), self._count)
+            % (self._count, int(time.time() * 1000), self._count & 0xFFF, self._name)
         )
 
     def _heard(self, body: bytes) -> None:

@@ -30,9 +30,15 @@ class Message(models.Model):
     connection = models.ForeignKey(
         Connection, on_delete=models.CASCADE, related_name="messages", db_index=False
     )
-    # Without one too: message_client_id begins with it.
+    # Without an index, and so without the database's own guard, which would look for messages at each deletion of a
+    # participant. He goes with his connection, and so do they.
     author = models.ForeignKey(
-        Participant, null=True, on_delete=models.PROTECT, related_name="messages", db_index=False
+        Participant,
+        null=True,
+        on_delete=models.DO_NOTHING,
+        related_name="messages",
+        db_index=False,
+        db_constraint=False,
     )
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.MESSAGE)
     seq = models.BigIntegerField()
@@ -65,8 +71,10 @@ class Message(models.Model):
         constraints = [
             # history.page: keyset by place within a connection.
             models.UniqueConstraint(fields=["connection", "seq"], name="message_place"),
-            # A resend is free. An author belongs to one connection.
-            models.UniqueConstraint(fields=["author", "client_id"], name="message_client_id"),
+            # A resend is free. The id first: those that begin with the time rise, and share the index's pages.
+            models.UniqueConstraint(
+                fields=["client_id", "author"], condition=Q(client_id__isnull=False), name="message_client_id"
+            ),
         ]
         indexes = [
             # connection.sync: what changed since a revision; what is new it finds by place.

@@ -1,6 +1,7 @@
 """The page by itself, before a server that does what the test says."""
 
 import re
+import uuid
 
 import pytest
 from playwright.async_api import Page, expect
@@ -54,6 +55,8 @@ async def test_an_unacknowledged_message_survives_a_reload_under_the_same_client
     sent = server.commands("message.send")
     assert [each["content"] for each in sent] == ["first", "first", "second"]
     assert sent[1]["client_id"] == lost["client_id"]
+    # They begin with the time, and rise: the database adds them at one end.
+    assert {uuid.UUID(each["client_id"]).version for each in sent} == {7}
     assert await page.evaluate("Object.keys(localStorage)") == []
 
 

@@ -89,6 +89,7 @@ def test_a_resend_is_looked_up_by_index(reader: Reader) -> None:
     ):
         count, plan = _plans(lambda place=place: rows.find_messages([place]))
         assert count == 1
+        assert "message_client_id" in plan
         assert "SCAN bridge_message" not in plan
         assert "SCAN m" not in plan
         assert "SCAN c" not in plan
