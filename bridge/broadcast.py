@@ -29,7 +29,7 @@ STALE_AFTER = 10.0
 LOST_AFTER = 5.0
 GATHER = 0.003
 """Seconds before a frame is sent: the answers to those who wrote go first, they wait for them."""
-PAUSE = 0.02
+PAUSE = 0.05
 """Seconds between two frames: under load one carries the events, and one nudge, of a few commits.
 
 The two made a quarter more messages a second at 50 visitors on SQLite, at a tenth less CPU.

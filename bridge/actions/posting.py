@@ -279,14 +279,14 @@ def _placed(
 
 
 def _new_uids(count: int, *, now: datetime) -> list[rows.Hex]:
-    """Version 7: they begin with the time, so that new rows share the index's pages.
+    """Version 7, rising: they begin with the time, so that new rows share the index's pages.
 
     Random ones made a third more of them to write.
     """
     begin = f"{int(now.timestamp() * 1000):012x}7"
     noise = os.urandom(9 * count).hex()
     # 8: the variant.
-    return [f"{begin}{noise[at : at + 3]}8{noise[at + 3 : at + 18]}" for at in range(0, len(noise), 18)]
+    return sorted(f"{begin}{noise[at : at + 3]}8{noise[at + 3 : at + 18]}" for at in range(0, len(noise), 18))
 
 
 def _dashed(value: rows.Hex) -> str:

@@ -23,6 +23,8 @@ OPTIONS = {
     # A transaction that begins by reading and then writes would fail at once with "database is locked",
     # time-out or not.
     "transaction_mode": "IMMEDIATE",
+    # Of prepared statements: the writer has one for each number of rows that it writes at once.
+    "cached_statements": 512,
     # FULL: in WAL mode NORMAL can lose an acknowledged message at a power cut. 8000 pages, 32 MB: copying the log into
     # the database after every 1000 was a fifth of a busy writer's time.
     # 16 MB of pages for each connection: the 2 MB of the default are less than one busy minute writes to.

@@ -6,7 +6,9 @@ times its own price, unless it says OR FAIL: whatever fails here undoes the whol
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -14,12 +16,13 @@ import orjson
 NOW = "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')"
 """The database's clock, in the form in which Django stores moments: lines become due by it."""
 MOST_ROWS = 64
+"""In one statement. There is one for each number up to this, and the driver keeps them prepared (`bridge.sqlite`)."""
 
 
 def table(types: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
     """A query that gives these rows, some of them more than once, and its parameters."""
     rows = _padded(rows)
-    return f"VALUES {', '.join([placeholders(types)] * len(rows))}", [value for row in rows for value in row]
+    return f"VALUES {', '.join([placeholders(types)] * len(rows))}", list(chain.from_iterable(rows))
 
 
 def advance(
@@ -50,59 +53,47 @@ def advance(
 
 def store(cursor: Any, rows: Sequence[tuple[Any, ...]]) -> tuple[list[tuple[int, int, int]], bool]:
     """(id, connection, seq) of what was stored, and whether there was any delivery."""
-    cursor.execute("SELECT COALESCE(MAX(id), 0) FROM bridge_message")
-    (last,) = cursor.fetchone()
-    _insert(
-        cursor,
-        "bridge_message (uid, connection_id, author_id, seq, revision, client_id, content, created_at,"
-        " changed, kind, service, state, failure)",
-        "(%s, %s, %s, %s, %s, %s, %s, %s, FALSE, 'message', 'web', 'sent', '')",
-        rows,
-    )
+    before = None
+    for at in range(0, len(rows), MOST_ROWS):
+        part = rows[at : at + MOST_ROWS]
+        cursor.execute(_insertion(len(part)), list(chain.from_iterable(part)))
+        if before is None:
+            before = cursor.lastrowid - len(part)
     # Whoever writes holds the one lock there is: what is above is ours, all of it.
-    stored = _rows(cursor, "id, connection_id, seq, revision", "bridge_message WHERE id > %s", [last])
-    deliveries, idle = _deliveries(cursor, stored)
-    _insert(
-        cursor,
-        "bridge_delivery (message_id, revision, endpoint_id, operation, outcome, reason, detail)",
-        "(%s, %s, %s, 'post', '', '', '')",
-        deliveries,
-    )
+    cursor.execute(_DELIVERIES, [before])
+    delivered = cursor.rowcount > 0
+    cursor.execute(_STORED, [before, before])
+    stored, idle = map(orjson.loads, cursor.fetchone())
     if idle:
+        ids = _padded(idle)
         cursor.execute(
-            f"UPDATE OR FAIL bridge_endpoint SET due = {NOW} WHERE id IN {placeholders(idle)}", idle
+            f"UPDATE OR FAIL bridge_endpoint SET due = {NOW} WHERE id IN {placeholders(ids)}", ids
         )
-    return [(pk, connection, seq) for pk, connection, seq, _ in stored], bool(deliveries)
+    return [tuple(row) for row in stored], delivered
 
 
-def _deliveries(cursor: Any, stored: Sequence[list[int]]) -> tuple[list[tuple[int, int, int]], list[int]]:
-    """(message, revision, endpoint) for each endpoint but the web's, and the endpoints that wait for nothing yet."""
-    connections = _padded(list({connection for _, connection, _, _ in stored}))
-    endpoints: dict[int, list[int]] = defaultdict(list)
-    idle = []
-    for pk, connection, is_idle in _rows(
-        cursor,
-        "id, connection_id, due IS NULL",
-        f"bridge_endpoint WHERE service <> 'web' AND connection_id IN {placeholders(connections)}",
-        connections,
-    ):
-        endpoints[connection].append(pk)
-        if is_idle:
-            idle.append(pk)
-    deliveries = [
-        (pk, revision, endpoint)
-        for pk, connection, _, revision in stored
-        for endpoint in endpoints[connection]
-    ]
-    return deliveries, idle
+# CROSS: in this order, whatever ANALYZE may have found.
+_LINES_OF_NEW = (
+    "bridge_message m CROSS JOIN bridge_endpoint e ON e.connection_id = m.connection_id"
+    " WHERE m.id > %s AND e.service <> 'web'"
+)
+_DELIVERIES = (
+    "INSERT OR FAIL INTO bridge_delivery (message_id, revision, endpoint_id, operation, outcome, reason, detail)"
+    f" SELECT m.id, m.revision, e.id, 'post', '', '', '' FROM {_LINES_OF_NEW}"
+)
+_STORED = (
+    "SELECT (SELECT JSON_GROUP_ARRAY(JSON_ARRAY(id, connection_id, seq)) FROM bridge_message WHERE id > %s),"
+    f" (SELECT JSON_GROUP_ARRAY(e.id) FROM {_LINES_OF_NEW} AND e.due IS NULL)"
+)
 
 
-def _insert(cursor: Any, into: str, row: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    for part in _parts(rows):
-        cursor.execute(
-            f"INSERT OR FAIL INTO {into} VALUES {', '.join([row] * len(part))}",
-            [value for each in part for value in each],
-        )
+@lru_cache(maxsize=MOST_ROWS)
+def _insertion(count: int) -> str:
+    row = "(%s, %s, %s, %s, %s, %s, %s, %s, FALSE, 'message', 'web', 'sent', '')"
+    return (
+        "INSERT OR FAIL INTO bridge_message (uid, connection_id, author_id, seq, revision, client_id, content,"
+        f" created_at, changed, kind, service, state, failure) VALUES {', '.join([row] * count)}"
+    )
 
 
 def _rows(cursor: Any, columns: str, source: str, params: Sequence[Any]) -> list[list[Any]]:
@@ -116,17 +107,6 @@ def placeholders(values: Sequence[Any]) -> str:
     return f"({', '.join(['%s'] * len(values))})"
 
 
-# Statements come in few lengths, since the driver keeps the last 128 prepared: a power of two.
-
-
 def _padded(values: Sequence[Any]) -> list[Any]:
-    """The last one as often as it takes: for what counts once however often it is named."""
+    """To a power of two with the last one, for what counts once however often it is named: less to prepare."""
     return [*values, *[values[-1]] * ((1 << (len(values) - 1).bit_length()) - len(values))] if values else []
-
-
-def _parts(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    at = 0
-    while at < len(rows):
-        size = min(MOST_ROWS, 1 << ((len(rows) - at).bit_length() - 1))
-        yield rows[at : at + size]
-        at += size
