@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from bridge import actions, history
+from bridge.actions import rows
 from bridge.actions.copying import RemoteFile, file_left, note_files
 from bridge.actions.retrying import retry_deliveries
 from bridge.actions.settling import mark_delivered, mark_failed
@@ -79,21 +80,13 @@ def test_the_pong_and_a_new_session_find_a_visitors_conversations_by_index(reade
     assert "SCAN" not in plan
 
 
-def test_a_resend_is_looked_up_by_index(reader: Reader) -> None:
-    from bridge.actions import rows
-
-    visitor = Connection.objects.get(pk=reader.connection).visitor or uuid.uuid4()
-    for place in (
-        rows.Place(reader.connection, reader.participant, uuid.uuid4().hex),
-        rows.Place(Inbox.objects.get(name="default").pk, visitor.hex, uuid.uuid4().hex),
-    ):
-        count, plan = _plans(lambda place=place: rows.find_messages([place]))
-        assert count == 1
-        assert "message_client_id" in plan
-        assert "SCAN bridge_message" not in plan
-        assert "SCAN m" not in plan
-        assert "SCAN c" not in plan
-        assert "Seq Scan on bridge_message" not in plan
+@pytest.mark.parametrize("batch", [1, 50])
+def test_a_resend_is_looked_up_by_index(reader: Reader, batch: int) -> None:
+    count, plan = _plans(lambda: rows.known([uuid.uuid4().hex for _ in range(batch)]))
+    assert count == 1
+    assert "message_client_id" in plan
+    assert "SCAN" not in plan
+    assert "Seq Scan on bridge_message" not in plan
 
 
 @pytest.mark.parametrize("limit", [1, 50, 100])

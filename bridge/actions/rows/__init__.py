@@ -42,14 +42,6 @@ class NewMessage(NamedTuple):
     content: str
 
 
-class Place(NamedTuple):
-    """Where a `client_id` is unique: a participant in a connection, or a visitor (by his UUID) in an inbox."""
-
-    within: int
-    author: int | Hex
-    client_id: Hex
-
-
 def _engine() -> ModuleType:
     return postgres if database.vendor == "postgresql" else sqlite
 
@@ -58,46 +50,12 @@ def _moment(value: datetime) -> Any:
     return database.ops.adapt_datetimefield_value(value)
 
 
-# Joins, since SQLite scans the table for `(a, b) IN (VALUES …)`.
-_BY_PARTICIPANT = (
-    "WITH k(within, author, client_id) AS ({})"
-    " SELECT k.within, k.author, k.client_id, m.id FROM k JOIN bridge_message m"
-    " ON m.connection_id = k.within AND m.author_id = k.author AND m.client_id = k.client_id"
-)
-_BY_VISITOR = (
-    "WITH k(within, author, client_id) AS ({})"
-    " SELECT k.within, k.author, k.client_id, m.id FROM k"
-    " JOIN bridge_connection c ON c.visitor = k.author AND c.inbox_id = k.within"
-    " JOIN bridge_participant p ON p.connection_id = c.id AND p.visitor = k.author"
-    " JOIN bridge_message m"
-    " ON m.connection_id = c.id AND m.author_id = p.id AND m.client_id = k.client_id"
-)
-
-
-def find_messages(places: Iterable[Place]) -> dict[Place, int]:
-    """The ids of the messages that are stored under these."""
-    engine = _engine()
-    of_participants: list[Place] = []
-    of_visitors: list[Place] = []
-    for place in places:
-        (of_visitors if isinstance(place.author, str) else of_participants).append(place)
-    found: dict[Place, int] = {}
-    for sql, rows, types in (
-        (_BY_PARTICIPANT, of_participants, ("bigint", "bigint", "uuid")),
-        (_BY_VISITOR, of_visitors, ("bigint", "uuid", "uuid")),
-    ):
-        if rows:
-            table, params = engine.table(types, rows)
-            with database.cursor() as cursor:
-                cursor.execute(sql.format(table), params)
-                for within, author, client_id, pk in cursor.fetchall():
-                    found[Place(within, _known(author), _known(client_id))] = pk
-    return found
-
-
-def _known(value: Any) -> Any:
-    """As it was asked for: PostgreSQL's driver makes UUIDs of them."""
-    return hexed(value) if isinstance(value, uuid.UUID) else value
+def known(client_ids: Sequence[Hex]) -> set[Hex]:
+    """Those of them that messages have already, whoever wrote these."""
+    if not client_ids:
+        return set()
+    with database.cursor() as cursor:
+        return set(_engine().known(cursor, client_ids))
 
 
 def advance(counts: Mapping[int, int], *, now: datetime) -> dict[int, Head]:

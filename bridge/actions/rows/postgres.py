@@ -12,7 +12,14 @@ _LOCKED = (
 )
 
 
-def table(types: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+def known(cursor: Any, client_ids: Sequence[str]) -> list[Any]:
+    cursor.execute(
+        "SELECT client_id FROM bridge_message WHERE client_id = ANY(%s::uuid[])", [list(client_ids)]
+    )
+    return [client_id.hex for (client_id,) in cursor.fetchall()]
+
+
+def _table(types: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
     """A query that gives these rows, and its parameters.
 
     A column is one array: binding each value by itself costs the driver more than the query.
@@ -25,7 +32,7 @@ def advance(
     cursor: Any, counts: Sequence[tuple[int, int]], stale_before: Any
 ) -> list[tuple[int, int, int, bool]]:
     """(connection, revision and seq before, whether it was active before that moment), for those that it advanced."""
-    values, params = table(("bigint", "bigint"), counts)
+    values, params = _table(("bigint", "bigint"), counts)
     # The rows are locked above the sort of the inner query, in its order; an UPDATE alone has none.
     cursor.execute(
         f"WITH d(id, n) AS ({values}), locked AS MATERIALIZED ({_LOCKED})"
@@ -40,7 +47,7 @@ def advance(
 def store(cursor: Any, rows: Sequence[tuple[Any, ...]]) -> tuple[list[tuple[int, int, int]], bool]:
     """(id, connection, seq) of what was stored, and whether there was any delivery."""
     types = ("uuid", "bigint", "bigint", "bigint", "bigint", "uuid", "text", "timestamptz")
-    values, params = table(types, rows)
+    values, params = _table(types, rows)
     cursor.execute(
         f"WITH n AS ({values}), m AS (INSERT INTO bridge_message (uid, connection_id, author_id, seq, revision,"
         " client_id, content, created_at, changed, kind, service, state, failure)"

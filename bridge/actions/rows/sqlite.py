@@ -19,10 +19,10 @@ MOST_ROWS = 64
 """In one statement. There is one for each number up to this, and the driver keeps them prepared (`bridge.sqlite`)."""
 
 
-def table(types: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
-    """A query that gives these rows, some of them more than once, and its parameters."""
-    rows = _padded(rows)
-    return f"VALUES {', '.join([placeholders(types)] * len(rows))}", list(chain.from_iterable(rows))
+def known(cursor: Any, client_ids: Sequence[str]) -> list[Any]:
+    ids = _padded(client_ids)
+    cursor.execute(f"SELECT client_id FROM bridge_message WHERE client_id IN {placeholders(ids)}", ids)
+    return [client_id for (client_id,) in cursor.fetchall()]
 
 
 def advance(
@@ -66,9 +66,7 @@ def store(cursor: Any, rows: Sequence[tuple[Any, ...]]) -> tuple[list[tuple[int,
     stored, idle = map(orjson.loads, cursor.fetchone())
     if idle:
         ids = _padded(idle)
-        cursor.execute(
-            f"UPDATE OR FAIL bridge_endpoint SET due = {NOW} WHERE id IN {placeholders(ids)}", ids
-        )
+        cursor.execute(f"UPDATE OR FAIL bridge_endpoint SET due = {NOW} WHERE id IN {placeholders(ids)}", ids)
     return [tuple(row) for row in stored], delivered
 
 
