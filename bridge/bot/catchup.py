@@ -62,7 +62,7 @@ async def catch_up(client: discord.Client, relay: Relay) -> bool:
     behind, known = await db(_behind, newest, since)
     logger.info("Of %d threads %d hold something new.", len(newest), len(behind))
     # Opened, but the answer to that is still on its way: what is in them is read once they are known.
-    relay.caught_up(behind, unknown=ours - known)
+    relay.caught_up(behind, listed=newest, unknown=ours - known)
     return complete
 
 

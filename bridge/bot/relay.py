@@ -57,6 +57,8 @@ class Relay:
         self._readers = asyncio.Semaphore(READERS)
         self._lanes: dict[int, Lane] = {}
         self._listed = asyncio.Event()
+        # Threads of which the last listing, or their opening, says where they stand.
+        self._placed: set[int] = set()
         # Threads that were seen before they were known here: perhaps they are being opened just now.
         self._strangers: dict[int, None] = {}
 
@@ -80,8 +82,9 @@ class Relay:
         """A new session: what happened since the last one is not known until the threads are listed."""
         self._listed.clear()
 
-    def caught_up(self, behind: set[int], *, unknown: Iterable[int] = ()) -> None:
-        """The threads are listed; these hold what is not here yet, and those are ours but not known yet."""
+    def caught_up(self, behind: set[int], *, listed: Iterable[int] = (), unknown: Iterable[int] = ()) -> None:
+        """The threads are listed; `behind` hold what is not here yet, `unknown` are ours but not known yet."""
+        self._placed = {*listed, *behind}
         for thread_id in unknown:
             self._remember(thread_id)
         for thread_id in behind:
@@ -96,6 +99,7 @@ class Relay:
     def opened(self, thread_id: str) -> None:
         """A thread is known from now on; what came for it before is read."""
         pk = int(thread_id)
+        self._placed.add(pk)
         if pk in self._lanes:
             # It may be looked up in this very moment.
             self._lanes[pk].opened = True
@@ -150,11 +154,16 @@ class Relay:
             # Another process has made it known since: what was passed over is read.
             del self._strangers[thread_id]
             lane.behind = True
+        if thread_id not in self._placed:
+            # No list had it: archived long ago, or deleted since with what was missed, and then a session that is
+            # resumed may still bring what came after that. Nobody is to read on behind a hole.
+            lane.behind = True
         if lane.behind:
             lane.behind, lane.reading = False, True
             async with self._readers:
                 await self._backfill(thread_id, endpoint)
             lane.reading = False
+            self._placed.add(thread_id)
             return
         await lane.settle()
         at, event = lane.events.popleft()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bridge.bot.incoming import author_of
-from bridge.bot.lanes import Compare
+from bridge.bot.lanes import Compare, Posted
 from bridge.bot.relay import Relay
 from bridge.models import Endpoint
 from tests.bot.stage import Stage, db, eventually
@@ -39,6 +39,33 @@ async def test_a_look_that_ends_after_a_new_session_began_does_not_hide_what_tha
     monkeypatch.setattr(Relay, "_compare", slow)
     up.bot.relay.see(int(thread), Compare())
     await up.page_shows("Hello", "Missed")
+
+
+async def test_a_thread_that_no_list_had_is_read_before_what_comes_in_it(up: Stage) -> None:
+    """Deleted in a new session's first moment, it takes along what was missed; what is replayed must not show alone."""
+    thread = await up.converse("Hello")
+    await up.sandbox.fault("withhold", event="MESSAGE_CREATE", content="Missed", times=1)
+    await up.sandbox.post_as("ada", thread, "Missed")
+    up.bot.relay.fall_behind()
+    up.bot.relay.caught_up(set())
+    await up.sandbox.post_as("ada", thread, "Live")
+    await up.page_shows("Hello", "Missed", "Live")
+
+
+async def test_what_is_replayed_of_a_deleted_thread_is_not_shown_behind_a_hole(up: Stage) -> None:
+    thread = await up.converse("Hello")
+    for text in ("Missed", "Live"):
+        await up.sandbox.fault("withhold", event="MESSAGE_CREATE", content=text, times=1)
+    await up.sandbox.fault("withhold", event="THREAD_DELETE", times=1)
+    await up.sandbox.post_as("ada", thread, "Missed")
+    live = await up.sandbox.post_as("ada", thread, "Live")
+    there = await up.bot.get_partial_messageable(int(thread)).fetch_message(int(live["id"]))
+    await up.sandbox.remove(thread)
+    up.bot.relay.fall_behind()
+    up.bot.relay.caught_up(set())
+    up.bot.relay.see(int(thread), Posted(there))
+    await eventually(lambda: not up.bot.relay._lanes)
+    await up.page_shows("Hello")
 
 
 async def test_what_was_said_before_another_process_made_the_thread_known_is_read(up: Stage) -> None:
