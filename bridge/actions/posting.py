@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F
 from django.utils import timezone
 
 from bridge import broadcast, hooks, signals, wire
@@ -21,7 +21,7 @@ from bridge.actions.attaching import Uploads, attach, claim
 from bridge.actions.opening import open_connection
 from bridge.broadcast import Change
 from bridge.errors import BridgeError, Code
-from bridge.models import Attachment, Connection, Delivery, Endpoint, Message
+from bridge.models import Attachment, Connection, Delivery, Endpoint, Message, Participant
 from bridge.protocol import MessageOut, Quote, event_frame, rfc3339
 from bridge.speaking import Opening, Target
 
@@ -93,15 +93,12 @@ def _repeated(batch: Sequence[Post], client_ids: ClientIds) -> dict[int, Result]
     for index, client_id in enumerate(client_ids):
         if client_id in known:
             places.setdefault(batch[index].client_id, []).append(index)
-    again = [batch[index] for indexes in places.values() for index in indexes]
-    # Of theirs alone: anybody may have chosen the same id.
-    theirs = Q(author__visitor__in=[post.opening.visitor for post in again if post.opening]) | Q(
-        author__in=[post.target.participant for post in again if post.target]
-    )
-    found = Message.objects.filter(theirs, client_id__in=places).select_related("connection", "author")
+    # Of theirs alone: anybody may choose the same id, and the Python API's readers choose the same one everywhere.
+    authors = _authors([batch[index] for indexes in places.values() for index in indexes])
+    found = Message.objects.filter(author__in=authors, client_id__in=places)
     stored = {
         index: message
-        for message in found
+        for message in found.select_related("connection", "author")
         for index in places[message.client_id]
         if _is_repeat(batch[index], message)
     }
@@ -111,6 +108,14 @@ def _repeated(batch: Sequence[Post], client_ids: ClientIds) -> dict[int, Result]
         target = Target.of(message.connection, message.author)
         results[index] = Posted(message.pk, target, wire.message_out(message, connection=target.uid))
     return results
+
+
+def _authors(posts: Sequence[Post]) -> list[int]:
+    """Who may have written them before: their participants, and the visitors in each of their own conversations."""
+    visitors = [post.opening.visitor for post in posts if post.opening]
+    his = Participant.objects.filter(visitor=F("connection__visitor"), connection__visitor__in=visitors)
+    participants = {post.target.participant for post in posts if post.target}
+    return [*his.values_list("pk", flat=True), *(pk for pk in participants if pk is not None)]
 
 
 def _is_repeat(post: Post, message: Message) -> bool:

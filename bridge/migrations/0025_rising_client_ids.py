@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
                 db_constraint=False,
                 db_index=False,
                 null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
+                on_delete=django.db.models.deletion.PROTECT,
                 related_name="messages",
                 to="bridge.participant",
             ),

@@ -30,12 +30,12 @@ class Message(models.Model):
     connection = models.ForeignKey(
         Connection, on_delete=models.CASCADE, related_name="messages", db_index=False
     )
-    # Without an index, and so without the database's own guard, which would look for messages at each deletion of a
-    # participant. He goes with his connection, and so do they.
+    # Without an index, which would be written in another place for each author, and so without the database's own
+    # guard. Django's is left; it reads all messages, but nothing here deletes a participant.
     author = models.ForeignKey(
         Participant,
         null=True,
-        on_delete=models.DO_NOTHING,
+        on_delete=models.PROTECT,
         related_name="messages",
         db_index=False,
         db_constraint=False,

@@ -1,5 +1,6 @@
 """Reading walks an index from one place: its time does not grow with the table, nor its queries with the rows."""
 
+import re
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from bridge import actions, history
-from bridge.actions import rows
+from bridge.actions import Opening, Post, rows
 from bridge.actions.copying import RemoteFile, file_left, note_files
 from bridge.actions.retrying import retry_deliveries
 from bridge.actions.settling import mark_delivered, mark_failed
@@ -80,13 +81,22 @@ def test_the_pong_and_a_new_session_find_a_visitors_conversations_by_index(reade
     assert "SCAN" not in plan
 
 
-@pytest.mark.parametrize("batch", [1, 50])
-def test_a_resend_is_looked_up_by_index(reader: Reader, batch: int) -> None:
-    count, plan = _plans(lambda: rows.known([uuid.uuid4().hex for _ in range(batch)]))
+def test_a_resend_is_looked_up_by_index(reader: Reader) -> None:
+    conversation = Connection.objects.select_related("inbox").get(pk=reader.connection)
+    opening = Opening(conversation.inbox_id, conversation.visitor or uuid.uuid4(), "Ada")
+    new = [Post("Hello", opening=opening, client_id=uuid.uuid4()) for _ in range(50)]
+    count, plan = _plans(lambda: rows.known([rows.hexed(each.client_id) for each in new if each.client_id]))
     assert count == 1
     assert "message_client_id" in plan
-    assert "SCAN" not in plan
+    assert "SCAN bridge_message" not in plan
     assert "Seq Scan on bridge_message" not in plan
+
+    actions.post_messages(new[:1])
+    count, plan = _plans(lambda: actions.post_messages(new[:1]))
+    assert "message_client_id (client_id=? AND author_id=?)" in plan or connection.vendor == "postgresql"
+    assert not re.search(
+        r"SCAN (?!k\b|CONSTANT|\d)|Seq Scan on bridge_(message|participant|connection)", plan
+    ), plan
 
 
 @pytest.mark.parametrize("limit", [1, 50, 100])

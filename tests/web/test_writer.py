@@ -119,6 +119,24 @@ def test_a_repeated_post_shows_what_became_of_it(opened: Open) -> None:
     assert again.message["state"] == "delivered"
 
 
+def test_an_id_that_is_stored_is_its_writers_alone(opened: Open, inbox: Inbox) -> None:
+    ada, client_id = Opening(inbox.pk, uuid.uuid4(), "Ada"), uuid.uuid4()
+    (first,) = actions.post_messages([Post("Mine", opening=ada, client_id=client_id)])
+    assert isinstance(first, Posted)
+    stranger = Opening(inbox.pk, uuid.uuid4(), "Eve")
+    results = actions.post_messages(
+        [
+            post(opened(), "A stranger's", client_id=client_id),
+            Post("Mine, once more", opening=ada, client_id=client_id),
+            Post("Another's", opening=stranger, client_id=client_id),
+            post(first.target, "Mine, by its place", client_id=client_id),
+        ]
+    )
+    said = [result.message["content"] for result in results if isinstance(result, Posted)]
+    assert said == ["A stranger's", "Mine", "Another's", "Mine"]
+    assert Message.objects.filter(client_id=client_id).count() == 3
+
+
 def test_the_same_client_id_of_two_visitors_is_two_messages(opened: Open) -> None:
     one, other, client_id = opened(), opened(), uuid.uuid4()
     results = actions.post_messages([post(one, client_id=client_id), post(other, client_id=client_id)])

@@ -14,7 +14,9 @@ _LOCKED = (
 
 def known(cursor: Any, client_ids: Sequence[str]) -> list[Any]:
     cursor.execute(
-        "SELECT client_id FROM bridge_message WHERE client_id = ANY(%s::uuid[])", [list(client_ids)]
+        "SELECT k.id FROM unnest(%s::uuid[]) AS k(id)"
+        " WHERE EXISTS (SELECT 1 FROM bridge_message m WHERE m.client_id = k.id)",
+        [list(client_ids)],
     )
     return [client_id.hex for (client_id,) in cursor.fetchall()]
 

@@ -21,7 +21,11 @@ MOST_ROWS = 64
 
 def known(cursor: Any, client_ids: Sequence[str]) -> list[Any]:
     ids = _padded(client_ids)
-    cursor.execute(f"SELECT client_id FROM bridge_message WHERE client_id IN {placeholders(ids)}", ids)
+    cursor.execute(
+        f"WITH k(id) AS (VALUES {', '.join(['(%s)'] * len(ids))})"
+        " SELECT id FROM k WHERE EXISTS (SELECT 1 FROM bridge_message WHERE client_id = k.id)",
+        ids,
+    )
     return [client_id for (client_id,) in cursor.fetchall()]
 
 
@@ -81,7 +85,7 @@ _DELIVERIES = (
 )
 _STORED = (
     "SELECT (SELECT JSON_GROUP_ARRAY(JSON_ARRAY(id, connection_id, seq)) FROM bridge_message WHERE id > %s),"
-    f" (SELECT JSON_GROUP_ARRAY(e.id) FROM {_LINES_OF_NEW} AND e.due IS NULL)"
+    f" (SELECT JSON_GROUP_ARRAY(DISTINCT e.id) FROM {_LINES_OF_NEW} AND e.due IS NULL)"
 )
 
 
