@@ -6,6 +6,7 @@ what it printed is kept in the folder.
 
 import fcntl
 import os
+import random
 import shutil
 import signal
 import socket
@@ -16,7 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -255,14 +256,14 @@ def lease_is_over(folder: Path) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind((HOST, 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Below those that a system gives to whoever connects: one of them may be somebody's before our server listens."""
+    found: set[int] = set()
+    while len(found) < count:
+        port = random.SystemRandom().randrange(16_000, 32_000)
+        with socket.socket() as each, suppress(OSError):
+            each.bind((HOST, port))
+            found.add(port)
+    return list(found)
 
 
 def fetch(url: str) -> bytes | None:
