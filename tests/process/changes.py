@@ -66,7 +66,8 @@ class Story:
         await self.post()
         await self.answer()
 
-    async def go_on(self, things: int) -> None:
+    async def go_on(self, things: int, *, until: asyncio.Event) -> None:
+        """At least so many, and on `until` then."""
         acts: list[tuple[int, Callable[[], Awaitable[bool]]]] = [
             (26, self.post),
             (20, self.answer),
@@ -82,7 +83,7 @@ class Story:
             (4, self.attach_in_discord),
         ]
         weights = [weight for weight, _ in acts]
-        while sum(self.done.values()) < things:
+        while sum(self.done.values()) < things or not until.is_set():
             await asyncio.sleep(self.chance.uniform(0, 2 * PAUSE))
             (_, act) = self.chance.choices(acts, weights)[0]
             if await act():

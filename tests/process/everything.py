@@ -1,4 +1,4 @@
-"""500 things that people do to messages, on both sides, while the parts die and Discord misbehaves."""
+"""500 and more things that people do to messages, on both sides, while the parts die and Discord misbehaves."""
 
 import asyncio
 import random
@@ -35,11 +35,13 @@ async def everything(folder: Path) -> str:
             watched = [stories[0], stories[0], stories[1]][:BROWSERS]
             pages = [(story, await open_browser(browser, story)) for story in watched]
             discord, killer = Discord(crowd, random.Random(SEED + 1)), Killer(crowd, random.Random(SEED + 2))
+            over = asyncio.Event()
             async with asyncio.TaskGroup() as group:
                 for story in stories:
-                    group.create_task(story.go_on(THINGS // VISITORS))
-                group.create_task(killer.rounds(1))
-                group.create_task(discord.misbehave(changes=True))
+                    group.create_task(story.go_on(THINGS // VISITORS, until=over))
+                # A fault waits for somebody whom it can strike.
+                await asyncio.gather(killer.rounds(1), discord.misbehave(changes=True))
+                over.set()
             noisy = time.monotonic() - began
             for story in stories:
                 await agree(story, [page for its, page in pages if its is story])
