@@ -93,7 +93,7 @@ def _repeated(batch: Sequence[Post], client_ids: ClientIds) -> dict[int, Result]
     for index, client_id in enumerate(client_ids):
         if client_id in known:
             places.setdefault(batch[index].client_id, []).append(index)
-    # Of theirs alone: anybody may choose the same id, and the Python API's readers choose the same one everywhere.
+    # Of theirs alone: anybody may choose the same id, and a key of the Python API gives one to every conversation.
     authors = _authors([batch[index] for indexes in places.values() for index in indexes])
     found = Message.objects.filter(author__in=authors, client_id__in=places)
     stored = {

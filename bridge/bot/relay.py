@@ -125,7 +125,8 @@ class Relay:
                 failures = 0
             except Exception as error:
                 if _is_gone(error):
-                    # Deleted with all that was in it: nothing is left to be read.
+                    # Deleted with all that was in it: nothing is left to be read, now or of what is replayed later.
+                    self._placed.discard(thread_id)
                     lane.behind = False
                     lane.events.clear()
                     continue
@@ -157,13 +158,13 @@ class Relay:
         if thread_id not in self._placed:
             # No list had it: archived long ago, or deleted since with what was missed, and then a session that is
             # resumed may still bring what came after that. Nobody is to read on behind a hole.
+            self._placed.add(thread_id)
             lane.behind = True
         if lane.behind:
             lane.behind, lane.reading = False, True
             async with self._readers:
                 await self._backfill(thread_id, endpoint)
             lane.reading = False
-            self._placed.add(thread_id)
             return
         await lane.settle()
         at, event = lane.events.popleft()

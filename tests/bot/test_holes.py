@@ -52,7 +52,10 @@ async def test_a_thread_that_no_list_had_is_read_before_what_comes_in_it(up: Sta
     await up.page_shows("Hello", "Missed", "Live")
 
 
-async def test_what_is_replayed_of_a_deleted_thread_is_not_shown_behind_a_hole(up: Stage) -> None:
+@pytest.mark.parametrize("was_listed", [True, False])
+async def test_what_is_replayed_of_a_deleted_thread_is_not_shown_behind_a_hole(
+    up: Stage, was_listed: bool
+) -> None:
     thread = await up.converse("Hello")
     for text in ("Missed", "Live"):
         await up.sandbox.fault("withhold", event="MESSAGE_CREATE", content=text, times=1)
@@ -62,7 +65,8 @@ async def test_what_is_replayed_of_a_deleted_thread_is_not_shown_behind_a_hole(u
     there = await up.bot.get_partial_messageable(int(thread)).fetch_message(int(live["id"]))
     await up.sandbox.remove(thread)
     up.bot.relay.fall_behind()
-    up.bot.relay.caught_up(set())
+    up.bot.relay.caught_up({int(thread)} if was_listed else set())
+    await eventually(lambda: not up.bot.relay._lanes)
     up.bot.relay.see(int(thread), Posted(there))
     await eventually(lambda: not up.bot.relay._lanes)
     await up.page_shows("Hello")
