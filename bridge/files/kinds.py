@@ -16,11 +16,9 @@ TEXT = "text/plain"
 PIECE = 1 << 20
 LONGEST_NAME = 120
 
-# The first element of what a browser would run as a page, after what may stand before it.
-_MARKUP = re.compile(
-    rb"(?:\xef\xbb\xbf)?(?:\s+|<!--.*?-->|<\?xml.*?\?>)*<(?P<name>!doctype\s+\w+|\?xml|[a-z][\w:-]*)",
-    re.I | re.S,
-)
+# What may stand before the first element of what a browser would run as a page, and where each of it ends.
+_BEFORE_MARKUP = ((b"<!--", b"-->"), (b"<?xml", b"?>"))
+_ELEMENT = re.compile(rb"<(?:!doctype\s++)?([a-z][\w:-]*)", re.IGNORECASE)
 _PAGE_ELEMENTS = frozenset(
     b"html head body script iframe style title meta link table div h1 p a b br font img object embed"
     b" form input button textarea base template video audio math".split()
@@ -60,16 +58,29 @@ def kind_of(file: BinaryIO) -> str:
 
 
 def _markup(head: bytes) -> str:
-    found = _MARKUP.match(head)
-    if not found:
-        return ""
-    name = found["name"].lower().split()
-    element = name[-1] if name[0] == b"!doctype" else name[0]
-    if element == b"svg" or element.endswith(b":svg"):
+    """Scanned once, from left to right: whoever made the file chose what a search would have to try again."""
+    head = head.removeprefix(b"\xef\xbb\xbf")
+    is_xml = head.lstrip().startswith(b"<?xml")
+    at = _skip_space(head, 0)
+    while ending := next((end for begin, end in _BEFORE_MARKUP if head.startswith(begin, at)), None):
+        found = head.find(ending, at)
+        if found < 0:
+            # It goes on behind what was read: whatever follows, it begins as no other text does.
+            return "text/xml" if is_xml else "text/html"
+        at = _skip_space(head, found + len(ending))
+    element = _ELEMENT.match(head, at)
+    name = element[1].lower() if element else b""
+    if name == b"svg" or name.endswith(b":svg"):
         return "image/svg+xml"
-    if element in _PAGE_ELEMENTS:
+    if name in _PAGE_ELEMENTS:
         return "text/html"
-    return "text/xml" if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<?xml") else ""
+    return "text/xml" if is_xml else ""
+
+
+def _skip_space(data: bytes, at: int) -> int:
+    while data[at : at + 1].isspace():
+        at += 1
+    return at
 
 
 def _is_text(file: BinaryIO) -> bool:

@@ -1,0 +1,1 @@
+"""Files without a server: what they are, and what they may cost."""
