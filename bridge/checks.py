@@ -7,9 +7,12 @@ from typing import Any
 from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.conf import settings as project
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
+from pydantic import TypeAdapter, ValidationError
 
-from bridge.conf import settings
+from bridge import throttling
+from bridge.conf import Setting, Settings, settings
 from bridge.services.base import Service
 
 TOKEN = re.compile(r"[\w-]{18,}\.[\w-]{6,}\.[\w-]{27,}")
@@ -24,6 +27,39 @@ def check_debug(**_: Any) -> Iterator[CheckMessage]:
             f"DEBUG is on for {', '.join(public)}: its error pages show settings and messages to anybody.",
             hint="Take DEBUG=1 out of the environment or .env.",
             id="bridge.W001",
+        )
+
+
+@register("settings")
+def check_types(**_: Any) -> Iterator[CheckMessage]:
+    """Each of our settings is of the type that the code which reads it expects."""
+    for name, setting in vars(Settings).items():
+        if not isinstance(setting, Setting) or getattr(project, name, None) in (None, ""):
+            continue
+        try:
+            TypeAdapter(setting.value_type).validate_python(getattr(settings, name), strict=True)
+        except ValidationError as error:
+            # Without the value: it may be a secret.
+            reason = error.errors(include_input=False)[0]["msg"]
+        except (TypeError, ValueError) as error:
+            reason = type(error).__name__
+        else:
+            continue
+        yield Error(
+            f"{name} is wrong: {reason}.", hint="docs/settings.md says what it is for.", id="bridge.E008"
+        )
+
+
+@register("settings")
+def check_throttles(**_: Any) -> Iterator[CheckMessage]:
+    try:
+        throttling.throttles()
+    except ImproperlyConfigured as error:
+        yield Error(
+            str(error),
+            hint='BRIDGE_THROTTLES = {"message": "60/minute"}, or '
+            '{"message": Throttle(visitor=Limit(20, 30), address=Limit(200, 60))} of bridge.throttling',
+            id="bridge.E009",
         )
 
 

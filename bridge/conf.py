@@ -5,11 +5,13 @@ in a project that has none of them. A test looks for whoever asks the wrong one.
 """
 
 from collections.abc import Callable
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Generic, TypeVar, overload
+from typing import Annotated, Any, Generic, TypeVar, get_args, overload
 
 from django.conf import settings as project
 from django.core.files.storage import FileSystemStorage, Storage, storages
+from pydantic import AfterValidator, Field
 
 from bridge import valkey
 
@@ -27,6 +29,11 @@ class Setting(Generic[T]):
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
+
+    @property
+    def value_type(self) -> Any:
+        """T, with its bounds."""
+        return get_args(self.__orig_class__)[0]  # type: ignore[attr-defined]
 
     @overload
     def __get__(self, instance: None, owner: type) -> "Setting[T]": ...
@@ -58,6 +65,12 @@ def _valkey_dir() -> Path | None:
     return None if getattr(project, "REDIS_URL", "") else settings.VAR_DIR
 
 
+def _network(text: str) -> str:
+    """Raises ValueError for what is not a network."""
+    ip_network(text)
+    return text
+
+
 class Settings:
     """Names, types and defaults. `docs/embedding.md` says what each is for."""
 
@@ -65,7 +78,7 @@ class Settings:
     REDIS_URL = Setting[str](_redis_url)
     VALKEY_DIR = Setting[Path | None](_valkey_dir, read=Path)
     SITE_URL = Setting[str](str)
-    TRUSTED_PROXIES = Setting[int](int)
+    TRUSTED_PROXIES = Setting[Annotated[int, Field(ge=0)]](int)
 
     DISCORD_TOKEN = Setting[str](str)
     DISCORD_CHANNEL_ID = Setting[int | str | None](lambda: None)
@@ -73,15 +86,15 @@ class Settings:
     DISCORD_GATEWAY_URL = Setting[str](str)
     DISCORD_CDN_URL = Setting[str](lambda: "https://cdn.discordapp.com")
 
-    WEBHOOK_ALLOWED_NETWORKS = Setting[list[str]](list)
+    WEBHOOK_ALLOWED_NETWORKS = Setting[list[Annotated[str, AfterValidator(_network)]]](list)
 
     EMAIL_REPLY_DOMAIN = Setting[str](str)
     MAILGUN_SIGNING_KEY = Setting[str](str)
     POSTMARK_SECRET = Setting[str](str)
 
     BRIDGE_SERVICES = Setting[dict[str, str]](lambda: {"discord": "bridge.services.discord.DiscordService"})
-    BRIDGE_SOCKETS_PER_ADDRESS = Setting[int](lambda: 200)
-    BRIDGE_THROTTLES = Setting[dict[str, Any]](dict)
+    BRIDGE_SOCKETS_PER_ADDRESS = Setting[Annotated[int, Field(ge=1)]](lambda: 200)
+    BRIDGE_THROTTLES = Setting[dict[Any, Any]](dict)
 
 
 settings = Settings()

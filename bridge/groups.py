@@ -83,13 +83,14 @@ class CommandGroup:
         *,
         permission: Permission | None = None,
         throttle: str | None = None,
-        deprecated: str = "",
+        deprecated: bool | str = False,
     ) -> Callable[[Handler], Handler]:
         """Let an async function answer the command `prefix.name`. It stays what it was.
 
         It takes what its annotations say (see `bridge.dependencies`) and returns a pydantic model, a TypedDict or
         None. There is no default for its guards: `permission`, an async function of session and payload, and
-        `throttle`, such as "5/minute" or the name of one of THROTTLES. `deprecated` says what to use in its place.
+        `throttle`, such as "5/minute" or the name of one of THROTTLES. `deprecated` is True or, better, says what to
+        use in its place.
         """
 
         def tag(function: Handler) -> Handler:
@@ -153,7 +154,7 @@ class CommandGroup:
         name: str,
         permission: Permission | None,
         throttle: str | None,
-        deprecated: str,
+        deprecated: bool | str,
     ) -> Entry:
         full = self._name(name, function, taken=entries)
         if not inspect.iscoroutinefunction(function):
@@ -163,6 +164,11 @@ class CommandGroup:
         if "return" not in hints:
             raise Misfit("it does not say what it returns", "Annotate it: -> <a pydantic model>, or -> None")
         _check_describable(payload, f"its payload {payload.__name__}")
+        if not isinstance(deprecated, bool | str):
+            raise Misfit(
+                f"its deprecated is {deprecated!r}",
+                'Write deprecated=True or deprecated="use <another command>"',
+            )
         return Entry(
             name=full,
             function=function,

@@ -34,8 +34,8 @@ class Entry:
     """Makes JSON of what the function returned, where it is not that already."""
     permission: Permission
     throttle: str
-    deprecated: str = ""
-    """What to use in its place, else empty."""
+    deprecated: bool | str = False
+    """True, or what to use in its place."""
 
     @property
     def is_ours(self) -> bool:
@@ -43,7 +43,9 @@ class Entry:
 
     @property
     def warning(self) -> str:
-        return f"{self.name} is deprecated: {self.deprecated}" if self.deprecated else ""
+        """What its replies say beside their payload, empty where it is not deprecated."""
+        instead = f": {self.deprecated}" if isinstance(self.deprecated, str) else ""
+        return f"{self.name} is deprecated{instead}" if self.deprecated else ""
 
 
 def is_ours(declared: Any) -> bool:

@@ -9,7 +9,10 @@ import logging
 import time
 import uuid
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Annotated, Any, NamedTuple
+
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import Field, TypeAdapter, ValidationError
 
 from bridge import redis
 from bridge.conf import settings
@@ -25,8 +28,8 @@ RETRY_REDIS_AFTER = 2.0
 
 
 class Limit(NamedTuple):
-    amount: int
-    seconds: float
+    amount: Annotated[int, Field(ge=1, le=10**9)]
+    seconds: Annotated[float, Field(gt=0, le=366 * 86400)]
 
 
 class Throttle(NamedTuple):
@@ -68,9 +71,35 @@ def parse(spec: str) -> Throttle:
     return Throttle(visitor=Limit(int(amount), seconds), address=Limit(int(amount) * WIDER, seconds))
 
 
+_throttle = TypeAdapter(Throttle)
+
+
 def throttles() -> dict[str, Throttle]:
-    """THROTTLES, and what the setting BRIDGE_THROTTLES puts in their place."""
-    return THROTTLES | settings.BRIDGE_THROTTLES
+    """THROTTLES, and what the setting BRIDGE_THROTTLES puts in their place.
+
+    Raises ImproperlyConfigured where that setting is wrong, or names a throttle that nothing uses.
+    """
+    try:
+        changed = dict(settings.BRIDGE_THROTTLES)
+    except (TypeError, ValueError):
+        raise ImproperlyConfigured("BRIDGE_THROTTLES is not a dict.") from None
+    if unused := sorted(set(map(str, changed)) - set(THROTTLES)):
+        raise ImproperlyConfigured(
+            f"BRIDGE_THROTTLES: nothing uses the throttle {unused[0]!r}. There are {', '.join(sorted(THROTTLES))}."
+        )
+    return THROTTLES | {name: _read(name, value) for name, value in changed.items()}
+
+
+def _read(name: str, value: Any) -> Throttle:
+    try:
+        return parse(value) if isinstance(value, str) else _throttle.validate_python(value)
+    except ValidationError as error:
+        mistake = error.errors()[0]
+        where = ".".join(map(str, mistake["loc"]))
+        reason = f"{where}: {mistake['msg']}" if where else mistake["msg"]
+    except ValueError as error:
+        reason = str(error)
+    raise ImproperlyConfigured(f"BRIDGE_THROTTLES[{name!r}] is wrong: {reason}.")
 
 
 # KEYS: buckets. ARGV, for each: amount, tokens a second, wanted. Returns for each: granted, and else the

@@ -68,12 +68,11 @@ def main() -> int:
     from django.core.management import call_command
 
     from bridge import redis
+    from bridge.sandbox import launching
 
-    sandboxed = not settings.DISCORD_TOKEN
-    if taken(options.port):
+    sandboxed, discord = not settings.DISCORD_TOKEN, ""
+    if launching.taken(options.port):
         return fail(f"Port {options.port} is taken: stop what uses it, or make run PORT=….")
-    if sandboxed and taken(options.sandbox_port):
-        return fail(f"Port {options.sandbox_port} is taken: stop what uses it, or make run SANDBOX_PORT=….")
     call_command("migrate", interactive=False, verbosity=0)
     login = make_login(settings.VAR_DIR / "admin_password")
     # Held here too, so that it outlives a web or bot that is started again.
@@ -83,11 +82,12 @@ def main() -> int:
     try:
         if sandboxed:
             print("DISCORD_TOKEN is not set: a sandbox Discord takes Discord's place.", flush=True)
-            parts.append(start_sandbox(settings.VAR_DIR, options.sandbox_port, ended))
+            sandbox, discord = start_sandbox(settings.VAR_DIR / "sandbox.json", options.sandbox_port, ended)
+            parts += [sandbox] if sandbox else []
         web = Part("web", "manage.py", "runserver", "--noreload", f"{HOST}:{options.port}")
         parts += [web, Part("bot", "manage.py", "run_discord_bot")]
         if wait_for_port(web, options.port, ended):
-            print_addresses(options, sandboxed=sandboxed, login=login)
+            print_addresses(options, discord=discord, login=login)
         return watch(parts, ended)
     finally:
         # The sandbox last: the bot finishes the delivery in hand.
@@ -103,16 +103,6 @@ def prepare_environment(site: str) -> None:
             os.environ.setdefault(name, value)
 
 
-def taken(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return True
-    return False
-
-
 def make_login(kept: Path) -> str:
     """The admin's first user, made once with a random password that is kept in a file."""
     from django.contrib.auth import get_user_model
@@ -126,21 +116,24 @@ def make_login(kept: Path) -> str:
     return f"admin, password {kept.read_text()}" if kept.exists() else "your own"
 
 
-def start_sandbox(var: Path, port: int, ended: threading.Event) -> Part:
-    """Web and bot inherit where it is."""
-    from bridge.sandbox import defaults
+def start_sandbox(state: Path, wanted: int, ended: threading.Event) -> tuple[Part | None, str]:
+    """It, or None where one with this state runs already, and its address. Web and bot inherit where it is."""
+    from bridge.sandbox import defaults, launching
 
-    sandbox = Part(
-        "sandbox", "-m", "bridge.sandbox", "--port", str(port), "--state", str(var / "sandbox.json")
-    )
-    wait_for_port(sandbox, port, ended)
-    base = f"http://{HOST}:{port}"
+    sandbox, base = None, launching.running(state)
+    if not base:
+        port = launching.free_port(wanted)
+        if port != wanted:
+            print(f"Port {wanted} is taken: the sandbox listens on {port}.", flush=True)
+        sandbox = Part("sandbox", *launching.arguments(state, port=port))
+        wait_for_port(sandbox, port, ended)
+        base = f"http://{HOST}:{port}"
     os.environ["DISCORD_TOKEN"] = defaults.TOKEN
     os.environ["DISCORD_CHANNEL_ID"] = str(defaults.SUPPORT_CHANNEL_ID)
     os.environ["DISCORD_API_URL"] = defaults.api_url(base)
     os.environ["DISCORD_GATEWAY_URL"] = defaults.gateway_url(base)
     os.environ["DISCORD_CDN_URL"] = defaults.cdn_url(base)
-    return sandbox
+    return sandbox, base
 
 
 def wait_for_port(part: Part, port: int, ended: threading.Event) -> bool:
@@ -152,11 +145,11 @@ def wait_for_port(part: Part, port: int, ended: threading.Event) -> bool:
     return False
 
 
-def print_addresses(options: argparse.Namespace, *, sandboxed: bool, login: str) -> None:
+def print_addresses(options: argparse.Namespace, *, discord: str, login: str) -> None:
     site = f"http://{HOST}:{options.port}"
     print(f"\n  Chat page        {site}/")
-    if sandboxed:
-        print(f"  Sandbox Discord  http://{HOST}:{options.sandbox_port}/  (answer there as staff)")
+    if discord:
+        print(f"  Sandbox Discord  {discord}/  (answer there as staff)")
     print(f"  Admin            {site}/admin/  (user {login})")
     print("\n  Ctrl-C ends it.\n", flush=True)
 

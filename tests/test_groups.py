@@ -20,6 +20,7 @@ from bridge.extend import (
     Row,
     Session,
     Uuid,
+    anyone,
     participant,
     started,
 )
@@ -374,3 +375,29 @@ def test_manage_py_check_tells_of_it(tmp_path: Path, lines: str, said: str) -> N
     )
     assert done.returncode != 0
     assert done.stderr.strip().splitlines()[-1].endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("deprecated", "warning"),
+    [
+        (True, "cart.old is deprecated"),
+        ("use cart.new", "cart.old is deprecated: use cart.new"),
+        (False, ""),
+        ("", ""),
+    ],
+)
+def test_a_deprecated_command_warns_in_words(deprecated: bool | str, warning: str) -> None:
+    group = CommandGroup("cart")
+
+    @group.command("old", permission=anyone, throttle="read", deprecated=deprecated)
+    async def old() -> None: ...
+
+    assert groups.entries["cart.old"].warning == warning
+
+
+@pytest.mark.parametrize("deprecated", [None, 1, ["use cart.new"]])
+def test_a_deprecation_that_is_no_words_is_refused(deprecated: object) -> None:
+    with pytest.raises(ImproperlyConfigured, match="deprecated=True or"):
+
+        @CommandGroup("cart").command("old", permission=anyone, throttle="read", deprecated=deprecated)  # type: ignore[arg-type]
+        async def old() -> None: ...

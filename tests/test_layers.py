@@ -32,11 +32,10 @@ LAYERS = [
         "given",
         "moderation",
         "throttling",
-        "checks",
         "browsing",
         "staff_tokens",
     },
-    {"registry", "writer", "outbox", "listening", "dependencies", "identity"},
+    {"checks", "registry", "writer", "outbox", "listening", "dependencies", "identity"},
     {"carriers", "groups", "webhook"},
     {"process", "extend", "description"},
     {

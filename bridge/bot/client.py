@@ -89,6 +89,21 @@ class BridgeBot(commands.Bot):
         new, self.rooms = rooms - self.rooms, rooms
         return new
 
+    async def find_gateway(self) -> None:
+        """Use the gateway of the settings, else the one that the HTTP API names: the token goes to no other server.
+
+        Raises discord.GatewayNotFound where the API does not name one.
+        """
+        url = settings.DISCORD_GATEWAY_URL
+        if not url:
+            try:
+                _, url, _ = await self.http.get_bot_gateway()
+                if yarl.URL(url).scheme not in {"ws", "wss"}:
+                    raise ValueError
+            except (KeyError, TypeError, ValueError):
+                raise discord.GatewayNotFound from None
+        DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(url)
+
     async def leave_gateway(self) -> None:
         """Hear no more of Discord; requests may still be made."""
         self.attached = False
@@ -123,8 +138,6 @@ def point_at_discord() -> None:
     discord.client.ExponentialBackoff = Backoff  # type: ignore[attr-defined, assignment]
     # Libraries for voice are not missed.
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
-    if settings.DISCORD_GATEWAY_URL:
-        DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(settings.DISCORD_GATEWAY_URL)
 
 
 class RelayCog(commands.Cog):

@@ -160,9 +160,10 @@ class Runner:
 async def _log_in(bot: BridgeBot) -> None:
     try:
         await bot.login(settings.DISCORD_TOKEN)
+        await bot.find_gateway()
     except discord.LoginFailure as error:
         raise SetupError(setup.REFUSED) from error
-    except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+    except (discord.HTTPException, discord.GatewayNotFound, aiohttp.ClientError, OSError) as error:
         raise Unreachable(str(error) or type(error).__name__) from error
 
 

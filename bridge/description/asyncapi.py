@@ -55,7 +55,7 @@ def _command(entry: Entry) -> dict[str, Any]:
     return {
         "action": "receive",
         "channel": {"$ref": CHANNEL},
-        "description": f"{often} Deprecated: {entry.deprecated}." if entry.deprecated else often,
+        "description": f"{often} {entry.warning}." if entry.warning else often,
         "messages": [_in_channel(f"command.{entry.name}")],
         "reply": {
             "channel": {"$ref": CHANNEL},

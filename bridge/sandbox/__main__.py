@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from . import defaults
+from .launching import StateInUse
 from .server import Server, is_loopback
 
 
@@ -34,7 +35,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=defaults.PORT, help="0: any free one")
     parser.add_argument("--state", type=Path, help="keep the world in this file over a restart")
     options = parser.parse_args()
-    asyncio.run(serve(options.host, options.port, options.state))
+    try:
+        asyncio.run(serve(options.host, options.port, options.state))
+    except (StateInUse, OSError) as error:
+        sys.exit(f"The sandbox cannot start: {error}")
 
 
 if __name__ == "__main__":

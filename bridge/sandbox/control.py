@@ -4,6 +4,7 @@ JSON in and out; no login, since the sandbox listens on loopback only and asks f
 which no foreign page may send. Ids are strings in answers; numbers and strings are taken. `as` is ada,
 grace, robin, butler, bot or an id; ada where it is left out.
 
+    GET    /sandbox/state                           the file that keeps this world: whose sandbox this is
     GET    /sandbox/world                           guild, users, channels and threads, settings, gateway
     GET    /sandbox/channels/ID/messages            every message, oldest first, with nonce and deleted
            ?before=ID&limit=50                      one page only, without the deleted
@@ -146,6 +147,7 @@ class Control:
 
     def routes(self) -> list[web.RouteDef]:
         return [
+            web.get("/sandbox/state", self.state),
             web.get("/sandbox/world", self.world),
             web.get("/sandbox/channels/{channel}/messages", self.messages),
             web.post("/sandbox/settings", self.settings),
@@ -195,6 +197,9 @@ class Control:
             return _json(await interactions.answered(world, record))
         except BackendError as error:
             return _json(error.to_json(), status=error.status)
+
+    async def state(self, request: web.Request) -> web.Response:
+        return _json({"state": str(self._sandbox.state) if self._sandbox.state else None})
 
     async def world(self, request: web.Request) -> web.Response:
         gateway = self._sandbox.gateway

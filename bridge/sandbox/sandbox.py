@@ -13,6 +13,7 @@ from .page import Page
 
 class Sandbox:
     def __init__(self, *, base_url: str, state: Path | None) -> None:
+        self.state = state.resolve() if state else None
         self.world = default_world()
         self.world.base_url = base_url
         self.faults = Faults()

@@ -11,6 +11,7 @@ from aiohttp.typedefs import Handler
 from . import defaults
 from .control import Control
 from .door import PREFIX, Door
+from .launching import Claim, StateInUse
 from .sandbox import Sandbox
 
 _MOST_BYTES = 26 * 1024 * 1024  # Discord takes 25 MiB in a request
@@ -61,19 +62,30 @@ class Server:
 
     def __init__(self, *, host: str, port: int, state: Path | None = None) -> None:
         self._host, self._port, self._state = host, port, state
+        self._claim: Claim | None = None
         self.url = ""
 
     async def start(self) -> None:
+        """Raises StateInUse where another sandbox has this state, OSError where the port is taken."""
         listener = socket.create_server((self._host, self._port), reuse_port=False)
+        try:
+            self._claim = Claim(self._state) if self._state else None
+        except StateInUse:
+            listener.close()
+            raise
         port = listener.getsockname()[1]
         self.url = f"http://{self._host}:{port}"
         self.sandbox = Sandbox(base_url=self.url, state=self._state)
         self._runner = web.AppRunner(application(self.sandbox), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await web.SockSite(self._runner, listener).start()
+        if self._claim:
+            self._claim.publish(port)
 
     async def stop(self) -> None:
         self.sandbox.gateway.drop(resumable=True, code=1001)
         self.sandbox.page.close()
         await self._runner.cleanup()
         self.sandbox.journal.close()
+        if self._claim:
+            self._claim.release()

@@ -11,6 +11,7 @@ from bridge.bot import catchup, client, lease, runner
 from bridge.bot.setup import SetupError
 from bridge.models import Connection, Endpoint, Inbox, Lease, Message, RemoteMessage
 from bridge.sandbox import defaults
+from bridge.sandbox.routes import Answer, Request
 from tests.bot.stage import STRANGER, Stage, db, eventually
 
 SUPPORT = defaults.SUPPORT_CHANNEL_ID
@@ -274,8 +275,37 @@ async def test_a_gateway_that_is_away_at_the_start_is_waited_for(
     await stage.start(wait=False)
     await eventually(lambda: "Discord cannot be reached" in caplog.text)
     settings.DISCORD_GATEWAY_URL = there
-    client.point_at_discord()
     await stage.converse("Hello")
+
+
+async def test_the_gateway_is_the_one_that_the_api_names(
+    stage: Stage, settings: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else the token would go to Discord, whichever server the settings name."""
+    monkeypatch.setattr(runner, "SHORTEST_PAUSE", 0.1)
+    connected: list[str] = []
+    connect = client.DiscordWebSocket.from_client
+
+    async def watched(*args: Any, gateway: Any = None, **kwargs: Any) -> Any:
+        connected.append(str(gateway or client.DiscordWebSocket.DEFAULT_GATEWAY))
+        return await connect(*args, gateway=gateway, **kwargs)
+
+    monkeypatch.setattr(client.DiscordWebSocket, "from_client", watched)
+    named, settings.DISCORD_GATEWAY_URL = settings.DISCORD_GATEWAY_URL, ""
+    answers = iter([{"url": "https://gateway.discord.gg"}, {"url": None}, {}, []])
+
+    def odd(request: Request) -> Answer | None:
+        answer = next(answers, None) if request.path == "/gateway/bot" else None
+        if answer is None:
+            return None
+        known = {"shards": 1, "session_start_limit": {}}
+        return 200, {**known, **answer} if isinstance(answer, dict) else answer
+
+    stage.refusals.append(odd)
+    await stage.start()
+    assert caplog.text.count("Discord cannot be reached") == 4
+    await stage.converse("Hello")
+    assert connected == [named]
 
 
 async def test_the_channels_are_checked_again_where_that_failed(stage: Stage) -> None:

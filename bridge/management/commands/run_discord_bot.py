@@ -4,11 +4,7 @@ import asyncio
 import logging
 import signal
 import subprocess
-import sys
-import urllib.error
-import urllib.request
 from argparse import ArgumentParser
-from time import monotonic, sleep
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -17,9 +13,10 @@ from bridge import redis
 from bridge.bot import setup
 from bridge.bot.runner import Runner
 from bridge.conf import settings
-from bridge.sandbox import defaults
+from bridge.sandbox import defaults, launching
 
-PATIENCE = 15.0
+logger = logging.getLogger(__name__)
+
 SANDBOX_CHANNELS = {
     str(channel)
     for channel in (
@@ -40,7 +37,12 @@ class Command(BaseCommand):
             action="store_true",
             help="use the sandbox Discord, and start it where it does not run",
         )
-        parser.add_argument("--sandbox-port", type=int, default=defaults.PORT)
+        parser.add_argument(
+            "--sandbox-port",
+            type=int,
+            default=defaults.PORT,
+            help="where it shall listen; where something else does, it takes another port",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         sandbox = use_sandbox(options["sandbox_port"]) if options["sandbox"] else None
@@ -73,42 +75,26 @@ def without_traceback(record: logging.LogRecord) -> bool:
 
 
 def use_sandbox(port: int) -> "subprocess.Popen[bytes] | None":
-    """Point the settings at the sandbox; the process that was started for it, or None where one runs."""
-    base = f"http://{defaults.HOST}:{port}"
+    """Point the settings at this project's sandbox; the process that was started for it, or None where it runs."""
+    state = settings.VAR_DIR / "sandbox.json"
+    try:
+        base, process = launching.launch(state, port=port)
+    except OSError as error:
+        raise CommandError(str(error)) from None
     settings.DISCORD_TOKEN = defaults.TOKEN
     if str(settings.DISCORD_CHANNEL_ID) not in SANDBOX_CHANNELS:
         # None, or one of the real Discord.
         settings.DISCORD_CHANNEL_ID = defaults.SUPPORT_CHANNEL_ID
     settings.DISCORD_API_URL = defaults.api_url(base)
     settings.DISCORD_GATEWAY_URL = defaults.gateway_url(base)
-    if answers(base):
-        return None
-    settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
-    state = settings.VAR_DIR / "sandbox.json"
-    arguments = [sys.executable, "-m", "bridge.sandbox", "--port", str(port), "--state", str(state)]
-    process = subprocess.Popen(arguments, start_new_session=True)  # our own module
-    deadline = monotonic() + PATIENCE
-    while not answers(base):
-        if process.poll() is not None or monotonic() > deadline:
-            end(process)
-            raise CommandError(f"The sandbox did not start on port {port}: is the port taken?")
-        sleep(0.1)
+    if process is None:
+        logger.info("The sandbox runs already: %s/", base)
     return process
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:
     process.terminate()
     try:
-        process.wait(PATIENCE)
+        process.wait(launching.PATIENCE)
     except subprocess.TimeoutExpired:
         process.kill()
-
-
-def answers(base: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{base}/api/v10/gateway", timeout=2):  # noqa: S310  # loopback
-            return True
-    except urllib.error.HTTPError:
-        return True
-    except OSError:
-        return False
