@@ -237,6 +237,17 @@ def attempting(attempt: Attempt) -> Iterator[Attempt]:
         _attempt.reset(reset)
 
 
+@contextmanager
+def beside() -> Iterator[None]:
+    """Other writes than the delivery's own: whether they arrived says nothing of it."""
+    attempt = current_attempt()
+    if attempt is None:
+        yield
+        return
+    with attempting(attempt.beside()):
+        yield
+
+
 class Joining(Enum):
     """Which of the messages that wait for an endpoint go as one (rule 9)."""
 

@@ -34,6 +34,7 @@ REFUSALS = {
 """This content is refused and will be tomorrow. The message itself is at fault."""
 SLOW_DOWN = frozenset({20016, 20022, 20028, 40062, 130000})
 """Slow mode, limits of a channel or server, overload: it passes."""
+TOO_MANY_THREADS = "too_many_threads"
 LOCKED = "The thread is locked: unlock it in Discord, or give the bot “Manage Threads”."
 
 
@@ -66,6 +67,9 @@ def _verdict(error: discord.HTTPException, *, opening: bool) -> tuple[str, str, 
     if error.code in {THREAD_LOCKED, THREAD_ARCHIVED}:
         # A post wakes an archived thread by itself: where it does not, the thread is locked as well.
         return NOT_PERMITTED, LOCKED, False
+    if error.code == TOO_MANY_ACTIVE_THREADS:
+        # Room was made, and somebody else took it: it says nothing of this message.
+        return TOO_MANY_THREADS, said, False
     if error.status in {401, 403} or error.code == UNKNOWN_GUILD:
         return NOT_PERMITTED, f"The bot may not do this in Discord: check its permissions. {said}", False
     if error.status == 429 or error.code in SLOW_DOWN:

@@ -1,9 +1,9 @@
 """Requests to Discord: one of the delivery rules becomes one or two calls of discord.py."""
 
-import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 import aiohttp
 import discord
@@ -11,7 +11,7 @@ from channels.db import database_sync_to_async
 
 from bridge import emojis
 from bridge.errors import DeliveryFailed
-from bridge.models import Connection, Endpoint
+from bridge.models import Endpoint
 from bridge.services.base import (
     NOT_PERMITTED,
     NOTHING_LEFT,
@@ -30,7 +30,7 @@ from bridge.services.base import (
     Request,
     Seen,
     Stored,
-    attempting,
+    beside,
     current_attempt,
 )
 from bridge.services.discord_card import card_embed, card_text, contact_of, thread_name
@@ -38,16 +38,13 @@ from bridge.services.discord_errors import (
     LOCKED,
     THREAD_ALREADY_STARTED,
     THREAD_ARCHIVED,
-    TOO_MANY_ACTIVE_THREADS,
     UNKNOWN_EMOJI,
     failure_of,
 )
 from bridge.services.discord_files import opened
 from bridge.services.discord_rooms import Rooms
+from bridge.services.discord_threads import ActiveThreads
 
-T = TypeVar("T")
-
-SERVICE = "discord"
 NO_MENTIONS = discord.AllowedMentions.none()
 NEAR_PAGES = 1000
 """Messages of a parent channel that are searched for a card whose fate is not known."""
@@ -60,6 +57,7 @@ class Requests:
     def __init__(self, client: discord.Client) -> None:
         self._client = client
         self.rooms = Rooms(client)
+        self._active = ActiveThreads(client)
 
     async def perform(self, request: Request) -> Answer:
         try:
@@ -101,16 +99,23 @@ class Requests:
                 message_id=int(request.reply_to), channel_id=thread.id, fail_if_not_exists=False
             )
         async with opened(request.files) as files:
-            # discord.py asks Discord to enforce the nonce: for a few minutes a repeat returns the first message.
-            message = await thread.send(
-                request.text if request.text or files else NOTHING_LEFT,
-                files=files,
-                nonce=request.nonce,
-                allowed_mentions=NO_MENTIONS,
-                mention_author=False,
-                suppress_embeds=not request.previews,
-                **reply,
-            )
+
+            async def send() -> discord.Message:
+                for file in files:
+                    file.reset()
+                # discord.py asks Discord to enforce the nonce: for a few minutes a repeat returns the first message.
+                return await thread.send(
+                    request.text if request.text or files else NOTHING_LEFT,
+                    files=files,
+                    nonce=request.nonce,
+                    allowed_mentions=NO_MENTIONS,
+                    mention_author=False,
+                    suppress_embeds=not request.previews,
+                    **reply,
+                )
+
+            # An archived thread becomes active with it.
+            message = await self._active.within_cap(send, of=thread.id)
         return Stored(str(message.id))
 
     async def _read_back(self, request: ReadBack) -> Found:
@@ -156,8 +161,8 @@ class Requests:
             thread = await self._client.fetch_channel(int(request.thread))
             if not isinstance(thread, discord.Thread):
                 raise
-            with _beside():
-                await _wake(thread)
+            with beside():
+                await self._active.within_cap(partial(_wake, thread), of=thread.id)
             await change(request)
 
     async def _open(self, request: Open) -> Answer:
@@ -171,10 +176,9 @@ class Requests:
             card = await parent.send(text, embed=embed, nonce=request.nonce, allowed_mentions=NO_MENTIONS)
             return Stored(str(card.id))
         message = parent.get_partial_message(int(request.card_id))
+        create = partial(message.create_thread, name=thread_name(endpoint.connection))
         try:
-            await self._with_room(
-                parent, lambda: message.create_thread(name=thread_name(endpoint.connection))
-            )
+            await self._active.within_cap(create, of=parent.id)
         except discord.HTTPException as error:
             if error.code != THREAD_ALREADY_STARTED:
                 raise
@@ -189,46 +193,16 @@ class Requests:
             attempt.repeatable = False
         # One that everybody may set comes first.
         tags = sorted(forum.available_tags, key=lambda tag: tag.moderated)
-        created = await self._with_room(
-            forum,
-            lambda: forum.create_thread(
-                name=thread_name(endpoint.connection),
-                content=text,
-                embed=embed,
-                applied_tags=tags[:1] if forum.flags.require_tag else [],
-                allowed_mentions=NO_MENTIONS,
-            ),
+        create = partial(
+            forum.create_thread,
+            name=thread_name(endpoint.connection),
+            content=text,
+            embed=embed,
+            applied_tags=tags[:1] if forum.flags.require_tag else [],
+            allowed_mentions=NO_MENTIONS,
         )
+        created = await self._active.within_cap(create, of=forum.id)
         return Opened(remote_id=str(created.thread.id), card_id=str(created.message.id))
-
-    async def _with_room(self, parent: Parent, create: Callable[[], Awaitable[T]]) -> T:
-        """A server takes only so many active threads: the longest idle closed one makes room."""
-        try:
-            return await create()
-        except discord.HTTPException as error:
-            if error.code != TOO_MANY_ACTIVE_THREADS:
-                raise
-            if not await self._archive_idle(parent.guild):
-                raise DeliveryFailed(
-                    "too_many_threads",
-                    "The Discord server has too many active threads, and none of ours is closed: archive some.",
-                    permanent=False,
-                    certain=True,
-                ) from error
-        return await create()
-
-    async def _archive_idle(self, guild: discord.Guild) -> bool:
-        mine = {
-            thread.id: thread for thread in await guild.active_threads() if thread.owner_id == self._me().id
-        }
-        closed = await database_sync_to_async(_closed)(list(map(str, mine)))
-        idle = sorted(
-            (mine[int(pk)] for pk in closed), key=lambda thread: thread.last_message_id or thread.id
-        )
-        if idle:
-            with _beside():
-                await idle[0].edit(archived=True)
-        return bool(idle)
 
     async def _find_opening(self, request: FindOpening) -> Answer:
         """The card, or the forum post, of an opening of unknown fate: both end in the conversation's code."""
@@ -288,24 +262,5 @@ async def _wake(thread: discord.Thread) -> None:
         raise DeliveryFailed(NOT_PERMITTED, LOCKED, permanent=False, certain=True) from error
 
 
-@contextlib.contextmanager
-def _beside() -> Iterator[None]:
-    """Other writes than the delivery's own: whether they arrived says nothing of it."""
-    attempt = current_attempt()
-    if attempt is None:
-        yield
-        return
-    with attempting(attempt.beside()):
-        yield
-
-
 def _endpoint(pk: int) -> Endpoint:
     return Endpoint.objects.select_related("connection__inbox").get(pk=pk)
-
-
-def _closed(threads: list[str]) -> list[str]:
-    """Those of these threads whose conversation is closed."""
-    closed = Endpoint.objects.filter(
-        service=SERVICE, remote_id__in=threads, connection__state=Connection.State.CLOSED
-    )
-    return [remote_id for remote_id in closed.values_list("remote_id", flat=True) if remote_id]

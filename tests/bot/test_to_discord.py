@@ -130,41 +130,6 @@ async def test_an_archived_thread_is_reopened_by_the_next_message(up: Stage) -> 
     assert [each["archived"] for each in await up.sandbox.threads()] == [False]
 
 
-@pytest.mark.parametrize("channel", [str(SUPPORT), FORUM])
-async def test_a_full_server_makes_room_by_archiving_the_longest_idle_closed_one(
-    up: Stage, channel: str
-) -> None:
-    await up.change_inbox(discord_channel_id=channel)
-    kept = await up.converse("Open still")
-    idle = await up.converse("Closed first", visitor=STRANGER)
-    await up.close_connection(STRANGER)
-    recent = await up.converse("Closed later", visitor=STRANGER)
-    await up.close_connection(STRANGER)
-    await up.sandbox.settings(active_thread_cap=3)
-    new = await up.converse("There is room", visitor=STRANGER)
-    archived = {each["id"] for each in await up.sandbox.threads() if each["archived"]}
-    assert archived == {idle}
-    assert (await up.texts(new))[-1:] == ["There is room"]
-    assert len(await up.sandbox.threads()) == 4
-    assert {kept, recent, new} & archived == set()
-
-
-async def test_a_full_server_without_closed_threads_says_what_to_do_and_goes_on_later(up: Stage) -> None:
-    await up.converse("Open still")
-    await up.sandbox.settings(active_thread_cap=1)
-    await up.say("No room", visitor=STRANGER)
-
-    async def trouble() -> str:
-        return (await up.endpoint(STRANGER)).trouble
-
-    assert "archive some" in await eventually(trouble)
-    await up.sandbox.settings(active_thread_cap=1000)
-    up.pass_time(61)
-    await up.delivered()
-    assert len(await cards(up)) == 2
-    assert await trouble() == ""
-
-
 # ------------------------------------------------------------------- messages
 
 
