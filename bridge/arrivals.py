@@ -73,15 +73,24 @@ def _address(client: Any, forwarded: str) -> str:
     if settings.TRUSTED_PROXIES and len(hops) >= settings.TRUSTED_PROXIES:
         # Some proxies write the port, too: with it each socket would be another address to the throttles.
         hop = hops[-settings.TRUSTED_PROXIES]
-        address = split_domain_port(hop)[0].strip("[]") or hop
+        address = _without_port(hop)
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return address[:64]
-    if parsed.version == 6 and parsed.ipv4_mapped is None:
-        # One household has 2**64 of them.
-        return str(ipaddress.ip_network((parsed, 64), strict=False).network_address)
-    return str(parsed)
+    if parsed.version == 4:
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        # A server that listens on IPv6 alone names the same address so.
+        return str(parsed.ipv4_mapped)
+    # One household has 2**64 of them. Without the zone, which is a name on the machine that wrote it.
+    return str(ipaddress.ip_network((int(parsed), 64), strict=False).network_address)
+
+
+def _without_port(hop: str) -> str:
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop
 
 
 def _printable(text: str) -> str:

@@ -4,6 +4,7 @@ One ends by itself, with its user's password or account, and when it is revoked.
 """
 
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,12 +13,12 @@ from django.core import signing
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from bridge import tokens
+from bridge import actions, tokens
 from bridge.errors import BridgeError, Code
 from bridge.models import RevokedToken
 
 PREFIX = "staff."
-"""So that who finds one knows what he found."""
+"""So that whoever finds one knows what they found. Without it nothing is a token."""
 _SALT = "bridge.staff"
 
 
@@ -33,14 +34,17 @@ def read(text: str) -> Any:
     user = get_user_model()._default_manager.filter(pk=pk).first()
     if user is None or until <= timezone.now().timestamp():
         raise _unknown()
-    if not constant_time_compare(mark, _password_mark(user)):
+    if not any(constant_time_compare(mark, _password_mark(user, key)) for key in tokens.signing_keys()):
         raise _unknown()
-    if RevokedToken.objects.filter(digest=tokens.digest(text)).exists():
+    if RevokedToken.objects.filter(digest__in=_digests(text)).exists():
         raise _unknown()
     return user
 
 
 def _read(text: str) -> tuple[Any, int, str, str]:
+    """What a token says. Its signature is over the text itself, so that there is one spelling of each."""
+    if not text.startswith(PREFIX):
+        raise _unknown()
     try:
         pk, until, mark, number = signing.loads(text.removeprefix(PREFIX), salt=_SALT)
     except (signing.BadSignature, ValueError, TypeError):
@@ -48,9 +52,14 @@ def _read(text: str) -> tuple[Any, int, str, str]:
     return pk, until, mark, number
 
 
-def _password_mark(user: Any) -> str:
+def _digests(text: str) -> Sequence[str]:
+    # An earlier version took tokens without the prefix, and what was revoked without it must not count again.
+    return (*tokens.digests(text), *tokens.digests(text.removeprefix(PREFIX)))
+
+
+def _password_mark(user: Any, key: str | bytes | None = None) -> str:
     """Another one after each change of the password. It says nothing about it."""
-    return salted_hmac(_SALT, user.password, algorithm="sha256").hexdigest()[:16]
+    return salted_hmac(_SALT, user.password, secret=key, algorithm="sha256").hexdigest()[:16]
 
 
 def _unknown() -> BridgeError:
@@ -60,6 +69,4 @@ def _unknown() -> BridgeError:
 def revoke(text: str) -> None:
     """Let it count no more. Raises BridgeError for what is no token of ours."""
     _, until, _, _ = _read(text)
-    RevokedToken.objects.get_or_create(
-        digest=tokens.digest(text), defaults={"expires_at": datetime.fromtimestamp(until, UTC)}
-    )
+    actions.revoke(tokens.digests(text), until=datetime.fromtimestamp(until, UTC))

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from http.cookies import CookieError, SimpleCookie
 from typing import NamedTuple
 
+from django.conf import settings as project
 from django.core import signing
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -23,11 +24,11 @@ COOKIE_AGE = 400 * 24 * 3600
 VOUCHED_FOR = timedelta(days=1)
 """How long a token of an identified visitor counts at most. His site, or its login, gives him the next one."""
 
-_signer = signing.Signer(salt="bridge.visitor")
 # The visitor, when it was issued (milliseconds), a random number; of an identified visitor also until when it
 # counts (seconds) and the digest of what he was identified by.
 _ANONYMOUS = struct.Struct(">16sQ6s")
 _IDENTIFIED = struct.Struct(">16sQ6sI12s")
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _DIGEST = 12
 """Bytes: nobody gains by finding two things with one digest."""
 
@@ -40,10 +41,17 @@ class Token:
     expires_at: datetime | None = None
     grant: str = ""
     """The digest of the login or the JWT it was issued for; empty where nobody vouches for the visitor."""
+    signed_with: int = 0
+    """Which of `signing_keys` signed it: 0 is SECRET_KEY."""
 
     @property
     def is_expired(self) -> bool:
         return self.expires_at is not None and self.expires_at <= timezone.now()
+
+    @property
+    def is_dated(self) -> bool:
+        """It was signed with a key that counts for a while only, or has no number: another one takes its place."""
+        return self.signed_with > 0 or self.issued_at == _EPOCH
 
 
 class Proof(NamedTuple):
@@ -51,6 +59,15 @@ class Proof(NamedTuple):
 
     digests: tuple[str, ...]
     since: datetime
+
+
+def signing_keys() -> tuple[str | bytes, ...]:
+    """What is signed here counts with any of them: SECRET_KEY, and those that it was before."""
+    return (project.SECRET_KEY, *project.SECRET_KEY_FALLBACKS)
+
+
+def _signer(key: str | bytes | None = None) -> signing.Signer:
+    return signing.Signer(key=key, salt="bridge.visitor", fallback_keys=[])
 
 
 def issue(visitor: uuid.UUID | None = None) -> Token:
@@ -67,7 +84,7 @@ def issue_identified(visitor: uuid.UUID, *, grant: str, until: datetime | None =
 def _issue(layout: struct.Struct, visitor: uuid.UUID, *more: int | bytes) -> Token:
     now = int(timezone.now().timestamp() * 1000)
     value = layout.pack(visitor.bytes, now, secrets.token_bytes(6), *more)
-    return _unpacked(value, _signer.sign(base64.urlsafe_b64encode(value).rstrip(b"=").decode()))
+    return _unpacked(value, _signer().sign(base64.urlsafe_b64encode(value).rstrip(b"=").decode()))
 
 
 def read(text: str) -> Token:
@@ -75,24 +92,28 @@ def read(text: str) -> Token:
 
     Whether it was revoked only the database knows.
     """
-    try:
-        # Compares in constant time.
-        value = _signer.unsign(text)
-        return _unpacked(base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)), text)
-    except (signing.BadSignature, binascii.Error, ValueError, struct.error, OverflowError):
-        raise not_ours() from None
+    for number, key in enumerate(signing_keys()):
+        try:
+            # Compares in constant time, and the text as a whole: no other spelling of it counts.
+            value = _signer(key).unsign(text)
+            whole = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
+            return _unpacked(whole, text, signed_with=number)
+        except (signing.BadSignature, binascii.Error, ValueError, struct.error, OverflowError):
+            continue
+    raise not_ours()
 
 
-def _unpacked(value: bytes, text: str) -> Token:
+def _unpacked(value: bytes, text: str, *, signed_with: int = 0) -> Token:
     if len(value) == len(uuid.UUID(int=0).bytes):
-        # Of an earlier version, without a number. The next page that its visitor loads replaces it.
-        return Token(text, uuid.UUID(bytes=value), datetime.fromtimestamp(0, UTC))
+        # Of an earlier version, without a number.
+        return Token(text, uuid.UUID(bytes=value), _EPOCH, signed_with=signed_with)
     if len(value) == _ANONYMOUS.size:
         visitor, issued, _ = _ANONYMOUS.unpack(value)
-        return Token(text, uuid.UUID(bytes=visitor), _moment(issued / 1000))
+        return Token(text, uuid.UUID(bytes=visitor), _moment(issued / 1000), signed_with=signed_with)
     visitor, issued, _, until, grant = _IDENTIFIED.unpack(value)
     named = base64.urlsafe_b64encode(grant).decode()
-    return Token(text, uuid.UUID(bytes=visitor), _moment(issued / 1000), _moment(until), named)
+    moments = _moment(issued / 1000), _moment(until)
+    return Token(text, uuid.UUID(bytes=visitor), *moments, named, signed_with)
 
 
 def _moment(seconds: float) -> datetime:
@@ -104,24 +125,34 @@ def successor(token: Token, *, number: int) -> uuid.UUID:
 
     `number`: of several, one after the other.
     """
-    made = salted_hmac("bridge.visitor.successor", f"{number} {token.text}", algorithm="sha256")
+    said, key = f"{number} {token.text}", signing_keys()[token.signed_with]
+    made = salted_hmac("bridge.visitor.successor", said, secret=key, algorithm="sha256")
     return uuid.UUID(bytes=made.digest()[:16], version=4)
 
 
+def digests(text: str) -> tuple[str, ...]:
+    """What is kept of a secret, to know it again: of a token, a JWT, a login's session key. The one that counts now,
+    and those that counted with the keys before: what was revoked then stays revoked.
+
+    `text` must be what cannot be spelled in another way, or whoever has it could come with another spelling.
+    """
+    made = (salted_hmac("bridge.revoked", text, secret=key, algorithm="sha256") for key in signing_keys())
+    return tuple(base64.urlsafe_b64encode(each.digest()[:_DIGEST]).decode() for each in made)
+
+
 def digest(text: str) -> str:
-    """What is kept of a secret, to know it again: of a token, a JWT, a login's session key."""
-    made = salted_hmac("bridge.revoked", text, algorithm="sha256")
-    return base64.urlsafe_b64encode(made.digest()[:_DIGEST]).decode()
+    """The first of its `digests`."""
+    return digests(text)[0]
 
 
-def visitor_digest(visitor: uuid.UUID) -> str:
+def visitor_digests(visitor: uuid.UUID) -> tuple[str, ...]:
     """Under which all tokens of a visitor are revoked that were issued until then."""
-    return digest(f"visitor {visitor}")
+    return digests(f"visitor {visitor}")
 
 
-def nameless_digest(visitor: uuid.UUID) -> str:
+def nameless_digests(visitor: uuid.UUID) -> tuple[str, ...]:
     """Under which his anonymous tokens are revoked: once somebody vouches for him, they are not his any more."""
-    return digest(f"nameless {visitor}")
+    return digests(f"nameless {visitor}")
 
 
 def public_id(visitor: uuid.UUID) -> str:

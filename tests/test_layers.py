@@ -33,9 +33,8 @@ LAYERS = [
         "moderation",
         "throttling",
         "browsing",
-        "staff_tokens",
     },
-    {"checks", "registry", "writer", "outbox", "listening", "dependencies", "identity"},
+    {"checks", "registry", "writer", "outbox", "listening", "dependencies", "identity", "staff_tokens"},
     {"carriers", "groups", "webhook"},
     {"process", "extend", "description"},
     {

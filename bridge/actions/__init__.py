@@ -8,7 +8,7 @@ from bridge.actions.posting import Post, Posted, fan_out, post_messages
 from bridge.actions.reacting import react
 from bridge.actions.receipts import is_shown, mark_read
 from bridge.actions.retrying import retry_own_message
-from bridge.actions.revoking import revoke_login, revoke_token, revoke_visitor
+from bridge.actions.revoking import revoke, revoke_login, revoke_token, revoke_visitor
 from bridge.actions.rooms import enter_room, find_room, list_rooms, rename, save_room
 from bridge.speaking import Opening, Target
 
@@ -37,6 +37,7 @@ __all__ = [
     "rename",
     "reopen_connection",
     "retry_own_message",
+    "revoke",
     "revoke_login",
     "revoke_token",
     "revoke_visitor",

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings as project
 from django.core import signing
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
@@ -11,11 +12,9 @@ LINK_AGE = timedelta(days=365)
 """How long a link opens its file, counted from when the file was uploaded. The text with it must never change:
 what Discord holds is compared with it."""
 
-_signer = signing.Signer(salt="bridge.file")
 
-
-def key_of(uid: UUID) -> str:
-    return _signer.signature(uid.hex)
+def key_of(uid: UUID, *, key: str | bytes | None = None) -> str:
+    return signing.Signer(key=key, salt="bridge.file").signature(uid.hex)
 
 
 def link(address: str, *, site: str, uid: UUID) -> str:
@@ -24,4 +23,6 @@ def link(address: str, *, site: str, uid: UUID) -> str:
 
 
 def is_signed(key: str, *, uid: UUID, created_at: datetime) -> bool:
-    return constant_time_compare(key, key_of(uid)) and timezone.now() < created_at + LINK_AGE
+    keys = (project.SECRET_KEY, *project.SECRET_KEY_FALLBACKS)
+    fits = key.isascii() and any(constant_time_compare(key, key_of(uid, key=each)) for each in keys)
+    return fits and timezone.now() < created_at + LINK_AGE

@@ -94,7 +94,7 @@ def _identified(
         nameless = _nameless(inbox, held, by_cookie=by_cookie) if held else None
         contact = actions.identify(inbox.pk, vouched.claims, visitor=nameless)
     visitor = contact.visitor
-    if _is_revoked((vouched.grant, tokens.visitor_digest(visitor)), since=vouched.since):
+    if _is_revoked((*vouched.grants, *tokens.visitor_digests(visitor)), since=vouched.since):
         raise signed_out()
     if held is None or not _still_fits(held, visitor, vouched.grant):
         held = tokens.issue_identified(visitor, grant=vouched.grant, until=vouched.until)
@@ -124,6 +124,10 @@ def _by_token(inbox: Inbox, held: Token, *, login: str | None, by_cookie: bool) 
         raise signed_out()
     if not stands:
         return _successor(inbox, held)
+    if held.is_dated and not held.grant:
+        # What is vouched for is renewed by whoever vouches. The session rests on both tokens.
+        held = tokens.issue(held.visitor)
+        proof = proof._replace(digests=(*proof.digests, *_own_digests(held)))
     contact = next((row for row in rows if row.inbox_id == inbox.pk), None)
     identity = Identity.of(contact) if contact and held.grant and contact.issuer in _issuers(inbox) else None
     return Entrance(held.visitor, held, proof, contact, identity)
@@ -141,7 +145,7 @@ def _stands(held: Token, rows: Sequence[Contact], *, login: str | None, by_cooki
         return False
     if not by_cookie:
         return True
-    return login is not None and tokens.digest(login) == held.grant and read_login(login) is not None
+    return login is not None and held.grant in tokens.digests(login) and read_login(login) is not None
 
 
 def _successor(inbox: Inbox, held: Token) -> Entrance:
@@ -167,12 +171,12 @@ def _issuers(inbox: Inbox) -> set[str]:
 
 
 def _proof(token: Token) -> Proof:
-    nameless = () if token.grant else (tokens.nameless_digest(token.visitor),)
-    return Proof((*_own_digests(token), tokens.visitor_digest(token.visitor), *nameless), token.issued_at)
+    nameless = () if token.grant else tokens.nameless_digests(token.visitor)
+    return Proof((*_own_digests(token), *tokens.visitor_digests(token.visitor), *nameless), token.issued_at)
 
 
 def _own_digests(token: Token) -> tuple[str, ...]:
-    return (tokens.digest(token.text), *filter(None, [token.grant]))
+    return (*tokens.digests(token.text), *filter(None, [token.grant]))
 
 
 def _is_revoked(digests: Sequence[str], *, since: datetime) -> bool:

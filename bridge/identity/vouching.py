@@ -36,9 +36,14 @@ class Vouched:
     """Whom somebody vouches for, by what, since when and until when."""
 
     claims: Claims
-    grant: str
+    grants: tuple[str, ...]
+    """The digests of that by which they vouch, the one that counts now first."""
     since: datetime
     until: datetime | None = None
+
+    @property
+    def grant(self) -> str:
+        return self.grants[0]
 
 
 def read_jwt(inbox: Inbox, text: str) -> Vouched:
@@ -59,14 +64,16 @@ def read_jwt(inbox: Inbox, text: str) -> Vouched:
         )
     except jwt.ExpiredSignatureError:
         raise BridgeError(Code.NOT_IDENTIFIED, "This JWT is expired.", reason="expired") from None
-    except (jwt.InvalidTokenError, ValidationError, OverflowError) as error:
+    # Its header is read before its signature: it may be nested as deep as anybody likes.
+    except (jwt.InvalidTokenError, ValidationError, OverflowError, UnicodeError, RecursionError) as error:
         raise BridgeError(Code.NOT_IDENTIFIED, _why(error), reason="jwt") from None
     now = timezone.now()
     claims = Claims(Contact.Issuer.JWT, said.sub, said.name, said.email)
     latest = (now + tokens.VOUCHED_FOR).timestamp()
     return Vouched(
         claims,
-        tokens.digest(text),
+        # What was signed. The signature itself has several spellings: its last letter's spare bits, padding, line ends.
+        tokens.digests(text.rpartition(".")[0]),
         since=now if said.iat is None else min(now, datetime.fromtimestamp(max(said.iat, 0), UTC)),
         until=datetime.fromtimestamp(min(said.exp, latest), UTC),
     )
@@ -109,11 +116,15 @@ def read_login(session_key: str) -> Vouched | None:
     name = getattr(user, "get_full_name", str)() or user.get_username()
     email = getattr(user, user.get_email_field_name(), "") or ""
     claims = Claims(Contact.Issuer.SITE, str(user.pk), " ".join(name.split())[:80], email, user)
-    return Vouched(claims, tokens.digest(session_key), since=timezone.now())
+    return Vouched(claims, tokens.digests(session_key), since=timezone.now())
 
 
 def end_login(*, request: Any, **_: Any) -> None:
     """Somebody logs out: what rests on his login ends. Receives `user_logged_out`, while the session is still there."""
-    key = getattr(getattr(request, "session", None), "session_key", None)
-    if key and Inbox.objects.filter(identity__in=[Inbox.Identity.LOGIN, Inbox.Identity.BOTH]).exists():
-        actions.revoke_login(key)
+    # Two, where Django gives it another key as it looks who logs out: after SECRET_KEY has changed.
+    given = getattr(request, "COOKIES", {}).get(settings.SESSION_COOKIE_NAME)
+    stored = getattr(getattr(request, "session", None), "session_key", None)
+    keys = {key for key in (stored, given) if key}
+    if keys and Inbox.objects.filter(identity__in=[Inbox.Identity.LOGIN, Inbox.Identity.BOTH]).exists():
+        for key in keys:
+            actions.revoke_login(key)

@@ -20,6 +20,10 @@ class Purpose(StrEnum):
 def code_for(connection: UUID, purpose: Purpose) -> str:
     """Lower case and digits: some mail servers change the case of addresses."""
     whole = connection.bytes + _signature(connection, purpose, project.SECRET_KEY)
+    return _spelled(whole)
+
+
+def _spelled(whole: bytes) -> str:
     return base64.b32encode(whole).decode().rstrip("=").lower()
 
 
@@ -29,7 +33,7 @@ def read_code(text: str, purpose: Purpose) -> UUID | None:
         whole = base64.b32decode(text.upper() + "=" * (-len(text) % 8))
     except (binascii.Error, ValueError):
         return None
-    if len(whole) != 16 + SIGNED:
+    if len(whole) != 16 + SIGNED or _spelled(whole) != text.lower():
         return None
     connection = UUID(bytes=whole[:16])
     for key in (project.SECRET_KEY, *project.SECRET_KEY_FALLBACKS):

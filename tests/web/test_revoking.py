@@ -136,6 +136,34 @@ async def test_a_log_out_ends_what_rests_on_that_login_alone(browser: Open, inbo
     await on_phone.write("Still here")
 
 
+@pytest.mark.parametrize("inboxes", [["both"], ["jwt", "both"], ["off", "login", "both"]])
+async def test_a_log_out_ends_its_chats_also_where_an_inbox_takes_both(
+    browser: Open, inbox: Inbox, inboxes: list[str]
+) -> None:
+    """Whichever other inboxes there are; whom a JWT vouches for stays."""
+    *others, mine = inboxes
+    await take(inbox, mine)
+    for number, identity in enumerate(others):
+        await take(Inbox(name=f"other-{number}"), identity)
+    page = Page()
+    await page.log_in(await user())
+    await page.load()
+    here, given, vouched = browser(**page.cookies), browser(token=page.cookie), browser()
+    assert (await here.start())["contact"]["identified"]
+    assert (await given.start())["contact"]["identified"]
+    assert (await vouched.start(identity=vouch(inbox)))["contact"]["identified"]
+    left_behind = page.cookies
+    await page.log_out()
+    for each in (here, given):
+        assert (await _told(each))["error"]["code"] == "not_identified"
+    await vouched.write("Still here")
+    # Nor does the cookie that was left behind make anybody known again.
+    later = browser(**left_behind)
+    await later.open()
+    reply = await later.ask("session.start")
+    assert not reply["ok"] or not reply["payload"]["contact"]["identified"]
+
+
 async def test_a_log_out_is_nobodys_business_where_no_chat_knows_logins(inbox: Inbox) -> None:
     page = Page()
     await page.log_in(await user())
@@ -151,7 +179,7 @@ async def test_what_is_no_token_is_not_revoked(visitor: Browser) -> None:
 
 @pytest.mark.django_db
 def test_what_would_be_over_by_itself_is_forgotten() -> None:
-    past = timezone.now() - timedelta(minutes=1)
+    past = timezone.now() - timedelta(hours=2)
     over = RevokedToken.objects.create(digest="over", expires_at=past)
     actions.revoke_visitor(tokens.issue().visitor)
     actions.revoke_token(tokens.issue_identified(tokens.issue().visitor, grant=tokens.digest("x")).text)
