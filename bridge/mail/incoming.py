@@ -1,66 +1,36 @@
-"""A visitor's answer by mail: whose it is, whether a person wrote it, and what of it goes into his conversation."""
+"""A visitor's answer by mail: whose it is, and how it comes into their conversation. No mail is dropped silently."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from email.utils import parseaddr, parsedate_to_datetime
+from collections.abc import Sequence
+from email.utils import parseaddr
 from enum import StrEnum
-from hashlib import sha256
 from io import BytesIO
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
-from django.utils.crypto import constant_time_compare
 
 from bridge import files
 from bridge.actions import keep_upload, mark_read
 from bridge.actions.receiving import Incoming, receive_message
 from bridge.actions.speaking_rules import silenced
 from bridge.errors import BridgeError
+from bridge.mail.arrived import Mail, MailFile, is_automatic
 from bridge.mail.codes import Purpose, read_code
 from bridge.mail.letters import contact_of
-from bridge.mail.quoting import answer_in, text_of_html
-from bridge.models import Endpoint, Inbox, Message, Participant, RemoteMessage
+from bridge.mail.refusing import Reason, refuse
+from bridge.mail.words import parts_of, words_of
+from bridge.models import Endpoint, Message, Participant, RemoteMessage
 from bridge.moderation import filter_of, is_blocked
 from bridge.protocol import MAX_ATTACHMENTS, without_controls
 
+__all__ = ["Mail", "MailFile", "Outcome", "take"]
 logger = logging.getLogger(__name__)
 
-LONGEST = 20_000
-"""Characters of one answer. What is longer was pasted, and is in the mail that its writer still has."""
-CUT = "[… The mail goes on: this is its beginning.]"
 SERVICE = "email"
-
-
-@dataclass(frozen=True)
-class MailFile:
-    name: str
-    data: bytes = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Mail:
-    """A mail, whichever provider brought it. The names of `headers` are in lower case."""
-
-    sender: str
-    recipients: Sequence[str]
-    headers: Mapping[str, str]
-    text: str
-    html: str = ""
-    stripped: str = ""
-    """The provider's idea of the answer in it; empty where it has none."""
-    files: Sequence[MailFile] = ()
-
-    @property
-    def message_id(self) -> str:
-        """By which it is known again. One that is too long for a column is known by its digest."""
-        found = self.headers.get("message-id", "").strip()
-        if 0 < len(found) <= 200:
-            return found
-        whole = found or f"{self.sender}\n{self.headers.get('date', '')}\n{self.text}"
-        return f"<{sha256(whole.encode()).hexdigest()}@without-an-id>"
+MOST_FILES = 50
+WHOLE = "mail.txt"
 
 
 class Outcome(StrEnum):
@@ -69,53 +39,38 @@ class Outcome(StrEnum):
     AUTOMATIC = "automatic"
     """Written by a machine, which would answer our answer."""
     NOBODYS = "nobodys"
-    """To no conversation of ours, or from somebody else than its visitor."""
-    EMPTY = "empty"
+    """For no conversation of ours."""
     REFUSED = "refused"
-    """He may not write here."""
+    """Its sender may not write this here."""
 
 
 def take(mail: Mail) -> Outcome:
-    """Put it into its conversation. The same mail again is nothing. Blocks."""
-    if is_automatic(mail):
-        return Outcome.AUTOMATIC
+    """Put it into its conversation, or keep it for staff. The same mail again is nothing. Blocks.
+
+    Its code proves whose it is: only who had the visitor's mail has it. From another address than theirs it is taken
+    too, and says so: many people have several.
+    """
     endpoint = _endpoint(mail.recipients)
-    if endpoint is None or not _is_his(mail, endpoint):
-        return Outcome.NOBODYS
-    if RemoteMessage.objects.filter(endpoint=endpoint, remote_id=mail.message_id).exists():
+    if (
+        endpoint is not None
+        and RemoteMessage.objects.filter(endpoint=endpoint, remote_id=mail.message_id).exists()
+    ):
         return Outcome.KNOWN
+    if is_automatic(mail):
+        refuse(mail, Reason.AUTOMATIC, _beginning(mail), endpoint=endpoint)
+        return Outcome.AUTOMATIC
+    if endpoint is None:
+        refuse(mail, Reason.NOBODYS, "", endpoint=None)
+        return Outcome.NOBODYS
     reader = Participant.objects.select_related("connection__inbox").get(
         connection=endpoint.connection_id, visitor=endpoint.connection.visitor
     )
-    text = _said(mail)
-    if _may_not(reader, text):
+    text = words_of(mail, endpoint)
+    if (why := _refusal(reader, text, mail.files)) is not None:
+        # Staff know whom they blocked, and hear no more of them.
+        refuse(mail, Reason.REFUSED, why, endpoint=endpoint, quiet=_is_blocked(reader))
         return Outcome.REFUSED
-    kept, left = _keep(mail.files, reader)
-    if left:
-        text = (
-            f"{text}\n\n({'Not taken' if kept else 'Files that were not taken'}: {', '.join(left)})".strip()
-        )
-    if not text and not kept:
-        return Outcome.EMPTY
-    _note_read(mail, endpoint, reader)
-    message = receive_message(
-        endpoint.pk,
-        Incoming(mail.message_id, None, text, created_at=_written_at(mail), uploads=tuple(kept)),
-    )
-    return Outcome.TAKEN if message is not None else Outcome.KNOWN
-
-
-def is_automatic(mail: Mail) -> bool:
-    """RFC 3834: an answer to such a mail, which would be answered by it, has no end."""
-    said = mail.headers.get
-    name = parseaddr(mail.sender)[1].partition("@")[0].lower()
-    return (
-        said("auto-submitted", "no").strip().lower() != "no"
-        or said("precedence", "").strip().lower() in {"bulk", "junk", "list", "auto_reply"}
-        or any(each in mail.headers for each in ("x-autoreply", "x-autorespond", "list-id", "x-loop"))
-        or said("return-path", "").strip() == "<>"
-        or name in {"", "mailer-daemon", "postmaster"}
-    )
+    return _take(mail, endpoint, reader, text)
 
 
 def _endpoint(recipients: Sequence[str]) -> Endpoint | None:
@@ -132,38 +87,76 @@ def _endpoint_of(connection: UUID) -> Endpoint | None:
     return found.select_related("connection__inbox").first()
 
 
-def _is_his(mail: Mail, endpoint: Endpoint) -> bool:
-    """Whether it comes from the address that the visitor left. Who got hold of a forwarded mail has its code, too."""
-    connection = endpoint.connection
-    contact = contact_of(connection)
-    address = parseaddr(mail.sender)[1].casefold()
-    his = contact is not None and constant_time_compare(address, contact.email.casefold())
-    if not his:
-        logger.warning("A mail to conversation %s came from somebody else.", connection.code)
-    return his and bool(address)
+def _beginning(mail: Mail) -> str:
+    text = " ".join(without_controls(mail.text or mail.text_of_html).split())
+    return f"It begins: “{text[:200]}”" if text else ""
 
 
-def _said(mail: Mail) -> str:
-    text = mail.stripped or mail.text or text_of_html(mail.html)
-    text = without_controls(answer_in(text))
-    return text if len(text) <= LONGEST else f"{text[:LONGEST].rstrip()}\n{CUT}"
+def _is_blocked(reader: Participant) -> bool:
+    return reader.visitor is None or is_blocked(reader.connection.inbox_id, {reader.visitor})
 
 
-def _may_not(reader: Participant, text: str) -> bool:
-    """What holds for him on the page holds here."""
-    inbox = reader.connection.inbox
-    blocked = reader.visitor is None or is_blocked(inbox.pk, {reader.visitor})
-    return blocked or silenced(reader, now=timezone.now()) is not None or bool(filter_of(inbox).refusal(text))
+def _refusal(reader: Participant, text: str, found: Sequence[MailFile]) -> str | None:
+    """Why they may not write this: what holds for them on the page holds here."""
+    if _is_blocked(reader):
+        return "You cannot write here."
+    if (refusal := silenced(reader, now=timezone.now())) is not None:
+        return str(refusal)
+    words = filter_of(reader.connection.inbox)
+    if words.refusal(text) or any(words.refusal(each.name) for each in found):
+        return "It has words or links in it that this chat does not take."
+    return None
+
+
+def _take(mail: Mail, endpoint: Endpoint, reader: Participant, text: str) -> Outcome:
+    shown, is_cut = parts_of(text)
+    whole = [MailFile(WHOLE, text.encode(errors="replace"))] if is_cut else []
+    kept, left = _keep([*whole, *mail.files], reader)
+    his = contact_of(endpoint.connection)
+    is_his = his is not None and mail.address == his.email.casefold()
+    before = (
+        ""
+        if is_his
+        else f"(From {mail.address or 'an unknown address'}, not the address that was left here.)"
+    )
+    after = f"(Files that were not taken: {', '.join(left)})" if left else ""
+    pieces = [f"{before}\n\n{shown[0]}".strip(), *shown[1:]]
+    pieces[-1] = f"{pieces[-1]}\n\n{after}".strip()
+    if is_his:
+        _note_read(mail, endpoint, reader)
+    if not _store(mail, endpoint, pieces if any(pieces) or kept else ["(An empty mail.)"], kept):
+        return Outcome.KNOWN
+    if left:
+        detail = f"Not taken: {', '.join(left)}"
+        refuse(mail, Reason.FILES, detail, endpoint=endpoint, quiet=True)
+    return Outcome.TAKEN
+
+
+@transaction.atomic
+def _store(mail: Mail, endpoint: Endpoint, pieces: Sequence[str], kept: Sequence[int]) -> bool:
+    """As several messages where it is longer than one, or has more files; in order, all or none."""
+    batches = [kept[at : at + MAX_ATTACHMENTS] for at in range(0, len(kept), MAX_ATTACHMENTS)]
+    for number in range(max(len(pieces), len(batches))):
+        # None of these is an id that a mail could name.
+        remote_id = f"{number}:{mail.message_id}" if number else mail.message_id
+        incoming = Incoming(
+            remote_id,
+            None,
+            pieces[number] if number < len(pieces) else "",
+            created_at=mail.written_at,
+            uploads=tuple(batches[number] if number < len(batches) else ()),
+        )
+        if receive_message(endpoint.pk, incoming) is None:
+            return False
+    return True
 
 
 def _keep(found: Sequence[MailFile], reader: Participant) -> tuple[list[int], list[str]]:
     """The keys of the files that were kept, and the names of the others."""
-    inbox, visitor = reader.connection.inbox, reader.visitor
     kept: list[int] = []
     left: list[str] = []
     for file in found:
-        small = len(file.data) <= inbox.max_upload_bytes and len(kept) < MAX_ATTACHMENTS
-        row = _keep_one(file, inbox, visitor) if small and visitor else None
+        row = _keep_one(file, reader) if len(kept) < MOST_FILES else None
         if row is None:
             left.append(without_controls(file.name)[:100] or "a file")
         else:
@@ -171,9 +164,14 @@ def _keep(found: Sequence[MailFile], reader: Participant) -> tuple[list[int], li
     return kept, left
 
 
-def _keep_one(file: MailFile, inbox: Inbox, visitor: UUID) -> int | None:
+def _keep_one(file: MailFile, reader: Participant) -> int | None:
+    inbox, visitor = reader.connection.inbox, reader.visitor
+    is_ours = file.name == WHOLE
+    if visitor is None or (len(file.data) > inbox.max_upload_bytes and not is_ours):
+        return None
     try:
-        kept = files.keep(BytesIO(file.data), name=file.name, allowed=inbox.upload_types.split())
+        allowed = None if is_ours else inbox.upload_types.split()
+        kept = files.keep(BytesIO(file.data), name=file.name, allowed=allowed)
     except BridgeError as refusal:
         logger.info("A file of a mail was not taken: %s", refusal)
         return None
@@ -190,14 +188,3 @@ def _note_read(mail: Mail, endpoint: Endpoint, reader: Participant) -> None:
     ).aggregate(seq=Max("seq"))["seq"]
     if read:
         mark_read(reader.pk, seq=read)
-
-
-def _written_at(mail: Mail) -> datetime:
-    """When its writer's clock says, within reason."""
-    now = timezone.now()
-    try:
-        written = parsedate_to_datetime(mail.headers.get("date", ""))
-    except ValueError:
-        return now
-    aware = written if written.tzinfo else timezone.make_aware(written)
-    return aware if now - timedelta(days=7) < aware < now else now

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from email.headerregistry import Address
 from email.utils import parseaddr
+from urllib.parse import urlencode
 
 from django.conf import settings as project
 from django.core.mail import EmailMultiAlternatives
@@ -12,7 +13,7 @@ from django.urls import reverse
 
 from bridge.conf import settings
 from bridge.mail.codes import Purpose, code_for
-from bridge.models import Connection, Contact, Message, RemoteMessage
+from bridge.models import Connection, Contact, Endpoint, Message, RemoteMessage
 from bridge.services import links
 
 LINE = "— Please write your answer above this line —"
@@ -51,8 +52,7 @@ def message_id(nonce: str, connection: Connection) -> str:
 
 def build(remote: RemoteMessage, connection: Connection, *, to: str) -> EmailMultiAlternatives:
     """The mail that this remote message is, from the present texts of the messages in it."""
-    inbox = connection.inbox
-    title = _line(inbox.title)
+    title = title_of(connection)
     parts = remote.parts.order_by("position").select_related("message__author")
     messages = [part.message for part in parts.prefetch_related("message__attachments")]
     reply = reply_address(connection)
@@ -61,11 +61,11 @@ def build(remote: RemoteMessage, connection: Connection, *, to: str) -> EmailMul
         "line": LINE if reply else "",
         "messages": [_said(message) for message in messages if not message.deleted_at],
         "title": title,
-        "site": settings.SITE_URL,
+        "site": page_of(connection),
         "stop": stop,
     }
     mail = EmailMultiAlternatives(
-        subject=f"{title}: an answer for you",
+        subject=subject_of(connection),
         body=render_to_string("bridge/mail.txt", context),
         from_email=sender(connection),
         to=[to],
@@ -76,16 +76,39 @@ def build(remote: RemoteMessage, connection: Connection, *, to: str) -> EmailMul
     return mail
 
 
+def subject_of(connection: Connection) -> str:
+    return f"{title_of(connection)}: an answer for you"
+
+
+def title_of(connection: Connection) -> str:
+    return _line(connection.inbox.title)
+
+
+def sent_to(endpoint: Endpoint) -> list[tuple[str, str]]:
+    """What the latest mails of a conversation say, as text and as HTML: what an answer quotes is from these."""
+    ours = RemoteMessage.objects.filter(endpoint=endpoint, ours=True).order_by("-pk")[:LONGEST_THREAD]
+    built = [build(each, endpoint.connection, to="") for each in ours]
+    return [(str(mail.body), str(html)) for mail in built for html, _ in mail.alternatives]
+
+
 def sender(connection: Connection) -> str:
     """The inbox's address, under the name of its chat."""
     _, address = parseaddr(connection.inbox.email_from or project.DEFAULT_FROM_EMAIL)
-    return str(Address(display_name=_line(connection.inbox.title), addr_spec=address))
+    return str(Address(display_name=title_of(connection), addr_spec=address))
 
 
 def reply_address(connection: Connection) -> str:
     """Where an answer finds its conversation; empty where this site takes no mail."""
     domain = settings.EMAIL_REPLY_DOMAIN
     return f"reply+{code_for(connection.uid, Purpose.REPLY)}@{domain}" if domain else ""
+
+
+def page_of(connection: Connection) -> str:
+    """Its conversation on the page. Empty where this site's own address is not known."""
+    inbox = connection.inbox.name
+    query = "" if inbox == "default" else f"?{urlencode({'inbox': inbox})}"
+    path = f"{reverse('bridge:chat')}{query}#conversation={connection.uid}"
+    return f"{settings.SITE_URL}{path}" if settings.SITE_URL else ""
 
 
 def stop_link(connection: Connection) -> str:

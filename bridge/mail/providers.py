@@ -4,22 +4,28 @@ import base64
 import binascii
 import hmac
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from email.utils import parseaddr
 from hashlib import sha256
 from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
+from multipart import MultipartError, parse_form_data
 
 from bridge import presence
 from bridge.conf import settings
-from bridge.mail.incoming import Mail, MailFile
+from bridge.mail.arrived import Mail, MailFile
 
 OLDEST = timedelta(hours=10)
 """Mailgun tries for eight hours to hand a mail over."""
 REMEMBERED = 2 * OLDEST
+LARGEST = 40 * 1024 * 1024
+"""Bytes: Mailgun takes mails of 25 MB, Postmark of 35 MB."""
+MOST_PARTS = 1000
+"""Fields and files of a form: Mailgun sends about 25 and those of the mail."""
 
 
 class Unreadable(Exception):
@@ -52,27 +58,43 @@ def _is_first(token: str, fields: Mapping[str, str]) -> bool:
         return bool(client.get(name) == digest.encode())
 
 
-def from_mailgun(request: HttpRequest) -> Mail:
-    """Of a form, as its routes forward it."""
-    said = request.POST
+def read_form(request: HttpRequest) -> tuple[dict[str, str], list[MailFile]]:
+    """The fields and files of a form. Not request.POST, which refuses fields of more than 2.5 MB for good.
+
+    Raises Unreadable.
+    """
+    environ = {
+        "CONTENT_TYPE": request.META.get("CONTENT_TYPE", ""),
+        "CONTENT_LENGTH": request.META.get("CONTENT_LENGTH") or "-1",
+        "wsgi.input": request,
+    }
+    limits = {"spool_limit": LARGEST, "memory_limit": LARGEST, "disk_limit": 0, "part_limit": MOST_PARTS}
     try:
-        pairs = json.loads(said.get("message-headers", "[]"))
-        headers = _headers((str(name), str(value)) for name, value in pairs)
-    except (TypeError, ValueError) as error:
+        fields, files = parse_form_data(environ, strict=True, ignore_errors=False, **limits)
+        found = [MailFile(each.filename or "", each.raw) for _, each in files.iterallitems()]
+        return {name: fields[name] for name in fields}, found
+    except (MultipartError, UnicodeError, OSError) as error:
+        raise Unreadable(f"the form: {error}") from error
+
+
+def from_mailgun(said: Mapping[str, str], files: Sequence[MailFile]) -> Mail:
+    """Of a form, as its routes forward it."""
+    try:
+        pairs = [(str(name), str(value)) for name, value in json.loads(said.get("message-headers", "[]"))]
+    except (TypeError, ValueError, RecursionError) as error:
         raise Unreadable("message-headers") from error
+    headers = _headers(pairs)
     headers.setdefault("message-id", said.get("Message-Id", ""))
+    sender = said.get("from", "") or said.get("sender", "")
+    spf = [value for name, value in pairs if name.lower() == "x-mailgun-spf"]
     return Mail(
-        sender=said.get("from", "") or said.get("sender", ""),
+        sender=sender,
         recipients=[said.get("recipient", "")],
         headers=headers,
         text=said.get("body-plain", ""),
         html=said.get("body-html", ""),
-        stripped=said.get("stripped-text", ""),
-        files=[
-            MailFile(each.name or "", each.read())
-            for name in request.FILES
-            for each in request.FILES.getlist(name)
-        ],
+        files=files,
+        authenticated=_passed(spf, sender=sender, envelope=said.get("sender", "")),
     )
 
 
@@ -94,16 +116,18 @@ def from_postmark(body: bytes) -> Mail:
         headers = _headers((each["Name"], each["Value"]) for each in said.get("Headers") or [])
         headers.setdefault("message-id", f"<{said['MessageID']}@inbound.postmarkapp.com>")
         headers.setdefault("date", said.get("Date") or "")
+        headers.setdefault("subject", said.get("Subject") or "")
+        spf = [each["Value"] for each in said.get("Headers") or [] if each["Name"].lower() == "received-spf"]
         return Mail(
             sender=said["FromFull"]["Email"],
             recipients=[said.get("OriginalRecipient") or "", *(each["Email"] for each in said["ToFull"])],
             headers=headers,
             text=said.get("TextBody") or "",
             html=said.get("HtmlBody") or "",
-            stripped=said.get("StrippedTextReply") or "",
             files=[_file(each) for each in said.get("Attachments") or []],
+            authenticated=_passed(spf, sender=said["FromFull"]["Email"], envelope=_envelope_of(spf)),
         )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise Unreadable(str(error)) from error
 
 
@@ -113,3 +137,21 @@ def _file(said: Mapping[str, Any]) -> MailFile:
 
 def _headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {name.lower(): value for name, value in pairs}
+
+
+def _passed(results: Sequence[str], *, sender: str, envelope: str) -> bool:
+    """Whether the provider found that the server of the sender's own domain sent it.
+
+    What a sender wrote into the mail themself stands beside what the provider found: all of them must say so.
+    """
+    domains = [parseaddr(each)[1].rpartition("@")[2].lower() for each in (sender, envelope)]
+    return bool(results and domains[0]) and domains[0] == domains[1] and all(map(_says_pass, results))
+
+
+def _says_pass(result: str) -> bool:
+    return result.strip().lower().partition(" ")[0] == "pass"
+
+
+def _envelope_of(results: Sequence[str]) -> str:
+    found = [each.partition("envelope-from=")[2].partition(";")[0].strip() for each in results]
+    return found[0].strip('"<>') if found and len(set(found)) == 1 else ""

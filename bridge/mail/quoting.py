@@ -1,98 +1,232 @@
 """What somebody wrote in an answer, without the mail that he answers. Pure, and linear in what is written.
 
-The libraries for this are made of regular expressions: one took 73 seconds for 20,000 empty lines. And here the mail
-that is answered is always ours, which says itself where it begins.
+The libraries for this are made of regular expressions over the words of some languages: one took 73 seconds for 20,000
+empty lines. Here the mail that is answered is always ours, so most of what it quotes is known word for word. What is
+not known to be a quote stays: rather a line too many than one of the visitor's too few.
 """
 
-import re
-from html import unescape
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
+from bridge.mail.known import Known
 from bridge.mail.letters import LINE
 
 MARK = LINE.strip("— ")
-SIGNATURE = {"--", "-- "}
-MOST_ABOVE = 4
-"""Lines that mail programs put above what they quote: "On …, … wrote:", perhaps broken."""
-
-# With bounds: without them a long line of dashes that does not end as a rule does costs the square of its length.
-_RULE = re.compile(r"[-_]{5,80}[^-_]{0,60}[-_]{5,80}|_{10,200}|-{10,200}")
-_HEADER = re.compile(r"\*?[A-Z][\w-]{1,14}\*?: ?\S")
-_BREAK = re.compile(r"<(?:br|/p|/div|/tr|/li|/h[1-6])\b[^<>]{0,200}>", re.IGNORECASE)
-_UNSEEN = re.compile(r"<(style|script|head|title|blockquote)\b", re.IGNORECASE)
-_ENDS = {name: re.compile(rf"</{name}\b", re.IGNORECASE) for name in ("style", "script", "head", "title")}
-_TAG = re.compile(r"<[^<>]{0,5000}>")
+LONGEST_HEADING = 4
+"""Lines in which mail programs say who wrote what follows: “On …, … wrote:”, perhaps broken."""
+LEAST_HEADERS = 3
+"""Lines of “From: …”, “Sent: …” and so on, in whatever language, which Outlook puts above what it quotes."""
+CONTEXT = 5
+"""Lines of a quote that stay above each part of an answer that is written between the parts of a quote."""
 
 
-def answer_in(text: str) -> str:
-    """The answer itself; empty where there is nothing but what was quoted."""
-    lines: list[str] = []
-    quoted = False
-    for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
-        quoted = MARK in line
-        if quoted or line in SIGNATURE:
-            break
-        lines.append(line.rstrip())
-    return "\n".join(_without_attribution(lines, quoted=quoted)).strip()
+@dataclass(frozen=True)
+class Sender:
+    """Who sent the mail that is answered, as mail programs name them above a quote."""
+
+    names: Sequence[str] = ()
+    """In lower case: the name of the sender and their addresses."""
+
+    def is_in(self, text: str) -> bool:
+        text = text.lower()
+        return any(name in text for name in self.names)
 
 
-def _without_attribution(lines: list[str], *, quoted: bool) -> list[str]:
-    """Without quoted lines at the end, and what a mail program says above the mail that it quotes.
+@dataclass
+class Line:
+    depth: int
+    """Signs before it that say that it is quoted."""
+    text: str
+    quoted: bool = False
 
-    `quoted`: there was more of it behind these lines.
+    @property
+    def is_blank(self) -> bool:
+        return not self.text
+
+    @property
+    def whole(self) -> str:
+        return f"{'>' * self.depth} {self.text}".rstrip() if self.depth and self.quoted else self.text
+
+
+def answer_in(text: str, *, sender: Sender | None = None, known: Known | None = None) -> str:
+    """The answer itself; empty where there is nothing but what was quoted.
+
+    `sender` and `known`: who sent the mails that are quoted, and what they say.
     """
-    # Places in the list, and not shorter copies of it: there may be a million lines.
-    end = _before_blank(lines, len(lines))
-    while end and lines[end - 1].startswith(">"):
-        end = _before_blank(lines, end - 1)
-        quoted = True
-    headers = 0
-    while headers < end and _HEADER.match(lines[end - 1 - headers]):
-        headers += 1
-    if headers > 2:
-        end = _before_blank(lines, end - headers)
-    elif quoted:
-        end = _before_blank(lines, end - _attribution(lines[max(0, end - MOST_ABOVE) : end]))
-    while end and _RULE.fullmatch(lines[end - 1].strip()):
-        end = _before_blank(lines, end - 1)
-    return lines[:end]
+    sender, known = sender or Sender(), known or Known([])
+    lines = [_line(each) for each in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
+    _mark_prefixed(lines, known)
+    _mark_bare(lines, sender, known)
+    _mark_headings(lines, sender)
+    return _joined(lines)
 
 
-def _attribution(lines: list[str]) -> int:
-    """How many lines at the end say who wrote what follows: up to a blank one, ending with a colon, with a date or
-    an address in them."""
-    if not lines or not lines[-1].rstrip("*_ ").endswith((":", "：")):
-        return 0
-    count = 0
-    for line in reversed(lines):
-        if not line.strip():
-            break
-        count += 1
-    said = " ".join(lines[-count:])
-    return count if "@" in said or sum(char.isdigit() for char in said) > 3 else 0
+def _line(text: str) -> Line:
+    depth = at = 0
+    while at < len(text) and text[at] in "> ":
+        depth += text[at] == ">"
+        at += 1
+    return Line(depth, text[at:].rstrip()) if depth else Line(0, text.rstrip())
 
 
-def _before_blank(lines: list[str], end: int) -> int:
-    """Where the blank lines begin that end there."""
-    while end and not lines[end - 1].strip():
+def _mark_prefixed(lines: list[Line], known: Known) -> None:
+    """Lines that begin with “>”. Where most of a quote is known to be ours, what is not was written into it."""
+    for start, end in _runs(lines):
+        run = [line for line in lines[start:end] if not line.is_blank]
+        ours = [known.take(line.text) for line in run]
+        reliable = 2 * sum(ours) > len(run)
+        for line, is_ours in zip(run, ours, strict=True):
+            line.quoted = is_ours or not reliable or MARK in line.text
+        for line, after in pairwise(run):
+            # Who wrote what is quoted more deeply below it.
+            line.quoted = line.quoted or (after.depth > line.depth and _names_somebody(line.text))
+        for line in lines[start:end]:
+            line.quoted = line.quoted or line.is_blank
+
+
+def _runs(lines: Sequence[Line]) -> list[tuple[int, int]]:
+    """Where the quotes of lines that begin with “>” begin and end, blank lines between them included."""
+    found: list[tuple[int, int]] = []
+    start = end = -1
+    for at, line in enumerate(lines):
+        if line.depth:
+            start, end = (at if start < 0 else start), at + 1
+        elif start >= 0 and not line.is_blank:
+            found.append((start, end))
+            start = -1
+    return [*found, (start, end)] if start >= 0 else found
+
+
+def _mark_bare(lines: list[Line], sender: Sender, known: Known) -> None:
+    """A mail of ours that is quoted without any sign: what is known of it, from where it begins."""
+    blocks = _header_blocks(lines, sender, known)
+    starts = [start for start, _ in blocks]
+    starts += [at for at, line in enumerate(lines) if not line.depth and MARK in line.text][:1]
+    if not starts:
+        return
+    for start, end in blocks:
+        for line in lines[start:end]:
+            line.quoted = True
+        _mark_rule(lines, start, worded=True)
+    for line in lines[min(starts) :]:
+        if not line.depth and not line.is_blank and not line.quoted:
+            line.quoted = MARK in line.text or known.take(line.text)
+
+
+def _mark_headings(lines: list[Line], sender: Sender) -> None:
+    """What mail programs put above a quote, known by its shape in whatever language."""
+    for at, line in enumerate(lines):
+        if line.quoted and not line.is_blank and (at == 0 or not lines[at - 1].quoted):
+            _mark_heading(lines, at, sender)
+
+
+def _mark_heading(lines: list[Line], end: int, sender: Sender) -> None:
+    """“On …, The shop <chat@example.com> wrote:” above the line at `end`."""
+    while end and lines[end - 1].is_blank:
         end -= 1
-    return end
+    said = ""
+    for at in range(end - 1, max(-1, end - 1 - LONGEST_HEADING), -1):
+        if lines[at].is_blank or lines[at].quoted:
+            break
+        said = f"{lines[at].text} {said}"
+        if _is_heading(said, sender):
+            for line in lines[at:end]:
+                line.quoted = True
+            _mark_rule(lines, at, worded=False)
+            return
+    _mark_rule(lines, end, worded=False)
 
 
-def text_of_html(html: str) -> str:
-    """The words of a mail that has no plain text; nothing of what it quotes."""
-    lines = (" ".join(line.split()) for line in _BREAK.sub("\x00", _seen(html)).split("\x00"))
-    return unescape(_TAG.sub("", "\n".join(lines))).strip()
+def _is_heading(text: str, sender: Sender) -> bool:
+    return _names_somebody(text) and sender.is_in(text)
 
 
-def _seen(html: str) -> str:
-    """Without styles and scripts, and up to the first thing that is quoted or has no end."""
-    kept: list[str] = []
+def _names_somebody(text: str) -> bool:
+    """Whether it ends with a colon, and has a date in it."""
+    text = text.rstrip("*_ ")
+    return len(text) < 400 and text.endswith((":", "：")) and sum(char.isdigit() for char in text) > 3
+
+
+def _mark_rule(lines: list[Line], end: int, *, worded: bool) -> None:
+    """“-----Original Message-----” or a line of underscores above; `worded`: with words in it, too."""
+    at = end - 1
+    while at >= 0 and lines[at].is_blank:
+        at -= 1
+    if at >= 0 and is_rule(lines[at].text) and (worded or not any(map(str.isalnum, lines[at].text))):
+        lines[at].quoted = True
+
+
+def is_rule(text: str) -> bool:
+    middle = text.strip().strip("-_")
+    ends = len(text.strip()) - len(middle)
+    return ends >= 10 and len(middle) <= 60 and text.strip()[:5].strip("-_") == ""
+
+
+def _header_blocks(lines: Sequence[Line], sender: Sender, known: Known) -> list[tuple[int, int]]:
+    """Where blocks of headers begin and end that name our sender, and have our words below them."""
+    found: list[tuple[int, int]] = []
     at = 0
-    while found := _UNSEEN.search(html, at):
-        kept.append(html[at : found.start()])
-        ends = _ENDS.get(found[1].lower())
-        closing = ends.search(html, found.end()) if ends else None
-        if closing is None:
-            return "".join(kept)
-        at = closing.start()
-    return "".join([*kept, html[at:]])
+    while at < len(lines):
+        start = at
+        while at < len(lines) and not lines[at].depth and is_header(lines[at].text):
+            at += 1
+        # The first of them is whom it is from, in whatever language.
+        first = next((n for n in range(start, at) if sender.is_in(lines[n].text)), at)
+        if at - first >= LEAST_HEADERS:
+            below = next((line for line in lines[at : at + 5] if not line.is_blank), None)
+            if below is not None and (below.quoted or MARK in below.text or known.has(below.text)):
+                found.append((first, at))
+        at = max(at, start + 1)
+    return found
+
+
+def is_header(text: str) -> bool:
+    """“Sent: Sunday”, “Gesendet: …”, “差出人: …”: one to three words, a colon and something."""
+    text = text[:200].replace("*", "").replace("：", ": ")
+    name, colon, value = text.partition(":")
+    words = name.split()
+    plain = all(char.isalpha() or char in "- \u00a0'’." or not char.isascii() for char in name)
+    return bool(colon and value.strip() and 0 < len(words) <= 3 and len(name) <= 30 and plain)
+
+
+def _joined(lines: list[Line]) -> str:
+    """What is not quoted, with a few lines of each quote that an answer is written into."""
+    parts = _parts(lines)
+    wrote = [at for at, (quoted, _) in enumerate(parts) if not quoted]
+    if not wrote:
+        return ""
+    answered = [at for at, (quoted, _) in enumerate(parts) if quoted and at < wrote[-1]]
+    kept = [
+        _context(part) if quoted else part
+        for at, (quoted, part) in enumerate(parts[: wrote[-1] + 1])
+        if not quoted or len(answered) > 1
+    ]
+    texts = ("\n".join(line.whole for line in part).strip("\n") for part in kept)
+    return "\n\n".join(each for each in texts if each).strip()
+
+
+def _parts(lines: Sequence[Line]) -> list[tuple[bool, list[Line]]]:
+    """Quoted and not, in turn. Blank lines belong to what they follow."""
+    parts: list[tuple[bool, list[Line]]] = []
+    for line in lines:
+        if not parts and line.is_blank and not line.depth:
+            continue
+        if parts and ((line.is_blank and not line.depth) or line.quoted == parts[-1][0]):
+            parts[-1][1].append(line)
+        else:
+            parts.append((line.quoted, [line]))
+    return parts
+
+
+def _context(part: Sequence[Line]) -> list[Line]:
+    """The end of a quote: what is answered below it."""
+    end = len(part)
+    while end and (part[end - 1].is_blank or not part[end - 1].depth):
+        end -= 1
+    start = end
+    while start and end - start < CONTEXT and part[start - 1].depth and not part[start - 1].is_blank:
+        if MARK in part[start - 1].text:
+            break
+        start -= 1
+    return list(part[start:end])

@@ -1,7 +1,5 @@
 """The service `email`: what a visitor missed, as one mail, once nobody has read it for a while."""
 
-import logging
-import smtplib
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -9,19 +7,14 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
-from django.core import mail as django_mail
 from django.core.mail import EmailMultiAlternatives
 from django.urls import path
 
 from bridge.errors import DeliveryFailed
-from bridge.mail import failures, letters, views
+from bridge.mail import letters, views
+from bridge.mail.sending import send
 from bridge.models import Connection, Contact, Delivery, Endpoint, Message, Participant, RemoteMessage
 from bridge.services.base import Answer, Joining, Post, Request, Service, Stored, current_attempt
-
-logger = logging.getLogger(__name__)
-
-TIMEOUT = 10
-"""Seconds for each step, where the settings say nothing: Django's own default is for ever."""
 
 
 class EmailService(Service):
@@ -91,7 +84,7 @@ class EmailService(Service):
             attempt.begin(write=True)
         try:
             # Blocks, and touches no database: a thread of its own.
-            await sync_to_async(_send, thread_sensitive=False)(mail)
+            await sync_to_async(send, thread_sensitive=False)(mail)
         except DeliveryFailed:
             raise
         except BaseException:
@@ -110,34 +103,3 @@ def _letter(remote_pk: int) -> EmailMultiAlternatives:
     if not to:
         raise DeliveryFailed("no_address", "The visitor wants no mails.", permanent=True, certain=True)
     return letters.build(remote, connection, to=to)
-
-
-def _send(mail: EmailMultiAlternatives) -> None:
-    backend = _backend()
-    try:
-        backend.open()
-    except (smtplib.SMTPException, OSError) as error:
-        raise failures.opening(error) from error
-    try:
-        backend.send_messages([mail])
-    except (smtplib.SMTPException, OSError) as error:
-        raise failures.sending(error) from error
-    finally:
-        _close(backend)
-
-
-def _backend() -> Any:
-    """The project's own: by MAILERS from Django 6.1 on, by EMAIL_BACKEND before."""
-    mailers = getattr(django_mail, "mailers", None)
-    backend: Any = mailers.default if mailers is not None else django_mail.get_connection()
-    if getattr(backend, "timeout", 0) is None:
-        backend.timeout = TIMEOUT
-    return backend
-
-
-def _close(backend: Any) -> None:
-    """What was taken was taken, whatever happens while we leave."""
-    try:
-        backend.close()
-    except (smtplib.SMTPException, OSError) as error:
-        logger.debug("The mail server was left without a farewell: %s", error)

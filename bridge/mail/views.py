@@ -2,7 +2,6 @@
 
 import logging
 
-from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
@@ -18,8 +17,6 @@ from bridge.redis import RedisError
 
 logger = logging.getLogger(__name__)
 
-LARGEST = 40 * 1024 * 1024
-"""Bytes: Postmark takes mails of 35 MB."""
 MAILGUN_ENOUGH = 406
 POSTMARK_ENOUGH = 403
 """What each of them takes for an answer: any other that is no success brings the mail again, for hours."""
@@ -32,10 +29,11 @@ def mailgun(request: HttpRequest) -> HttpResponse:
     if not settings.MAILGUN_SIGNING_KEY:
         raise Http404
     try:
-        if not providers.is_mailgun(request.POST.dict()):
+        fields, files = providers.read_form(request)
+        if not providers.is_mailgun(fields):
             return _answer("This is not signed by Mailgun.", status=MAILGUN_ENOUGH)
-        return _taken(providers.from_mailgun(request), refused=MAILGUN_ENOUGH)
-    except (providers.Unreadable, RequestDataTooBig) as error:
+        return _taken(providers.from_mailgun(fields, files), refused=MAILGUN_ENOUGH)
+    except providers.Unreadable as error:
         return _answer(f"This mail cannot be read: {error}", status=MAILGUN_ENOUGH)
     except RedisError:
         return _answer("Please bring it again.", status=503)
@@ -50,8 +48,8 @@ def postmark(request: HttpRequest) -> HttpResponse:
     if not providers.is_postmark(request.headers.get("Authorization", "")):
         return _answer("The secret in the address is another one.", status=401)
     # Not request.body, which is for small forms.
-    body = request.read(LARGEST + 1)
-    if len(body) > LARGEST:
+    body = request.read(providers.LARGEST + 1)
+    if len(body) > providers.LARGEST:
         return _answer("This mail is too large.", status=POSTMARK_ENOUGH)
     try:
         return _taken(providers.from_postmark(body), refused=POSTMARK_ENOUGH)

@@ -25,7 +25,9 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="message",
             index=models.Index(
-                condition=models.Q(("changed", True)), fields=["connection", "revision"], name="message_changed"
+                condition=models.Q(("changed", True)),
+                fields=["connection", "revision"],
+                name="message_changed",
             ),
         ),
         migrations.AlterField(

@@ -12,6 +12,7 @@ from bridge.models.connections import (
 )
 from bridge.models.deliveries import Cursor, Delivery, Lease, RemoteMessage, RemotePart
 from bridge.models.inboxes import WEB, Inbox
+from bridge.models.mails import RefusedMail
 from bridge.models.messages import Attachment, Emoji, Message, MessageVersion, Reaction
 from bridge.models.visitors import Block, Contact, RevokedToken
 from bridge.models.webhooks import Webhook, new_webhook_secret
@@ -35,6 +36,7 @@ __all__ = [
     "Participant",
     "PrefixIndex",
     "Reaction",
+    "RefusedMail",
     "RemoteMessage",
     "RemotePart",
     "RevokedToken",

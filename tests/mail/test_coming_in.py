@@ -6,7 +6,9 @@ import json
 import time
 import uuid
 from hashlib import sha256
+from io import BytesIO
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -17,10 +19,21 @@ from django.utils import timezone
 from bridge.actions import close_connection
 from bridge.mail import providers
 from bridge.mail.codes import Purpose, code_for, read_code
-from bridge.mail.incoming import CUT, LONGEST
-from bridge.models import Attachment, Block, Connection, Contact, Delivery, Inbox, Message, Participant
+from bridge.mail.words import CUT, LONGEST, ONLY_QUOTE
+from bridge.models import (
+    Attachment,
+    Block,
+    Connection,
+    Contact,
+    Delivery,
+    Inbox,
+    Message,
+    Participant,
+    RefusedMail,
+)
 from tests.bot.stage import db
 from tests.mail.cast import ADDRESS, Cast
+from tests.mail.server import html_of, text_of
 from tests.web.files import png
 
 KEY, SECRET = "mailgun's key", "postmark's secret"
@@ -70,6 +83,11 @@ def by_mailgun(fields: dict[str, Any]) -> HttpResponse:
 
 
 @sync_to_async
+def by_form(text: str) -> HttpResponse:
+    return Client().post(MAILGUN, text, "application/x-www-form-urlencoded")
+
+
+@sync_to_async
 def by_postmark(body: Any, *, secret: str = SECRET) -> HttpResponse:
     basic = base64.b64encode(f"postmark:{secret}".encode()).decode()
     text = body if isinstance(body, bytes) else json.dumps(body)
@@ -89,6 +107,12 @@ def inbound(connection: Connection, text: str = "The blue one.", **fields: Any) 
         "Headers": [{"Name": name, "Value": value} for name, value in headers.items()],
         "Attachments": [],
     } | fields
+
+
+def bytes_of(attachment: Attachment) -> bytes:
+    with attachment.file.open() as file:
+        data: bytes = file.read()
+    return data
 
 
 async def said(connection: Connection) -> list[str]:
@@ -181,15 +205,37 @@ async def test_a_strangers_code_opens_nothing(cast: Cast, connection: Connection
         f"reply+{connection.uid.hex}@in.example.com",
         "reply+@in.example.com",
         "reply@in.example.com",
-        reply_to(theirs),
         "",
     ):
         response = await by_mailgun(form(connection, recipient=recipient))
         assert (response.status_code, json.loads(response.content)) == (406, {"outcome": "nobodys"})
-    # With Vera's code, from her own address.
-    response = await by_mailgun(form(connection) | {"from": "eve@example.net"})
-    assert response.status_code == 406
     assert await said(connection) == await said(theirs) == []
+    # With her own code she writes to her own conversation, and under nobody else's name.
+    await by_mailgun(form(connection, recipient=reply_to(theirs)))
+    assert await said(connection) == []
+    assert await said(theirs) == [f"(From {ADDRESS}, not the address that was left here.)\n\nThe blue one."]
+    # The others are in no conversation, and staff can read them.
+    kept = await db(lambda: list(RefusedMail.objects.values_list("reason", "connection", "content")))
+    assert set(kept) == {("nobodys", None, "The blue one.\n\n> Which one?")}
+
+
+async def test_from_another_address_it_is_taken_and_says_so(cast: Cast, connection: Connection) -> None:
+    """Its code proves that whoever sent it had the visitor's mail; what they wrote is not theirs for certain."""
+    assert (await by_mailgun(form(connection) | {"from": "Vera <vera@work.example>"})).status_code == 200
+    (text,) = await said(connection)
+    assert text == "(From vera@work.example, not the address that was left here.)\n\nThe blue one."
+    reader = await db(Participant.objects.get, connection=connection, visitor=connection.visitor)
+    assert reader.read_seq == 0
+    # What is missed goes where it went before.
+    await cast.staff_write(connection, "Thank you")
+    await cast.carry()
+    assert {mail["To"] for mail in cast.mailbox.mails} == {ADDRESS}
+
+
+async def test_after_the_address_was_taken_back_an_answer_still_arrives(connection: Connection) -> None:
+    await db(Contact.objects.all().delete)
+    assert (await by_mailgun(form(connection))).status_code == 200
+    assert len(await said(connection)) == 1
 
 
 async def test_the_case_of_addresses_makes_no_difference(connection: Connection) -> None:
@@ -209,10 +255,19 @@ async def test_the_case_of_addresses_makes_no_difference(connection: Connection)
         {"List-Id": "<news.example.net>"},
     ],
 )
-async def test_a_machines_answer_is_dropped(connection: Connection, headers: dict[str, str]) -> None:
-    response = await by_mailgun(form(connection, "I am away.", headers=headers))
-    assert (response.status_code, json.loads(response.content)) == (200, {"outcome": "automatic"})
-    assert await said(connection) == []
+async def test_a_machines_answer_is_no_answer_and_gets_none(
+    cast: Cast, connection: Connection, headers: dict[str, str]
+) -> None:
+    before = cast.mailbox.copies
+    for _ in range(3):
+        response = await by_mailgun(form(connection, "I am away.", headers=headers))
+        assert (response.status_code, json.loads(response.content)) == (200, {"outcome": "automatic"})
+    # Staff learn of it, once a day, and find each; the machine gets no answer.
+    assert await said(connection) == [
+        "✉ A mail was not taken: written by a machine. It begins: “I am away. > Which one?”"
+    ]
+    assert await db(RefusedMail.objects.filter(reason="automatic", connection=connection).count) == 3
+    assert cast.mailbox.copies == before
 
 
 async def test_what_a_person_sends_with_auto_submitted_no_is_taken(connection: Connection) -> None:
@@ -220,14 +275,17 @@ async def test_what_a_person_sends_with_auto_submitted_no_is_taken(connection: C
     assert await said(connection) == ["The blue one."]
 
 
-async def test_a_bounce_is_dropped(connection: Connection) -> None:
-    assert (
-        await by_mailgun(form(connection) | {"from": "Mailer <MAILER-DAEMON@example.net>"})
-    ).status_code == 200
-    assert await said(connection) == []
+async def test_a_bounce_is_told_to_staff_and_never_answered(cast: Cast, connection: Connection) -> None:
+    before = cast.mailbox.copies
+    bounce = form(connection, "No such user") | {"from": "Mailer <MAILER-DAEMON@example.net>"}
+    assert (await by_mailgun(bounce)).status_code == 200
+    assert [text[:45] for text in await said(connection)] == ["✉ A mail was not taken: written by a machine."]
+    assert cast.mailbox.copies == before
 
 
-async def test_what_holds_for_him_on_the_page_holds_here(cast: Cast, connection: Connection) -> None:
+async def test_what_holds_on_the_page_holds_here_and_sender_and_staff_are_told(
+    cast: Cast, connection: Connection
+) -> None:
     await db(Inbox.objects.update, blocked_words="lottery")
     refused = {"outcome": "refused"}
     assert json.loads((await by_mailgun(form(connection, "Win the lottery!"))).content) == refused
@@ -238,7 +296,70 @@ async def test_what_holds_for_him_on_the_page_holds_here(cast: Cast, connection:
     await db(him.update, muted_until=None)
     await db(Block.objects.create, inbox=cast.inbox, visitor=cast.visitor)
     assert json.loads((await by_postmark(inbound(connection))).content) == refused
-    assert await said(connection) == []
+    (told,) = await said(connection)
+    assert told.startswith("✉ A mail was not taken: its sender may not write this.")
+    assert [each.content for each in await db(lambda: list(RefusedMail.objects.order_by("pk")))] == [
+        "Win the lottery!\n\n> Which one?", "The blue one.\n\n> Which one?", "The blue one.",
+    ]  # fmt: skip
+    # One notice a day, which a machine does not answer, and with nothing of what they wrote.
+    _, notice = cast.mailbox.mails
+    assert (notice["To"], notice["Auto-Submitted"]) == (ADDRESS, "auto-replied")
+    assert "words or links" in notice.get_content()
+    assert "lottery" not in notice.get_content()
+    assert f"#conversation={connection.uid}" in notice.get_content()
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"from": "eve@example.net", "sender": "eve@example.net"}, 0),
+        ({"from": "eve@example.net", "sender": "eve@example.net", "spf": ["Pass"]}, 1),
+        ({"from": "victim@example.org", "sender": "eve@example.net", "spf": ["Pass"]}, 0),
+        ({"from": "eve@example.net", "sender": "eve@example.net", "spf": ["Fail"]}, 0),
+        # She wrote the one into her mail, the provider the other.
+        ({"from": "eve@example.net", "sender": "eve@example.net", "spf": ["Pass", "Fail"]}, 0),
+        ({"from": "", "sender": "", "spf": ["Pass"]}, 0),
+    ],
+)
+async def test_only_a_sender_whose_server_vouches_for_them_is_told_that_nobody_reads_it(
+    cast: Cast, connection: Connection, fields: dict[str, Any], told: int
+) -> None:
+    before = cast.mailbox.copies
+    spf = [["X-Mailgun-Spf", value] for value in fields.pop("spf", [])]
+    for _ in range(3):
+        headers = json.dumps([["Message-Id", f"<{uuid.uuid4()}@example.net>"], *spf])
+        mail = form(connection, recipient="hello@in.example.com") | fields | {"message-headers": headers}
+        await by_mailgun(mail)
+        await by_mailgun(mail | signed())
+    assert cast.mailbox.copies - before == told
+    assert await db(RefusedMail.objects.count) == 3
+
+
+async def test_no_number_of_mails_for_nobody_fills_the_database(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.mail.refusing.MOST_STRAYS", 3)
+    for _ in range(5):
+        await by_mailgun(form(connection, recipient="hello@in.example.com"))
+    await by_mailgun(form(connection, headers={"Auto-Submitted": "auto-replied"}))
+    assert await db(RefusedMail.objects.filter(connection=None).count) == 3
+    assert await db(RefusedMail.objects.exclude(connection=None).count) == 1
+
+
+async def test_a_refused_mail_is_forgotten_after_a_month(connection: Connection) -> None:
+    await by_mailgun(form(connection, recipient="hello@in.example.com"))
+    await db(RefusedMail.objects.update, received_at=timezone.now() - timezone.timedelta(days=31))
+    await by_mailgun(form(connection, recipient="hello@in.example.com"))
+    assert await db(RefusedMail.objects.count) == 1
+
+
+async def test_a_mail_server_that_is_away_keeps_no_mail_from_being_noted(
+    cast: Cast, connection: Connection
+) -> None:
+    await cast.mailbox.stop()
+    await db(Inbox.objects.update, blocked_words="lottery")
+    assert (await by_mailgun(form(connection, "Win the lottery!"))).status_code == 200
+    assert await db(RefusedMail.objects.count) == 1
 
 
 async def test_his_files_are_kept_and_the_names_of_others_told(connection: Connection) -> None:
@@ -253,7 +374,7 @@ async def test_his_files_are_kept_and_the_names_of_others_told(connection: Conne
     ]
     await by_postmark(inbound(connection, Attachments=attached))
     (text,) = await said(connection)
-    assert text == "The blue one.\n\n(Not taken: virus.exe)"
+    assert text == "The blue one.\n\n(Files that were not taken: virus.exe)"
     kept = await db(Attachment.objects.get, message__service="email")
     assert (kept.name, kept.content_type, kept.width) == ("lamp.png", "image/png", 20)
 
@@ -264,18 +385,102 @@ async def test_a_mail_without_plain_text_is_read_too(connection: Connection) -> 
     assert await said(connection) == ["The blue one."]
 
 
-async def test_control_characters_are_left_out_and_what_is_endless_is_cut(connection: Connection) -> None:
+async def test_words_that_only_the_html_has_are_read(connection: Connection) -> None:
+    text = "This mail needs a program that shows HTML."
+    await by_postmark(inbound(connection, text, HtmlBody="<p>The blue one.</p>"))
+    await by_postmark(inbound(connection, "*Blue*, please.", HtmlBody="<p><b>Blue</b>, please.</p>"))
+    assert await said(connection) == ["The blue one.", "*Blue*, please."]
+
+
+async def test_what_the_provider_takes_for_the_answer_hides_nothing(connection: Connection) -> None:
+    whole = {"body-plain": "Hello,\n\n> Which one?\n\nThe blue one.", "stripped-text": "Hello,"}
+    await by_mailgun(form(connection) | whole)
+    assert await said(connection) == ["Hello,\n\nThe blue one."]
+
+
+async def test_our_own_mail_in_an_answer_is_left_out_however_it_is_quoted(
+    cast: Cast, connection: Connection
+) -> None:
+    mail = cast.mailbox.mails[0]
+    text, html = text_of(mail), html_of(mail)
+    headers = "Von: Chat <chat@example.com>\nGesendet: Sonntag\nAn: Vera\nBetreff: Antwort"
+    bare = f"One.\n\n________________________________\n{headers}\n\n{text}\n\nTwo."
+    await by_postmark(inbound(connection, bare))
+    await by_postmark(inbound(connection, "", HtmlBody=f"<p>One.</p><hr>{html}<p>Two.</p>"))
+    quote = "\n".join(f"> {line}" for line in text.splitlines())
+    await by_mailgun(form(connection) | {"body-plain": f"{quote}\n\nOne.\n\nTwo."})
+    assert await said(connection) == ["One.\n\nTwo."] * 3
+
+
+async def test_an_answer_of_any_length_is_taken_in_order(connection: Connection) -> None:
+    words = " ".join(f"word{n}" for n in range(1500))
+    await by_postmark(inbound(connection, words))
+    texts = await said(connection)
+    assert len(texts) == 4
+    assert max(map(len, texts)) <= 4000
+    assert " ".join(texts) == words
+
+
+@pytest.mark.parametrize("provider", ["mailgun", "mailgun with a file", "postmark"])
+async def test_a_mail_of_megabytes_is_taken_and_all_of_it_is_in_a_file(
+    connection: Connection, provider: str
+) -> None:
+    words = "".join(f"<p>word{n} &amp; more</p>" for n in range(150_000))
+    assert len(words) > 3_000_000
+    if provider == "postmark":
+        response = await by_postmark(inbound(connection, "", HtmlBody=words))
+    else:
+        fields = form(connection) | {"body-plain": "", "body-html": words}
+        if provider == "mailgun":
+            # As it is forwarded where it has no files.
+            response = await by_form(urlencode(fields))
+        else:
+            response = await by_mailgun(fields | {"attachment-1": BytesIO(png(20, 10))})
+    assert response.status_code == 200
+    texts = await said(connection)
+    assert sum(map(len, texts)) < LONGEST + len(CUT) + 10
+    assert texts[0].startswith("word0 & more\nword1 & more\n")
+    assert texts[-1] == CUT
+    kept = await db(lambda: list(Attachment.objects.filter(message__service="email").order_by("pk")))
+    assert kept[0].name == "mail.txt"
+    assert b"word149999 & more" in await db(bytes_of, kept[0])
+    assert len(kept) == (2 if provider == "mailgun with a file" else 1)
+
+
+async def test_control_characters_are_left_out(connection: Connection) -> None:
     await by_postmark(inbound(connection, "a\x00b\x1b[2Jc"))
-    await by_postmark(inbound(connection, "x" * (LONGEST + 1)))
-    short, long = await said(connection)
-    assert short == "ab[2Jc"
-    assert len(long) == LONGEST + 1 + len(CUT)
-    assert long.endswith(CUT)
+    assert await said(connection) == ["ab[2Jc"]
 
 
-async def test_a_mail_that_says_nothing_is_nothing(connection: Connection) -> None:
-    response = await by_postmark(inbound(connection, "> Which one?\n"))
-    assert json.loads(response.content) == {"outcome": "empty"}
+async def test_more_files_than_a_message_takes_are_several_messages(connection: Connection) -> None:
+    picture = base64.b64encode(png(20, 10)).decode()
+    attached = [{"Name": f"{n}.png", "Content": picture, "ContentType": "image/png"} for n in range(12)]
+    await by_postmark(inbound(connection, Attachments=attached))
+    assert await said(connection) == ["The blue one.", ""]
+    assert await db(Attachment.objects.filter(message__service="email").count) == 12
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"TextBody": "> Which one?\n"}, f"{ONLY_QUOTE}\n\n> Which one?"),
+        ({"TextBody": "", "Subject": "The blue one!"}, "The blue one!"),
+        ({"TextBody": "", "Subject": "Re: The shop: an answer for you"}, "(An empty mail.)"),
+        ({"TextBody": "\x00 \n"}, "(An empty mail.)"),
+    ],
+)
+async def test_a_mail_in_which_nothing_is_found_is_taken_all_the_same(
+    connection: Connection, fields: dict[str, str], text: str
+) -> None:
+    response = await by_postmark(inbound(connection, **fields))
+    assert json.loads(response.content) == {"outcome": "taken"}
+    assert await said(connection) == [text]
+
+
+async def test_the_same_long_mail_twice_is_there_once(connection: Connection) -> None:
+    same = inbound(connection, "word " * 2000, headers={"Message-ID": "<once@example.net>"})
+    assert [json.loads((await by_postmark(same)).content)["outcome"] for _ in range(2)] == ["taken", "known"]
+    assert len(await said(connection)) == 3
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,35 @@
+"""Mails that are in no conversation: read here, and deleted."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from bridge.admin import words
+from bridge.models import RefusedMail
+
+
+@admin.register(RefusedMail)
+class RefusedMailAdmin(admin.ModelAdmin[RefusedMail]):
+    list_display = ("received", "sender", "subject", "reason", "detail", "inbox", "where")
+    list_filter = ("reason", "inbox")
+    list_select_related = ("inbox", "connection")
+    list_display_links = ("received", "sender")
+    ordering = ("-received_at",)
+    fields = ("received", "sender", "recipient", "subject", "reason", "detail", "inbox", "where", "content")
+    readonly_fields = fields
+    # Words of strangers: no field of it is searched for what somebody types.
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: RefusedMail | None = None) -> bool:
+        return False
+
+    @admin.display(description="received")
+    def received(self, mail: RefusedMail) -> SafeString | str:
+        return words.moment(mail.received_at)
+
+    @admin.display(description="conversation")
+    def where(self, mail: RefusedMail) -> SafeString | str:
+        return words.conversation_link(mail.connection) if mail.connection else "–"

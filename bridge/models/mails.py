@@ -1,0 +1,39 @@
+"""Mails that came in and are in no conversation, for staff to read."""
+
+from django.db import models
+from django.utils import timezone
+
+from bridge.models.connections import Connection
+from bridge.models.inboxes import Inbox
+
+
+class RefusedMail(models.Model):
+    """A mail that was not taken into a conversation, or not as what its visitor says; and why."""
+
+    class Reason(models.TextChoices):
+        AUTOMATIC = "automatic", "written by a machine"
+        NOBODYS = "nobodys", "for no conversation"
+        REFUSED = "refused", "its sender may not write this"
+        FILES = "files", "some of its files are not taken"
+
+    # Without an index of its own: few are kept.
+    inbox = models.ForeignKey(Inbox, null=True, on_delete=models.CASCADE, related_name="+", db_index=False)
+    connection = models.ForeignKey(Connection, null=True, on_delete=models.CASCADE, related_name="+")
+    # Of its Message-ID, its sender and its recipient: brought again, it is the same.
+    digest = models.CharField(max_length=64, unique=True)
+    # The digest of its sender and the day, in the first that is told to them; NULL in all others.
+    notice = models.CharField(max_length=64, null=True, unique=True)  # noqa: DJ001  # unique: NULL is none
+    reason = models.CharField(max_length=9, choices=Reason.choices)
+    detail = models.CharField(max_length=300, blank=True)
+    sender = models.CharField(max_length=320, blank=True)
+    recipient = models.CharField(max_length=320, blank=True)
+    subject = models.CharField(max_length=300, blank=True)
+    content = models.TextField(blank=True)
+    received_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        # admin: newest first; and with each: those that are too old to be kept.
+        indexes = [models.Index(fields=["received_at"], name="refused_mail_received")]
+
+    def __str__(self) -> str:
+        return f"{self.sender}: {self.subject}"
