@@ -16,7 +16,7 @@ DEPLOYED := ENV_FILE= SECRET_KEY=Kj2vQ8xZr5LmT0pWn7YdBc4HsGf9AeUi1oXq6RtVyNz3DkM
 SHOP := examples/shop
 BESIDE := tests/delivery/test_workers.py tests/process tests/browser
 
-.PHONY: help run test test-postgres check format bench browser clean
+.PHONY: help run test test-postgres check format bench mutate browser clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -51,6 +51,9 @@ check: .venv/develops  ## format, lint, types, settings, migrations, layers, doc
 format: .venv/develops  ## what can be put right by itself
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
+
+mutate: .venv/develops  ## plant small faults: make mutate MODULES="bridge/throttling.py bridge/files"; FRESH=1 measures anew
+	$(PY) -m scripts.mutation $(if $(FRESH),--fresh) $(MODULES)
 
 bench: .venv/develops  ## measure, on loopback, beside a plain Channels echo
 	$(PY) -m bench

@@ -1,0 +1,163 @@
+"""The run: copy, coverage, cosmic-ray for each module, and a table with what survived."""
+
+import argparse
+import ast
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from cosmic_ray.work_db import WorkDB, use_db
+from cosmic_ray.work_item import TestOutcome, WorkerOutcome, WorkItem, WorkResult
+
+ROOT = Path(__file__).resolve().parents[2]
+CLIENT = Path(__file__).with_name("client.py")
+TIMEOUT = 120.0
+"""Seconds that the tests of one fault may take. What hangs is noticed, too."""
+# Those in processes of their own say nothing of the lines that they run, and pages in a browser take too long.
+CONTEXTS = ["-m", "not browser and not processes", "--cov=bridge", "--cov-context=test", "--cov-report="]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make mutate", description=__doc__)
+    parser.add_argument("modules", nargs="+", type=Path, help="files or folders below bridge/")
+    parser.add_argument("--tests", nargs="*", default=[], help="run these for the coverage, not all")
+    parser.add_argument("--fresh", action="store_true", help="make the coverage anew")
+    options = parser.parse_args()
+    place = ROOT / "var" / "mutation"
+    tree = place / "tree"
+    copy_tree(tree)
+    coverage = place / "coverage"
+    if options.fresh or not coverage.exists():
+        measure(tree, coverage, options.tests)
+    with server(tree, coverage, place / "socket"):
+        results = [run(tree, each, place) for each in modules_of(options.modules)]
+    print(f"\n{'module':48} {'faults':>6} {'noticed':>8} {'survived':>9}")
+    for module, faults, survived in results:
+        print(f"{module:48} {faults:6} {faults - survived:8} {survived:9}")
+    return 0
+
+
+def copy_tree(tree: Path) -> None:
+    """The files that git knows or would add, as they are now."""
+    shutil.rmtree(tree, ignore_errors=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        source = ROOT / name
+        if source.is_file():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, tree / name)
+
+
+def measure(tree: Path, coverage: Path, tests: list[str]) -> None:
+    print("Running the tests once, to see which of them run which lines.", flush=True)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *CONTEXTS, *tests]
+    environment = os.environ | {"COVERAGE_FILE": str(coverage)}
+    # A test that fails here tells as much of where it was.
+    subprocess.run(command, cwd=tree, env=environment, check=False)
+    if not coverage.exists():
+        raise SystemExit("No coverage was written.")
+
+
+class server:
+    """Pytest with all its plug-ins loaded, which forks for each fault: a start takes seconds, a fork none."""
+
+    def __init__(self, tree: Path, coverage: Path, socket: Path) -> None:
+        self._socket = socket
+        socket.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "scripts.mutation.forking"]
+        environment = os.environ | {"MUTATION_SOCKET": str(socket), "MUTATION_COVERAGE": str(coverage)}
+        self._process = subprocess.Popen(command, cwd=tree, env=environment, stdout=subprocess.DEVNULL)
+
+    def __enter__(self) -> None:
+        deadline = time.monotonic() + 120
+        while not self._socket.exists():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit("pytest did not come up.")
+            time.sleep(0.1)
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+
+def modules_of(paths: list[Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in paths:
+        inside = path.resolve().relative_to(ROOT) if path.is_absolute() else path
+        found += (
+            sorted(each.relative_to(ROOT) for each in (ROOT / inside).rglob("*.py"))
+            if (ROOT / inside).is_dir()
+            else [inside]
+        )
+    return found
+
+
+def run(tree: Path, module: Path, place: Path) -> tuple[str, int, int]:
+    """Its name, the number of faults planted in it, and of those that survived."""
+    session, config = place / "session.sqlite", place / "session.toml"
+    session.unlink(missing_ok=True)
+    config.write_text(
+        "[cosmic-ray]\n"
+        f'module-path = "{module}"\n'
+        f"timeout = {TIMEOUT}\n"
+        "excluded-modules = []\n"
+        f'test-command = "{sys.executable} -S -E {CLIENT} {place / "socket"} {module}"\n'
+        "[cosmic-ray.distributor]\n"
+        'name = "local"\n'
+    )
+    # Else each fault would be noticed by a test that fails anyway.
+    if subprocess.run(
+        [sys.executable, "-S", "-E", str(CLIENT), str(place / "socket"), str(module)], check=False
+    ).returncode:
+        raise SystemExit(f"The tests of {module} fail as it is, so they say nothing of its faults.")
+    cosmic_ray = [sys.executable, "-m", "scripts.mutation.cosmic"]
+    subprocess.run([*cosmic_ray, "init", str(config), str(session)], cwd=tree, check=True)
+    with use_db(str(session), mode=WorkDB.Mode.open) as work:
+        types = annotated(tree / module)
+        annotations = {each.job_id for each in work.work_items if position(each) in types}
+        for job in annotations:
+            work.set_result(job, WorkResult(WorkerOutcome.SKIPPED))
+    subprocess.run([*cosmic_ray, "exec", str(config), str(session)], cwd=tree, check=True)
+    with use_db(str(session), mode=WorkDB.Mode.open) as work:
+        results = [result for job, result in work.results if job not in annotations]
+    survivors = [result.diff for result in results if result.test_outcome == TestOutcome.SURVIVED]
+    for diff in survivors:
+        print("\n" + "\n".join((diff or "").splitlines()[2:]), flush=True)
+    return str(module), len(results), len(survivors)
+
+
+def position(item: WorkItem) -> tuple[int, int]:
+    return item.mutations[0].start_pos
+
+
+def annotated(module: Path) -> set[tuple[int, int]]:
+    """Every position within a type annotation: a fault there is none for whoever runs the code."""
+    found: set[tuple[int, int]] = set()
+    text = module.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    for node in ast.walk(ast.parse(text)):
+        for annotation in (getattr(node, "annotation", None), getattr(node, "returns", None)):
+            if annotation is not None:
+                last = annotation.end_lineno
+                found |= {
+                    (line, column)
+                    for line in range(annotation.lineno, last + 1)
+                    for column in range(
+                        annotation.col_offset if line == annotation.lineno else 0,
+                        annotation.end_col_offset if line == last else len(lines[line - 1]),
+                    )
+                }
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

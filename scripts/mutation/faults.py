@@ -1,0 +1,45 @@
+"""Which faults are planted: cosmic-ray's, without those that Python itself refuses, and calls that are left out."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import parso
+from cosmic_ray.operators.operator import Example, Operator
+from cosmic_ray.operators.provider import OperatorProvider
+
+_SWAPS = "Eq_NotEq NotEq_Eq Lt_LtE Lt_GtE LtE_Lt LtE_Gt Gt_GtE Gt_LtE GtE_Gt GtE_Lt Is_IsNot IsNot_Is"
+_SUMS = "Add_Sub Sub_Add Mul_FloorDiv FloorDiv_Mul Div_Mul Mod_Add BitAnd_BitOr BitOr_BitAnd"
+
+
+class RemoveCall(Operator):
+    """A call whose result nobody takes is left out: the unit may be tested, and that it is called not."""
+
+    def mutation_positions(self, node: Any) -> Iterable[tuple[Any, Any]]:
+        if node.type in {"atom_expr", "power", "await_expr"} and node.parent.type == "simple_stmt":
+            yield (node.start_pos, node.end_pos)
+
+    def mutate(self, node: Any, index: int) -> Any:
+        return parso.parse(node.get_first_leaf().prefix + "pass").children[0]
+
+    @classmethod
+    def examples(cls) -> Sequence[Example]:
+        return (Example("tell(1)\n", "pass\n"),)
+
+
+class Faults:
+    """What cosmic-ray asks for operators, by name."""
+
+    def __init__(self) -> None:
+        every = OperatorProvider()
+        chosen = [f"ReplaceComparisonOperator_{swap}" for swap in _SWAPS.split()]
+        chosen += [f"ReplaceBinaryOperator_{swap}" for swap in _SUMS.split()]
+        chosen += "AddNot ReplaceTrueWithFalse ReplaceFalseWithTrue ReplaceAndWithOr ReplaceOrWithAnd".split()
+        chosen += "ReplaceBreakWithContinue ReplaceContinueWithBreak ExceptionReplacer NumberReplacer".split()
+        chosen += "ReplaceUnaryOperator_Delete_Not RemoveDecorator ZeroIterationForLoop".split()
+        self._operators: dict[str, Any] = {name: every[name] for name in chosen} | {"RemoveCall": RemoveCall}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._operators)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._operators[name]
