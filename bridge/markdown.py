@@ -2,11 +2,10 @@
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-# Blocks and pieces of code: nothing in them means anything.
-_CODE = re.compile(r"(```[^`].*?```|``[^`].*?``(?!`)|`[^`]+`(?!`))", re.DOTALL)
+_TICKS = re.compile("`+")
 _TOKEN = re.compile(
     r"\\(?P<mark>[^0-9A-Za-z\s])"
     r"|<a?:(?P<emoji>\w{2,32}):\d{15,22}>"
@@ -37,10 +36,37 @@ def linked(text: str, address: str) -> str:
 
 
 def outside_code(text: str, change: Callable[[str], str]) -> str:
-    """Change what is not code."""
-    # Every second part is what the pattern found.
-    parts = _CODE.split(text)
-    return "".join(part if at % 2 else change(part) for at, part in enumerate(parts))
+    """Change what is not code: nothing in blocks and pieces of code means anything."""
+    parts, at = [], 0
+    for start, end in _code(text):
+        parts += [change(text[at:start]), text[start:end]]
+        at = end
+    return "".join([*parts, change(text[at:])])
+
+
+def _code(text: str) -> Iterator[tuple[int, int]]:
+    """Where each piece of code begins and ends. In time that grows with the text alone, however many never end."""
+    runs = [found.span() for found in _TICKS.finditer(text)]
+    # For each run of backticks the next one that is at least so long.
+    nexts: list[dict[int, int]] = [{} for _ in runs]
+    for index in range(len(runs) - 2, -1, -1):
+        start, end = runs[index + 1]
+        nexts[index] = nexts[index + 1] | {size: index + 1 for size in (2, 3) if end - start >= size}
+        if end - start == 1:
+            nexts[index][1] = index + 1
+        else:
+            nexts[index].pop(1, None)
+    index, free = 0, 0
+    while index < len(runs):
+        start, end = max(free, runs[index][0]), runs[index][1]
+        size = next((size for size in range(min(3, end - start), 0, -1) if size in nexts[index]), 0)
+        if not size:
+            index += 1
+            continue
+        index = nexts[index][size]
+        # A block ends with the first three, what is shorter with the last ones.
+        free = runs[index][0] + 3 if size == 3 else runs[index][1]
+        yield end - size, free
 
 
 def _read(match: re.Match[str]) -> str:

@@ -15,7 +15,7 @@ _OPENING = re.compile(r"```(?:[\w+.#-]{1,20}(?=\n))?")
 # Each of these comes in pairs; one too many reaches into whatever is said next.
 _PAIRED = re.compile(r"```|``|`|\|\||\*\*|__|~~|\*|\b_|_\b")
 
-_ENDLESS = re.compile(r"^\s*>>>", re.MULTILINE)
+_ENDLESS = re.compile(r"^[^\S\n]*>>>", re.MULTILINE)
 
 
 def _unnamed(message: Message) -> str:

@@ -1,0 +1,148 @@
+"""No pattern can be slow: foreign text and bytes reach them everywhere, and a match holds up the whole process."""
+
+import ast
+import importlib
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import bridge
+from tests.regexes import trouble
+
+ROOT = Path(bridge.__file__).parent
+CALLS = frozenset("compile match fullmatch search sub subn split findall finditer".split())
+ANCHORED, WHOLE = frozenset({"match", "fullmatch"}), frozenset({"fullmatch"})
+
+MADE = {
+    # Patterns that are made while it runs, each with one of what it is made of.
+    "f\"(?<!\\\\w)(?:{'|'.join(map(re.escape, wanted))})(?!\\\\w)\"": {
+        "wanted": ["a word", "word", "a (word)"]
+    },
+    "f'{re.escape(begin)}.*?{re.escape(END)}'": None,  # over files of ours
+    "_pattern(self.route or self.event or '')": None,  # what a developer asks the sandbox for
+    "re.sub('\\\\{(\\\\w+)\\\\}', '(?P<\\\\1>\\\\\\\\d+)', template) + '$'": {
+        "template": "/channels/{channel}/messages/{id}"
+    },
+}
+
+
+class Found(NamedTuple):
+    where: str
+    expression: str
+    pattern: str | bytes
+    flags: int
+    methods: frozenset[str]
+
+    def __str__(self) -> str:
+        return self.where
+
+
+def collected() -> Iterator[Found]:
+    used = methods_of_names()
+    for path in sorted(ROOT.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names = {node.value: target_of(node) for node in ast.walk(tree) if isinstance(node, ast.Assign)}
+        for node in ast.walk(tree):
+            if not (isinstance(node, ast.Call) and ast.unparse(node.func).removeprefix("re.") in CALLS):
+                continue
+            if not ast.unparse(node.func).startswith("re."):
+                continue
+            method = ast.unparse(node.func).removeprefix("re.")
+            name = next((name for value, name in names.items() if node in ast.walk(value)), "")
+            methods = used.get(name, {"search"}) if method == "compile" else {method}
+            where = f"{path.relative_to(ROOT)}:{node.lineno}"
+            for pattern, flags in evaluated(path, node, tree):
+                yield Found(where, ast.unparse(node.args[0]), pattern, flags, frozenset(methods))
+
+
+def target_of(node: ast.Assign) -> str:
+    return ast.unparse(node.targets[0])
+
+
+def methods_of_names() -> dict[str, set[str]]:
+    """What patterns are asked for, by the name that they are kept under, anywhere in the package."""
+    used: dict[str, set[str]] = defaultdict(set)
+    for path in ROOT.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and node.attr in CALLS:
+                used[ast.unparse(node.value).rpartition(".")[2]].add(node.attr)
+    return used
+
+
+def evaluated(path: Path, node: ast.Call, tree: ast.Module) -> Iterator[tuple[Any, int]]:
+    """The pattern, or each of them where a comprehension makes several; nothing for one that is none of ours."""
+    parts = ["bridge", *path.relative_to(ROOT).with_suffix("").parts]
+    module = importlib.import_module(".".join(parts).removesuffix(".__init__"))
+    text = ast.unparse(node.args[0])
+    if text in MADE and MADE[text] is None:
+        return
+    known = {**vars(module), **(MADE.get(text) or {})}
+    around = [
+        each for each in ast.walk(tree) if isinstance(each, ast.DictComp) and node in ast.walk(each.value)
+    ]
+    loops = " ".join(ast.unparse(each) for each in around[0].generators) if around else "for _ in '1'"
+    yield from ((pattern, flags_of(node, known)) for pattern in eval(f"[{text} {loops}]", known))
+
+
+def flags_of(node: ast.Call, known: dict[str, Any]) -> int:
+    place = {"compile": 1, "match": 2, "fullmatch": 2, "search": 2, "findall": 2, "finditer": 2}
+    at = place.get(ast.unparse(node.func).removeprefix("re."), 99)
+    given = [each.value for each in node.keywords if each.arg == "flags"] + node.args[at : at + 1]
+    return int(eval(ast.unparse(given[0]), known)) if given else 0
+
+
+PATTERNS = list(collected())
+
+
+def test_they_are_all_found() -> None:
+    assert len(PATTERNS) > 30
+    files = {found.where.partition(":")[0] for found in PATTERNS}
+    assert {"markdown.py", "inspection/text.py", "filtering.py"} <= files
+
+
+@pytest.mark.parametrize("found", PATTERNS, ids=str)
+def test_no_text_makes_a_pattern_slow(found: Found) -> None:
+    anchored, whole = found.methods <= ANCHORED, found.methods <= WHOLE
+    assert trouble(found.pattern, found.flags, anchored=anchored, whole=whole) == "", (
+        f"{found.where}: {found.pattern!r} is slow: write it so that it can go one way only"
+    )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "flags", "anchored"),
+    [
+        (r"(?:\s+|<!--.*?-->|<\?xml.*?\?>)*<x", re.DOTALL, True),
+        (r"(a*)*b", 0, True),
+        (r"(a|a)*b", 0, True),
+        (r"(?:a+)+$", 0, True),
+        (r"(\w+\s?)*$", 0, True),
+        (r"x*x*y", 0, True),
+        (r"\s+$", 0, False),
+        (r"\w+x", 0, False),
+        (r"^\s*>", re.MULTILINE, False),
+        (r"<[^>]{0,5000}>", 0, False),
+    ],
+)
+def test_a_slow_pattern_is_seen(pattern: str, flags: int, anchored: bool) -> None:
+    assert trouble(pattern, flags, anchored=anchored)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "flags", "anchored"),
+    [
+        (r"a+", 0, False),
+        (r"(?<!\w)\w+x", 0, False),
+        (r"\bx\w+!", 0, False),
+        (r"<[^<>]{0,5000}>", 0, False),
+        (r"`[^`]+`", 0, False),
+        (r"(?:[a-z]+,)*z", 0, True),
+        (r"https?://\S+", 0, False),
+        (r"^[ \t]*>", re.MULTILINE, False),
+    ],
+)
+def test_a_quick_pattern_passes(pattern: str, flags: int, anchored: bool) -> None:
+    assert not trouble(pattern, flags, anchored=anchored)
