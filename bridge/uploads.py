@@ -108,7 +108,9 @@ async def _take(scope: Scope, receive: Receive) -> Any:
         with tempfile.TemporaryFile() as body:
             async with asyncio.timeout(LONGEST):
                 await _read(receive, body, inbox=inbox, visitor=visitor, arrival=arrival)
-            kept = await files.in_background(files.keep, body, name=name, allowed=inbox.upload_types.split())
+            kept = await files.keep_in_turn(
+                body, name=name, allowed=inbox.upload_types.split(), owner=arrival.address
+            )
         return await _write_down(kept, inbox=inbox, visitor=visitor)
     except TimeoutError:
         raise BridgeError(Code.INVALID_PAYLOAD, "The file took too long.", reason="slow") from None

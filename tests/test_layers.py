@@ -12,7 +12,7 @@ ROOT = Path(bridge.__file__).parent
 
 LAYERS = [
     {"ending", "errors", "clock", "emojis", "lookalikes", "filtering", "valkey"},
-    {"conf"},
+    {"conf", "inspection"},
     {"models", "protocol", "signals", "nicks", "markdown", "avatars", "migrations"},
     {"sqlite", "redis", "database", "outlet", "closing", "wire", "files", "tokens"},
     {"layer", "headers", "receivers"},

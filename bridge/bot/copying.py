@@ -22,6 +22,7 @@ from bridge.bot.database import db
 from bridge.bot.incoming import files_of
 from bridge.conf import settings
 from bridge.ending import end
+from bridge.errors import BridgeError, Code
 from bridge.models import Attachment, RemotePart
 
 logger = logging.getLogger(__name__)
@@ -35,10 +36,16 @@ GIVE_UP_AFTER = timedelta(hours=24)
 WITHIN = aiohttp.ClientTimeout(total=120, sock_connect=10, sock_read=20)
 PIECE = 256 * 1024
 DISCORDS = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
+LATER = (aiohttp.ClientError, discord.HTTPException, DatabaseProblem, OSError, TimeoutError)
+"""What may happen any day, whatever the file."""
 
 
 class NotCopied(Exception):
-    """It will never be: too large, gone, or not Discord's."""
+    """It will never be: too large, gone, not Discord's, or more than may be spent on looking at it."""
+
+
+class Busy(OSError):
+    """Too many files are being looked at."""
 
 
 def may_be_fetched(url: str) -> bool:
@@ -114,16 +121,14 @@ class Copier:
             except NotCopied as reason:
                 logger.warning("%s stays in Discord: %s", attachment.name, reason)
                 await db(copying.file_left, attachment.pk)
-            except (
-                aiohttp.ClientError,
-                discord.HTTPException,
-                DatabaseProblem,
-                OSError,
-                TimeoutError,
-            ) as error:
+            except LATER as error:
                 logger.info("%s is copied later: %r", attachment.name, error)
                 if timezone.now() - attachment.created_at > GIVE_UP_AFTER:
                     await db(copying.file_left, attachment.pk)
+            except Exception:
+                # Whatever it is about this file, it would happen again, and the others go on.
+                logger.exception("%s stays in Discord", attachment.name)
+                await db(copying.file_left, attachment.pk)
 
     async def _fetch(self, session: aiohttp.ClientSession, attachment: Attachment) -> None:
         limit = copying.limit_of(attachment.inbox)
@@ -133,7 +138,7 @@ class Copier:
                 if not await _download(session, url, body, limit=limit):
                     raise NotCopied("Discord does not have it any more")
             # Staff may send everything: what it is decides only how it is shown.
-            kept = await files.in_background(files.keep, body, name=attachment.name, allowed=None)
+            kept = await _keep(body, attachment)
         try:
             taken = await db(copying.file_copied, attachment.pk, kept)
         except BaseException:
@@ -156,6 +161,17 @@ class Copier:
             if found.remote_id == attachment.remote_id:
                 return found.url
         raise NotCopied("its message does not have it any more")
+
+
+async def _keep(body: IO[bytes], attachment: Attachment) -> files.Kept:
+    try:
+        return await files.keep_in_turn(
+            body, name=attachment.name, allowed=None, owner=str(attachment.inbox_id)
+        )
+    except BridgeError as refusal:
+        if refusal.code == Code.UNAVAILABLE:
+            raise Busy(refusal.message) from None
+        raise NotCopied(refusal.message) from None
 
 
 async def _download(session: aiohttp.ClientSession, url: str, body: IO[bytes], *, limit: int) -> bool:

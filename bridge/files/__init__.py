@@ -1,8 +1,8 @@
-"""Files: what they are by their bytes, what is kept of them and where. No rows and no requests in here."""
+"""Files: what is kept of them, where, and under what name. No rows and no requests in here."""
 
-from bridge.files.keeping import FILES, THUMBNAILS, Kept, discard, keep
-from bridge.files.kinds import safe_name
+from bridge.files.keeping import FILES, THUMBNAILS, Kept, discard, keep, keep_in_turn
 from bridge.files.links import is_signed, link
+from bridge.files.naming import safe_name
 from bridge.files.workers import in_background
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "in_background",
     "is_signed",
     "keep",
+    "keep_in_turn",
     "link",
     "safe_name",
 ]

@@ -1,18 +1,20 @@
-"""Keep a file: look at it, clean it, and put it into the storage of the settings under a name that nobody guesses."""
+"""Keep a file: have it looked at, and put it into the storage of the settings under a name that nobody guesses."""
 
 import logging
+import tempfile
 import uuid
 from collections.abc import Sequence
-from io import BytesIO
-from typing import BinaryIO, NamedTuple
+from functools import partial
+from shutil import copyfileobj
+from typing import IO, NamedTuple
 
 from django.core.files.base import File
 from django.utils import timezone
 
 from bridge.conf import file_storage
-from bridge.errors import BridgeError
-from bridge.files.images import picture
-from bridge.files.kinds import UNKNOWN, check_allowed, kind_of, safe_name
+from bridge.files.inspecting import inspect
+from bridge.files.naming import safe_name
+from bridge.files.workers import in_turn
 
 logger = logging.getLogger(__name__)
 
@@ -31,45 +33,50 @@ class Kept(NamedTuple):
     thumbnail: str
 
 
-def keep(source: BinaryIO, *, name: str, allowed: Sequence[str] | None) -> Kept:
-    """Store a file; `allowed` are the media types that are taken, None: all, a picture that is none as well.
-
-    Blocks, for seconds where a picture is large.
+async def keep_in_turn(source: IO[bytes], *, name: str, allowed: Sequence[str] | None, owner: str) -> Kept:
+    """As `keep`, in a thread, when it is `owner`'s turn.
 
     Raises:
-        BridgeError: `invalid_payload` with a `reason`. Nothing is stored then.
+        BridgeError: as `keep`; `unavailable` where too many wait.
+    """
+    return await in_turn(partial(keep, source, name=name, allowed=allowed), owner=owner)
+
+
+def keep(source: IO[bytes], *, name: str, allowed: Sequence[str] | None) -> Kept:
+    """Store a file; `allowed` are the media types that are taken, None: all.
+
+    Pictures are stored anew, without what they tell of their maker. What cannot be shown is stored as it is. Blocks,
+    for seconds where a picture is large.
+
+    Raises:
+        BridgeError: `invalid_payload` with a `reason`, or `unavailable`. Nothing is stored then.
     """
     name = safe_name(name)
-    kind = kind_of(source)
-    if allowed is not None:
-        check_allowed(kind, name=name, allowed=allowed)
-    if kind.startswith("image/") and kind != "image/svg+xml":
+    with (
+        tempfile.TemporaryFile() as original,
+        tempfile.TemporaryFile() as data,
+        tempfile.TemporaryFile() as thumbnail,
+    ):
+        # A file of its own: whoever brought it may be gone before it was looked at.
+        source.seek(0)
+        copyfileobj(source, original)
+        found = inspect(original, name=name, allowed=allowed, data=data, thumbnail=thumbnail)
+        shown = "width" in found
+        file, size = _store(FILES, data if shown else original)
         try:
-            return _keep_picture(source, name=name, kind=kind)
-        except BridgeError:
-            if allowed is not None:
-                raise
-            # Staff sent it: it is theirs to judge. Nobody's browser is asked to open it.
-            kind = UNKNOWN
-    source.seek(0, 2)
-    size = source.tell()
-    return Kept(name, kind, size, None, None, file=_store(FILES, source), thumbnail="")
+            small = _store(THUMBNAILS, thumbnail)[0] if thumbnail.seek(0, 2) else ""
+        except BaseException:
+            discard(file)
+            raise
+    return Kept(name, found["kind"], size, found.get("width"), found.get("height"), file, small)
 
 
-def _keep_picture(source: BinaryIO, *, name: str, kind: str) -> Kept:
-    found = picture(source, kind=kind)
-    file = _store(FILES, BytesIO(found.data))
-    try:
-        thumbnail = _store(THUMBNAILS, BytesIO(found.thumbnail)) if found.thumbnail else ""
-    except BaseException:
-        discard(file)
-        raise
-    return Kept(name, found.content_type, len(found.data), found.width, found.height, file, thumbnail)
-
-
-def _store(folder: str, source: BinaryIO) -> str:
+def _store(folder: str, source: IO[bytes]) -> tuple[str, int]:
+    """Its name in the storage, and its size."""
+    size = source.seek(0, 2)
     source.seek(0)
-    return file_storage().save(f"{folder}/{timezone.now():%Y/%m/%d}/{uuid.uuid4().hex}", File(source))
+    name = f"{folder}/{timezone.now():%Y/%m/%d}/{uuid.uuid4().hex}"
+    return file_storage().save(name, File(source)), size
 
 
 def discard(*names: str) -> None:

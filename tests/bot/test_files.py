@@ -8,6 +8,8 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from django.core.files.storage import default_storage
 from PIL import Image
 
@@ -17,6 +19,8 @@ from bridge.actions import copying as copying_actions
 from bridge.actions.changing import delete_message, edit_message
 from bridge.bot import copying
 from bridge.delivery import carrying
+from bridge.files import inspecting, workers
+from bridge.inspection.limits import Limits
 from bridge.models import Attachment, Inbox, Message
 from bridge.sandbox import routes
 from bridge.sandbox.client import POSTS
@@ -400,6 +404,93 @@ async def test_a_hostile_file_of_staff_is_kept_as_a_download_only(up: Stage) -> 
         None,
         "text/html",
     )
+
+
+async def test_a_file_that_kills_its_worker_is_tried_once_and_stays_in_discord(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, storage: Path
+) -> None:
+    tried = []
+    run = inspecting._run
+
+    def counted(*args: Any) -> int:
+        tried.append(args)
+        return run(*args)
+
+    monkeypatch.setattr(inspecting, "_run", counted)
+    monkeypatch.setattr(inspecting, "LIMITS", Limits(memory=1))
+    await stage.start()
+    thread = await stage.converse("Hello")
+    await stage.sandbox.post_as("ada", thread, "Here", files={"killer.png": png()})
+    ((_, (killer,)),) = await until_copied(stage)
+    assert (killer.state, killer.file.name) == ("remote", "")
+    assert killer.remote_url.endswith("/killer.png")
+    await stage.stop()
+    monkeypatch.setattr(inspecting, "LIMITS", Limits())
+    monkeypatch.setattr(copying, "LOOK_EVERY", 0.05)
+    await stage.start()
+    await stage.sandbox.post_as("ada", thread, "And", files={"cat.png": png()})
+    found = await until_copied(stage, 2)
+    assert [file.state for _, files in found for file in files] == ["remote", "stored"]
+    assert len(tried) == 2
+    assert len(stored(storage)) == 1
+
+
+async def test_whatever_one_file_breaks_the_others_are_copied(
+    up: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = await up.converse("Hello")
+    look = inspecting.inspect
+
+    def breaks(source: Any, *, name: str, **rest: Any) -> Any:
+        if name == "odd.png":
+            raise RuntimeError("nobody thought of this")
+        return look(source, name=name, **rest)
+
+    monkeypatch.setattr("bridge.files.keeping.inspect", breaks)
+    await up.sandbox.post_as("ada", thread, "", files={"odd.png": png(), "cat.png": png(), "dog.png": png()})
+    ((_, files),) = await until_copied(up, 3)
+    assert {file.name: file.state for file in files} == {
+        "odd.png": "remote",
+        "cat.png": "stored",
+        "dog.png": "stored",
+    }
+
+
+async def test_while_too_many_files_are_looked_at_one_waits_and_is_copied_later(
+    up: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = await up.converse("Hello")
+    monkeypatch.setattr(copying, "LOOK_EVERY", 0.05)
+    monkeypatch.setattr(workers._line, "_most", 0)
+    await up.sandbox.post_as("ada", thread, "", files={"cat.png": png()})
+    await up.page_shows("Hello", "")
+    await asyncio.sleep(0.2)
+    ((_, (cat,)),) = await on_the_page(up)
+    assert cat.state == "pending"
+    monkeypatch.undo()
+    ((_, (cat,)),) = await until_copied(up)
+    assert cat.state == "stored"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_no_redirect_leads_elsewhere_when_files_are_copied(settings: Any, status: int) -> None:
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        # To a door inside the network, which only this machine may knock at.
+        there = str(request.url.with_host("localhost").with_path("/inside"))
+        return web.Response(status=status, headers={"Location": there}, body=b"secret")
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    async with TestServer(app) as cdn, aiohttp.ClientSession() as session:
+        settings.DISCORD_CDN_URL = str(cdn.make_url("/")).rstrip("/")
+        body = BytesIO()
+        with pytest.raises(aiohttp.ClientError, match=str(status)):
+            await copying._download(session, str(cdn.make_url("/attachments/1/2/a.png")), body, limit=1000)
+    assert asked == ["/attachments/1/2/a.png"]
+    assert body.getvalue() == b""
 
 
 async def test_a_message_that_is_taken_back_takes_its_copies_along(up: Stage, storage: Path) -> None:

@@ -4,7 +4,7 @@ from io import BytesIO
 
 import pytest
 
-from bridge.files.kinds import TEXT, kind_of
+from bridge.inspection.kinds import TEXT, kind_of
 
 
 def kind(data: bytes) -> str:

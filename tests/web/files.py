@@ -119,5 +119,11 @@ def bomb(width: int = 20_000, height: int = 20_000) -> bytes:
     )
 
 
+def frames(count: int) -> bytes:
+    """A GIF of so many pictures of one pixel, 15 bytes each."""
+    one = b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
+    return b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0x80, 0, 0) + bytes(6) + one * count + b";"
+
+
 def chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

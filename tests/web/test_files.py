@@ -20,12 +20,14 @@ from PIL import Image
 from bridge import files, uploads
 from bridge.actions import Post, post_messages
 from bridge.actions.changing import delete_message
+from bridge.files import inspecting
+from bridge.inspection.limits import Limits
 from bridge.models import Attachment, Block, Connection, Inbox, Message, Participant
 from bridge.speaking import Target
 from bridge.throttling import THROTTLES, Limit, Throttle
 from tests.web.browser import Browser
 from tests.web.conftest import Open
-from tests.web.files import bomb, drawing, http, png, saved, upload, uploaded
+from tests.web.files import bomb, drawing, frames, http, png, saved, upload, uploaded
 from tests.web.test_rooms import make_room
 
 SVG = (
@@ -151,7 +153,6 @@ async def test_another_storage_of_the_settings_is_used(
 @pytest.mark.parametrize(
     ("name", "data", "reason"),
     [
-        ("huge.png", bomb(), "pixels"),
         ("cat.png", packed(), "mismatch"),
         ("cat.zip", packed(), "type"),
         ("logo.svg", SVG, "type"),
@@ -163,9 +164,6 @@ async def test_another_storage_of_the_settings_is_used(
         ("run.exe", b"MZ\x90\0\3\0\0\0" + bytes(100), "type"),
         ("run.txt", b"MZ\x90\0\3\0\0\0" + bytes(100), "mismatch"),
         ("what", b"\x01\x02\x9f\xaa" * 30, "type"),
-        ("broken.png", png()[:60], "image"),
-        ("broken.gif", b"GIF89a" + bytes(30), "image"),
-        ("photo.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40), "image"),
         ("empty.txt", b"", "empty"),
     ],
 )
@@ -178,6 +176,51 @@ async def test_what_is_hostile_or_not_taken_is_refused_and_nothing_is_kept(
     assert answer.json["error"]["message"].endswith(".")
     assert stored(storage) == []
     assert not await Attachment.objects.aexists()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "kind"),
+    [
+        ("huge.png", bomb(), "application/octet-stream"),
+        ("broken.gif", b"GIF89a" + bytes(30), "application/octet-stream"),
+        ("photo.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40), "image/heic"),
+        ("scan.tif", saved(drawing(20, 20), "TIFF"), "image/tiff"),
+    ],
+)
+async def test_a_picture_that_cannot_be_shown_is_kept_as_it_is_for_download_alone(
+    visitor: Browser, stranger: Browser, name: str, data: bytes, kind: str
+) -> None:
+    sent = await uploaded(visitor.token, name, data)
+    assert (sent["content_type"], sent["size"], sent["width"]) == (kind, len(data), None)
+    assert sent["thumbnail"] == ""
+    back = await http("GET", sent["url"], token=visitor.token)
+    assert back.body == data
+    assert back.headers["content-type"] == kind
+    assert back.headers["content-disposition"].startswith("attachment")
+    assert back.headers["x-content-type-options"] == "nosniff"
+    assert (await http("GET", sent["url"], token=stranger.token)).status == 404
+
+
+@pytest.mark.parametrize(
+    ("limits", "data"),
+    [
+        (Limits(memory=1), b"words"),
+        (Limits(memory=160 << 20), png(6000, 6000)),
+        (Limits(cpu=1), frames(1_500_000)),
+        (Limits(wall=0.01), b"words"),
+        (Limits(largest=1000), png(300, 300, noise=True)),
+    ],
+)
+async def test_a_file_that_costs_too_much_is_refused_with_a_reason_and_nothing_is_kept(
+    visitor: Browser, storage: Path, monkeypatch: pytest.MonkeyPatch, limits: Limits, data: bytes
+) -> None:
+    monkeypatch.setattr(inspecting, "LIMITS", limits)
+    answer = await upload(visitor.token, "file", data)
+    assert (answer.status, answer.reason) == (422, "costly")
+    assert answer.json["error"]["message"].endswith(".")
+    assert stored(storage) == []
+    monkeypatch.undo()
+    assert (await upload(visitor.token, "file", b"words")).status == 201
 
 
 async def test_100_megabytes_are_refused_by_what_they_announce_before_a_byte_is_read(

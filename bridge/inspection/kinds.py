@@ -1,0 +1,112 @@
+"""What a file is: its bytes decide, its name only has to agree with them."""
+
+import mimetypes
+from collections.abc import Sequence
+from fnmatch import fnmatch
+from typing import BinaryIO
+
+import filetype
+
+from bridge.errors import BridgeError, Code
+from bridge.inspection.containers import container_kind
+from bridge.inspection.text import HEAD, text_kind
+
+UNKNOWN = "application/octet-stream"
+TEXT = "text/plain"
+PDF = "application/pdf"
+
+_NAMES = {
+    "image/apng": "image/png",
+    "audio/x-wav": "audio/wav",
+    "audio/x-flac": "audio/flac",
+}
+# What the library does not know.
+_SIGNATURES = (
+    (b"\xff\x0a", "image/jxl"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "image/jxl"),
+    (b"#!AMR-WB\n", "audio/amr-wb"),
+    (b"caff\0\1", "audio/x-caf"),
+)
+# What a script may hide in: only where an inbox names it in so many words.
+_ACTIVE = frozenset({"image/svg+xml", "text/html", "text/xml"})
+# What text may call itself: not a picture, a film or a page.
+_NOT_TEXT = ("image/*", "audio/*", "video/*", "font/*", "text/html", "application/xhtml+xml")
+_PACKED = (
+    PDF,
+    "application/zip",
+    "application/vnd.*",
+    "application/msword",
+    "application/gzip",
+)
+# Without the system's own tables: a file is taken on every machine or on none.
+_claims = mimetypes.MimeTypes()
+_claims.add_type("application/xhtml+xml", ".xhtml")
+
+
+def kind_of(file: BinaryIO) -> str:
+    """The media type of what its bytes are; `application/octet-stream` where nobody knows."""
+    text = text_kind(file)
+    if text not in {TEXT, ""}:
+        return text
+    file.seek(0)
+    head = file.read(HEAD)
+    if _is_pdf(file, head, is_text=bool(text)):
+        return PDF
+    if text:
+        return text
+    return _signed(head) or container_kind(file, head) or _guessed(head)
+
+
+def _is_pdf(file: BinaryIO, head: bytes, *, is_text: bool) -> bool:
+    """By a header in its first kilobyte, as Acrobat reads it: printers and servers write lines of their own before.
+
+    What is known as something else is no PDF that has such lines. Text that mentions a header does not end as a PDF.
+    """
+    at = head.find(b"%PDF-", 0, 1024)
+    if at <= 0:
+        return at == 0
+    if not is_text:
+        return _guessed(head) == UNKNOWN
+    file.seek(-min(1024, file.seek(0, 2)), 2)
+    return head[at - 1 : at].isspace() and b"%%EOF" in file.read()
+
+
+def _signed(head: bytes) -> str:
+    return next((kind for signature, kind in _SIGNATURES if head.startswith(signature)), "")
+
+
+def _guessed(head: bytes) -> str:
+    guess = filetype.guess(head)
+    return _NAMES.get(guess.mime, guess.mime) if guess else UNKNOWN
+
+
+def check_allowed(kind: str, *, name: str, allowed: Sequence[str]) -> None:
+    """Raises BridgeError (`invalid_payload`) where this is not taken, or is not what its name says."""
+    claimed = _claims.guess_type(name)[0] or ""
+    if not _agree(kind, claimed):
+        raise refusal("mismatch", "Its content is not what its name says.")
+    # "image/*" is meant for pictures: what may carry a script has to be named.
+    if not any(kind == each if kind in _ACTIVE else fnmatch(kind, each) for each in allowed):
+        raise refusal("type", "Files of this kind are not taken here.")
+
+
+def _agree(kind: str, claimed: str) -> bool:
+    """Whether content of this kind may go under a name that claims something."""
+    if not claimed or kind == claimed:
+        return True
+    if kind in _ACTIVE:
+        return claimed in _ACTIVE or claimed == "application/xhtml+xml"
+    if kind == TEXT:
+        return not any(fnmatch(claimed, each) for each in (*_NOT_TEXT, *_PACKED))
+    media = kind.partition("/")[0]
+    if media in {"audio", "video"}:
+        # One container for both: a voice message may be called .mp4.
+        return claimed.startswith(("audio/", "video/")) or claimed == "application/ogg"
+    if media == "image":
+        return claimed.startswith("image/")
+    # Documents are zip files, and programs come in many guises: only what claims to be harmless is refused.
+    return not claimed.startswith(("image/", "audio/", "video/", "text/"))
+
+
+def refusal(reason: str, message: str) -> BridgeError:
+    return BridgeError(Code.INVALID_PAYLOAD, message, reason=reason)

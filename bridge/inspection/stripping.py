@@ -1,0 +1,132 @@
+"""Take comments, locations and other data about a moving picture out of it, and leave the picture as it is.
+
+Only for what moves: encoded anew it would lose colours or timing, and take minutes. What stands behind its end is left
+out, and what ends too early, as many programs write it, ends with its last whole part. What is no such picture raises
+ValueError. Nothing is decoded for it, so it also says what decoding would cost.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+_PNG_DROPPED = frozenset({b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"tIME"})
+_WEBP_DROPPED = frozenset({b"EXIF", b"XMP "})
+_WEBP_FLAGS = 0x08 | 0x04  # of VP8X: that there is EXIF, and XMP
+_GIF_LOOPS = frozenset({b"NETSCAPE2.0", b"ANIMEXTS1.0"})
+
+
+@dataclass
+class Stripped:
+    """A picture without what it tells of its maker."""
+
+    data: bytes = b""
+    frames: int = 0
+    sizes: list[int] = field(default_factory=lambda: [0, 0])
+    """Width and height of what all of its frames are drawn on."""
+
+    @property
+    def pixels(self) -> int:
+        """Of all frames together: decoded, each is as large as the whole."""
+        return self.sizes[0] * self.sizes[1] * self.frames
+
+    def has(self, width: int, height: int) -> None:
+        self.sizes = [max(self.sizes[0], width), max(self.sizes[1], height)]
+
+
+def strip(data: bytes, *, kind: str) -> Stripped:
+    found = Stripped()
+    parts = {"image/gif": _gif, "image/webp": _webp, "image/png": _png}[kind](data, found)
+    found.data = b"".join(parts)
+    return found
+
+
+def _png(data: bytes, found: Stripped) -> Iterator[bytes]:
+    yield data[:8]
+    at, name = 8, b""
+    while name != b"IEND" and at + 12 <= len(data):
+        (length,) = struct.unpack_from(">I", data, at)
+        name = data[at + 4 : at + 8]
+        end = at + 12 + length
+        if end > len(data):
+            break
+        if name == b"IHDR" and length >= 8:
+            found.has(*struct.unpack_from(">II", data, at + 8))
+        found.frames += name == b"fcTL"
+        if name not in _PNG_DROPPED:
+            yield data[at:end]
+        at = end
+    if name != b"IEND":
+        yield b"\0\0\0\0IEND\xae\x42\x60\x82"
+
+
+def _webp(data: bytes, found: Stripped) -> Iterator[bytes]:
+    if len(data) < 12:
+        raise ValueError("it ends too early")
+    (length,) = struct.unpack_from("<I", data, 4)
+    end = min(len(data), 8 + length)
+    chunks: list[bytes] = []
+    at = 12
+    while at + 8 <= end:
+        name = data[at : at + 4]
+        (size,) = struct.unpack_from("<I", data, at + 4)
+        stop = at + 8 + size + size % 2
+        if at + 8 + size > end:
+            break
+        chunk = data[at:stop]
+        if name == b"VP8X" and size >= 10:
+            found.has(*(int.from_bytes(chunk[start : start + 3], "little") + 1 for start in (12, 15)))
+            chunk = chunk[:8] + bytes([chunk[8] & ~_WEBP_FLAGS]) + chunk[9:]
+        found.frames += name == b"ANMF"
+        if name not in _WEBP_DROPPED:
+            chunks.append(chunk)
+        at = stop
+    body = b"WEBP" + b"".join(chunks)
+    yield b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def _gif(data: bytes, found: Stripped) -> Iterator[bytes]:
+    if len(data) < 13:
+        raise ValueError("it ends too early")
+    found.has(*struct.unpack_from("<HH", data, 6))
+    at = 13 + _colours(data[10])
+    yield data[:at]
+    try:
+        yield from _gif_blocks(data, at, found)
+    except IndexError:
+        # Its last block is not whole: the ones before are.
+        if not found.frames:
+            raise ValueError("it ends before its first picture does") from None
+    yield b";"
+
+
+def _gif_blocks(data: bytes, at: int, found: Stripped) -> Iterator[bytes]:
+    while data[at] != 0x3B:
+        start = at
+        if data[at] == 0x21:
+            label, at = data[at + 1], _blocks_end(data, at + 2)
+            name = data[start + 3 : start + 14]
+            # Kept: when a picture is shown and for how long, and how often all of it.
+            if label == 0xF9 or (label == 0xFF and name in _GIF_LOOPS):
+                yield data[start:at]
+        elif data[at] == 0x2C:
+            at = _blocks_end(data, at + 11 + _colours(data[at + 9]))
+            left, top, width, height = struct.unpack_from("<HHHH", data, start + 1)
+            found.has(left + width, top + height)
+            found.frames += 1
+            yield data[start:at]
+        elif found.frames:
+            # Zeros and other rubbish, behind all that is shown.
+            return
+        else:
+            raise ValueError("it has a block that no such picture has")
+
+
+def _colours(flags: int) -> int:
+    """Bytes of a colour table."""
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def _blocks_end(data: bytes, at: int) -> int:
+    while data[at]:
+        at += data[at] + 1
+    return at + 1
