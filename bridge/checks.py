@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from channels_redis.pubsub import RedisPubSubChannelLayer
@@ -159,3 +160,45 @@ def check_sqlite(**_: Any) -> Iterator[CheckMessage]:
             hint='DATABASES["default"]["ENGINE"] = "bridge.sqlite"',
             id="bridge.W003",
         )
+
+
+@register(Tags.security)
+def check_private(**_: Any) -> Iterator[CheckMessage]:
+    """Of what is there: a folder that was given may be shared with others on purpose."""
+    try:
+        home = settings.VAR_DIR
+    except TypeError:
+        return  # what it is instead, another check says
+    kept = [home / "secret_key", home / "admin_password", home / "sandbox.json", *_databases()]
+    held = [path for path in kept if _holds_something(path)]
+    folders = [home, home / "files"] if held or (home / "files").is_dir() else []
+    # What lies in a folder that is its owner's alone nobody else can reach.
+    open_to_others = [
+        path
+        for path in (*held, *folders)
+        if _mode(path) & 0o077 and (path == home or _mode(path.parent) & 0o077)
+    ]
+    if open_to_others:
+        names = " ".join(map(str, open_to_others))
+        yield Warning(
+            f"Other users of this machine can look into what is kept here: {names}",
+            hint=f"chmod go= {names}",
+            id="bridge.W006",
+        )
+
+
+def _databases() -> Iterator[Path]:
+    """Files of SQLite, with what it puts beside them."""
+    for database in project.DATABASES.values():
+        name = str(database.get("NAME") or "")
+        if "sqlite" in database["ENGINE"] and name and ":" not in name:
+            yield from (Path(name + end) for end in ("", "-wal", "-shm", "-journal"))
+
+
+def _holds_something(path: Path) -> bool:
+    # One page: a database without a table.
+    return path.is_file() and (path.stat().st_size > 4096 or "sqlite" not in path.name)
+
+
+def _mode(path: Path) -> int:
+    return path.stat().st_mode if path.exists() else 0

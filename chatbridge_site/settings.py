@@ -8,20 +8,24 @@ from typing import Any
 
 import dj_database_url
 import django
+from pydantic import SecretStr
 
 from bridge import redis, valkey
-from chatbridge_site import environment
+from chatbridge_site import environment, secrecy
 
 BASE_DIR = environment.BASE_DIR
-ENVIRONMENT = environment.read()
-VAR_DIR = ENVIRONMENT.var_dir
+# In lower case: it is no setting, and on no error page.
+_environment = environment.read()
+VAR_DIR = _environment.var_dir
 
-DEBUG = ENVIRONMENT.debug
-SITE_URL = ENVIRONMENT.site_url
-SECRET_KEY = environment.secret_key(ENVIRONMENT)
-ALLOWED_HOSTS = ENVIRONMENT.allowed_hosts or (["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
-CSRF_TRUSTED_ORIGINS = ENVIRONMENT.csrf_trusted_origins
-TRUSTED_PROXIES = ENVIRONMENT.trusted_proxies
+DEBUG = _environment.debug
+SITE_URL = _environment.site_url
+SECRET_KEY = environment.secret_key(_environment)
+SECRET_KEY_FALLBACKS = [each.get_secret_value() for each in _environment.secret_key_fallbacks]
+secrecy.know([SecretStr(SECRET_KEY), *(getattr(_environment, name) for name in environment.secret_names())])
+ALLOWED_HOSTS = _environment.allowed_hosts or (["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
+CSRF_TRUSTED_ORIGINS = _environment.csrf_trusted_origins
+TRUSTED_PROXIES = _environment.trusted_proxies
 
 # It takes the place of Django's own runserver. In any other process its Twisted would only be loaded: 16 MB, and a
 # sixth of the time until a bot runs.
@@ -88,13 +92,13 @@ def database(url: str, *, var_dir: Path) -> dict[str, Any]:
     return made
 
 
-DATABASES = {"default": database(ENVIRONMENT.database_url, var_dir=VAR_DIR)}
-VAR_DIR.mkdir(parents=True, exist_ok=True)
+DATABASES = {"default": database(_environment.database_url.get_secret_value(), var_dir=VAR_DIR)}
+environment.make_private(VAR_DIR)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # None: another server is used, none is started here.
-VALKEY_DIR = None if ENVIRONMENT.redis_url else VAR_DIR
-REDIS_URL = ENVIRONMENT.redis_url or valkey.url(VAR_DIR)
+VALKEY_DIR = None if _environment.redis_url.get_secret_value() else VAR_DIR
+REDIS_URL = _environment.redis_url.get_secret_value() or valkey.url(VAR_DIR)
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
@@ -102,13 +106,13 @@ CHANNEL_LAYERS = {
     }
 }
 
-DISCORD_TOKEN = ENVIRONMENT.discord_token
-DISCORD_CHANNEL_ID = ENVIRONMENT.discord_channel_id
-DISCORD_API_URL = ENVIRONMENT.discord_api_url
-DISCORD_GATEWAY_URL = ENVIRONMENT.discord_gateway_url
-DISCORD_CDN_URL = ENVIRONMENT.discord_cdn_url
+DISCORD_TOKEN = _environment.discord_token.get_secret_value()
+DISCORD_CHANNEL_ID = _environment.discord_channel_id
+DISCORD_API_URL = _environment.discord_api_url
+DISCORD_GATEWAY_URL = _environment.discord_gateway_url
+DISCORD_CDN_URL = _environment.discord_cdn_url
 
-WEBHOOK_ALLOWED_NETWORKS = ENVIRONMENT.webhook_allowed_networks
+WEBHOOK_ALLOWED_NETWORKS = _environment.webhook_allowed_networks
 
 BRIDGE_SERVICES = {
     "discord": "bridge.services.discord.DiscordService",
@@ -117,7 +121,7 @@ BRIDGE_SERVICES = {
     "console": "bridge.services.console.ConsoleService",
 }
 
-MAIL_SERVER = environment.mail_server(ENVIRONMENT.email_url)
+MAIL_SERVER = environment.mail_server(_environment.email_url.get_secret_value())
 if django.VERSION >= (6, 1):
     MAILERS = {"default": {"OPTIONS": MAIL_SERVER}}
 else:
@@ -125,10 +129,10 @@ else:
     EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL_SERVER["username"], MAIL_SERVER["password"]
     EMAIL_USE_TLS, EMAIL_USE_SSL = MAIL_SERVER["use_tls"], MAIL_SERVER["use_ssl"]
     EMAIL_TIMEOUT = MAIL_SERVER["timeout"]
-DEFAULT_FROM_EMAIL = ENVIRONMENT.email_from
-EMAIL_REPLY_DOMAIN = ENVIRONMENT.email_reply_domain
-MAILGUN_SIGNING_KEY = ENVIRONMENT.mailgun_signing_key
-POSTMARK_SECRET = ENVIRONMENT.postmark_secret
+DEFAULT_FROM_EMAIL = _environment.email_from
+EMAIL_REPLY_DOMAIN = _environment.email_reply_domain
+MAILGUN_SIGNING_KEY = _environment.mailgun_signing_key.get_secret_value()
+POSTMARK_SECRET = _environment.postmark_secret.get_secret_value()
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -142,7 +146,7 @@ MEDIA_ROOT = VAR_DIR / "files"
 FILE_UPLOAD_PERMISSIONS = 0o640
 STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "chatbridge": {"BACKEND": ENVIRONMENT.files_backend, "OPTIONS": ENVIRONMENT.files_options},
+    "chatbridge": {"BACKEND": _environment.files_backend, "OPTIONS": _environment.files_options},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
@@ -154,7 +158,7 @@ WHITENOISE_USE_FINDERS = DEBUG
 # Said of every static file that is served under ASGI: they are small, reading one whole does no harm.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
-HTTPS = ENVIRONMENT.https if ENVIRONMENT.https is not None else not DEBUG
+HTTPS = _environment.https if _environment.https is not None else not DEBUG
 SECURE_SSL_REDIRECT = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
@@ -163,6 +167,9 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES
 SECURE_REFERRER_POLICY = "same-origin"
 # HSTS for subdomains and preloading are promises about a domain that only its owner can make.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+
+DEFAULT_EXCEPTION_REPORTER = "chatbridge_site.secrecy.Reporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "chatbridge_site.secrecy.Filter"
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
@@ -178,14 +185,25 @@ def _is_no_static_file(record: logging.LogRecord) -> bool:
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "formatters": {
+        "line": {
+            "()": "chatbridge_site.secrecy.Formatter",
+            "format": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        }
+    },
     "filters": {"no_static": {"()": "django.utils.log.CallbackFilter", "callback": _is_no_static_file}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": ENVIRONMENT.log_level},
+    "root": {"handlers": ["console"], "level": _environment.log_level},
     "loggers": {
         # Django's own handlers would print each line a second time.
         "django": {"handlers": [], "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
+        # uvicorn's own lines too: they have addresses in them, of which some have keys.
+        **{
+            name: {"handlers": [], "propagate": True}
+            for name in ("uvicorn", "uvicorn.error", "uvicorn.access")
+        },
         # Opening the page once would push the addresses and the password that `make run` prints off the screen.
         "django.channels.server": {"handlers": [], "propagate": True, "filters": ["no_static"]},
         # Between the addresses that `make run` prints it would advise to install things that nobody needs.

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from chatbridge_site import environment
 from chatbridge_site.environment import BASE_DIR, Environment
@@ -34,6 +35,8 @@ def table() -> list[str]:
     rows = []
     for name, field in Environment.model_fields.items():
         default = field.default
+        if isinstance(default, SecretStr):
+            default = default.get_secret_value()
         if isinstance(default, Path):
             default = f"{default.relative_to(BASE_DIR)}/"
         shown = (
@@ -164,6 +167,6 @@ def test_two_starts_at_once_agree_on_the_key(tmp_path: Path, monkeypatch: pytest
         raise FileExistsError
 
     monkeypatch.setattr(os, "link", link_too_late)
-    made = Environment(debug=True, secret_key="", var_dir=tmp_path, _env_file=None)
+    made = Environment(debug=True, secret_key=SecretStr(""), var_dir=tmp_path, _env_file=None)
     assert environment.secret_key(made) == "theirs"
     assert list(tmp_path.iterdir()) == [path]
