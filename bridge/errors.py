@@ -17,6 +17,7 @@ class Code(StrEnum):
     TOO_LARGE = "too_large"
     CLOSED = "closed"
     BLOCKED = "blocked"
+    PROOF_REQUIRED = "proof_required"
     UNAVAILABLE = "unavailable"
     INTERNAL = "internal"
 
@@ -32,6 +33,7 @@ HTTP_STATUS = {
     Code.CLOSED: 409,
     Code.TOO_LARGE: 413,
     Code.INVALID_PAYLOAD: 422,
+    Code.PROOF_REQUIRED: 428,
     Code.THROTTLED: 429,
     Code.INTERNAL: 500,
     Code.UNAVAILABLE: 503,

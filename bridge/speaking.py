@@ -41,3 +41,5 @@ class Opening:
     referrer: str = ""
     locale: str = ""
     user_agent: str = ""
+    after: int | None = None
+    """The key of his last conversation here, 0 for none: there must be no later one. None: whatever there is."""

@@ -5,10 +5,11 @@ by itself, so most commands cost no round trip. While Redis is away it keeps buc
 """
 
 import asyncio
+import ipaddress
 import logging
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, NamedTuple
 
 from django.core.exceptions import ImproperlyConfigured
@@ -32,11 +33,23 @@ class Limit(NamedTuple):
     seconds: Annotated[float, Field(gt=0, le=366 * 86400)]
 
 
+class Network(NamedTuple):
+    """All addresses of this IP version that begin with the same so many bits, and their limit together."""
+
+    version: int
+    prefix: int
+    limit: Limit
+
+
 class Throttle(NamedTuple):
     """How often one visitor, and all visitors at one address together, may do something."""
 
     visitor: Limit
     address: Limit
+    networks: tuple[Network, ...] = ()
+    """Larger parts of the internet that one person may have."""
+    inbox: Limit | None = None
+    """Of all visitors of one inbox together."""
 
 
 # A visitor costs nothing to make, so each limit has a second one for the address; a school shares one.
@@ -45,7 +58,19 @@ THROTTLES = {
     "message": Throttle(visitor=Limit(20, 30), address=Limit(200, 60)),
     "retry": Throttle(visitor=Limit(6, 60), address=Limit(60, 60)),
     "edit": Throttle(visitor=Limit(20, 60), address=Limit(200, 60)),
-    "opening": Throttle(visitor=Limit(5, 3600), address=Limit(60, 3600)),
+    # A provider gives a customer a /56 or a /48 of IPv6, and any company a /32; of IPv4 a /24 is the smallest network
+    # on the internet. None of them has all of an inbox's: whatever one network does, somebody elsewhere is let in.
+    "opening": Throttle(
+        visitor=Limit(5, 3600),
+        address=Limit(60, 3600),
+        networks=(
+            Network(4, 24, Limit(200, 3600)),
+            Network(6, 56, Limit(120, 3600)),
+            Network(6, 48, Limit(200, 3600)),
+            Network(6, 32, Limit(300, 3600)),
+        ),
+        inbox=Limit(500, 3600),
+    ),
     "upload": Throttle(visitor=Limit(30, 600), address=Limit(200, 600)),
     # One for each begun megabyte of a file.
     "upload_megabyte": Throttle(visitor=Limit(250, 3600), address=Limit(1500, 3600)),
@@ -153,8 +178,12 @@ class _Lease:
         self.refused_until = 0.0
 
 
+class InboxFull(BridgeError):
+    """The limit of all visitors of an inbox together is reached: none of them did anything wrong."""
+
+
 Key = tuple[str, str | int]
-"""A throttle's name, and whom it counts: an address, or the number of a visitor's UUID."""
+"""A throttle's name, and whom it counts: an address, a network, an inbox, or the number of a visitor's UUID."""
 Demand = tuple[Key, Limit]
 
 
@@ -175,21 +204,47 @@ class Throttler:
         self._tidy_at = 0.0
         self._throttles = throttles()
 
-    async def take(self, name: str, *, visitor: uuid.UUID | None, address: str) -> None:
-        """Count one use. Raises BridgeError (`throttled`) where there were too many."""
-        throttle = self._throttles[name]
-        demands: list[Demand] = [((name, address), throttle.address)]
-        if visitor is not None:
-            demands.append(((name, visitor.int), throttle.visitor))
+    async def take(
+        self, name: str, *, visitor: uuid.UUID | None, address: str, inbox: int | None = None
+    ) -> None:
+        """Count one use. Raises BridgeError (`throttled`) where there were too many; InboxFull where only the inbox's
+        own limit is in the way.
+        """
+        demands = list(self._demands(name, visitor=visitor, address=address, inbox=inbox))
         # A lease may run out between the refill and now: others spend from it, too.
         for _ in range(3):
             if self._spend(demands):
                 return
             await self._refilled(demands)
-        wait = max(self._leases[key].refused_until for key, _ in demands) - time.monotonic()
-        raise BridgeError(
-            Code.THROTTLED, "Too many at once. Please wait a moment.", retry_after=max(1, round(wait + 0.5))
-        )
+        now = time.monotonic()
+        waits = {key: self._leases[key].refused_until - now for key, _ in demands}
+        retry_after = max(1, round(max(waits.values()) + 0.5))
+        if all(wait <= 0 or _is_inbox(key) for key, wait in waits.items()):
+            text = "Very many people write here just now. Please wait a moment."
+            raise InboxFull(Code.THROTTLED, text, retry_after=retry_after)
+        raise BridgeError(Code.THROTTLED, "Too many at once. Please wait a moment.", retry_after=retry_after)
+
+    def give_back(
+        self, name: str, *, visitor: uuid.UUID | None, address: str, inbox: int | None = None
+    ) -> None:
+        """What was taken just now did not happen: nobody is to wait for it."""
+        for key, _ in self._demands(name, visitor=visitor, address=address, inbox=inbox):
+            if (lease := self._leases.get(key)) is not None:
+                lease.tokens += 1
+
+    def _demands(
+        self, name: str, *, visitor: uuid.UUID | None, address: str, inbox: int | None
+    ) -> Iterator[Demand]:
+        throttle = self._throttles[name]
+        yield (name, address), throttle.address
+        if visitor is not None:
+            yield (name, visitor.int), throttle.visitor
+        if throttle.networks:
+            for network in throttle.networks:
+                if (within := _network(address, network)) is not None:
+                    yield (f"{name}:network", within), network.limit
+        if throttle.inbox is not None and inbox is not None:
+            yield (f"{name}:inbox", str(inbox)), throttle.inbox
 
     def _spend(self, demands: Sequence[Demand]) -> bool:
         """All of them or none."""
@@ -269,3 +324,18 @@ class Throttler:
 
 def _share(limit: Limit) -> int:
     return max(1, limit.amount // LEASE)
+
+
+def _is_inbox(key: Key) -> bool:
+    return key[0].endswith(":inbox")
+
+
+def _network(address: str, network: Network) -> str | None:
+    """The network of this kind that the address is in; None where it is in none."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    if parsed.version != network.version:
+        return None
+    return str(ipaddress.ip_network((parsed, network.prefix), strict=False))

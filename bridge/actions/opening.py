@@ -15,11 +15,17 @@ from bridge.speaking import Opening
 from bridge.wire import connection_state
 
 
+class Overtaken(Exception):
+    """He has opened another conversation since, which may be closed again: what was asked for this one is spent."""
+
+
 def open_connection(opening: Opening) -> tuple[Connection, Participant]:
     """The visitor's open conversation and himself in it; made now, with its endpoints, where there is none.
 
     Within a transaction of several, call it in the order of (inbox, visitor) and before any row is locked:
     two processes that insert the same visitor wait for each other.
+
+    Raises Overtaken where a new one would not come after the conversation that `opening.after` names.
     """
     with transaction.atomic():
         connection, created = _find_or_create(opening)
@@ -82,6 +88,8 @@ def _find_or_create(opening: Opening) -> tuple[Connection, bool]:
     )
     if found := mine.first():
         return found, False
+    if opening.after is not None and opening.after != last_of(opening):
+        raise Overtaken
     try:
         with transaction.atomic():
             return Connection.objects.create(
@@ -97,6 +105,14 @@ def _find_or_create(opening: Opening) -> tuple[Connection, bool]:
     except IntegrityError:
         # Another tab, in another process, was first: one_open_private_connection.
         return mine.get(), False
+
+
+def last_of(opening: Opening) -> int:
+    """The key of the visitor's last conversation here; 0 where they had none."""
+    mine = Connection.objects.filter(
+        visitor=opening.visitor, inbox=opening.inbox, kind=Connection.Kind.PRIVATE
+    )
+    return mine.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
 def close_connection(connection: Connection, *, by: Participant | None = None) -> bool:

@@ -18,7 +18,7 @@ from django.utils import timezone
 from bridge import broadcast, hooks, signals, wire
 from bridge.actions import rows, speaking_rules
 from bridge.actions.attaching import Uploads, attach, claim
-from bridge.actions.opening import open_connection
+from bridge.actions.opening import Overtaken, open_connection
 from bridge.broadcast import Change
 from bridge.errors import BridgeError, Code
 from bridge.models import Attachment, Connection, Delivery, Endpoint, Message, Participant
@@ -145,7 +145,10 @@ def _targets(batch: Sequence[Post], done: dict[int, Result]) -> dict[int, Target
             openings.setdefault(key, (post.opening, []))[1].append(index)
     for key in sorted(openings):
         opening, indexes = openings[key]
-        targets.update(dict.fromkeys(indexes, Target.of(*open_connection(opening))))
+        try:
+            targets.update(dict.fromkeys(indexes, Target.of(*open_connection(opening))))
+        except Overtaken:
+            done.update(dict.fromkeys(indexes, _refusal(Connection.State.CLOSED)))
     return targets
 
 

@@ -16,6 +16,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from bridge import online
+from bridge.admin import words
 from bridge.admin.words import conversation_link, moment
 from bridge.models import Connection, Inbox
 from bridge.redis import RedisError
@@ -54,6 +55,7 @@ class InboxForm(forms.ModelForm[Inbox]):
             "upload_types",
             "identity",
             "identity_required",
+            "proof",
             "email_after",
             "email_from",
         )
@@ -148,9 +150,9 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
     """No deleting: its conversations belong to it. Switched off, it opens no new ones."""
 
     form = InboxForm
-    list_display = ("name", "title", "enabled", "discord_channel_id", "created_at")
+    list_display = ("name", "title", "enabled", "discord_channel_id", "limit_reached", "created_at")
     ordering = ("name",)
-    readonly_fields = ("secret", "who_is_online")
+    readonly_fields = ("secret", "who_is_online", "new_conversations")
     fieldsets = (
         (None, {"fields": ("name", "enabled", "who_is_online")}),
         ("What visitors see and may do", {"fields": ("title", "greeting", "edit_window")}),
@@ -159,6 +161,7 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
             "Who visitors are",
             {"fields": ("identity", "identity_required", "secret", "new_secret")},
         ),
+        ("New conversations", {"fields": ("new_conversations", "proof")}),
         ("Rooms", {"fields": ("reserved_nicks",)}),
         ("Discord", {"fields": ("discord_channel_id", "mark_relayed", "relay_bots", "show_read")}),
         ("What visitors write, in Discord", {"fields": ("invites", "link_previews")}),
@@ -216,6 +219,14 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
         return format_html(
             "{} ({} identified)<ul class='bridge-online'>{}</ul>", count.visitors, count.identified, listed
         )
+
+    @admin.display(description="last at its limit")
+    def limit_reached(self, inbox: Inbox) -> SafeString | str:
+        return moment(inbox.full_at)
+
+    @admin.display(description="opened lately")
+    def new_conversations(self, inbox: Inbox) -> SafeString | str:
+        return words.openings(inbox) if inbox.pk else "–"
 
 
 def _called(here: online.Online) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.http import urlencode
@@ -13,7 +14,9 @@ from django.utils.text import Truncator
 from django.utils.timezone import localtime
 
 from bridge.markdown import plain
-from bridge.models import Connection, Message
+from bridge.models import Connection, Inbox, Message
+from bridge.openings import RECENT, bits_asked, opened_lately
+from bridge.throttling import throttles
 
 REASONS: Mapping[str, str] = {
     "refused": "Discord refused the text as it is. Trying again helps only if its rules have changed.",
@@ -40,6 +43,18 @@ REASONS: Mapping[str, str] = {
     "reaction_blocked": "Discord let the bot not react to this message.",
 }
 """What a reason code of a delivery means and what to do. Other services may bring codes of their own."""
+
+
+def openings(inbox: Inbox) -> SafeString:
+    """How many conversations were opened in an inbox just now, and what came of that."""
+    limit, now = throttles()["opening"].inbox, timezone.now()
+    checked = "Browsers are checked." if bits_asked(inbox, now=now) else "Browsers are not checked."
+    if limit is None:
+        return format_html("There is no limit. {}", checked)
+    opened, minutes = opened_lately(inbox, limit, now=now), round(limit.seconds / RECENT / 60)
+    reached = format_html(" The limit was reached: {}.", moment(inbox.full_at)) if inbox.full_at else ""
+    most = f"{limit.amount} in {round(limit.seconds / 60)} minutes are the most"
+    return format_html("{} in the last {} minutes; {}. {}{}", opened, minutes, most, checked, reached)
 
 
 def reason(code: str) -> str:

@@ -13,7 +13,7 @@ from discord.http import Route
 from django.db import Error as DatabaseProblem
 
 from bridge import presence, retention
-from bridge.bot import catchup, moderation
+from bridge.bot import alarms, catchup, moderation
 from bridge.bot.aside import PROBLEMS, Aside
 from bridge.bot.copying import Copier
 from bridge.bot.database import db, thread
@@ -277,6 +277,7 @@ class RelayCog(commands.Cog):
     async def presence(self) -> None:
         if self.bot.attached:
             await self._say_present()
+            self.bot.aside.start(alarms.tell(self.bot))
             try:
                 for channel_id in await self.bot.know_rooms():
                     # What was said there since it was made.

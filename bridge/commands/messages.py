@@ -2,8 +2,10 @@
 
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
-from bridge import actions, history, protocol
+from bridge import actions, history, openings, protocol
 from bridge.actions import Post, Posted, Uploads
 from bridge.errors import BridgeError, Code
 from bridge.groups import CommandGroup
@@ -17,13 +19,18 @@ from bridge.protocol import (
     MessageRetry,
     MessageSend,
     MessageSent,
+    Proof,
     ReactionChange,
 )
 from bridge.sessions import Session
 from bridge.speaking import Opening, Target
+from bridge.throttling import InboxFull
 
 message = CommandGroup("message")
 reaction = CommandGroup("reaction")
+
+LOOKS = 3
+"""How often the conversation to write to is looked for."""
 
 
 @message.command("send", permission=participant, throttle="message")
@@ -77,12 +84,52 @@ async def _post_to_open(process: Process, session: Session, payload: MessageSend
             if not gone or "reply_to" in refusal.details:
                 raise
             session.forget_open(known)
-    # Each may make a thread in Discord, which has room for a thousand.
-    await process.throttler.take("opening", visitor=session.visitor, address=session.arrival.address)
-    posted = await process.writer.post(_post(session, payload, opening=session.start))
-    session.know(posted.target)
-    session.open_connection = posted.target.uid
-    return posted
+    for _ in range(LOOKS):
+        try:
+            posted = await _post_to_whichever(process, session, payload)
+        except BridgeError as refusal:
+            # Another tab opens and closes them meanwhile.
+            if refusal.code != Code.CLOSED:
+                raise
+        else:
+            session.know(posted.target)
+            session.open_connection = posted.target.uid
+            return posted
+    raise BridgeError(Code.UNAVAILABLE, "The conversation is busy. Please try again.")
+
+
+async def _post_to_whichever(process: Process, session: Session, payload: MessageSend) -> Posted:
+    """To his open conversation as the database has it, else to a new one.
+
+    Raises BridgeError: `closed` where that changed meanwhile; `proof_required`; `throttled`.
+    """
+    standing = await session.database.run(openings.look, session.start, client_id=payload.client_id)
+    if standing.target is not None or standing.is_resend:
+        return await process.writer.post(
+            _post(session, payload, target=standing.target, opening=session.start)
+        )
+    # As the database has it by now: what is refused leaves nothing behind, and takes nobody's turn.
+    process.moderation.know(standing.inbox)
+    _check(process, session, payload.content)
+    if standing.bits and session.identity is None:
+        proof = payload.proof or Proof(challenge="", answers=[])
+        openings.check_proof(standing, session.who, challenge=proof.challenge, answers=proof.answers)
+    opening = replace(session.start, after=standing.after)
+    turn: dict[str, Any] = {
+        "visitor": session.who,
+        "address": session.arrival.address,
+        "inbox": standing.inbox.pk,
+    }
+    try:
+        await process.throttler.take("opening", **turn)
+    except InboxFull:
+        await session.database.run(openings.note_full, standing)
+        raise
+    try:
+        return await process.writer.post(_post(session, payload, opening=opening))
+    except BridgeError:
+        process.throttler.give_back("opening", **turn)
+        raise
 
 
 @message.command("edit", permission=author, throttle="edit")

@@ -133,6 +133,8 @@ def _opening(
 @contact_group.command("set", permission=started, throttle="change")
 async def contact_set(session: Session, payload: ContactSet) -> ContactChanged:
     """What his site says of him he cannot change."""
+    # It stands on the card that staff read.
+    Process.current().moderation.check_text(session.start.inbox, payload.name or "")
     changed = await session.database.run(
         actions.set_contact, session.start.inbox, session.who, name=payload.name, email=payload.email
     )

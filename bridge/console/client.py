@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMes
 from websockets.typing import Subprotocol
 
 from bridge.errors import BridgeError, Code
+from bridge.proofs import solve
 from bridge.protocol import CLOSE_FORBIDDEN, SUBPROTOCOL
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ class NotConnected(Exception):
 class Client:
     """`begin` is called with each new socket, before what waits is sent; `event` with each event.
 
-    `lost` is told once when a socket breaks.
+    `lost` is told once when a socket breaks; `checking` when a proof of work is asked for, which takes a moment.
     """
 
     def __init__(
@@ -43,9 +44,10 @@ class Client:
         begin: Callable[[], Awaitable[None]],
         event: Callable[[Frame], None],
         lost: Callable[[str], None],
+        checking: Callable[[], None],
     ) -> None:
         self._url = url
-        self._begin, self._event, self._lost = begin, event, lost
+        self._begin, self._event, self._lost, self._checking = begin, event, lost, checking
         self._ids = itertools.count(1)
         self._socket: ClientConnection | None = None
         self._replies: dict[str, asyncio.Future[Frame]] = {}
@@ -90,7 +92,7 @@ class Client:
         Raises BridgeError where it is refused for good.
         """
         client_id = str(uuid.uuid4())
-        payload = {"content": content, "client_id": client_id}
+        payload: dict[str, Any] = {"content": content, "client_id": client_id}
         if connection is not None:
             payload["connection"] = connection
         while True:
@@ -102,9 +104,17 @@ class Client:
             except NotConnected:
                 continue
             except BridgeError as refusal:
-                if refusal.code not in FOR_NOW:
+                if refusal.code == Code.PROOF_REQUIRED:
+                    payload["proof"] = await self._prove(refusal.details)
+                elif refusal.code in FOR_NOW:
+                    await asyncio.sleep(float(str(refusal.details.get("retry_after", 1))))
+                else:
                     raise
-                await asyncio.sleep(float(str(refusal.details.get("retry_after", 1))))
+
+    async def _prove(self, challenge: dict[str, Any]) -> dict[str, Any]:
+        self._checking()
+        answers = await asyncio.to_thread(solve, **challenge)
+        return {"challenge": challenge["challenge"], "answers": answers}
 
     async def run(self) -> None:
         """Stay connected, until cancelled or refused for good."""

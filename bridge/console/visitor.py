@@ -30,7 +30,9 @@ class Visitor:
         self._terminal = terminal
         self._inbox, self._nick, self._kept = inbox, nick, kept
         self._token = kept.read_text().strip() if kept and kept.exists() else None
-        self._client = Client(url, begin=self._begin, event=self._event, lost=self._wrong)
+        self._client = Client(
+            url, begin=self._begin, event=self._event, lost=self._wrong, checking=self._checking
+        )
         self._own: Talk | None = None
         self._rooms: dict[str, Talk] = {}
         self._now: Talk | None = None
@@ -275,6 +277,9 @@ class Visitor:
             if message["author"]:
                 self._names.add(message["author"]["name"])
             self._terminal.show(talk.lines(message, change, width=self._terminal.width))
+
+    def _checking(self) -> None:
+        self._note("This chat checks who writes: one moment…")
 
     def _note(self, text: str) -> None:
         self._terminal.show(note(text))

@@ -21,6 +21,7 @@ from bridge.protocol import (
     ConnectionOut,
     ConnectionSync,
     ConnectionSynced,
+    FirstMessage,
     HistoryPage,
     HistoryRead,
     Line,
@@ -55,7 +56,7 @@ class ConnectionsListed(Closed):
     has_more: bool
 
 
-class MessageOpen(Written):
+class MessageOpen(FirstMessage):
     """What a visitor writes, and what staff see of him if a conversation is opened with it."""
 
     nick: Nick | None = None
@@ -127,7 +128,7 @@ async def open_with(session: RequestSession, payload: MessageOpen) -> MessageSen
     if mine and mine.connection.is_open:
         session.know(Target.of(mine.connection, mine))
         session.open_connection = str(mine.connection.uid)
-    return await message_send(session, _sent(payload))
+    return await message_send(session, _sent(payload).model_copy(update={"proof": payload.proof}))
 
 
 @entry("room.messages", permission=started, throttle="read")

@@ -30,6 +30,7 @@ _WORDS = {
     413: "More than one message, or one request, may have.",
     415: "A body that is not called JSON.",
     422: "A parameter or a field of the body is not as described.",
+    428: "A proof of work is asked for first: `details` has the challenge.",
     429: "Too many at once: Retry-After says how many seconds to wait.",
     500: "A fault of the server.",
     503: "Not just now.",
@@ -182,6 +183,8 @@ def _refusals(operation: Operation) -> list[int]:
         found |= {400, 409, 413, 415}
     if operation.method == "DELETE" or "{room}" in operation.path:
         found.add(409)
+    if "proof" in operation.entry.payload.model_fields:
+        found.add(428)
     assert found <= {*HTTP_STATUS.values(), 415}  # noqa: S101  # what the door can answer
     return sorted(found)
 

@@ -60,7 +60,8 @@ class Connection(models.Model):
         LINK = "link", "by link: not listed, for whoever has its address"
 
     uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
-    inbox = models.ForeignKey(Inbox, on_delete=models.PROTECT, related_name="connections")
+    # Without an index of its own: connection_opened begins with it.
+    inbox = models.ForeignKey(Inbox, on_delete=models.PROTECT, related_name="connections", db_index=False)
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.PRIVATE)
     state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
     # Who this private conversation belongs to: the id inside the visitor's signed token. Never on the wire.
@@ -110,6 +111,8 @@ class Connection(models.Model):
             models.Index(fields=["visitor", "inbox"], name="connection_visitor"),
             # The few rooms among many private conversations: room.list, room.join and the rooms' pages.
             models.Index(fields=["kind", "inbox"], name="connection_kind"),
+            # Before a conversation is opened: how many were, just now, in this inbox.
+            models.Index(fields=["inbox", "created_at"], name="connection_opened"),
             # admin: the list, newest activity first. Its filters walk a stretch of it.
             models.Index(fields=["-active_at", "-id"], name="connection_active"),
         ]

@@ -31,6 +31,11 @@ class Inbox(models.Model):
         JWT = "jwt", "A JWT, signed by another site with this chat’s secret"
         BOTH = "both", "Both"
 
+    class Proof(models.TextChoices):
+        OFF = "off", "Never"
+        AUTOMATIC = "auto", "While unusually many conversations are opened"
+        ON = "on", "Always"
+
     name = models.SlugField(unique=True, help_text="What a page asks for in session.start, e.g. “default”.")
     title = models.CharField(max_length=80, default="Chat with us", help_text="Shown above the chat.")
     greeting = models.CharField(
@@ -95,6 +100,17 @@ class Inbox(models.Model):
         default=Links.ALLOW,
         help_text="What becomes of links of visitors.",
     )
+    proof = models.CharField(
+        "check browsers",
+        max_length=4,
+        choices=Proof.choices,
+        default=Proof.AUTOMATIC,
+        help_text="Whether the browser of a visitor whom nobody knows has to compute for a moment before a "
+        "conversation is opened for them. They see “Checking your browser…”.",
+    )
+    # When so many conversations were opened that the inbox's limit refused one, and whether Discord was told so.
+    full_at = models.DateTimeField(null=True, blank=True, editable=False)
+    full_told = models.BooleanField(default=True, editable=False)
     email_after = models.PositiveIntegerField(
         default=0,
         help_text="Minutes in which nobody reads an answer after which it goes to the visitor by mail, where he left "

@@ -81,7 +81,20 @@ class Written(Payload):
         return content
 
 
-class MessageSend(Written):
+class Proof(Payload):
+    """The solution of a challenge of `proof_required`."""
+
+    challenge: str = Field(max_length=300)
+    answers: list[Seq] = Field(max_length=64)
+
+
+class FirstMessage(Written):
+    """A message that may open a conversation."""
+
+    proof: Annotated[Proof, Field(strict=False)] | None = None
+
+
+class MessageSend(FirstMessage):
     connection: Uuid | None = None
 
 

@@ -43,7 +43,7 @@ from bridge.services.discord_errors import (
 )
 from bridge.services.discord_files import opened
 from bridge.services.discord_rooms import Rooms
-from bridge.services.discord_threads import ActiveThreads
+from bridge.services.discord_threads import ActiveThreads, required_tags
 
 NO_MENTIONS = discord.AllowedMentions.none()
 NEAR_PAGES = 1000
@@ -191,14 +191,12 @@ class Requests:
         # A forum post takes no nonce: a second request would make a second post.
         if (attempt := current_attempt()) is not None:
             attempt.repeatable = False
-        # One that everybody may set comes first.
-        tags = sorted(forum.available_tags, key=lambda tag: tag.moderated)
         create = partial(
             forum.create_thread,
             name=thread_name(endpoint.connection),
             content=text,
             embed=embed,
-            applied_tags=tags[:1] if forum.flags.require_tag else [],
+            applied_tags=required_tags(forum),
             allowed_mentions=NO_MENTIONS,
         )
         created = await self._active.within_cap(create, of=forum.id)

@@ -77,6 +77,12 @@ class ActiveThreads:
         return channel.guild
 
 
+def required_tags(forum: discord.ForumChannel) -> list[discord.ForumTag]:
+    """What a post must have there; one that everybody may set comes first."""
+    tags = sorted(forum.available_tags, key=lambda tag: tag.moderated)
+    return tags[:1] if forum.flags.require_tag else []
+
+
 def _conversations(threads: list[str]) -> list[int]:
     """Those of these threads that are a conversation's."""
     ours = Endpoint.objects.filter(

@@ -4,6 +4,7 @@ import { Chat } from "./model/chat.js";
 import { Kept } from "./model/kept.js";
 import { Room } from "./model/room.js";
 import { Uploads } from "./model/uploads.js";
+import { prove } from "./proof/prover.js";
 import { texts } from "./texts.js";
 import { Banner } from "./view/banner.js";
 import { Composer } from "./view/composer.js";
@@ -43,6 +44,7 @@ const chat = new Chat(
   new Kept(`chatbridge.${place}.outbox.`),
   new Kept(`chatbridge.${place}.changes.`),
   room,
+  (challenge) => prove(challenge, { worker: root.dataset.proofWorker }),
 );
 
 const uploads = new Uploads((file, { progress }) => upload(file, { address: files, inbox, progress }));

@@ -182,6 +182,7 @@ export interface MessageSend {
   content?: string;
   /** The uid of the message that this one answers, of the same conversation. */
   reply_to?: string | null;
+  proof?: Proof | null;
   connection?: string | null;
 }
 
@@ -219,6 +220,12 @@ export interface Pong {
 
 export interface PresencePayload {
   staff_online: boolean;
+}
+
+/** The solution of a challenge of `proof_required`. */
+export interface Proof {
+  challenge: string;
+  answers: number[];
 }
 
 /** The message that is answered, as it was when this was sent out. */
@@ -342,7 +349,7 @@ export interface ErrorFrame {
   reply: string | null;
   ok: false;
   error: {
-    code: "invalid_frame" | "unknown_command" | "invalid_payload" | "not_identified" | "not_permitted" | "not_found" | "conflict" | "throttled" | "too_large" | "closed" | "blocked" | "unavailable" | "internal";
+    code: "invalid_frame" | "unknown_command" | "invalid_payload" | "not_identified" | "not_permitted" | "not_found" | "conflict" | "throttled" | "too_large" | "closed" | "blocked" | "proof_required" | "unavailable" | "internal";
     message: string;
     details?: Record<string, unknown>;
   };

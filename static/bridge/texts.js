@@ -94,6 +94,7 @@ export const texts = {
 
   status: {
     sending: "Sending…",
+    checking: "Checking your browser…",
     kept: "Waiting for the connection",
     sent: "Sent",
     delivered: "Delivered",

@@ -2,11 +2,13 @@
 
 import asyncio
 import uuid
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from redis import Redis
 
 from bridge.admin.inboxes import InboxAdmin, origin_mistake
@@ -32,13 +34,14 @@ GOOD = {
     "blocked_words": "rude\nvery rude",
     "links": "refuse",
     "identity": "off",
+    "proof": "on",
 }
 
 
 def test_all_that_an_inbox_says_is_set_here() -> None:
     shown = {name for _, options in InboxAdmin.fieldsets for name in options["fields"]}
     fields = {field.name for field in Inbox._meta.fields}
-    assert fields - shown == {"id", "created_at", "identity_secret"}
+    assert fields - shown == {"id", "created_at", "identity_secret", "full_at", "full_told"}
 
 
 def test_staff_add_an_inbox(staff: Client) -> None:
@@ -50,6 +53,7 @@ def test_staff_add_an_inbox(staff: Client) -> None:
     assert (shop.blocked_words.split(), shop.links) == (["rude", "very", "rude"], "refuse")
     assert shop.allowed_origins == "https://shop.example\nhttp://localhost:3000"
     assert shop.email_after == 15
+    assert shop.proof == Inbox.Proof.ON
     assert (shop.max_upload, shop.upload_types) == (10, "image/* application/pdf")
     assert shop.origins == {"https://shop.example", "http://localhost:3000"}
 
@@ -189,3 +193,22 @@ def test_an_inbox_is_shown_while_redis_is_away(viewer: Client, monkeypatch: pyte
     nowhere = Redis(unix_socket_path="/nonexistent/valkey.sock")
     monkeypatch.setattr("bridge.online.blocking.blocking_client", lambda: nowhere)
     assert "Redis cannot be reached" in viewer.get(_change(_shop())).content.decode()
+
+
+def test_an_inbox_says_how_many_conversations_were_opened_and_whether_browsers_are_checked(
+    staff: Client, inbox: Inbox
+) -> None:
+    page = reverse("admin:bridge_inbox_change", args=[inbox.pk])
+    text = staff.get(page).content.decode()
+    assert "0 in the last 10 minutes; 500 in 60 minutes are the most. Browsers are not checked." in text
+    rush = [Connection(inbox=inbox, visitor=uuid.uuid4()) for _ in range(50)]
+    old = timezone.now() - timedelta(minutes=11)
+    Connection.objects.bulk_create([*rush, Connection(inbox=inbox, visitor=uuid.uuid4(), created_at=old)])
+    assert "50 in the last 10 minutes; 500 in 60 minutes are the most. Browsers are checked." in (
+        staff.get(page).content.decode()
+    )
+    assert "The limit was reached" not in text
+    Inbox.objects.update(full_at=timezone.now(), proof=Inbox.Proof.OFF)
+    text = staff.get(page).content.decode()
+    assert "Browsers are not checked. The limit was reached" in text
+    assert "at its limit" in staff.get(reverse("admin:bridge_inbox_changelist")).content.decode()

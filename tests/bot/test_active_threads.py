@@ -5,7 +5,9 @@ import uuid
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from bridge.bot import alarms
 from bridge.models import Delivery, Endpoint
 from bridge.sandbox import defaults
 from tests.bot.stage import STRANGER, VISITOR, Stage, db, eventually
@@ -154,3 +156,19 @@ async def test_threads_that_are_no_conversations_are_left_alone_and_staff_are_to
     await eventually(lambda: db(lambda: not Delivery.objects.filter(settled_at__isnull=True).exists()))
     assert len(await cards(up)) == 2
     assert await trouble() == ""
+
+
+@CHANNELS
+async def test_staff_are_told_once_that_an_inbox_is_at_its_limit(up: Stage, channel: str) -> None:
+    await up.change_inbox(discord_channel_id=channel, full_at=timezone.now(), full_told=False)
+
+    async def said() -> list[str]:
+        places = [each["id"] for each in await up.sandbox.threads()] if channel == FORUM else [channel]
+        return [each["content"] for place in places for each in await up.sandbox.messages(place)]
+
+    # As the bot does every few seconds, and may have done by now.
+    await alarms.tell(up.bot)
+    (told,) = await eventually(said)
+    assert "The inbox **default** is at its limit" in told
+    await alarms.tell(up.bot)
+    assert await said() == [told]

@@ -128,6 +128,14 @@ def test_lines_go_in_and_lines_come_out_of_a_pipe(site: Site) -> None:
     assert "\x1b" not in done.stdout
 
 
+def test_an_inbox_that_checks_who_writes_takes_lines_from_a_terminal(site: Site) -> None:
+    make = "from bridge.models import Inbox; Inbox.objects.create(name='checked', proof='on')"
+    site.manage("shell", "-c", make)
+    done = piped(site, "from a pipe\nand more\n", "--url", site.url, "--inbox", "checked", "--nick", "Piper")
+    assert done.stdout.count("one moment…") == 1
+    assert re.findall(r"Piper: (.*)", done.stdout) == ["from a pipe", "and more"]
+
+
 def test_the_same_visitor_comes_again_unless_told_to_be_new(site: Site) -> None:
     piped(site, "I shall return\n", "--url", site.url)
     assert "I shall return" in piped(site, "/more\n", "--url", site.url).stdout

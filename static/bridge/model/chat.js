@@ -17,17 +17,20 @@ export class Chat extends EventTarget {
   contact = null; // what is known of the visitor himself
   nick = "";
   staffOnline = null; // null: not known yet
+  checking = false; // this browser solves the server's challenge
+  #proof = null; // what it found
   #heard = new Map(); // connection uid -> the latest revision an event or a pong spoke of
   #adopting = new Map(); // connection uid -> promise
   #typed = 0;
 
   /**
    * `kept` and `keptChanges`: where messages and changes of messages wait over a reload. `room`: the one room that is
-   * shown in place of the visitor's own conversation.
+   * shown in place of the visitor's own conversation. `prove(challenge)` resolves with its solution.
    */
-  constructor(socket, kept, keptChanges, room = null) {
+  constructor(socket, kept, keptChanges, room = null, prove = null) {
     super();
     this.socket = socket;
+    this.prove = prove;
     this.room = room;
     room?.addEventListener("change", () => this.#changed());
     this.outbox = new Outbox(kept, (entry) => this.#send(entry));
@@ -141,10 +144,37 @@ export class Chat extends EventTarget {
     const payload = { client_id, content, ...(quote && { reply_to: quote.uid }) };
     if (attachments) payload.attachments = attachments.map(({ uid }) => uid);
     if (this.room) payload.connection = this.room.info.uid;
-    const { message } = await this.socket.command("message.send", payload);
+    const { message } = await this.#proven(payload);
     this.#typed = 0;
     if (message.connection !== this.conversation?.uid) await this.#adopt(message.connection);
     if (message.connection === this.conversation?.uid) this.conversation.apply([message]);
+  }
+
+  /** A solution is kept until it was used: a limit may come after it. Where it counts no more, the outbox tries again. */
+  async #proven(payload) {
+    const send = () =>
+      this.socket.command("message.send", { ...payload, ...(this.#proof && { proof: this.#proof }) });
+    let reply;
+    try {
+      reply = await send();
+    } catch (failure) {
+      if (failure.code !== "proof_required") throw failure;
+      await this.#check(failure.details);
+      reply = await send();
+    }
+    this.#proof = null;
+    return reply;
+  }
+
+  async #check(challenge) {
+    this.checking = true;
+    this.#changed();
+    try {
+      this.#proof = await this.prove(challenge);
+    } finally {
+      this.checking = false;
+      this.#changed();
+    }
   }
 
   async #change({ client_id: uid, kind, content }) {

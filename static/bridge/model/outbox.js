@@ -6,7 +6,7 @@
 import { CommandFailed } from "../wire/failures.js";
 import { uuid } from "./uuid.js";
 
-const LATER = new Set(["throttled", "unavailable"]);
+const LATER = new Set(["throttled", "unavailable", "proof_required"]);
 
 export class Outbox extends EventTarget {
   entries = [];

@@ -13,6 +13,7 @@ export function rowsOf({
   messages,
   reactions,
   pending,
+  checking = false,
   notices = [],
   changes,
   me,
@@ -34,7 +35,7 @@ export function rowsOf({
   });
   for (const each of [
     ...placed(written, notices),
-    ...pending.map((entry) => waiting(entry, connected)),
+    ...pending.map((entry) => waiting(entry, { connected, checking })),
   ]) {
     const date = dayOf(each.at);
     // Named by its row too: what was caught up on from another day can part a day in two.
@@ -109,8 +110,9 @@ function toolsOf({ kind, own, deleted, at, status, change }, { open, editable, n
   ].filter(Boolean);
 }
 
-function waiting({ client_id, content, quote, attachments = [], at, error }, connected) {
-  const status = error ? "refused" : connected ? "sending" : "kept";
+function waiting({ client_id, content, quote, attachments = [], at, error }, { connected, checking }) {
+  const here = connected ? "sending" : "kept";
+  const status = error ? "refused" : checking ? "checking" : here;
   return {
     kind: "message",
     key: `own:${client_id}`,

@@ -36,7 +36,7 @@ export class ConversationView {
   }
 
   show() {
-    const { conversation, outbox, changes, socket, inbox, me } = this.chat;
+    const { conversation, outbox, checking, changes, socket, inbox, me } = this.chat;
     const messages = conversation?.timeline.messages ?? [];
     this.#mark();
     const rows = rowsOf({
@@ -44,6 +44,7 @@ export class ConversationView {
       notices: this.chat.room?.notices.map(told),
       reactions: (message) => conversation.reactions.of(message),
       pending: outbox.entries.filter(({ client_id }) => !conversation?.timeline.has(client_id, me)),
+      checking,
       me,
       // In a room one who answers has not read for the others.
       readUpTo: this.chat.room ? 0 : (conversation?.reading.othersUpTo(messages) ?? 0),
