@@ -10,6 +10,7 @@ import atexit
 import logging
 import threading
 import time
+import uuid
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol
@@ -46,9 +47,14 @@ class Change(NamedTuple):
     revision: int
     frame: bytes
     visitor: str | None = None
-    """Also to every session of this visitor: a conversation that his other tabs do not know yet."""
+    """Also to every session of this visitor in this inbox (`pages_of`): a conversation that they do not follow yet."""
     skip: str = ""
     """The name of the socket that need not be told: it wrote this, and its replies say so."""
+
+
+def pages_of(visitor: uuid.UUID, inbox: int) -> str:
+    """The hub's name for a visitor's sessions in one inbox: who is logged in to the site is one visitor in all."""
+    return f"{inbox}/{visitor}"
 
 
 Entry = tuple[str, str | None, str, bytes]
@@ -237,10 +243,11 @@ class Hub:
     def join_visitor(self, listener: Listener, visitor: str) -> None:
         self.visitors.setdefault(visitor, set()).add(listener)
 
-    def leave(self, listener: Listener, connections: Iterable[str], visitor: str) -> None:
+    def leave(self, listener: Listener, connections: Iterable[str], *visitors: str) -> None:
         for connection in connections:
             _discard(self.connections, connection, listener)
-        _discard(self.visitors, visitor, listener)
+        for visitor in visitors:
+            _discard(self.visitors, visitor, listener)
 
     @property
     def listening(self) -> bool:

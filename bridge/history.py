@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from bridge import wire
+from bridge import listing, wire
 from bridge.models import Connection, Message, Participant
 from bridge.protocol import (
     MAX_PAGE,
@@ -21,7 +21,7 @@ from bridge.protocol import (
 from bridge.wire import connection_out
 
 FEW = 5
-"""How many of a visitor's conversations a heartbeat looks at: the newest."""
+"""How many of a visitor's conversations a heartbeat looks at: the open one, and those used last."""
 
 
 class Reader(NamedTuple):
@@ -101,33 +101,9 @@ def _participant(reader: Reader) -> Participant:
     return Participant.objects.select_related("connection").get(pk=reader.participant)
 
 
-def latest(visitor: uuid.UUID, *, inbox: int) -> Participant | None:
-    """The visitor in the conversation that he would go on with: the open one, else his last."""
-    found = Participant.objects.filter(
-        visitor=visitor, connection__visitor=visitor, connection__inbox=inbox
-    ).select_related("connection")
-    # "open" sorts after "closed".
-    return found.order_by("-connection__state", "-connection_id").first()
-
-
-def connections_of(
-    visitor: uuid.UUID, *, inbox: int, before: uuid.UUID | None, limit: int
-) -> list[Participant]:
-    """The visitor in each of his conversations in this inbox, newest first; those opened before the one `before`."""
-    found = Participant.objects.filter(
-        visitor=visitor, connection__visitor=visitor, connection__inbox=inbox
-    ).select_related("connection")
-    if before is not None:
-        found = found.filter(
-            connection__lt=Connection.objects.filter(uid=before, visitor=visitor).values("pk")
-        )
-    return list(found.order_by("-connection_id")[:limit])
-
-
 def heads(visitor: uuid.UUID, *, inbox: int, rooms: Collection[str] = ()) -> dict[str, int]:
-    """The revision at which each of his newest conversations stands, then each of these rooms."""
-    own = Connection.objects.filter(visitor=visitor, inbox=inbox).order_by("-id")
-    found = list(own.values_list("uid", "revision")[:FEW])
+    """The revision at which each of his newest conversations stands, the open one first; then each of these rooms."""
+    found = listing.newest(visitor, inbox=inbox, limit=FEW)
     if rooms:
         found += Connection.objects.filter(uid__in=rooms).values_list("uid", "revision")
     return {str(uid): revision for uid, revision in found}

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from bridge import history
+from bridge import listing
+from bridge.actions.opening import last_of
 from bridge.errors import BridgeError, Code
 from bridge.models import Connection, Inbox, Message, Participant
 from bridge.moderation import blocked, is_blocked
@@ -60,7 +61,7 @@ def look(opening: Opening, *, client_id: uuid.UUID) -> Standing:
     )
     if (mute := mine.filter(muted_until__gt=now).order_by("-muted_until").first()) and mute.muted_until:
         raise muted(mute.muted_until)
-    last = history.latest(opening.visitor, inbox=inbox.pk)
+    last = listing.latest(opening.visitor, inbox=inbox.pk)
     target = Target.of(last.connection, last) if last and last.connection.is_open else None
     # Of theirs alone: anybody may choose the same id.
     resend = Message.objects.filter(author__in=list(mine.values_list("pk", flat=True)), client_id=client_id)
@@ -68,7 +69,7 @@ def look(opening: Opening, *, client_id: uuid.UUID) -> Standing:
         inbox,
         target,
         is_resend=last is not None and resend.exists(),
-        after=last.connection_id if last else 0,
+        after=last_of(opening) if last else 0,
         bits=bits_asked(inbox, now=now),
         now=now,
     )

@@ -114,6 +114,8 @@ def _author_of(visitor: UUID, message: UUID, inbox: int) -> tuple[UUID | None, s
     """Who wrote it, None where the visitor can know of no such message; and the uid of the room that it is in."""
     mine = Message.objects.filter(
         uid=message,
+        # A line that says what happened is nobody's to change, also where its author is who did it.
+        kind=Message.Kind.MESSAGE,
         deleted_at__isnull=True,
         connection__inbox=inbox,
         connection__participants__visitor=visitor,

@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from bridge.broadcast import Hub, Listener
+from bridge.broadcast import Hub, Listener, pages_of
 from bridge.database import DatabaseThreads
 from bridge.errors import BridgeError, Code
 from bridge.members import Members
@@ -79,8 +79,9 @@ class Session:
     rooms: dict[str, str] = field(default_factory=dict)
     """The rooms that he is in, each with his participant's uid there."""
     following: set[str] = field(default_factory=set)
-    heard_as: str = ""
-    """The visitor whose new conversations it hears of: already while its session is about to start."""
+    heard_as: tuple[str, ...] = ()
+    """The visitor of whose conversations it hears, in all inboxes and in this one: already while its session is about
+    to start."""
 
     @property
     def name(self) -> str:
@@ -99,14 +100,15 @@ class Session:
             raise BridgeError(Code.NOT_IDENTIFIED, "Start a session first.")
         return self.opening
 
-    def hear_as(self, visitor: uuid.UUID) -> None:
-        """Hear of the conversations that this visitor opens elsewhere."""
+    def hear_as(self, visitor: uuid.UUID, *, inbox: int) -> None:
+        """Hear of what this visitor opens elsewhere, and of what comes in his earlier conversations."""
         # A start that failed half-way may be tried again as somebody else, who inherits nothing.
         self.end(clean=True)
         self.connections.clear()
-        self.heard_as = str(visitor)
+        self.heard_as = (str(visitor), pages_of(visitor, inbox))
         if self.ears:
-            self.ears.hub.join_visitor(self.ears.listener, self.heard_as)
+            for name in self.heard_as:
+                self.ears.hub.join_visitor(self.ears.listener, name)
 
     def begin(
         self, opening: Opening, *, identity: Identity | None = None, proof: Proof | None = None
@@ -146,14 +148,14 @@ class Session:
         self.following.discard(room)
         if self.ears:
             self.members.leave(room, participant, clean=True, at_once=True)
-            self.ears.hub.leave(self.ears.listener, [room], "")
+            self.ears.hub.leave(self.ears.listener, [room])
 
     def end(self, *, clean: bool) -> None:
         """Hear nothing any more. `clean`: the browser said that it goes."""
         if self.ears:
             for room, participant in self.rooms.items():
                 self.members.leave(room, participant, clean=clean)
-            self.ears.hub.leave(self.ears.listener, self.following, self.heard_as)
+            self.ears.hub.leave(self.ears.listener, self.following, *self.heard_as)
             if self.visitor and self.opening:
                 inbox, known = self.opening.inbox, self.identity is not None
                 self.ears.online.leave(inbox, self.visitor, identified=known)

@@ -262,16 +262,16 @@ def test_a_visitor_is_spoken_to_and_for() -> None:
     assert list(shown) == [("staff", None), ("visitor", visitor)]
 
 
-def test_in_a_visitors_older_conversation_nothing_is_said_any_more() -> None:
+def test_what_is_said_in_a_visitors_older_conversation_stays_there_and_opens_nothing() -> None:
     visitor = uuid.uuid4()
     older = api.connection_for("web", visitor)
     older.close()
     newer = api.connection_for("web", visitor)
     assert newer.uid != older.uid
-    with pytest.raises(BridgeError) as refusal:
-        older.send("Hello", author="The shop", service="shop")
-    assert refusal.value.code == "closed"
-    assert not Message.objects.exists()
+    older.send("Hello", author="The shop", service="shop", staff=True)
+    said = Message.objects.get(kind="message")
+    assert (said.connection.uid, said.connection.is_open) == (older.uid, False)
+    assert Connection.objects.get(uid=newer.uid).is_open
 
 
 # ---------------------------------------------------------------------------------------------------------- reading
@@ -538,7 +538,8 @@ async def test_async_code_has_the_same_and_is_told_at_once(
     following.cancel()
     await asyncio.wait([following])
     assert await bob.aclose()
-    assert not [message async for message in api.messages("telegram", follow=False)]
+    told = [message async for message in api.messages("telegram", follow=False)]
+    assert [(message.content, message.author) for message in told] == [("The chat was ended.", "")]
 
 
 # --------------------------------------------------------------------------------------------------------- in the docs

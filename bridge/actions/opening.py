@@ -1,11 +1,10 @@
-"""Opening, closing and reopening a conversation."""
+"""Opening a conversation, with its places in services."""
 
 import uuid
 from collections.abc import Callable
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 
 from bridge import broadcast, hooks, services, signals
 from bridge.broadcast import Change
@@ -46,7 +45,7 @@ def begin(connection: Connection) -> None:
     """Tell that there is a new one, within the transaction that opens it."""
     advance = Connection.objects.advance(connection.pk)
     connection.revision = advance.revision
-    _publish("connection.opened", connection, advance)
+    publish_state("connection.opened", connection, advance)
     hooks.tell_on_commit(signals.connection_opened, [connection.pk], reopened=False)
 
 
@@ -70,13 +69,18 @@ def complete_endpoints(inbox: int, visitor: uuid.UUID) -> None:
     for connection in mine.order_by("pk"):
         with transaction.atomic():
             Connection.objects.lock(connection.pk)
-            known = set(connection.endpoints.values_list("service", flat=True))
-            Endpoint.objects.bulk_create(
-                Endpoint(connection=connection, service=name, remote_id=place)
-                for name, service in services.classes().items()
-                if name not in known
-                for place in service.places(connection)
-            )
+            complete(connection)
+
+
+def complete(connection: Connection) -> None:
+    """The same for one conversation, within the transaction that holds its row."""
+    known = set(connection.endpoints.values_list("service", flat=True))
+    Endpoint.objects.bulk_create(
+        Endpoint(connection=connection, service=name, remote_id=place)
+        for name, service in services.classes().items()
+        if name not in known
+        for place in service.places(connection)
+    )
 
 
 def _find_or_create(opening: Opening) -> tuple[Connection, bool]:
@@ -115,44 +119,8 @@ def last_of(opening: Opening) -> int:
     return mine.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
-def close_connection(connection: Connection, *, by: Participant | None = None) -> bool:
-    """Close it; False where it was closed already. Its messages stay, and what waits is still delivered."""
-    with transaction.atomic():
-        Connection.objects.lock(connection.pk)
-        changed = Connection.objects.filter(pk=connection.pk, state=Connection.State.OPEN).update(
-            state=Connection.State.CLOSED, closed_at=timezone.now()
-        )
-        if changed:
-            _changed("connection.closed", connection)
-            hooks.tell_on_commit(signals.connection_closed, [connection.pk])
-        return bool(changed)
-
-
-def reopen_connection(connection: Connection) -> bool:
-    """Open it again; False where the visitor has opened a newer one in the meantime, or it is open."""
-    with transaction.atomic():
-        Connection.objects.lock(connection.pk)
-        try:
-            with transaction.atomic():
-                changed = Connection.objects.filter(pk=connection.pk, state=Connection.State.CLOSED).update(
-                    state=Connection.State.OPEN, closed_at=None
-                )
-        except IntegrityError:
-            # one_open_private_connection: the newer one is where he reads and writes.
-            return False
-        if changed:
-            _changed("connection.reopened", connection)
-            hooks.tell_on_commit(signals.connection_opened, [connection.pk], reopened=True)
-        return bool(changed)
-
-
-def _changed(event: str, connection: Connection) -> None:
-    advance = Connection.objects.advance(connection.pk)
-    connection.refresh_from_db(fields=["state", "closed_at", "revision"])
-    _publish(event, connection, advance)
-
-
-def _publish(event: str, connection: Connection, advance: Advance) -> None:
+def publish_state(event: str, connection: Connection, advance: Advance) -> None:
+    """Tell every page of its visitor, and whoever reads it, within the transaction that changed it."""
     uid = str(connection.uid)
     frame = event_frame(
         event,
@@ -162,8 +130,8 @@ def _publish(event: str, connection: Connection, advance: Advance) -> None:
         revision=advance.revision,
     )
     # By the visitor too: his other tabs do not know this conversation yet.
-    visitor = str(connection.visitor) if connection.visitor else None
-    broadcast.publish_on_commit([Change(uid, advance.since, advance.revision, frame, visitor)])
+    pages = broadcast.pages_of(connection.visitor, connection.inbox_id) if connection.visitor else None
+    broadcast.publish_on_commit([Change(uid, advance.since, advance.revision, frame, pages)])
 
 
 def add_places(service: str, connections: QuerySet[Connection], place: Callable[[Connection], str]) -> None:

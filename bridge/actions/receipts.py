@@ -65,9 +65,9 @@ def standing(uid: str) -> Standing | None:
 
 def behind() -> list[str]:
     """The conversations, of those that were used lately, in which staff see something else than they should."""
-    lately = Connection.objects.filter(
-        state=Connection.State.OPEN, active_at__gt=timezone.now() - RECENT
-    ).exclude(inbox__show_read=Inbox.ShowRead.OFF)
+    lately = Connection.objects.filter(active_at__gt=timezone.now() - RECENT).exclude(
+        inbox__show_read=Inbox.ShowRead.OFF
+    )
     # In two steps, as for the threads of a sweep: asked at once, a database walks over all endpoints.
     pks = list(lately.values_list("pk", flat=True))
     found: list[str] = []

@@ -16,9 +16,10 @@ from bridge.actions.attaching import attach
 from bridge.actions.changing import delete_message, edit_message
 from bridge.actions.copying import RemoteFile, drop_files, note_files
 from bridge.actions.noting import note_emojis
-from bridge.actions.opening import reopen_connection
+from bridge.actions.opening import complete
 from bridge.actions.posting import fan_out
 from bridge.actions.settling import publish_changed, publish_messages
+from bridge.actions.states import reopen_connection
 from bridge.lookalikes import key_of
 from bridge.models import (
     WEB,
@@ -69,8 +70,9 @@ class Incoming:
 def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
     """Store a message and move the watermark. None where it was here already, or is gone again.
 
-    A closed conversation is opened again by it, unless the visitor has begun a newer one. It is `sent` until another
-    service has it whose people read it, `delivered` where there is none.
+    A closed conversation is opened again by it, unless the visitor has begun a newer one: then it is a late answer,
+    which his pages are told of all the same. It is `sent` until another service has it whose people read it,
+    `delivered` where there is none.
     """
     endpoint = locked(endpoint_id)
     _advance_watermark(endpoint_id, incoming.remote_id)
@@ -81,7 +83,7 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
         if connection.kind == Connection.Kind.ROOM:
             # Closed in the admin, where it is opened again.
             return None
-        reopen_connection(connection)
+        open_or_complete(connection)
     answered = _answered(endpoint, incoming.reply_to)
     message = Message(
         connection=connection,
@@ -104,6 +106,15 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
     )
     RemotePart.objects.create(remote=remote, message=message, position=0)
     return message
+
+
+def open_or_complete(connection: Connection) -> None:
+    """Before something is said in a closed conversation, within the transaction that holds its row.
+
+    Where it stays closed it gets the places that its visitor has by now, e.g. an address that he left later.
+    """
+    if not reopen_connection(connection):
+        complete(connection)
 
 
 def store(message: Message, *, files: Sequence[RemoteFile] = (), uploads: Sequence[int] = ()) -> None:

@@ -8,7 +8,8 @@ from django.db import IntegrityError, transaction
 from django.utils.crypto import constant_time_compare
 
 from bridge import broadcast, hooks, signals
-from bridge.actions.opening import add_endpoints, close_connection, reopen_connection
+from bridge.actions.opening import add_endpoints
+from bridge.actions.states import close_connection, reopen_connection
 from bridge.errors import BridgeError, Code
 from bridge.lookalikes import is_reserved, key_of
 from bridge.models import Connection, Endpoint, Inbox, Participant

@@ -6,8 +6,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from django.db import transaction
 from django.utils import timezone
 
-from bridge.actions.opening import reopen_connection
-from bridge.actions.receiving import RemoteAuthor, participant_of, store, visitor_of
+from bridge.actions.receiving import RemoteAuthor, open_or_complete, participant_of, store, visitor_of
 from bridge.errors import BridgeError, Code
 from bridge.models import Connection, Endpoint, Message
 
@@ -28,10 +27,10 @@ class Voice:
 def say(
     connection_id: int, content: str, *, voice: Voice, key: str = "", reply_to: UUID | None = None
 ) -> Message:
-    """Store it, once for each `key` of this author. A closed conversation is opened again by it.
+    """Store it, once for each `key` of this author. A closed conversation is opened again by it, unless the visitor has
+    a newer one.
 
-    Raises BridgeError: `closed` for a closed room, and where the visitor has a newer conversation; `not_found` where
-    the message that it answers is not here.
+    Raises BridgeError: `closed` for a closed room; `not_found` where the message that it answers is not here.
     """
     Connection.objects.lock(connection_id)
     connection = Connection.objects.select_related("inbox").get(pk=connection_id)
@@ -43,10 +42,10 @@ def say(
         if (known := said.select_related("connection", "author").first()) is not None:
             return known
     answered = _answered(connection, reply_to) if reply_to else None
-    if not connection.is_open and (
-        connection.kind == Connection.Kind.ROOM or not reopen_connection(connection)
-    ):
-        raise BridgeError(Code.CLOSED, "This conversation is closed.")
+    if not connection.is_open:
+        if connection.kind == Connection.Kind.ROOM:
+            raise BridgeError(Code.CLOSED, "This room is closed.")
+        open_or_complete(connection)
     message = Message(
         connection=connection,
         author=author,

@@ -109,7 +109,11 @@ def publish_messages(
         since=advance.since,
         revision=advance.revision,
     )
-    change = broadcast.Change(connection=uid, since=advance.since, revision=advance.revision, frame=frame)
+    # No page follows a conversation that ended before it was loaded, and what comes in there is for its visitor, too.
+    pages = None
+    if connection.visitor is not None and not connection.is_open:
+        pages = broadcast.pages_of(connection.visitor, connection.inbox_id)
+    change = broadcast.Change(uid, advance.since, advance.revision, frame, pages)
     broadcast.publish_on_commit([change], nudge=nudge)
 
 

@@ -31,6 +31,8 @@ _VERSIONS_OF_EACH = Coalesce(Subquery(_OF_ONE.annotate(count=Count("pk")).values
 
 SIGN_OUT = "bridge.add_revokedtoken"
 """The permission to sign visitors out."""
+TURN = "bridge.change_connection"
+"""The permission to end a conversation and to open it again."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ def show(model_admin: "HistoryAdmin", request: HttpRequest, connection: Connecti
         "forbidden": _forbidden(connection),
         "can_block": request.user.has_perm("bridge.add_block"),
         "can_sign_out": connection.visitor is not None and request.user.has_perm(SIGN_OUT),
+        "can_turn": connection.visitor is not None and request.user.has_perm(TURN),
         "endpoints": connection.endpoints.order_by("pk"),
         "lines": lines,
         "older": older,
@@ -114,7 +117,7 @@ def _line(message: Message) -> Line:
     return Line(
         message=message,
         text=plain(message.content),
-        gap=words.gap(message) if message.kind == Message.Kind.GAP else "",
+        gap="" if message.kind == Message.Kind.MESSAGE else words.excerpt(message),
         why=words.reason(failed[0].reason if failed else message.failure),
         detail=failed[0].detail if failed else "",
         versions=message.earlier,  # type: ignore[attr-defined]

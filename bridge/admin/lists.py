@@ -11,8 +11,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
+from bridge.actions import close_connection, reopen_connection
 from bridge.actions.retrying import hurry_lines, retry_deliveries
 from bridge.actions.revoking import revoke_visitor
+from bridge.actions.staffing import user_in
 from bridge.admin import conversation, filters, words
 from bridge.admin.finding import Found, find_connections, find_messages
 from bridge.admin.paging import HistoryAdmin
@@ -67,8 +69,31 @@ class ConnectionAdmin(HistoryAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         sign_out = self.admin_site.admin_view(require_POST(self.sign_out))
-        name = "bridge_connection_sign_out"
-        return [path("<path:object_id>/sign-out/", sign_out, name=name), *super().get_urls()]
+        turn = self.admin_site.admin_view(require_POST(self.turn))
+        return [
+            path("<path:object_id>/sign-out/", sign_out, name="bridge_connection_sign_out"),
+            path("<path:object_id>/turn/", turn, name="bridge_connection_turn"),
+            *super().get_urls(),
+        ]
+
+    def turn(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """End a visitor's conversation, or open it again."""
+        if not request.user.has_perm(conversation.TURN):
+            raise PermissionDenied
+        row: Connection = self.viewed(request, object_id)
+        if row.kind != Connection.Kind.PRIVATE:
+            raise Http404("A room is closed on its own page")
+        wants_open = request.POST.get("state") == Connection.State.OPEN
+        change = reopen_connection if wants_open else close_connection
+        said = (
+            "The conversation goes on." if wants_open else "The conversation has ended; its visitor was told."
+        )
+        if change(row, by=user_in(row, request.user)):
+            self.log_change(request, row, said)
+            self.message_user(request, said, messages.SUCCESS)
+        elif wants_open and not Connection.objects.get(pk=row.pk).is_open:
+            self.message_user(request, "The visitor has begun a newer conversation.", messages.WARNING)
+        return HttpResponseRedirect(words.conversation_url(row.pk))
 
     def sign_out(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The visitor, wherever he is: this conversation opens to nobody who had a token of his."""

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.timezone import localtime
 
+from bridge.delivery.composing import told
 from bridge.markdown import plain
 from bridge.models import Connection, Inbox, Message
 from bridge.openings import RECENT, bits_asked, opened_lately
@@ -67,6 +68,8 @@ def excerpt(message: Message) -> str:
         return "(deleted)"
     if message.kind == Message.Kind.GAP:
         return gap(message)
+    if message.kind == Message.Kind.EVENT:
+        return told(message)
     return Truncator(" ".join(plain(message.content).split())).chars(120) or f"({message.kind})"
 
 

@@ -165,8 +165,8 @@ class Connection:
         )
 
     def close(self) -> bool:
-        """False where it was closed already. What is said in it later opens it again."""
-        return actions.close_connection(self.row)
+        """False where it was closed already. Both sides are told; what is said in it later opens it again."""
+        return actions.close_connection(self.row, at=self.endpoint)
 
     async def aclose(self) -> bool:
         return await sync_to_async(self.close)()
@@ -233,11 +233,11 @@ def message_of(
     row: MessageRow, connection: Connection, *, change: Literal["posted", "edited", "deleted"] = "posted"
 ) -> Message:
     """Asks the database for its files."""
-    is_gap = row.kind == MessageRow.Kind.GAP
+    is_said = row.kind == MessageRow.Kind.MESSAGE
     return Message(
         uid=row.uid,
         connection=connection,
-        content=text_of(row) if is_gap else row.content,
+        content=row.content if is_said else text_of(row),
         author=row.author.nick if row.author else "",
         staff=row.author is not None and row.author.role == Participant.Role.STAFF,
         service=row.service,

@@ -3,7 +3,9 @@
 import discord
 
 from bridge.bot.aside import Aside
-from bridge.models import Inbox
+from bridge.bot.database import db
+from bridge.models import Endpoint, Inbox
+from bridge.reaching import reaches_visitor
 
 
 class Marks:
@@ -13,9 +15,10 @@ class Marks:
         # Messages with our ⚠, which is taken back once they arrived.
         self._warned: set[int] = set()
 
-    def relayed(self, inbox: Inbox, message: discord.Message) -> None:
-        if inbox.mark_relayed:
-            self._aside.start(message.add_reaction("✅"))
+    def relayed(self, endpoint: Endpoint, message: discord.Message) -> None:
+        """It is stored: ✅ where the visitor can come to see it, else ⚠."""
+        if endpoint.connection.inbox.mark_relayed:
+            self._aside.start(self._mark(endpoint.pk, message))
         if message.id in self._warned:
             self._warned.discard(message.id)
             self._aside.start(self._take_back(message))
@@ -25,6 +28,9 @@ class Marks:
         if inbox.mark_relayed and message.id not in self._warned:
             self._warned.add(message.id)
             self._aside.start(message.add_reaction("⚠"))
+
+    async def _mark(self, endpoint: int, message: discord.Message) -> None:
+        await message.add_reaction("✅" if await db(reaches_visitor, endpoint) else "⚠")
 
     async def _take_back(self, message: discord.Message) -> None:
         if self._client.user is not None:

@@ -10,10 +10,12 @@ from discord import app_commands
 from django.db import Error as DatabaseProblem
 from django.utils import timezone
 
-from bridge.actions import moderating
+from bridge.actions import close_connection, moderating
+from bridge.actions.receiving import RemoteAuthor, participant_of
 from bridge.bot.database import db
+from bridge.bot.incoming import author_of
 from bridge.markdown import escaped
-from bridge.models import Participant
+from bridge.models import Connection, Participant
 from bridge.services.discord import DiscordService
 
 logger = logging.getLogger(__name__)
@@ -23,29 +25,42 @@ NOT_A_VISITORS = "Nobody on the web page wrote this: there is no visitor behind 
 NOT_YOURS = "For this you need the permission “Manage Messages” here."
 NOT_NOW = "That did not work just now. Please try again in a moment."
 
-Act = Callable[[Participant, str], str]
+Act = Callable[[Participant, RemoteAuthor], str]
 
 
-def _mute(visitor: Participant, by: str) -> str:
+def _mute(visitor: Participant, by: RemoteAuthor) -> str:
     until = timezone.now() + MUTED_FOR
     moderating.mute(visitor, until=until)
     return f"{_name(visitor)} cannot write here until <t:{int(until.timestamp())}:t>."
 
 
-def _unmute(visitor: Participant, by: str) -> str:
+def _unmute(visitor: Participant, by: RemoteAuthor) -> str:
     moderating.mute(visitor, until=None)
     return f"{_name(visitor)} may write here again."
 
 
-def _block(visitor: Participant, by: str) -> str:
-    moderating.block(visitor.connection.inbox, _who(visitor), reason=f"By {by} in Discord")
+def _block(visitor: Participant, by: RemoteAuthor) -> str:
+    moderating.block(visitor.connection.inbox, _who(visitor), reason=f"By {by.nick} in Discord")
     return f"{_name(visitor)} is blocked and was told so. “Unblock visitor” takes it back."
 
 
-def _unblock(visitor: Participant, by: str) -> str:
+def _unblock(visitor: Participant, by: RemoteAuthor) -> str:
     if moderating.unblock(visitor.connection.inbox, _who(visitor)):
         return f"{_name(visitor)} is not blocked any more."
     return f"{_name(visitor)} was not blocked."
+
+
+def _end(visitor: Participant, by: RemoteAuthor) -> str:
+    if visitor.connection.kind == Connection.Kind.ROOM:
+        return "A room is closed in the admin."
+    if _close(visitor.connection, by):
+        return "The chat is ended. What is written here opens it again."
+    return "It had ended already."
+
+
+def _close(connection: Connection, by: RemoteAuthor) -> bool:
+    here = connection.endpoints.get(service=DiscordService.name)
+    return close_connection(connection, by=participant_of(here, by))
 
 
 COMMANDS: dict[str, Act] = {
@@ -53,6 +68,7 @@ COMMANDS: dict[str, Act] = {
     "Unmute": _unmute,
     "Block visitor": _block,
     "Unblock visitor": _unblock,
+    "End chat": _end,
 }
 """Discord takes five of an application, and shows them by these names."""
 
@@ -71,7 +87,7 @@ def _command(name: str, act: Act) -> app_commands.ContextMenu:
         if not interaction.permissions.manage_messages:
             said = NOT_YOURS
         else:
-            said = await _done(act, str(message.id), by=interaction.user.display_name)
+            said = await _done(act, str(message.id), by=author_of(interaction.user))
         await interaction.edit_original_response(
             content=said, allowed_mentions=discord.AllowedMentions.none()
         )
@@ -82,7 +98,7 @@ def _command(name: str, act: Act) -> app_commands.ContextMenu:
     return menu
 
 
-async def _done(act: Act, message_id: str, *, by: str) -> str:
+async def _done(act: Act, message_id: str, *, by: RemoteAuthor) -> str:
     try:
         return str(await db(_act, act, message_id, by))
     except DatabaseProblem as error:
@@ -90,7 +106,7 @@ async def _done(act: Act, message_id: str, *, by: str) -> str:
         return NOT_NOW
 
 
-def _act(act: Act, message_id: str, by: str) -> str:
+def _act(act: Act, message_id: str, by: RemoteAuthor) -> str:
     visitor = moderating.speaker_of(DiscordService.name, message_id)
     return act(visitor, by) if visitor is not None else NOT_A_VISITORS
 

@@ -236,7 +236,7 @@ class Relay:
         if incoming.files:
             self._files_came()
         self._aside.start(_seen(endpoint))
-        self._marks.relayed(inbox, message)
+        self._marks.relayed(endpoint, message)
 
     async def _author(self, endpoint: Endpoint, message: discord.Message) -> receiving.RemoteAuthor:
         user: discord.abc.User = message.author

@@ -2,15 +2,19 @@
 
 import uuid
 
-from bridge import actions, broadcast, history
+from bridge import actions, broadcast, history, listing
 from bridge.errors import BridgeError, Code
 from bridge.groups import CommandGroup
 from bridge.history import Reader
-from bridge.models import Connection
-from bridge.permissions import owner, participant
+from bridge.models import Participant
+from bridge.permissions import owner, participant, started
+from bridge.process import Process
 from bridge.protocol import (
     ConnectionChanged,
     ConnectionClose,
+    ConnectionList,
+    ConnectionReopen,
+    ConnectionsListed,
     ConnectionSync,
     ConnectionSynced,
     HistoryPage,
@@ -48,16 +52,48 @@ async def connection_sync(session: Session, payload: ConnectionSync) -> Connecti
     return await session.database.run(history.sync, reader, since=payload.since)
 
 
+@connection.command("list", permission=started, throttle="read")
+async def connection_list(session: Session, payload: ConnectionList) -> ConnectionsListed:
+    """The visitor's own, latest activity first."""
+    return await session.database.run(
+        listing.conversations,
+        session.who,
+        inbox=session.start.inbox,
+        before=payload.before,
+        limit=payload.limit,
+    )
+
+
 @connection.command("close", permission=owner, throttle="change")
 async def connection_close(session: Session, payload: ConnectionClose) -> ConnectionChanged:
     reader = reader_of(session, payload.connection)
 
     def close() -> ConnectionChanged:
-        actions.close_connection(Connection.objects.get(pk=reader.connection))
+        me = Participant.objects.select_related("connection").get(pk=reader.participant)
+        actions.close_connection(me.connection, by=me)
         return {"connection": history.connection_for(reader)}
 
     session.forget_open(reader.uid)
     return await session.database.run(close)
+
+
+@connection.command("reopen", permission=owner, throttle="change")
+async def connection_reopen(session: Session, payload: ConnectionReopen) -> ConnectionChanged:
+    """Go on in a conversation that has ended. One at a time is open."""
+    Process.current().moderation.check_speaker(session.start.inbox, session.who)
+    reader = reader_of(session, payload.connection)
+
+    def reopen() -> ConnectionChanged:
+        me = Participant.objects.select_related("connection").get(pk=reader.participant)
+        actions.reopen_connection(me.connection, by=me)
+        now = history.connection_for(reader)
+        if now["state"] != "open":
+            raise BridgeError(Code.CONFLICT, "You have a newer conversation, which is open.")
+        return {"connection": now}
+
+    changed = await session.database.run(reopen)
+    session.open_connection = reader.uid
+    return changed
 
 
 @typing.command("start", permission=participant, throttle="signal")

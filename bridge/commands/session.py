@@ -3,7 +3,7 @@
 import contextlib
 import uuid
 
-from bridge import actions, history, hooks, identity, protocol, signals, tokens
+from bridge import actions, history, hooks, identity, listing, protocol, signals, tokens
 from bridge.errors import BridgeError, Code
 from bridge.groups import CommandGroup
 from bridge.history import Reader
@@ -17,6 +17,7 @@ from bridge.protocol import (
     ContactChanged,
     ContactOut,
     ContactSet,
+    Earlier,
     HistoryRead,
     Ping,
     Pong,
@@ -43,13 +44,14 @@ async def session_start(session: Session, payload: SessionStart) -> SessionStart
     visitor = entrance.visitor
     Process.current().moderation.know(inbox)
     # The hub knows the socket before anything is read, so that nothing falls between the two.
-    session.hear_as(visitor)
-    mine = None if entrance.is_new else await session.database.run(history.latest, visitor, inbox=inbox.pk)
+    session.hear_as(visitor, inbox=inbox.pk)
+    mine = None if entrance.is_new else await session.database.run(listing.latest, visitor, inbox=inbox.pk)
     page: HistoryRead = {"messages": [], "has_more": False}
     if mine:
         session.know(Target.of(mine.connection, mine))
         reader = Reader(mine.connection_id, str(mine.connection.uid), mine.pk)
         mine, page = await session.database.run(_first_look, reader)
+    earlier = await _earlier(session, visitor, inbox=inbox.pk, mine=mine)
     nick = _nick(payload, inbox, entrance, mine)
     if mine and mine.connection.is_open:
         session.open_connection = str(mine.connection.uid)
@@ -65,6 +67,7 @@ async def session_start(session: Session, payload: SessionStart) -> SessionStart
         "connection": connection_out(mine.connection, reader=mine) if mine else None,
         "messages": page["messages"],
         "has_more": page["has_more"],
+        "earlier": earlier,
         "staff_online": await Process.current().staff_online(inbox.pk),
         "inbox": inbox_out(inbox),
     }
@@ -96,6 +99,12 @@ def _first_look(reader: Reader) -> tuple[Participant, HistoryRead]:
     # The head before the page: what comes in between is in the page and in an event.
     found = Participant.objects.select_related("connection").get(pk=reader.participant)
     return found, history.page(reader)
+
+
+async def _earlier(session: Session, visitor: uuid.UUID, *, inbox: int, mine: Participant | None) -> Earlier:
+    if mine is None:
+        return {"connections": 0, "unread": 0}
+    return await session.database.run(listing.earlier, visitor, inbox=inbox, but=mine.connection_id)
 
 
 def _nick(payload: SessionStart, inbox: Inbox, entrance: Entrance, mine: Participant | None) -> str:

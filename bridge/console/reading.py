@@ -8,6 +8,7 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 
 from bridge.actions.receiving import RemoteAuthor
+from bridge.delivery.composing import told
 from bridge.models import Connection, Message, Participant
 from bridge.services.links import address_of
 
@@ -88,6 +89,8 @@ def text_of(message: Message) -> str:
         return "(deleted)"
     if message.kind == Message.Kind.GAP:
         return "(Messages may be missing here.)"
+    if message.kind == Message.Kind.EVENT:
+        return f"({told(message)})"
     attached = sorted(message.attachments.all(), key=lambda each: each.position)
     return "\n".join([message.content, *(f"[{each.name}] {address_of(each)}" for each in attached)]).strip()
 

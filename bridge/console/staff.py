@@ -18,7 +18,7 @@ from django.utils import timezone
 from bridge import online, presence, redis
 from bridge.actions import close_connection
 from bridge.actions.places import add_place, remove_place
-from bridge.actions.receiving import Incoming, RemoteAuthor, receive_message
+from bridge.actions.receiving import Incoming, RemoteAuthor, participant_of, receive_message
 from bridge.clock import Clock
 from bridge.console import reading
 from bridge.console.places import Places
@@ -170,10 +170,14 @@ class Staff:
 
     async def close(self, rest: str) -> None:
         if self._connection is not None and self._connection.kind == Connection.Kind.PRIVATE:
-            await self._database.run(close_connection, self._connection)
+            await self._database.run(self._end, self._connection)
             self._note("It has ended. What is written to it opens it again.")
         else:
             self._wrong("Only a visitor's conversation is closed here; a room is closed in the admin.")
+
+    def _end(self, connection: Connection) -> None:
+        assert self._endpoint is not None  # noqa: S101  # as long as a conversation is open here
+        close_connection(connection, by=participant_of(self._endpoint, self._author), at=self._endpoint)
 
     async def leave(self, rest: str) -> None:
         await self._go()

@@ -45,6 +45,8 @@ class Talk:
             text = "(deleted)"
         elif message["kind"] == "gap":
             text = "(Messages may be missing here.)"
+        elif message["kind"] == "event":
+            text = "(ended the chat)" if message["content"] == "closed" else "(opened the chat again)"
         staff = author["role"] == "staff"
         return said(
             when=f"{datetime.fromisoformat(message['created_at']).astimezone():%H:%M}",

@@ -1,7 +1,8 @@
 """A visitor's terminal: his conversation and the rooms he joins, through the same socket as a browser."""
 
 import asyncio
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,9 @@ class Visitor:
             "nick": Deed(self.nick, "/nick NAME", "be called something else here"),
             "more": Deed(self.more, "/more", "what was said earlier"),
             "close": Deed(self.close, "/close", "end your conversation"),
+            "list": Deed(self.conversations, "/list", "your conversations, latest activity first"),
+            "read": Deed(self.read, "/read CODE", "what was said in one of them"),
+            "reopen": Deed(self.reopen, "/reopen CODE", "go on in one that has ended"),
         }
 
     async def start(self) -> None:
@@ -123,8 +127,11 @@ class Visitor:
 
     def _greet(self, started: dict[str, Any]) -> None:
         inbox = started["inbox"]
+        unread = started["earlier"]["unread"]
         online = "The team is online." if started["staff_online"] else "The team is away just now."
         self._note(f"{inbox['title']}. {inbox['greeting']}\n{online} You are {self._nick}; /help says more.")
+        if unread:
+            self._note(f"Unread in earlier conversations: {unread}. /list names them.")
 
     def _keep_token(self) -> None:
         if self._kept is None or not self._token:
@@ -208,6 +215,45 @@ class Visitor:
         elif await self._ask("connection.close", connection=self._own.uid) is not None:
             self._note("It has ended. Write again whenever you like.")
 
+    async def conversations(self, rest: str) -> None:
+        for row in await self._listed():
+            unread = f", {row['unread']} unread" if row["unread"] else ""
+            state = "open" if row["state"] == "open" else "ended"
+            self._note(f"{row['uid'][:8]}  {one_line(row['title'])[:80]}  ({state}{unread})")
+
+    async def _listed(self) -> list[dict[str, Any]]:
+        """The newest of them; a note where there are none."""
+        found = await self._ask("connection.list", limit=SHOWN_AT_START)
+        rows = found["connections"] if found else []
+        self._names |= {row["uid"][:8] for row in rows}
+        if found and not rows:
+            self._note("You have not written yet.")
+        return list(rows)
+
+    async def _find(self, code: str) -> dict[str, Any] | None:
+        found = [row for row in await self._listed() if code and row["uid"].startswith(code.lower())]
+        if len(found) != 1:
+            self._wrong("Which one? /list names them.")
+            return None
+        return found[0]
+
+    async def read(self, rest: str) -> None:
+        if (row := await self._find(rest)) is None:
+            return
+        talk = Talk(row["uid"], row["participant"])
+        page = await self._ask("history.page", connection=talk.uid, limit=SHOWN_AT_START)
+        if page is not None:
+            self._note(f"--- {talk.uid[:8]} ---")
+            self._show(talk, page["messages"])
+            self._note("--- until here ---")
+
+    async def reopen(self, rest: str) -> None:
+        if (row := await self._find(rest)) is None:
+            return
+        if await self._ask("connection.reopen", connection=row["uid"]) is not None:
+            self._now = None
+            await self._sync(self._own_talk(row["uid"], me=row["participant"]))
+
     async def _ask(self, name: str, **payload: Any) -> Any:
         """The reply; None where there is none, and then somebody was told why."""
         await self._client.ready(PATIENCE)
@@ -222,6 +268,8 @@ class Visitor:
     def _event(self, frame: Frame) -> None:
         name, payload = frame["event"], frame["payload"]
         talk = self._talk_of(frame.get("connection", ""))
+        if talk is None and name == "message.posted":
+            self._elsewhere(frame["connection"], payload["messages"])
         if name in PASSING:
             self._passing(name, payload, talk)
         elif talk is not None:
@@ -232,6 +280,15 @@ class Visitor:
             self._show(talk, payload.get("messages", []))
             if name in {"connection.closed", "connection.reopened"}:
                 self._note("This conversation has ended." if name.endswith("closed") else "It goes on.")
+
+    def _elsewhere(self, uid: str, messages: Iterable[Frame]) -> None:
+        """In a conversation that has ended, while he is in another."""
+        if any(
+            each["author"] and each["author"]["role"] == "staff" and each["kind"] == "message"
+            for each in messages
+        ):
+            self._names.add(uid[:8])
+            self._note(f"There is an answer in an earlier conversation: /read {uid[:8]}")
 
     def _talk_of(self, uid: str) -> Talk | None:
         if self._own is not None and self._own.uid == uid:
@@ -252,9 +309,17 @@ class Visitor:
             self._note(f"#{talk.room}: {was} is now called {now}")
 
     def _later(self, talk: Talk) -> None:
-        task = asyncio.create_task(self._fill(talk))
+        self._start(self._fill(talk))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._syncing.add(task)
         task.add_done_callback(self._syncing.discard)
+
+    async def _tell_read(self, uid: str, seq: int) -> None:
+        """It is before his eyes: an earlier conversation has nothing unread that was shown here."""
+        with contextlib.suppress(BridgeError, NotConnected):
+            await self._client.command("receipt.read", connection=uid, seq=seq)
 
     async def _fill(self, talk: Talk) -> None:
         await asyncio.sleep(GATHER)
@@ -277,6 +342,8 @@ class Visitor:
             if message["author"]:
                 self._names.add(message["author"]["name"])
             self._terminal.show(talk.lines(message, change, width=self._terminal.width))
+            if not talk.room and message["author"] and message["author"]["id"] != talk.me:
+                self._start(self._tell_read(talk.uid, message["seq"]))
 
     def _checking(self) -> None:
         self._note("This chat checks who writes: one moment…")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from bridge.delivery.carrying import carried, link_lines
-from bridge.models import Delivery, Message
+from bridge.models import Delivery, Message, Participant
 from bridge.services.base import Joining
 
 FENCE = "```"
@@ -33,6 +33,17 @@ class Form:
     joins: Joining = Joining.AUTHOR
     # Who says it, where nothing else there tells: before the words.
     named: Callable[[Message], str] = _unnamed
+    # What nobody said but happened.
+    quiet: Callable[[str], str] = str
+
+
+def told(event: Message, spoken: Callable[[str], str] = str) -> str:
+    """What happened in a conversation, as staff are told it. `spoken`: how names are said there."""
+    who = event.author
+    if who is None:
+        return "The chat was ended." if event.content == "closed" else "The chat goes on."
+    name = "The visitor" if who.role == Participant.Role.VISITOR else spoken(who.nick)
+    return f"{name} ended the chat." if event.content == "closed" else f"{name} opened the chat again."
 
 
 def length(text: str) -> int:
@@ -41,7 +52,10 @@ def length(text: str) -> int:
 
 
 def text_of(
-    message: Message, spoken: Callable[[str], str] = str, named: Callable[[Message], str] = _unnamed
+    message: Message,
+    spoken: Callable[[str], str] = str,
+    named: Callable[[Message], str] = _unnamed,
+    quiet: Callable[[str], str] = str,
 ) -> str:
     """What is said of one message in a service: nothing once it was deleted."""
     if message.deleted_at:
@@ -49,6 +63,8 @@ def text_of(
     if message.kind == Message.Kind.GAP:
         size = f"{message.gap_size:,}" if message.gap_size else "Some"
         return f"⚠ {size} message{'s' if message.gap_size != 1 else ''} may be missing here."
+    if message.kind == Message.Kind.EVENT:
+        return quiet(told(message, spoken))
     text = "\n".join([spoken(message.content), *link_lines(message, spoken)]).strip()
     return named(message) + text
 
@@ -124,7 +140,7 @@ def compose(messages: Iterable[Message], *, form: Form, quote: str = "") -> list
     `quote`: the line before them; not where nothing is left of them.
     """
     group = list(messages)
-    texts = [text_of(message, form.spoken, form.named) for message in group]
+    texts = [text_of(message, form.spoken, form.named, form.quiet) for message in group]
     if any(texts) or any(carried(message) for message in group):
         texts.insert(0, quote)
     pieces = split("\n".join(filter(None, texts)), limit=form.limit)

@@ -43,6 +43,7 @@ def plan(line: Line, *, service: Service, clock: Clock) -> Request | None:
         lambda message, remote_id: service.quoted(message, place, remote_id),
         service.joins,
         lambda message: rooms.named(message, endpoint, service=service),
+        service.quiet,
     )
     while waiting := _waiting(endpoint):
         if not service.serves(endpoint):
@@ -63,6 +64,10 @@ def plan(line: Line, *, service: Service, clock: Clock) -> Request | None:
             if (deleted := waiting[0]).message.deleted_at and not _remotes(deleted.message, endpoint):
                 # Deleted before it was sent: it never is.
                 mark_delivered([deleted], endpoint=endpoint, outcome=Delivery.Outcome.SUPERSEDED)
+                continue
+            if endpoint.remote_id is None and waiting[0].message.kind == Message.Kind.EVENT:
+                # Nothing is opened only to say there that it has ended.
+                mark_delivered(waiting[:1], endpoint=endpoint, outcome=Delivery.Outcome.SUPERSEDED)
                 continue
             if endpoint.remote_id is None:
                 return _opening(endpoint, now=now)

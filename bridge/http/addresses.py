@@ -59,8 +59,8 @@ def operations() -> list[Operation]:
         _visitors(
             "GET",
             "connections",
-            entries.list_connections,
-            "His conversations, newest first",
+            "connection.list",
+            "Their conversations, latest activity first",
             next_page=_earlier,
         ),
         _visitors("GET", _READ, "history.page", "A page of messages, the newest first", next_page=older),
@@ -74,6 +74,9 @@ def operations() -> list[Operation]:
         ),
         _visitors("POST", "connections/{connection}/read", "receipt.read", "Say how far he has read"),
         _visitors("POST", "connections/{connection}/close", "connection.close", "Close a conversation"),
+        _visitors(
+            "POST", "connections/{connection}/reopen", "connection.reopen", "Go on in one that has ended"
+        ),
         _visitors(
             "POST", "messages", entries.open_with, "Write to the open conversation, or open one", status=201
         ),

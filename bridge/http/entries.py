@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bridge import history
+from bridge import listing
 from bridge.actions.revoking import revoke_token
 from bridge.commands.conversations import connection_sync, history_page
 from bridge.commands.messages import message_send
@@ -17,8 +17,6 @@ from bridge.permissions import anyone, started
 from bridge.process import Process
 from bridge.protocol import (
     MAX_PAGE,
-    Closed,
-    ConnectionOut,
     ConnectionSync,
     ConnectionSynced,
     FirstMessage,
@@ -38,22 +36,9 @@ from bridge.protocol import (
     Seq,
     SessionStart,
     SessionStarted,
-    Uuid,
     Written,
 )
 from bridge.speaking import Target
-from bridge.wire import connection_out
-
-
-class ConnectionList(Payload):
-    before: Uuid | None = None
-    """The last one of the page before."""
-    limit: int = Field(default=20, ge=1, le=MAX_PAGE)
-
-
-class ConnectionsListed(Closed):
-    connections: list[ConnectionOut]
-    has_more: bool
 
 
 class MessageOpen(FirstMessage):
@@ -97,24 +82,10 @@ async def end(session: RequestSession, payload: NoPayload) -> Nothing:
     return {}
 
 
-@entry("connection.list", permission=started, throttle="read")
-async def list_connections(session: RequestSession, payload: ConnectionList) -> ConnectionsListed:
-    """The visitor's own, newest first."""
-    rows = await session.database.run(
-        history.connections_of,
-        session.who,
-        inbox=session.start.inbox,
-        before=payload.before,
-        limit=payload.limit + 1,
-    )
-    shown = [connection_out(row.connection, reader=row) for row in rows[: payload.limit]]
-    return {"connections": shown, "has_more": len(rows) > payload.limit}
-
-
 @entry("message.open", permission=started, throttle="message")
 async def open_with(session: RequestSession, payload: MessageOpen) -> MessageSent:
     """To his open conversation; where there is none, one is opened with it."""
-    mine = await session.database.run(history.latest, session.who, inbox=session.start.inbox)
+    mine = await session.database.run(listing.latest, session.who, inbox=session.start.inbox)
     if payload.nick:
         Process.current().moderation.check_text(session.start.inbox, payload.nick)
     session.opening = replace(

@@ -6,7 +6,7 @@ from typing import Any
 
 from bridge import actions, browsing, history, protocol
 from bridge.actions import Post
-from bridge.actions.staffing import staff_in
+from bridge.actions.staffing import user_in
 from bridge.browsing import Place
 from bridge.errors import BridgeError, Code
 from bridge.history import Reader
@@ -64,8 +64,7 @@ async def send(session: RequestSession, payload: StaffMessageSend) -> MessageSen
 
     def target() -> Target:
         row = _connection(payload.connection)
-        name = session.user.get_full_name() or session.user.get_username()
-        return Target.of(row, staff_in(row, user=session.user.pk, name=name))
+        return Target.of(row, user_in(row, session.user))
 
     post = Post(
         target=await session.database.run(target),
@@ -81,20 +80,19 @@ async def send(session: RequestSession, payload: StaffMessageSend) -> MessageSen
 
 @entry("staff.close", permission=CHANGE, throttle="change")
 async def close(session: RequestSession, payload: StaffConnectionOnly) -> StaffConnectionChanged:
-    return await session.database.run(_change, payload.connection, open_it=False)
+    return await session.database.run(_change, session, payload.connection, open_it=False)
 
 
 @entry("staff.reopen", permission=CHANGE, throttle="change")
 async def reopen(session: RequestSession, payload: StaffConnectionOnly) -> StaffConnectionChanged:
-    return await session.database.run(_change, payload.connection, open_it=True)
+    return await session.database.run(_change, session, payload.connection, open_it=True)
 
 
-def _change(uid: uuid.UUID, *, open_it: bool) -> StaffConnectionChanged:
+def _change(session: RequestSession, uid: uuid.UUID, *, open_it: bool) -> StaffConnectionChanged:
     row = _connection(uid)
-    if open_it:
-        actions.reopen_connection(row)
-    else:
-        actions.close_connection(row)
+    change = actions.reopen_connection if open_it else actions.close_connection
+    if row.is_open != open_it:
+        change(row, by=user_in(row, session.user))
     row.refresh_from_db()
     if row.is_open != open_it:
         raise BridgeError(Code.CONFLICT, "The visitor has begun a newer conversation.")

@@ -57,10 +57,14 @@ class EmailService(Service):
         said = delivery.operation == Delivery.Operation.POST and message.kind == Message.Kind.MESSAGE
         return said and message.author is not None and message.author.role == Participant.Role.STAFF
 
-    def serves(self, endpoint: Endpoint) -> bool:
-        """Until he wants no mails any more, or the inbox sends none."""
+    @classmethod
+    def reaches_visitor(cls, endpoint: Endpoint) -> bool:
+        """Until they want no mails any more, or the inbox sends none."""
         connection = endpoint.connection
         return bool(connection.inbox.email_after and letters.address_of(connection))
+
+    def serves(self, endpoint: Endpoint) -> bool:
+        return self.reaches_visitor(endpoint)
 
     def needless(self, waiting: Sequence[Delivery], endpoint: Endpoint) -> Collection[Delivery]:
         """What he has read meanwhile."""

@@ -107,8 +107,15 @@ class Connection(models.Model):
             models.UniqueConstraint(fields=["slug"], condition=~Q(slug=""), name="room_slug"),
         ]
         indexes = [
-            # session.start and a resend without `connection`: the visitor's own conversations.
-            models.Index(fields=["visitor", "inbox"], name="connection_visitor"),
+            # session.start, opening and a resend without `connection`: the visitor's own conversations, the open one.
+            models.Index(fields=["visitor", "inbox", "state"], name="connection_visitor"),
+            # connection.list and ping: those that have ended, latest activity first. Whoever writes writes in an open
+            # one, which is not in it.
+            models.Index(
+                fields=["visitor", "inbox", "-active_at", "-id"],
+                condition=Q(closed_at__isnull=False),
+                name="connection_ended",
+            ),
             # The few rooms among many private conversations: room.list, room.join and the rooms' pages.
             models.Index(fields=["kind", "inbox"], name="connection_kind"),
             # Before a conversation is opened: how many were, just now, in this inbox.

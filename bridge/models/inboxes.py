@@ -56,7 +56,8 @@ class Inbox(models.Model):
         "The site's own address is always allowed.",
     )
     mark_relayed = models.BooleanField(
-        default=False, help_text="React in Discord with ✅ to what the visitor was given, ⚠ to what failed."
+        default=False,
+        help_text="React in Discord with ✅ to what the visitor can see, ⚠ to what does not reach them.",
     )
     relay_bots = models.BooleanField(default=False, help_text="Relay what other Discord bots write too.")
     edit_window = models.PositiveIntegerField(

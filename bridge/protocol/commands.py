@@ -127,7 +127,17 @@ class ConnectionSync(Payload):
     since: Seq
 
 
+class ConnectionList(Payload):
+    before: Uuid | None = None
+    """The last one of the page before."""
+    limit: int = Field(default=20, ge=1, le=MAX_PAGE)
+
+
 class ConnectionClose(Payload):
+    connection: Uuid
+
+
+class ConnectionReopen(Payload):
     connection: Uuid
 
 

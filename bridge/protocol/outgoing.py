@@ -87,6 +87,31 @@ class ConnectionOut(Closed):
     read_seq: int
 
 
+class ListedConnection(ConnectionOut):
+    """One of the visitor's own conversations in their list."""
+
+    title: str
+    """The first words said in it, at most 200 characters; empty where there are only files."""
+    unread: int
+    """Messages of others behind the visitor's mark; at most 100 are counted."""
+    created_at: str
+    active_at: str
+
+
+class ConnectionsListed(Closed):
+    connections: list[ListedConnection]
+    has_more: bool
+
+
+class Earlier(Closed):
+    """The visitor's conversations that have ended, without the one that the session goes on with."""
+
+    connections: int
+    """At most 100 are counted."""
+    unread: int
+    """Messages of others that the visitor has not read in them: in the twenty used last."""
+
+
 class InboxOut(Closed):
     name: str
     title: str
@@ -122,6 +147,7 @@ class SessionStarted(Closed):
     connection: ConnectionOut | None
     messages: list[MessageOut]
     has_more: bool
+    earlier: Earlier
     staff_online: bool
     inbox: InboxOut
 

@@ -298,6 +298,11 @@ class Service(ABC):
         """
         return None
 
+    @classmethod
+    def reaches_visitor(cls, endpoint: Endpoint) -> bool:
+        """Whether the visitor of a private conversation gets there what staff say. Within a transaction."""
+        return False
+
     def serves(self, endpoint: Endpoint) -> bool:
         """False: nothing goes there any more, and what waits is let go. Within a transaction."""
         return True
@@ -335,6 +340,10 @@ class Service(ABC):
 
     def spoken(self, text: str, inbox: Inbox) -> str:
         """What a visitor wrote, as it is said over there. Pure: it is asked again before each request."""
+        return text
+
+    def quiet(self, text: str) -> str:
+        """What nobody said but happened, e.g. that the chat was ended, as it looks over there. Pure."""
         return text
 
     def quoted(self, message: Message, place: str, remote_id: str | None) -> str:

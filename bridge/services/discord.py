@@ -32,6 +32,10 @@ class DiscordService(Service):
     def spoken(self, text: str, inbox: Inbox) -> str:
         return spoken(text, inbox)
 
+    def quiet(self, text: str) -> str:
+        # Discord's small print.
+        return f"-# {text}"
+
     def quoted(self, message: Message, place: str, remote_id: str | None) -> str:
         return self._requests.rooms.quoted(message, place, remote_id)
 

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_POST
 from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
 from bridge import wire
-from bridge.actions.opening import close_connection
 from bridge.actions.receiving import Incoming, RemoteAuthor, receive_delete, receive_edit, receive_message
+from bridge.actions.states import close_connection
 from bridge.errors import HTTP_STATUS, BridgeError, Code
 from bridge.models import Connection, Endpoint, Message, RemoteMessage, Webhook, new_webhook_secret
 from bridge.protocol import MAX_CONTENT, MAX_FRAME, Content, Line, Payload, Uuid, too_long
@@ -123,7 +123,7 @@ def _do(brought: Brought, webhook: Webhook) -> dict[str, Any]:
         case Close():
             if endpoint.connection.kind == Connection.Kind.ROOM:
                 raise BridgeError(Code.NOT_PERMITTED, "A room is closed in the admin.")
-            return {"changed": close_connection(endpoint.connection)}
+            return {"changed": close_connection(endpoint.connection, at=endpoint)}
 
 
 def _send(brought: Send, endpoint: Endpoint, webhook: Webhook) -> dict[str, Any]:

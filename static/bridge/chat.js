@@ -9,12 +9,13 @@ import { texts } from "./texts.js";
 import { Banner } from "./view/banner.js";
 import { Composer } from "./view/composer.js";
 import { ConversationView } from "./view/conversation.js";
+import { EarlierView } from "./view/earlier.js";
 import { Frame } from "./view/frame.js";
 import { Header } from "./view/header.js";
 import { Intent } from "./view/intent.js";
 import { Lightbox } from "./view/lightbox.js";
 import { note } from "./view/note.js";
-import { part, root } from "./view/page.js";
+import { part, root, template } from "./view/page.js";
 import { Picker } from "./view/picker.js";
 import { RoomView } from "./view/room.js";
 import { Stay } from "./view/stay.js";
@@ -43,8 +44,7 @@ const chat = new Chat(
   socket,
   new Kept(`chatbridge.${place}.outbox.`),
   new Kept(`chatbridge.${place}.changes.`),
-  room,
-  (challenge) => prove(challenge, { worker: root.dataset.proofWorker }),
+  { limit: Number(limit), room, prove: (challenge) => prove(challenge, { worker: root.dataset.proofWorker }) },
 );
 
 const uploads = new Uploads((file, { progress }) => upload(file, { address: files, inbox, progress }));
@@ -118,6 +118,14 @@ const header = new Header({
 const names = ["line", "text", "open", "form", "input", "save", "cancel", "error"];
 const parts = () => Object.fromEntries(names.map((name) => [name, part(`stay-${name}`)]));
 const stay = room ? null : new Stay({ box: part("stay"), ...parts() }, { chat });
+const inList = ["toggle", "badge", "number", "hint", "hint-text", "hint-open", "visit", "visit-text", "back", "title", "status", "rows", "further"];
+const camel = (name) => name.replace(/-(.)/g, (_, letter) => letter.toUpperCase());
+const earlier = room
+  ? null
+  : new EarlierView(
+      { panel: part("earlier"), shut: part("earlier-close"), ...Object.fromEntries(inList.map((name) => [camel(name), part(`earlier-${name}`)])) },
+      { chat, template, changed: () => show(), leave: () => composer.focus() },
+    );
 const roomView = room && new RoomView(room);
 
 // Many changes in one turn are one rendering. Not requestAnimationFrame: hidden tabs count unread messages, too.
@@ -135,12 +143,15 @@ function show() {
   banner.show();
   intent.check();
   view.show();
-  header.show(chat, { unread: view.unread.length, cutOff: banner.shown });
+  const unread = view.unread.length + (chat.earlier?.unread ?? 0);
+  header.show(chat, { unread, cutOff: banner.shown });
+  earlier?.show();
+  root.classList.toggle("listing", Boolean(earlier?.open));
   stay?.show();
   roomView?.show({ cutOff: banner.shown });
   if (chat.inbox) uploads.limit(chat.inbox);
   tray.show();
-  frame.tell({ unread: view.unread.length, conversation: Boolean(chat.conversation) });
+  frame.tell({ unread, conversation: Boolean(chat.conversation) });
   root.dataset.state = socket.state;
 }
 
@@ -186,4 +197,7 @@ frame.addEventListener("shown", () => {
 begin();
 beat(socket, { onHeads: (heads) => chat.heads(heads) });
 show();
+// A mail leads to the conversation that it is about.
+const wanted = new URLSearchParams(location.hash.slice(1)).get("conversation");
+if (wanted && !room) socket.addEventListener("session", () => chat.visit(wanted), { once: true });
 socket.connect();

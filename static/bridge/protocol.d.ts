@@ -37,6 +37,12 @@ export interface ConnectionClose {
   connection: string;
 }
 
+export interface ConnectionList {
+  /** The last one of the page before. */
+  before?: string | null;
+  limit?: number;
+}
+
 export interface ConnectionOut {
   uid: string;
   kind: "private" | "room";
@@ -49,6 +55,10 @@ export interface ConnectionOut {
 
 export interface ConnectionPayload {
   connection: ConnectionState;
+}
+
+export interface ConnectionReopen {
+  connection: string;
 }
 
 /** What everybody in a connection may know of it; replies add what is personal. */
@@ -71,6 +81,11 @@ export interface ConnectionSynced {
   reset: boolean;
 }
 
+export interface ConnectionsListed {
+  connections: ListedConnection[];
+  has_more: boolean;
+}
+
 export interface ContactChanged {
   contact: ContactOut;
 }
@@ -87,6 +102,14 @@ export interface ContactOut {
 export interface ContactSet {
   name?: string | null;
   email?: string | null;
+}
+
+/** The visitor's conversations that have ended, without the one that the session goes on with. */
+export interface Earlier {
+  /** At most 100 are counted. */
+  connections: number;
+  /** Messages of others that the visitor has not read in them: in the twenty used last. */
+  unread: number;
 }
 
 export interface HistoryPage {
@@ -128,6 +151,23 @@ export interface LeftPayload {
   /** They went; else they were lost: a cut line, a crash. */
   clean: boolean;
   online: number;
+}
+
+/** One of the visitor's own conversations in their list. */
+export interface ListedConnection {
+  uid: string;
+  kind: "private" | "room";
+  state: "open" | "closed";
+  revision: number;
+  /** The reader's own `author.id` here. */
+  participant: string;
+  read_seq: number;
+  /** The first words said in it, at most 200 characters; empty where there are only files. */
+  title: string;
+  /** Messages of others behind the visitor's mark; at most 100 are counted. */
+  unread: number;
+  created_at: string;
+  active_at: string;
 }
 
 /** Visitors who are here now, by name; at most MAX_MEMBERS of them. */
@@ -333,6 +373,7 @@ export interface SessionStarted {
   connection: ConnectionOut | null;
   messages: MessageOut[];
   has_more: boolean;
+  earlier: Earlier;
   staff_online: boolean;
   inbox: InboxOut;
 }
@@ -359,7 +400,9 @@ export interface ErrorFrame {
 export interface Commands {
   "history.page": { payload: HistoryPage; reply: HistoryRead };
   "connection.sync": { payload: ConnectionSync; reply: ConnectionSynced };
+  "connection.list": { payload?: ConnectionList; reply: ConnectionsListed };
   "connection.close": { payload: ConnectionClose; reply: ConnectionChanged };
+  "connection.reopen": { payload: ConnectionReopen; reply: ConnectionChanged };
   "typing.start": { payload: TypingStart; reply: Nothing };
   "receipt.read": { payload: ReceiptRead; reply: Nothing };
   "message.send": { payload: MessageSend; reply: MessageSent };

@@ -17,6 +17,32 @@ export const texts = {
       : size === 1
         ? "1 message is missing here"
         : `${size} messages are missing here`,
+  // Below a conversation that has ended, and in it.
+  ended: {
+    here: "This conversation has ended. Write again whenever you like.",
+    again: "This conversation has ended. Write here to open it again.",
+    elsewhere: "This conversation has ended. What you write now goes to your current conversation.",
+  },
+  turned: (event, own, name) => {
+    const who = own ? "You" : name;
+    if (event === "closed") return who ? `${who} ended the chat` : "The chat was ended";
+    return who ? `${who} opened the chat again` : "The chat goes on";
+  },
+
+  // The list of earlier conversations
+  earlier: {
+    hint: (count) =>
+      count === 1 ? "New answer in an earlier conversation." : `${count > 99 ? "More than 99" : count} new answers in earlier conversations.`,
+    visiting: ({ state }) =>
+      state === "open" ? "You are in another conversation." : "You are reading an earlier conversation.",
+    open: "Open",
+    ended: "Ended",
+    unread: (count) => (count === 1 ? "1 new message" : `${count > 99 ? "99+" : count} new messages`),
+    untitled: (date) => `Conversation of ${date}`,
+    loading: "One moment…",
+    failed: "The list could not be loaded. Please try again.",
+  },
+
   deleted: "This message was deleted",
   file: "A file",
   spoiler: "Show the spoiler",

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bridge import tokens
+from bridge.actions import close_connection
 from bridge.models import (
     Attachment,
     Connection,
@@ -371,3 +372,48 @@ def test_it_shows_who_the_visitor_is_and_who_says_so(viewer: Client, conversatio
     assert "ada@example.com (a JWT)" in page
     assert "u-17 (a JWT)" in page
     assert "<img src=x" not in page
+
+
+def _turn(conversation: Connection) -> str:
+    return reverse("admin:bridge_connection_turn", args=[conversation.pk])
+
+
+def test_staff_end_a_conversation_and_open_it_again_and_both_sides_are_told(
+    staff: Client, conversation: Connection
+) -> None:
+    assert "End chat" in text(staff, conversation)
+    for state in ("closed", "closed", "open", "open"):
+        response = staff.post(_turn(conversation), {"state": state}, follow=True)
+        conversation.refresh_from_db()
+        assert conversation.state == state
+    told = list(conversation.messages.filter(kind="event").order_by("seq"))
+    assert [(each.content, each.author and each.author.nick) for each in told] == [
+        ("closed", "staff"),
+        ("reopened", "staff"),
+    ]
+    assert "staff opened the chat again." in response.content.decode()
+
+
+def test_only_who_may_change_conversations_ends_them(
+    staff: Client, viewer: Client, stranger: Client, outsider: Client, conversation: Connection, inbox: Inbox
+) -> None:
+    ended = {"state": "closed"}
+    assert viewer.post(_turn(conversation), ended).status_code == 403
+    assert stranger.post(_turn(conversation), ended).status_code == 403
+    assert outsider.post(_turn(conversation), ended).status_code == 302  # to the login
+    assert staff.get(_turn(conversation)).status_code == 405
+    conversation.refresh_from_db()
+    assert conversation.is_open
+    room = Connection.objects.create(inbox=inbox, kind="room", slug="lobby", name="Lobby")
+    assert staff.post(_turn(room), ended).status_code == 404
+
+
+def test_a_conversation_before_a_newer_one_is_not_opened_again(
+    staff: Client, conversation: Connection
+) -> None:
+    close_connection(conversation)
+    Connection.objects.create(inbox=conversation.inbox, visitor=conversation.visitor)
+    response = staff.post(_turn(conversation), {"state": "open"}, follow=True)
+    assert "has begun a newer conversation" in response.content.decode()
+    conversation.refresh_from_db()
+    assert not conversation.is_open

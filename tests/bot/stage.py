@@ -200,13 +200,21 @@ class Stage:
         )
 
     async def texts(self, thread: str) -> list[str]:
-        """What stands in a thread, oldest first, without the line for its card."""
+        """What is said in a thread, oldest first, without the line for its card and without small print."""
         said = await self.sandbox.messages(thread)
-        return [each["content"] for each in said if each["type"] in {0, 19}]
+        texts = [each["content"] for each in said if each["type"] in {0, 19}]
+        return [text for text in texts if not text.startswith("-# ")]
+
+    async def small_print(self, thread: str) -> list[str]:
+        """What nobody said but happened."""
+        said = [each["content"] for each in await self.sandbox.messages(thread)]
+        return [text.removeprefix("-# ") for text in said if text.startswith("-# ")]
 
     async def page(self, visitor: uuid.UUID = VISITOR) -> list[str]:
         """What the visitor reads, in order."""
-        shown = Message.objects.filter(connection__visitor=visitor, deleted_at__isnull=True)
+        shown = Message.objects.filter(connection__visitor=visitor, deleted_at__isnull=True).exclude(
+            kind=Message.Kind.EVENT
+        )
         return await db(
             lambda: list(shown.order_by("connection_id", "seq").values_list("content", flat=True))
         )

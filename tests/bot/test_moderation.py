@@ -15,7 +15,7 @@ from bridge.sandbox.client import SandboxRefused
 from tests.bot.stage import STRANGER, VISITOR, Stage, db, eventually
 from tests.bot.test_rooms import FOX, LOBBY, OWL, Room
 
-MUTE, UNMUTE, BLOCK, UNBLOCK = COMMANDS
+MUTE, UNMUTE, BLOCK, UNBLOCK, END = COMMANDS
 
 
 @pytest.fixture

@@ -184,6 +184,7 @@ class Script:
             "connection": self._connection() if self.messages else None,
             "messages": page,
             "has_more": len(page) < len(self.messages),
+            "earlier": {"connections": 0, "unread": 0},
             "staff_online": True,
             "inbox": {
                 "name": "default",

@@ -219,6 +219,29 @@ def test_what_is_written_while_the_server_is_away_is_sent_when_it_is_back(
     assert listed.count("Paula: meanwhile") == 1
 
 
+def test_a_late_answer_is_told_read_and_gone_on_with(site: Site, windows: list[Window]) -> None:
+    window, stranger = (visitor(site, windows, "--nick", name) for name in ("Lea", "Eve"))
+    window.type("where is my parcel?\r")
+    window.until("Lea: where is my parcel?")
+    code = code_of(site, "Lea")
+    window.type("/close\r")
+    window.until("It has ended.")
+    window.type("something else\r")
+    window.until("Lea: something else")
+    piped(site, f"/open {code}\nit comes tomorrow\n", "--staff")
+    window.until(f"There is an answer in an earlier conversation: /read {code}")
+    window.type("/list\r")
+    window.until("(ended, 1 unread)")
+    window.type(f"/read {code}\r")
+    window.until("it comes tomorrow")
+    window.type("/close\r")
+    window.until("It has ended.", after=window.seen.index("something else"))
+    window.type(f"/reopen {code}\r")
+    window.until("It goes on.")
+    assert "it comes tomorrow" not in stranger.seen
+    assert code not in stranger.seen
+
+
 def test_two_visitors_in_a_room_and_a_stranger_who_is_not(site: Site, windows: list[Window]) -> None:
     site.manage("shell", "-c", ROOM)
     ada, bob, stranger = (visitor(site, windows, "--nick", name) for name in ("Ada", "Bob", "Eve"))

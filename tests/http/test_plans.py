@@ -11,7 +11,7 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from bridge import browsing, history
+from bridge import browsing, listing
 from bridge.browsing import Place
 from bridge.models import Connection
 from tests.admin.test_plans import BIG, faults, seeded
@@ -23,7 +23,7 @@ HALF_AN_HOUR = timedelta(minutes=30)
 
 def _of(row: Connection, *, before: uuid.UUID | None) -> list[Any]:
     assert row.visitor is not None
-    return history.connections_of(row.visitor, inbox=row.inbox_id, before=before, limit=20)
+    return listing.conversations(row.visitor, inbox=row.inbox_id, before=before, limit=20)
 
 
 ASKED: dict[str, Callable[[Connection], Any]] = {
@@ -36,7 +36,10 @@ ASKED: dict[str, Callable[[Connection], Any]] = {
     ),
     "a visitor's": lambda row: _of(row, before=None),
     "a visitor's, further back": lambda row: _of(row, before=row.uid),
-    "nobody's": lambda row: history.connections_of(uuid.uuid4(), inbox=1, before=None, limit=20),
+    "a visitor's earlier ones": lambda row: listing.earlier(row.visitor, inbox=row.inbox_id, but=row.pk),
+    "a visitor's newest": lambda row: listing.newest(row.visitor, inbox=row.inbox_id, limit=5),
+    "a visitor's latest": lambda row: listing.latest(row.visitor, inbox=row.inbox_id),
+    "nobody's": lambda row: listing.conversations(uuid.uuid4(), inbox=1, limit=20),
 }
 
 

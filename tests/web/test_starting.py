@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from bridge import history
+from bridge import listing
 from bridge.process import Process
 from bridge.tokens import issue
 from tests.web.conftest import Open
@@ -28,7 +28,7 @@ async def test_a_session_that_could_not_start_leaves_nobody_behind(
     someone = browser()
     await someone.open()
     with monkeypatch.context() as patch:
-        patch.setattr(history, "latest", away)
+        patch.setattr(listing, "latest", away)
         for _ in range(2):
             reply = await someone.ask("session.start", token=issue().text)
             assert reply["error"]["code"] == "unavailable"

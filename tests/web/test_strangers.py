@@ -24,6 +24,7 @@ WITH_CONNECTION = {
     "history.page": {},
     "connection.sync": {"since": 0},
     "connection.close": {},
+    "connection.reopen": {},
     "typing.start": {},
     "nick.set": {"nick": "Me"},
     "receipt.read": {"seq": 1},

@@ -80,7 +80,7 @@ def test_each_result_stands_at_the_place_of_its_post_whatever_happened_to_the_ot
     assert shown == ["closed", "before", "not_found", "new"]
     assert results[1] == before
     # The closed one took neither a place nor a revision.
-    assert Connection.objects.get(pk=closed.connection).revision == 2
+    assert Connection.objects.get(pk=closed.connection).revision == 3
     assert seqs(good) == [(1, 2), (2, 3)]
 
 

@@ -43,7 +43,12 @@ export class ConversationView {
       messages,
       notices: this.chat.room?.notices.map(told),
       reactions: (message) => conversation.reactions.of(message),
-      pending: outbox.entries.filter(({ client_id }) => !conversation?.timeline.has(client_id, me)),
+      pending: outbox.entries.filter(
+        ({ client_id, connection }) =>
+          !conversation?.timeline.has(client_id, me) &&
+          // In an earlier conversation only what is said there; at home all of it, so that nothing is hidden.
+          (!this.chat.visiting || connection === conversation.uid),
+      ),
       checking,
       me,
       // In a room one who answers has not read for the others.
@@ -109,7 +114,15 @@ export class ConversationView {
     const passed = this.#newAfter === null || this.#newAfter < conversation?.reading.mine;
     this.#marked = conversation;
     if (opened) this.#newAfter = null;
+    if (opened) this.#arrive();
     if (first && (opened || (passed && !this.#reads()))) this.#newAfter = first.seq - 1;
+  }
+
+  /** Another conversation: from its end, and not read aloud as if all of it came in just now. */
+  #arrive() {
+    this.scroll.atBottom = true;
+    part("log").ariaBusy = "true";
+    requestAnimationFrame(() => (part("log").ariaBusy = "false"));
   }
 
   #reads() {

@@ -7,7 +7,7 @@ export class Header {
     Object.assign(this, parts);
   }
 
-  show({ inbox, room, nick, staffOnline, conversation }, { unread, cutOff }) {
+  show({ inbox, room, nick, staffOnline, conversation, visiting, elsewhere }, { unread, cutOff }) {
     if (room?.info) this.title.textContent = room.info.name;
     else if (inbox && !room) {
       this.title.textContent = inbox.title;
@@ -18,6 +18,7 @@ export class Header {
     document.title = unread ? `(${unread}) ${title}` : title;
     this.closed.hidden = conversation?.state !== "closed";
     if (room) return; // the rest is its own view's
+    say(this.closed, elsewhere ? texts.ended.elsewhere : visiting ? texts.ended.again : texts.ended.here);
     const known = staffOnline !== null && !cutOff;
     say(this.presence, known ? (staffOnline ? texts.online : texts.away) : "");
     this.presence.classList.toggle("online", known && staffOnline);

@@ -35,11 +35,7 @@ export class Intent {
     this.end();
     if (!edit) {
       const attachments = this.uploads.take();
-      this.chat.outbox.add({
-        content,
-        ...(reply && { quote: quoteOf(reply) }),
-        ...(attachments.length && { attachments }),
-      });
+      this.chat.say({ content, quote: reply && quoteOf(reply), attachments });
     } else if (content !== edit.content) this.chat.changes.edit(edit.uid, content);
     return !edit;
   }

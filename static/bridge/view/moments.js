@@ -13,6 +13,14 @@ export function showTime(element, at) {
   element.dateTime = at.toISOString();
 }
 
+export function timeOf(at) {
+  return time.format(at);
+}
+
+export function dateOf(at) {
+  return year.format(at);
+}
+
 export function showDay(element, at, now = new Date()) {
   const days = Math.round((midnight(now) - midnight(at)) / 86_400_000);
   const named = { 0: texts.today, 1: texts.yesterday }[days];

@@ -14,9 +14,14 @@ export const fill = {
   day: (element, { at }) => showDay(element.querySelector("time"), at),
   unread: () => {},
   gap: (element, { size }) => (element.querySelector("span").textContent = texts.gap(size)),
-  event: (element, { content }) => (element.querySelector("span").textContent = content),
+  event: (element, row) => (element.querySelector("span").textContent = happened(row)),
   message,
 };
+
+/** What the server keeps has a word for it, by whomever; what is told of a room is a sentence already. */
+function happened({ uid, own, author, content }) {
+  return uid ? texts.turned(content, own, author?.name ?? "") : content;
+}
 
 function message(element, row) {
   const name = row.own ? texts.you : (row.author?.name ?? "");
