@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from bench import memory, room, size, throughput, ways
+from bench import bombs, memory, room, size, throughput, ways
 from bench.servers import Bench
 from bridge.sandbox.client import POSTS, SandboxClient
 from tests import postgres
@@ -22,6 +22,7 @@ PARTS = {
     "ways": "(c) page to Discord and (d) Discord to page",
     "room": "a message's way to all members of a room, and joining it",
     "memory": "an idle visitor",
+    "bombs": "files that are made to be expensive, in the process that looks at them",
     "size": "reading at ten thousand and a million messages",
 }
 
@@ -173,6 +174,13 @@ def _memory(folder: Path, databases: dict[str, str], options: argparse.Namespace
             bench.web.start()
             plain, ours = asyncio.run(memory.idle(bench, sockets=options.sockets))
             _line(server, "", options.sockets, plain, ours, ours / plain)
+
+
+def _bombs(folder: Path, databases: dict[str, str], options: argparse.Namespace) -> None:
+    _line("KiB", "MiB at most", "CPU s", "s", "file")
+    for name, length, spent in bombs.costs():
+        what = f"{name}: {'shown' if 'width' in spent.found else spent.found.get('refused', 'kept')}"
+        _line(length // 1024, spent.memory // bombs.MIB, spent.cpu, spent.took, what)
 
 
 def _size(folder: Path, databases: dict[str, str], options: argparse.Namespace) -> None:

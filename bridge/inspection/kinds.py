@@ -1,6 +1,7 @@
 """What a file is: its bytes decide, its name only has to agree with them."""
 
 import mimetypes
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from fnmatch import fnmatch
 from typing import BinaryIO
@@ -68,7 +69,8 @@ def _is_pdf(file: BinaryIO, head: bytes, *, is_text: bool) -> bool:
     if not is_text:
         return _guessed(head) == UNKNOWN
     file.seek(-min(1024, file.seek(0, 2)), 2)
-    return head[at - 1 : at].isspace() and b"%%EOF" in file.read()
+    begins_there = head[:at] == BOM_UTF8 or head[at - 1 : at].isspace()
+    return begins_there and b"%%EOF" in file.read()
 
 
 def _signed(head: bytes) -> str:

@@ -7,6 +7,7 @@ ValueError. Nothing is decoded for it, so it also says what decoding would cost.
 
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 _PNG_DROPPED = frozenset({b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"tIME"})
@@ -90,12 +91,9 @@ def _gif(data: bytes, found: Stripped) -> Iterator[bytes]:
     found.has(*struct.unpack_from("<HH", data, 6))
     at = 13 + _colours(data[10])
     yield data[:at]
-    try:
+    # Its last block may not be whole: the ones before are.
+    with suppress(IndexError):
         yield from _gif_blocks(data, at, found)
-    except IndexError:
-        # Its last block is not whole: the ones before are.
-        if not found.frames:
-            raise ValueError("it ends before its first picture does") from None
     yield b";"
 
 
@@ -114,11 +112,9 @@ def _gif_blocks(data: bytes, at: int, found: Stripped) -> Iterator[bytes]:
             found.has(left + width, top + height)
             found.frames += 1
             yield data[start:at]
-        elif found.frames:
+        else:
             # Zeros and other rubbish, behind all that is shown.
             return
-        else:
-            raise ValueError("it has a block that no such picture has")
 
 
 def _colours(flags: int) -> int:

@@ -1,6 +1,8 @@
 """Files that visitors send: what is taken, what is refused, who may read them."""
 
+import asyncio
 import json
+import threading
 import uuid
 import zipfile
 from io import BytesIO
@@ -20,7 +22,7 @@ from PIL import Image
 from bridge import files, uploads
 from bridge.actions import Post, post_messages
 from bridge.actions.changing import delete_message
-from bridge.files import inspecting
+from bridge.files import inspecting, workers
 from bridge.inspection.limits import Limits
 from bridge.models import Attachment, Block, Connection, Inbox, Message, Participant
 from bridge.speaking import Target
@@ -296,6 +298,46 @@ async def test_what_breaks_on_the_way_leaves_no_file(
     assert (answer.status, answer.json["error"]["code"]) == (500, "internal")
     assert "fire" not in answer.body.decode()
     assert stored(storage) == []
+
+
+async def waiting(count: int) -> None:
+    """Until so many files wait to be looked at."""
+    for _ in range(1000):
+        if workers._line._waiting == count:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"{workers._line._waiting} wait")
+
+
+async def test_reading_and_others_uploads_wait_for_no_crowd_of_bombs(
+    visitor: Browser, stranger: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = await uploaded(visitor.token, "a.txt", b"words")
+    door, looked_at = threading.Event(), []
+    run = inspecting._run
+
+    def slowly(job: str, *rest: Any) -> int:
+        door.wait(60)
+        looked_at.append(json.loads(job)["name"])
+        return run(job, *rest)
+
+    monkeypatch.setattr(inspecting, "_run", slowly)
+    crowd = [
+        asyncio.create_task(upload(visitor.token, f"bomb{number}.png", bomb(), address="192.0.2.66"))
+        for number in range(5)
+    ]
+    try:
+        await waiting(len(crowd) - workers.AT_ONCE)
+        other = asyncio.create_task(upload(stranger.token, "b.txt", b"words", address="192.0.2.7"))
+        await waiting(len(crowd) - workers.AT_ONCE + 1)
+        assert (await http("GET", file["url"], token=visitor.token)).body == b"words"
+        assert not any(each.done() for each in [*crowd, other])
+    finally:
+        door.set()
+    answers = await asyncio.gather(other, *crowd)
+    assert {answer.status for answer in answers} == {201}
+    # Behind those that were begun, and one whose turn it was.
+    assert looked_at.index("b.txt") <= workers.AT_ONCE + 1
 
 
 # -------------------------------------------------------- who may send a file
