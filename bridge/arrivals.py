@@ -1,15 +1,21 @@
 """Where a socket comes from: its address, its origin, its cookie. Read from the handshake alone."""
 
 import ipaddress
+import logging
+from collections.abc import Mapping
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings as project
+from django.http import HttpRequest
 from django.http.request import split_domain_port, validate_host
 
 from bridge.conf import settings
 from bridge.sessions import Arrival
-from bridge.tokens import COOKIE_NAME, cookie_in
+from bridge.tokens import cookie_in, in_cookies
+
+logger = logging.getLogger(__name__)
 
 
 class Foreign(Exception):
@@ -23,19 +29,45 @@ def read(scope: dict[str, Any]) -> Arrival:
         # Repeated headers, as X-Forwarded-For may be, are one list.
         known = headers.get(name)
         headers[name] = value.decode("latin-1") if known is None else f"{known}, {value.decode('latin-1')}"
-    origin = _foreign_origin(headers.get(b"origin"), headers.get(b"host", ""))
+    scheme = _scheme(scope.get("scheme", ""), headers)
+    origin = _foreign_origin(headers.get(b"origin"), headers.get(b"host", ""), scheme=scheme)
     # Another site's page never speaks with our cookies, even where its browser sends them along.
     cookies = headers.get(b"cookie", "") if not origin else ""
     return Arrival(
         address=_address(scope.get("client"), headers.get(b"x-forwarded-for", "")),
         user_agent=_printable(headers.get(b"user-agent", ""))[:300],
         origin=origin,
-        token=cookie_in(cookies, COOKIE_NAME),
+        token=in_cookies(partial(cookie_in, cookies), secure=scheme == "https"),
         login=cookie_in(cookies, project.SESSION_COOKIE_NAME),
     )
 
 
-def _foreign_origin(origin: str | None, host: str) -> str:
+def address_of(request: HttpRequest) -> str | None:
+    """The same address of a request for a page; None where it has none, as on a unix socket."""
+    found = _address((request.META.get("REMOTE_ADDR"),), request.META.get("HTTP_X_FORWARDED_FOR", ""))
+    try:
+        return str(ipaddress.ip_address(found))
+    except ValueError:
+        return None
+
+
+def _scheme(spoken: str, headers: Mapping[bytes, str]) -> str:
+    """What the browser speaks, `http` or `https`; empty where nobody can tell.
+
+    A proxy that ends TLS says so in the header of SECURE_PROXY_SSL_HEADER, as Django has it. Without that, what comes
+    to us in clear may have come to a proxy that we know nothing of over HTTPS.
+    """
+    if spoken in {"https", "wss"}:
+        return "https"
+    if project.SECURE_PROXY_SSL_HEADER:
+        name, secure = project.SECURE_PROXY_SSL_HEADER
+        said = headers.get(name.removeprefix("HTTP_").replace("_", "-").lower().encode())
+        if said is not None:
+            return "https" if said.split(",")[0].strip() == secure else "http"
+    return "https" if project.SECURE_SSL_REDIRECT else ""
+
+
+def _foreign_origin(origin: str | None, host: str, *, scheme: str) -> str:
     """Empty for our own page and for what is no browser; else the origin, for an inbox to allow."""
     if not validate_host(split_domain_port(host)[0], project.ALLOWED_HOSTS or ["localhost", "127.0.0.1"]):
         raise Foreign(f"the host {host!r} is not in ALLOWED_HOSTS")
@@ -49,8 +81,22 @@ def _foreign_origin(origin: str | None, host: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise Foreign("the origin is none")
     if _host(parts.hostname, port) == _host(*_split(host.lower())):
-        return ""
+        if not scheme or parts.scheme == scheme:
+            return ""
+        # Whoever sits between could have written it: to browsers, too, it is another site.
+        _tell_other_scheme(origin.lower(), scheme)
     return origin.lower().rstrip("/")
+
+
+@lru_cache(maxsize=100)
+def _tell_other_scheme(origin: str, scheme: str) -> None:
+    """Once for each."""
+    logger.warning(
+        "The page %s is taken for another site, since this one speaks %s. If it is ours: the proxy in front must set "
+        "X-Forwarded-Proto, and TRUSTED_PROXIES must count it.",
+        origin,
+        scheme,
+    )
 
 
 def _split(host: str) -> tuple[str, int | None]:

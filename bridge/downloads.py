@@ -15,12 +15,11 @@ from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from bridge import files, identity, staff_tokens
+from bridge import files, identity, staff_tokens, tokens
 from bridge.conf import file_storage
 from bridge.errors import BridgeError
 from bridge.models import Attachment, Connection, Inbox, Participant
 from bridge.moderation import is_blocked
-from bridge.tokens import COOKIE_NAME
 
 # Pictures without scripts, all of them read and written anew by ourselves. Everything else is a download.
 INLINE = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"})
@@ -84,7 +83,8 @@ def _bearer(request: HttpRequest) -> str | None:
 
 def _visitor(request: HttpRequest, inbox: Inbox) -> uuid.UUID | None:
     bearer = _bearer(request)
-    cookie, login = (request.COOKIES.get(name) for name in (COOKIE_NAME, settings.SESSION_COOKIE_NAME))
+    cookie = tokens.in_cookies(request.COOKIES.get, secure=request.is_secure())
+    login = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
     try:
         if bearer is not None:
             return identity.recognise(inbox, token=bearer, create=False).visitor

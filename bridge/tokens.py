@@ -5,6 +5,8 @@ import binascii
 import secrets
 import struct
 import uuid
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.cookies import CookieError, SimpleCookie
@@ -19,6 +21,10 @@ from bridge.errors import BridgeError, Code
 
 COOKIE_NAME = "chatbridge_visitor"
 """Set by the chat page, HttpOnly and SameSite=Lax, with a token as its value."""
+SECURE_COOKIE_NAME = f"__Host-{COOKIE_NAME}"
+"""The same over HTTPS: browsers take it from this very host alone, not from another one of its domain."""
+PLAIN_UNTIL = datetime(2027, 3, 1, tzinfo=UTC)
+"""Over HTTPS a token in the plain cookie counts where it was issued before, by a version that knew no other."""
 COOKIE_AGE = 400 * 24 * 3600
 """Seconds. Browsers keep no cookie for longer; each visit to the page starts it again."""
 VOUCHED_FOR = timedelta(days=1)
@@ -162,6 +168,17 @@ def public_id(visitor: uuid.UUID) -> str:
 
 def not_ours() -> BridgeError:
     return BridgeError(Code.NOT_IDENTIFIED, "This token is not one of ours.")
+
+
+def in_cookies(find: Callable[[str], str | None], *, secure: bool) -> str | None:
+    """The token in a request's cookies. `find`: the value of one of them; `secure`: it came over HTTPS."""
+    plain = find(COOKIE_NAME)
+    if found := find(SECURE_COOKIE_NAME):
+        return found
+    if secure and plain:
+        with suppress(BridgeError):
+            return plain if read(plain).issued_at < PLAIN_UNTIL else None
+    return plain
 
 
 def cookie_in(cookies: str, name: str) -> str | None:

@@ -70,15 +70,18 @@ def _chat(
     context = {"inbox": inbox, "socket": SOCKET_PATH, "protocol": SUBPROTOCOL, "limit": MAX_CONTENT}
     context |= {"room": room, "room_key": key, "embedded": "embedded" in request.GET}
     response = protect(render(request, "bridge/chat.html", context))
+    secure = request.is_secure()
     # No script can read it, and with Lax a visitor who follows a link to the page stays who he was.
     response.set_cookie(
-        tokens.COOKIE_NAME,
+        tokens.SECURE_COOKIE_NAME if secure else tokens.COOKIE_NAME,
         _token(request, inbox),
         max_age=tokens.COOKIE_AGE,
         httponly=True,
-        secure=request.is_secure(),
+        secure=secure,
         samesite="Lax",
     )
+    if secure and tokens.COOKIE_NAME in request.COOKIES:
+        response.delete_cookie(tokens.COOKIE_NAME)
     patch_cache_control(response, private=True, no_cache=True)
     return response
 
@@ -101,7 +104,7 @@ def avatar(request: HttpRequest, participant: uuid.UUID) -> HttpResponse:
 
 def _token(request: HttpRequest, inbox: Inbox) -> str:
     """The visitor's own, so that its cookie starts again; else a new one, of whoever is logged in or of nobody."""
-    cookie = request.COOKIES.get(tokens.COOKIE_NAME)
+    cookie = tokens.in_cookies(request.COOKIES.get, secure=request.is_secure())
     login = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
     try:
         return identity.recognise(inbox, cookie=cookie, login=login).token.text

@@ -6,11 +6,11 @@ import os
 from django.core.asgi import get_asgi_application
 
 from bridge.asgi import with_chat
-from chatbridge_site.secrecy import guard_daphne
+from chatbridge_site import servers
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatbridge_site.settings")
 application = with_chat(get_asgi_application())
-guard_daphne()
+servers.tame()
 
 # What was loaded stays: without this the collector walks through all of it, some 80 ms, while everybody waits. And a
 # batch of messages makes and drops thousands of objects: by its own measure it would look after each 700.

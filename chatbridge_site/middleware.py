@@ -1,9 +1,10 @@
 """The Content-Security-Policy of every page, the admin included: that of the chat."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from asgiref.sync import iscoroutinefunction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
@@ -33,3 +34,12 @@ def content_security_policy(
         return stamped(get_response(request))  # type: ignore[arg-type]
 
     return synchronous
+
+
+def too_many_logins(request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
+    return HttpResponse(
+        "Too many wrong passwords from here. Please wait a quarter of an hour.",
+        status=429,
+        headers={"Retry-After": "900"},
+        content_type="text/plain",
+    )

@@ -3,7 +3,6 @@
 import html
 import logging
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -130,17 +129,3 @@ class Reporter(ExceptionReporter):
         brought += getattr(self.request, "headers", {}).get("Authorization", "").split()[1:]
         # It was safe: what is put in is asterisks.
         return SafeString(Concealer(brought)(conceal(text)))
-
-
-def guard_daphne() -> None:
-    """daphne writes its access log itself, past `logging`, with the addresses in it."""
-    access = sys.modules.get("daphne.access")
-    if access is None or hasattr(access.AccessLogGenerator, "conceals"):
-        return
-    write = access.AccessLogGenerator.write_entry
-
-    def write_entry(self: Any, host: str, date: Any, request: str, *rest: Any, **more: Any) -> None:
-        write(self, host, date, conceal(request), *rest, **more)
-
-    access.AccessLogGenerator.write_entry = write_entry
-    access.AccessLogGenerator.conceals = True

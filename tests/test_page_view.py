@@ -67,7 +67,8 @@ def test_a_forged_or_altered_token_is_replaced(visitor: Client, stranger: Client
 
 @pytest.mark.parametrize("secure", [True, False], ids=["https", "http"])
 def test_no_script_can_read_the_cookie_and_https_keeps_it_to_https(visitor: Client, *, secure: bool) -> None:
-    cookie = visitor.get("/", secure=secure).cookies[tokens.COOKIE_NAME]
+    name = tokens.SECURE_COOKIE_NAME if secure else tokens.COOKIE_NAME
+    cookie = visitor.get("/", secure=secure).cookies[name]
     assert cookie["httponly"]
     assert cookie["samesite"] == "Lax"
     assert bool(cookie["secure"]) is secure

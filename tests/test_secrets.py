@@ -21,7 +21,7 @@ from bridge import staff_tokens, tokens
 from bridge.checks import check_private
 from bridge.files.links import key_of
 from bridge.sqlite.base import DatabaseWrapper
-from chatbridge_site import environment, secrecy
+from chatbridge_site import environment, secrecy, servers
 from chatbridge_site.environment import Environment
 
 LONG = "a-key-that-nobody-guesses-0123456789"
@@ -288,7 +288,7 @@ def test_servers_write_their_lines_through_it() -> None:
 def test_daphnes_access_log_has_no_keys() -> None:
     from daphne.access import AccessLogGenerator
 
-    secrecy.guard_daphne()
+    servers.tame()
     stream = io.StringIO()
     details = {
         "client": "192.0.2.1:5",

@@ -4,6 +4,7 @@ import base64
 import binascii
 import hmac
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from email.utils import parseaddr
@@ -22,6 +23,8 @@ from bridge.mail.arrived import Mail, MailFile
 OLDEST = timedelta(hours=10)
 """Mailgun tries for eight hours to hand a mail over."""
 REMEMBERED = 2 * OLDEST
+_SIGNED = ("timestamp", "token", "signature")
+_STAMP = re.compile(r"[0-9]{10}", re.ASCII)
 LARGEST = 40 * 1024 * 1024
 """Bytes: Mailgun takes mails of 25 MB, Postmark of 35 MB."""
 MOST_PARTS = 1000
@@ -32,30 +35,39 @@ class Unreadable(Exception):
     """It is not what this provider sends."""
 
 
-def is_mailgun(fields: Mapping[str, str]) -> bool:
+def is_mailgun(fields: Mapping[str, str], files: Sequence[MailFile]) -> bool:
     """Whether Mailgun signed this, not long ago, and for no other mail: its signature covers only a time and a token.
 
     Raises RedisError where Redis is away: then it is brought again.
     """
-    stamp, token = fields.get("timestamp", ""), fields.get("token", "")
+    stamp, token, signature = (fields.get(name, "") for name in _SIGNED)
+    # Of this shape alone: a time and a token that are written one behind the other can be parted elsewhere, too.
+    if not _STAMP.fullmatch(stamp) or not signature.isascii():
+        return False
     key = settings.MAILGUN_SIGNING_KEY.encode()
-    expected = hmac.new(key, f"{stamp}{token}".encode(), sha256).hexdigest()
-    if not constant_time_compare(expected, fields.get("signature", "")) or not stamp.isdecimal():
+    expected = hmac.new(key, f"{stamp}{token}".encode(errors="replace"), sha256).hexdigest()
+    if not constant_time_compare(expected, signature):
         return False
     if abs(timezone.now().timestamp() - int(stamp)) > OLDEST.total_seconds():
         return False
-    return _is_first(token, fields)
+    return _is_first(token, fields, files)
 
 
-def _is_first(token: str, fields: Mapping[str, str]) -> bool:
+def _is_first(token: str, fields: Mapping[str, str], files: Sequence[MailFile]) -> bool:
     """Whether this token came with this mail before, or never."""
-    name = f"chatbridge:mailgun:{sha256(token.encode()).hexdigest()}"
-    parts = (fields.get(each, "") for each in ("recipient", "from", "body-plain", "stripped-text"))
-    digest = sha256("\x00".join(parts).encode()).hexdigest()
+    name = f"chatbridge:mailgun:{sha256(token.encode(errors='replace')).hexdigest()}"
+    digest = _digest_of(fields, files)
     with presence.blocking_client() as client:
         if client.set(name, digest, nx=True, ex=REMEMBERED):
             return True
         return bool(client.get(name) == digest.encode())
+
+
+def _digest_of(fields: Mapping[str, str], files: Sequence[MailFile]) -> str:
+    """Of the whole mail: whoever has seen a signature could send anything under it that is left out here."""
+    said = sorted(each for each in fields.items() if each[0] not in _SIGNED)
+    brought = sorted((file.name, sha256(file.data).hexdigest()) for file in files)
+    return sha256(json.dumps([said, brought]).encode()).hexdigest()
 
 
 def read_form(request: HttpRequest) -> tuple[dict[str, str], list[MailFile]]:
@@ -80,7 +92,7 @@ def read_form(request: HttpRequest) -> tuple[dict[str, str], list[MailFile]]:
 def from_mailgun(said: Mapping[str, str], files: Sequence[MailFile]) -> Mail:
     """Of a form, as its routes forward it."""
     try:
-        pairs = [(str(name), str(value)) for name, value in json.loads(said.get("message-headers", "[]"))]
+        pairs = [(_text(name), _text(value)) for name, value in json.loads(said.get("message-headers", "[]"))]
     except (TypeError, ValueError, RecursionError) as error:
         raise Unreadable("message-headers") from error
     headers = _headers(pairs)
@@ -88,11 +100,11 @@ def from_mailgun(said: Mapping[str, str], files: Sequence[MailFile]) -> Mail:
     sender = said.get("from", "") or said.get("sender", "")
     spf = [value for name, value in pairs if name.lower() == "x-mailgun-spf"]
     return Mail(
-        sender=sender,
-        recipients=[said.get("recipient", "")],
+        sender=_text(sender),
+        recipients=[_text(said.get("recipient", ""))],
         headers=headers,
-        text=said.get("body-plain", ""),
-        html=said.get("body-html", ""),
+        text=_text(said.get("body-plain", "")),
+        html=_text(said.get("body-html", "")),
         files=files,
         authenticated=_passed(spf, sender=sender, envelope=said.get("sender", "")),
     )
@@ -117,26 +129,43 @@ def from_postmark(body: bytes) -> Mail:
         headers.setdefault("message-id", f"<{said['MessageID']}@inbound.postmarkapp.com>")
         headers.setdefault("date", said.get("Date") or "")
         headers.setdefault("subject", said.get("Subject") or "")
-        spf = [each["Value"] for each in said.get("Headers") or [] if each["Name"].lower() == "received-spf"]
+        spf = [
+            _text(each["Value"])
+            for each in said.get("Headers") or []
+            if each["Name"].lower() == "received-spf"
+        ]
         return Mail(
-            sender=said["FromFull"]["Email"],
-            recipients=[said.get("OriginalRecipient") or "", *(each["Email"] for each in said["ToFull"])],
+            sender=_text(said["FromFull"]["Email"]),
+            recipients=[
+                _text(said.get("OriginalRecipient") or ""),
+                *(_text(each["Email"]) for each in said["ToFull"]),
+            ],
             headers=headers,
-            text=said.get("TextBody") or "",
-            html=said.get("HtmlBody") or "",
+            text=_text(said.get("TextBody") or ""),
+            html=_text(said.get("HtmlBody") or ""),
             files=[_file(each) for each in said.get("Attachments") or []],
             authenticated=_passed(spf, sender=said["FromFull"]["Email"], envelope=_envelope_of(spf)),
         )
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise Unreadable(str(error)) from error
+        raise Unreadable(_text(f"{type(error).__name__}: {error}"[:300])) from error
+
+
+def _text(value: Any) -> str:
+    """Text that can be stored: half a surrogate pair, which JSON can hold, becomes a question mark.
+
+    Raises TypeError for what is no text.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"a text is a {type(value).__name__}")
+    return value.encode(errors="replace").decode()
 
 
 def _file(said: Mapping[str, Any]) -> MailFile:
-    return MailFile(str(said["Name"]), base64.b64decode(said["Content"], validate=True))
+    return MailFile(_text(said["Name"]), base64.b64decode(said["Content"], validate=True))
 
 
 def _headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    return {name.lower(): value for name, value in pairs}
+    return {_text(name).lower(): _text(value) for name, value in pairs}
 
 
 def _passed(results: Sequence[str], *, sender: str, envelope: str) -> bool:

@@ -30,7 +30,7 @@ def mailgun(request: HttpRequest) -> HttpResponse:
         raise Http404
     try:
         fields, files = providers.read_form(request)
-        if not providers.is_mailgun(fields):
+        if not providers.is_mailgun(fields, files):
             return _answer("This is not signed by Mailgun.", status=MAILGUN_ENOUGH)
         return _taken(providers.from_mailgun(fields, files), refused=MAILGUN_ENOUGH)
     except providers.Unreadable as error:

@@ -61,6 +61,6 @@ def _read(signature: str) -> bytes:
     """The bytes of one of `v1`; none of another kind."""
     version, _, value = signature.partition(",")
     try:
-        return base64.b64decode(value, validate=True) if version == "v1" else b""
+        return base64.b64decode(value, validate=True) if version == "v1" and value.isascii() else b""
     except (binascii.Error, ValueError):
         return b""

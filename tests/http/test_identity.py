@@ -5,6 +5,7 @@ from datetime import timedelta
 import jwt
 import pytest
 from asgiref.sync import sync_to_async
+from django.conf import settings as project
 from django.contrib.auth.models import User
 from django.db import connection as database
 from django.test import Client
@@ -69,7 +70,9 @@ async def test_a_token_speaks_for_itself_beside_a_login(visitor: Caller, inbox: 
     grace = await sync_to_async(User.objects.create_user)("grace")
     django = Client()
     await sync_to_async(django.force_login)(grace)
-    visitor.headers = {"cookie": f"sessionid={django.cookies['sessionid'].value}"}
+    visitor.headers = {
+        "cookie": f"{project.SESSION_COOKIE_NAME}={django.cookies[project.SESSION_COOKIE_NAME].value}"
+    }
     (mine,) = (await visitor.get("/api/connections"))["connections"]
     assert mine["uid"] == said["connection"]
 

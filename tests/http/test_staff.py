@@ -193,7 +193,7 @@ async def test_a_login_of_this_site_counts_with_a_csrf_token(visitor: Caller) ->
     await sync_to_async(django.force_login)(sam)
     session, csrf = django.cookies[settings.SESSION_COOKIE_NAME].value, _get_new_csrf_string()
     page = Caller()
-    page.headers = {"cookie": f"sessionid={session}; csrftoken={csrf}"}
+    page.headers = {"cookie": f"{settings.SESSION_COOKIE_NAME}={session}; {settings.CSRF_COOKIE_NAME}={csrf}"}
     address = f"/api/staff/connections/{asked['connection']}/messages"
     assert (await page.ask("GET", "/api/staff/connections")).status == 200
     good = {"origin": "http://testserver", "x_csrftoken": csrf}

@@ -559,3 +559,105 @@ async def test_a_strangers_code_ends_nobodys_mails(connection: Connection) -> No
         client = Client()
         assert (await sync_to_async(client.post)(f"/services/email/stop/{code}/")).status_code == 404
     assert not (await db(Contact.objects.get)).email_stopped
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"recipient": "reply+x@in.example.com"},
+        {"from": "Mallory <mallory@example.net>"},
+        {"body-plain": "Refund me."},
+        {"body-html": "<p>Refund me.</p>"},
+        {"stripped-text": "Refund me."},
+        {"subject": "Another"},
+        {"message-headers": json.dumps([["Message-Id", "<another@example.net>"]])},
+        {"anything": "else"},
+        {"attachment-1": "a file"},
+    ],
+)
+async def test_a_signature_that_was_seen_carries_no_other_mail(
+    connection: Connection, changed: dict[str, Any]
+) -> None:
+    """The same again is no harm: Mailgun brings a mail again that was not answered in time."""
+    first = form(connection, subject="Lamp")
+    assert (await by_mailgun(first)).status_code == 200
+    assert (await by_mailgun(first)).status_code == 200
+    if changed == {"attachment-1": "a file"}:
+        changed = {"attachment-1": BytesIO(b"a file")}
+    assert (await by_mailgun(first | changed)).status_code == 406
+    assert await said(connection) == ["The blue one."]
+
+
+@pytest.mark.parametrize("change", ["time", "token", "parted", "digits", "padded", "odd", "none"])
+async def test_a_signature_counts_for_its_own_time_and_token_alone(
+    connection: Connection, change: str
+) -> None:
+    mail = form(connection)
+    mail |= signed(token="7" + uuid.uuid4().hex)
+    stamp, token = mail["timestamp"], mail["token"]
+    mail |= {
+        "time": {"timestamp": str(int(stamp) + 1)},
+        "token": {"token": token[:-1]},
+        "parted": {"timestamp": stamp + token[0], "token": token[1:]},
+        "digits": {"timestamp": stamp.translate({ord("0") + n: 0x0660 + n for n in range(10)})},
+        "padded": {"timestamp": f" {stamp}"},
+        "odd": {"signature": mail["signature"] + "é"},
+        "none": {"signature": ""},
+    }[change]
+    assert (await by_mailgun(mail)).status_code == 406
+    assert await said(connection) == []
+
+
+HALF = "half \ud83d a pair"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"TextBody": HALF},
+        {"TextBody": "", "HtmlBody": f"<p>{HALF}</p>"},
+        {"FromFull": {"Email": HALF}},
+        {"OriginalRecipient": HALF},
+        {"MessageID": HALF},
+        {"Subject": HALF},
+        {"Date": HALF},
+        {"headers": {HALF: HALF, "In-Reply-To": HALF, "References": HALF, "Received-SPF": HALF}},
+        {"headers": {"Message-ID": HALF}},
+        {"headers": {"Date": "Mon, 99 Foo 0000 99:99:99 +9999"}},
+        {"Attachments": [{"Name": HALF, "Content": ""}]},
+        {"Attachments": [{"Name": HALF, "Content": "é"}]},
+        {"TextBody": {"deep": [[]]}},
+        {"TextBody": 5},
+        {"HtmlBody": ["x"], "TextBody": ""},
+        {"FromFull": {"Email": ["x"]}},
+        {"Headers": [{"Name": 5, "Value": None}]},
+        {"Headers": "Received"},
+        {"ToFull": [{"Email": None}]},
+        {"Attachments": {"Name": "x"}},
+    ],
+)
+async def test_odd_values_of_a_signed_sender_are_no_fault_of_ours(
+    connection: Connection, fields: dict[str, Any]
+) -> None:
+    """It is taken, or refused for good; nothing half a pair is stored."""
+    answered = await by_postmark(inbound(connection, **fields))
+    assert answered.status_code in {200, 403}
+    for text in await said(connection):
+        assert text.encode()
+
+
+@pytest.mark.parametrize("deep", ['{"a":' * 100_000, "[" * 100_000, '{"Headers":' + "[" * 100_000])
+async def test_what_is_nested_without_end_is_refused(connection: Connection, deep: str) -> None:
+    assert (await by_postmark(deep.encode())).status_code == 403
+    assert (await by_mailgun(form(connection) | {"message-headers": deep})).status_code == 406
+
+
+@pytest.mark.parametrize(
+    "value", ["Basic", "Basic é", "Basic ====", "Basic " + "A" * 9999, "Bearer x", "\xff\xfe", ""]
+)
+async def test_an_odd_password_is_refused(value: str) -> None:
+    client = Client()
+    answered = await sync_to_async(client.post)(
+        POSTMARK, b"{}", "application/json", headers={"Authorization": value}
+    )
+    assert answered.status_code == 401

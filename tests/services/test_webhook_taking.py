@@ -297,3 +297,60 @@ def test_it_is_posted_and_nothing_else(webhook: Webhook) -> None:
     url = reverse("bridge:webhook:take", args=[webhook.uid])
     assert Client().get(url).status_code == 405
     assert Client().put(url).status_code == 405
+
+
+HALF = "\\ud83d"
+DEEP = "[" * 30_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f'{{"type": "message.send", "content": "{HALF}"}}',
+        f'{{"type": "{HALF}"}}',
+        f'{{"{HALF}": 1}}',
+        f'{{"type": "message.send", "content": {DEEP}',
+        DEEP,
+        '{"a":' * 10_000,
+        '{"type": "connection.close", "connection": 1e999}',
+        '{"type": NaN}',
+        '"\\u0000"',
+        "\x00",
+        "",
+        "null",
+        "5",
+        "é",
+    ],
+)
+def test_what_a_webhook_signs_may_be_odd_and_is_refused(webhook: Webhook, body: str) -> None:
+    answered = post(webhook, body.encode(), signed(webhook.secret, body.encode()))
+    assert 400 <= answered.status_code < 500
+    assert answered.json()["error"]["code"] in {
+        "invalid_payload",
+        "invalid_frame",
+        "unknown_command",
+        "not_found",
+        "too_large",
+    }
+
+
+@pytest.mark.parametrize("field", ["content", "id", "reply_to", "name", "avatar", "author id"])
+def test_half_a_pair_is_refused_in_every_field(webhook: Webhook, question: Message, field: str) -> None:
+    said_now = said(question)
+    command = answer(question, **({field: "HERE"} if field in {"content", "id", "reply_to"} else {}))
+    if field in {"name", "avatar", "author id"}:
+        command["author"] = ADA | {field.removeprefix("author "): "HERE"}
+    body = json.dumps(command).replace("HERE", HALF).encode()
+    answered = post(webhook, body, signed(webhook.secret, body))
+    assert answered.json()["error"]["code"] == "invalid_payload"
+    assert said(question) == said_now
+
+
+@pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
+@pytest.mark.parametrize(
+    "value", ["", "é", "\xff", "v1,é", "v1,====", "v1," * 5000, "-5", "9" * 400, "\u0661" * 10, " "]
+)
+def test_odd_headers_are_refused(webhook: Webhook, name: str, value: str) -> None:
+    body = b'{"type": "connection.close"}'
+    answered = post(webhook, body, {**signed(webhook.secret, body), name: value})
+    assert answered.status_code == 401
