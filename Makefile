@@ -2,8 +2,9 @@
 
 PY := .venv/bin/python
 PIP := $(PY) -m pip install -qq --disable-pip-version-check
-# uv takes a tenth of pip's time. Where it cannot be had, pip does it.
-install = $(PIP) --no-compile uv 2>/dev/null && $(PY) -m uv pip install -q --python $(PY) -r $(1) || $(PIP) -r $(1)
+# What is installed is what `locked/` names, to the byte. uv takes a tenth of pip's time. Where it cannot be had, pip does it.
+install = $(PIP) --no-compile --require-hashes -r locked/installer.txt 2>/dev/null && \
+	$(PY) -m uv pip install -q --require-hashes --python $(PY) -r $(1) || $(PIP) --require-hashes -r $(1)
 PORT ?= 8000
 SANDBOX_PORT ?= 8787
 
@@ -16,7 +17,7 @@ DEPLOYED := ENV_FILE= SECRET_KEY=Kj2vQ8xZr5LmT0pWn7YdBc4HsGf9AeUi1oXq6RtVyNz3DkM
 SHOP := examples/shop
 BESIDE := tests/delivery/test_workers.py tests/process tests/browser
 
-.PHONY: help run test test-postgres check format bench mutate browser clean
+.PHONY: help run test test-postgres check format bench mutate lock browser clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -61,6 +62,9 @@ bench: .venv/develops  ## measure, on loopback, beside a plain Channels echo
 browser: .venv/develops
 	@$(PY) -m tests.chromium
 
+lock: .venv/develops  ## pin anew what is installed, after a change of requirements*.txt or for newer versions
+	$(PY) -m scripts.lock
+
 clean:  ## remove what was installed and made; the database in var/ stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis var/static var/check
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
@@ -68,12 +72,12 @@ clean:  ## remove what was installed and made; the database in var/ stays
 .venv/bin/python:
 	@./scripts/venv.sh
 
-.venv/runs: requirements.txt | .venv/bin/python
+.venv/runs: locked/run.txt | .venv/bin/python
 	@echo "Installing what ChatBridge runs on: about a minute."
-	@$(call install,requirements.txt)
+	@$(call install,locked/run.txt)
 	@touch $@
 
-.venv/develops: requirements.txt requirements-dev.txt | .venv/bin/python
+.venv/develops: locked/develop.txt | .venv/bin/python
 	@echo "Installing what ChatBridge is developed with: about a minute."
-	@$(call install,requirements-dev.txt)
+	@$(call install,locked/develop.txt)
 	@touch $@ .venv/runs

@@ -14,6 +14,7 @@ import pytest
 
 import bridge
 from chatbridge_site.environment import BASE_DIR
+from scripts import lock
 
 APP = ("bridge/", "templates/bridge/", "templates/admin/bridge/", "static/")
 
@@ -57,10 +58,17 @@ def test_it_needs_what_the_one_list_says(wheel: zipfile.ZipFile) -> None:
     def name(requirement: str) -> str:
         return re.split(r"[\s\[~<>=;]", requirement)[0].lower().replace(".", "-").replace("_", "-")
 
-    lines = (BASE_DIR / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    listed = [line for line in lines if line and not line.startswith("#")]
     needed = metadata(wheel).get_all("Requires-Dist") or []
-    assert sorted(map(name, needed)) == sorted(map(name, listed))
+    plain = [each for each in needed if "extra ==" not in each]
+    assert sorted(map(name, plain)) == sorted(map(name, lock.needed("requirements.txt")))
+    # As ranges: what exactly is installed, the project that uses it decides.
+    assert not [each for each in needed if "==" in each.partition(";")[0]]
+
+
+def test_the_sandbox_is_an_extra(wheel: zipfile.ZipFile) -> None:
+    extra = [each for each in metadata(wheel).get_all("Requires-Dist") or [] if "extra ==" in each]
+    assert [each.partition("~")[0].strip() for each in extra] == ["simcord"]
+    assert metadata(wheel).get_all("Provides-Extra") == ["sandbox"]
 
 
 def test_its_version_is_that_of_the_changelog(wheel: zipfile.ZipFile, tmp_path: Path) -> None:

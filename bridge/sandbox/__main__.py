@@ -7,7 +7,11 @@ import sys
 from pathlib import Path
 
 from . import defaults
-from .launching import StateInUse
+from .launching import MISSING, StateInUse, is_installed
+
+if not is_installed():
+    sys.exit(MISSING)
+
 from .server import Server, is_loopback
 
 

@@ -5,6 +5,7 @@ an address counts only where what answers there names the file itself.
 """
 
 import fcntl
+import importlib
 import json
 import os
 import socket
@@ -20,6 +21,20 @@ from . import defaults
 PATIENCE = 15.0
 PATIENCE_WITH_ANOTHER = 3.0
 """Seconds that a sandbox has to answer after its start, and after this one ended since another has its file."""
+
+
+MISSING = (
+    "The sandbox needs simcord: pip install 'django-chatbridge[sandbox]', in a working copy "
+    "pip install -r requirements-sandbox.txt."
+)
+
+
+def is_installed() -> bool:
+    """Whether what the sandbox stands on is there: a server needs none of it."""
+    try:
+        return importlib.import_module("simcord") is not None
+    except ImportError:
+        return False
 
 
 class StateInUse(Exception):
@@ -72,6 +87,8 @@ def launch(state: Path, *, port: int) -> tuple[str, "subprocess.Popen[bytes] | N
     """
     if url := running(state):
         return url, None
+    if not is_installed():
+        raise OSError(MISSING)
     command = [sys.executable, *arguments(state, port=free_port(port))]
     process = subprocess.Popen(command, start_new_session=True)
     deadline = monotonic() + PATIENCE
