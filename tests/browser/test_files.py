@@ -10,6 +10,7 @@ from playwright.async_api import FilePayload, Page, expect
 
 from bridge.sandbox.client import SandboxClient
 from tests.browser.conftest import Arrive, Visitor, conversation, is_ready, shoot, write
+from tests.files import devices
 from tests.web.files import drawing, png, saved
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.asyncio(loop_scope="package")]
@@ -45,6 +46,25 @@ async def hand_over(page: Page, event: str, name: str, data: bytes, kind: str) -
         }""",
         [event, name, b64encode(data).decode(), kind],
     )
+
+
+async def test_a_picture_that_no_browser_shows_is_a_file_with_name_and_size(
+    visitor: Visitor, discord: SandboxClient
+) -> None:
+    page = await visitor.open()
+    (heic, *_) = devices.pictures_not_shown()
+    await choose(page, file(heic.name, heic.data, heic.kind))
+    chosen = page.locator(".upload[data-state=there]")
+    await expect(chosen).to_contain_text(heic.name)
+    await expect(chosen.locator("[data-preview]")).to_be_hidden()
+    await conversation(page, discord, "From my telephone")
+    sent = page.locator(".message.own a.file")
+    await expect(sent).to_contain_text(heic.name)
+    await expect(sent.locator(".file-facts")).to_have_text(re.compile(r"\d"))
+    await shoot(page, "files-not-shown")
+    async with page.expect_download() as downloading:
+        await sent.click()
+    assert (await downloading.value).suggested_filename == heic.name
 
 
 async def test_files_go_to_discord_and_come_from_there(
