@@ -25,6 +25,8 @@ REFRESH = 8.0
 """Seconds. A process that died is missed LIFE after its last beat, at the next look of another: within a minute."""
 GRACE = {True: 1.5, False: 10.0}
 """Seconds before who went (True) or was lost is told: a reload and a short hole in the line are nobody's news."""
+AGAIN, PATIENCE = 60.0, 30.0
+"""Seconds. Who left a room once in the last AGAIN is told as gone only after PATIENCE: nobody's name flickers."""
 MOST_NAMED = 50
 BATCH = 500
 
@@ -118,6 +120,8 @@ class Members:
         self._came: set[tuple[str, str]] = set()
         # Whose last socket closed: when that is told, and whether he went or was lost.
         self._going: dict[tuple[str, str], tuple[float, bool]] = {}
+        # When it was last told that somebody left, of those of whom that was a moment ago.
+        self._left: dict[tuple[str, str], float] = {}
         self._refresh_at = 0.0
         self._flushing = asyncio.Lock()
 
@@ -134,8 +138,11 @@ class Members:
         member = self._here[room][participant]
         member.sockets -= 1
         if member.sockets == 0:
+            now = time.monotonic()
             grace = 0.0 if at_once else GRACE[clean]
-            self._going[room, participant] = (time.monotonic() + grace, clean)
+            if now - self._left.get((room, participant), -AGAIN) < AGAIN:
+                grace = PATIENCE
+            self._going[room, participant] = (now + grace, clean)
 
     def rename(self, room: str, author: Author) -> None:
         """He is called so where he is named next."""
@@ -172,6 +179,7 @@ class Members:
                 for room in tuple(self._here):
                     await self._sweep(room)
                 self._refresh_at = now + REFRESH
+                self._left = {key: at for key, at in self._left.items() if now - at < AGAIN}
             for room in {room for room, _ in self._came}:
                 await self._enter(room)
             due = {key: clean for key, (until, clean) in self._going.items() if until <= now}
@@ -202,6 +210,7 @@ class Members:
             # He may have come back while Redis was asked: then he is entered again, as somebody who came.
             if (room, uid) in self._going:
                 del self._going[room, uid], self._here[room][uid]
+                self._left[room, uid] = time.monotonic()
             else:
                 self._came.add((room, uid))
         if not self._here[room]:

@@ -5,6 +5,7 @@ The database holds the truth. A nudge makes a process look at once, its beat mak
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from urllib.parse import unquote
 from uuid import UUID
 
 from django.db.models import Q
@@ -38,6 +39,17 @@ def signed_out() -> BridgeError:
     return BridgeError(
         Code.NOT_IDENTIFIED, "You have been signed out. Please load the page again.", reason="revoked"
     )
+
+
+def unfit(refusal: str) -> BridgeError:
+    """For what a filter refused."""
+    return BridgeError(Code.NOT_PERMITTED, SAID[refusal], filter=refusal)
+
+
+def check_name_of_file(inbox: Inbox, name: str) -> None:
+    """Raises BridgeError (`not_permitted`): it stands before everybody beside the words of its message."""
+    if refusal := filter_of(inbox).refusal(name):
+        raise unfit(refusal)
 
 
 def filter_of(inbox: Inbox) -> Filter:
@@ -90,9 +102,15 @@ class Moderation:
         """Raises BridgeError: `blocked`, which ends the socket, or `not_permitted` with `muted_until`."""
         if self.is_blocked(inbox, visitor):
             raise blocked()
-        until = self._muted.get((inbox, visitor)) if self._muted else None
-        if until is not None and until > timezone.now():
+        if (until := self._muted_until(inbox, visitor)) is not None:
             raise protocol.muted(until)
+
+    def is_muted(self, inbox: int, visitor: UUID) -> bool:
+        return self._muted_until(inbox, visitor) is not None
+
+    def _muted_until(self, inbox: int, visitor: UUID) -> datetime | None:
+        until = self._muted.get((inbox, visitor)) if self._muted else None
+        return until if until is not None and until > timezone.now() else None
 
     def refusal(self, inbox: int, text: str) -> str:
         return self._filters.get(inbox, NO_FILTER).refusal(text)
@@ -100,7 +118,15 @@ class Moderation:
     def check_text(self, inbox: int, text: str) -> None:
         """Raises BridgeError (`not_permitted`) with what it was refused for in `filter`."""
         if refusal := self.refusal(inbox, text):
-            raise BridgeError(Code.NOT_PERMITTED, SAID[refusal], filter=refusal)
+            raise unfit(refusal)
+
+    def fit(self, inbox: int, text: str, *, address: bool = False) -> str:
+        """A text that goes with what somebody says, e.g. their page's title: empty where it may not be said.
+
+        `address`: it is one, so that it is a link is no reason.
+        """
+        refusal = self.refusal(inbox, unquote(text) if address else text)
+        return "" if refusal == "words" or (refusal and not address) else text
 
 
 def _in_force() -> Q:

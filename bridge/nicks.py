@@ -1,8 +1,12 @@
-"""Readable nicks for visitors who gave none."""
+"""Readable nicks for visitors who gave none, and others where one is taken."""
 
 import random
 import uuid
 from collections.abc import Iterator
+
+from bridge.text.characters import shortened
+
+MAX_NICK = 32
 
 _ADJECTIVES = """
     Amber Autumn Brave Bright Calm Clever Coral Crimson Curious Daring Eager Early Gentle Golden Happy Hazel
@@ -23,10 +27,23 @@ def nick_for(visitor: uuid.UUID) -> str:
 
 
 def nicks_for(visitor: uuid.UUID) -> Iterator[str]:
-    """The visitor's nick, then others for where it is taken: with a number, which is drawn from ever more of them."""
-    nick = nick_for(visitor)
+    """The visitor's nick, then others for where it is taken."""
+    return numbered(nick_for(visitor))
+
+
+def numbered(nick: str) -> Iterator[str]:
+    """A nick, then the same with a number, which is drawn from ever more of them. As much of it as fits."""
     yield nick
     number = 2
     while True:
-        yield f"{nick} {number}"
+        yield _with(nick, f" {number}")
         number = random.randint(number + 1, 2 * number + 10)  # noqa: S311  # a number, no secret
+
+
+def marked(nick: str) -> str:
+    """What a visitor is called whose name is one of staff's."""
+    return _with(nick, " (visitor)")
+
+
+def _with(nick: str, ending: str) -> str:
+    return shortened(nick, MAX_NICK - len(ending)) + ending

@@ -21,7 +21,7 @@ from bridge.arrivals import Foreign
 from bridge.errors import HTTP_STATUS, BridgeError, Code
 from bridge.files import Kept
 from bridge.models import Inbox
-from bridge.moderation import is_blocked
+from bridge.moderation import check_name_of_file, is_blocked
 from bridge.process import Process
 from bridge.sessions import Arrival
 
@@ -105,6 +105,7 @@ async def _take(scope: Scope, receive: Receive) -> Any:
         inbox, visitor = await process.database.run(_let_in, asked, token, arrival)
         announced = headers.get(b"content-length", "")
         _check_size(int(announced) if announced.isdecimal() else 0, inbox)
+        check_name_of_file(inbox, files.safe_name(name))
         with tempfile.TemporaryFile() as body:
             async with asyncio.timeout(LONGEST):
                 await _read(receive, body, inbox=inbox, visitor=visitor, arrival=arrival)

@@ -88,6 +88,7 @@ def quote_out(message: Message) -> Quote:
         "uid": str(message.uid),
         "seq": message.seq,
         "name": message.author.nick if message.author else "",
+        "role": message.author.role if message.author else "",
         "content": "" if message.deleted_at else message.content[:QUOTED],
         "deleted": message.deleted_at is not None,
     }

@@ -11,9 +11,10 @@ import bridge
 ROOT = Path(bridge.__file__).parent
 
 LAYERS = [
-    {"ending", "errors", "clock", "emojis", "lookalikes", "filtering", "valkey"},
-    {"conf", "inspection"},
-    {"models", "protocol", "signals", "nicks", "markdown", "avatars", "migrations"},
+    {"ending", "errors", "clock", "emojis", "text", "valkey"},
+    {"conf", "inspection", "lookalikes", "nicks"},
+    {"filtering"},
+    {"models", "protocol", "signals", "markdown", "avatars", "migrations"},
     {"sqlite", "redis", "database", "outlet", "closing", "wire", "files", "tokens", "proofs"},
     {"layer", "headers", "receivers"},
     {"hooks"},

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import regex
 
 import bridge
 from tests.regexes import trouble
@@ -19,9 +20,6 @@ ANCHORED, WHOLE = frozenset({"match", "fullmatch"}), frozenset({"fullmatch"})
 
 MADE = {
     # Patterns that are made while it runs, each with one of what it is made of.
-    "f\"(?<!\\\\w)(?:{'|'.join(map(re.escape, wanted))})(?!\\\\w)\"": {
-        "wanted": ["a word", "word", "a (word)"]
-    },
     "f'{re.escape(begin)}.*?{re.escape(END)}'": None,  # over files of ours
     "_pattern(self.route or self.event or '')": None,  # what a developer asks the sandbox for
     "re.sub('\\\\{(\\\\w+)\\\\}', '(?P<\\\\1>\\\\\\\\d+)', template) + '$'": {
@@ -101,7 +99,34 @@ PATTERNS = list(collected())
 def test_they_are_all_found() -> None:
     assert len(PATTERNS) > 30
     files = {found.where.partition(":")[0] for found in PATTERNS}
-    assert {"markdown.py", "inspection/text.py", "filtering.py"} <= files
+    assert {"markdown.py", "inspection/text.py", "services/discord_text.py"} <= files
+
+
+def _without_classes(pattern: str) -> str:
+    """A pattern of `regex` with each of its classes, which may lie within each other, as one letter."""
+    pattern = re.sub(r"\\p\{[^}]*\}|\\.", "c", pattern)
+    while (shorter := re.sub(r"\[[^\[\]]*\]", "c", pattern)) != pattern:
+        pattern = shorter
+    return pattern
+
+
+@pytest.mark.parametrize("module", ["text.characters", "lookalikes", "filtering"])
+def test_patterns_of_unicodes_properties_repeat_nothing_without_end_but_what_ends_them(module: str) -> None:
+    found = [
+        each
+        for each in vars(importlib.import_module(f"bridge.{module}")).values()
+        if isinstance(each, regex.Pattern)
+    ]
+    assert found
+    for each in found:
+        assert not re.search(r"[*+](?=.)|\{\d*,\}", _without_classes(each.pattern), re.DOTALL), each.pattern
+
+
+def test_such_patterns_are_nowhere_else() -> None:
+    using = {
+        path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py") if "import regex" in path.read_text()
+    }
+    assert using == {"text/characters.py", "lookalikes.py", "filtering.py"}
 
 
 @pytest.mark.parametrize("found", PATTERNS, ids=str)

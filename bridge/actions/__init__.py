@@ -7,9 +7,10 @@ from bridge.actions.opening import open_connection
 from bridge.actions.posting import Post, Posted, fan_out, post_messages
 from bridge.actions.reacting import react
 from bridge.actions.receipts import is_shown, mark_read
+from bridge.actions.renaming import rename
 from bridge.actions.retrying import retry_own_message
 from bridge.actions.revoking import revoke, revoke_login, revoke_token, revoke_visitor
-from bridge.actions.rooms import enter_room, find_room, list_rooms, rename, save_room
+from bridge.actions.rooms import enter_room, find_room, list_rooms, save_room
 from bridge.actions.states import close_connection, reopen_connection
 from bridge.speaking import Opening, Target
 

@@ -11,7 +11,7 @@ from bridge import hooks, signals
 from bridge.actions.attaching import discard_of
 from bridge.actions.posting import fan_out
 from bridge.actions.settling import publish_messages
-from bridge.actions.speaking_rules import silenced
+from bridge.actions.speaking_rules import speak
 from bridge.errors import BridgeError, Code
 from bridge.models import Connection, Delivery, Message, MessageVersion
 
@@ -22,13 +22,13 @@ def edit_own_message(uid: UUID, *, visitor: UUID, content: str) -> Message:
 
     Raises:
         BridgeError: `not_found` where it is not his or was deleted, `not_permitted` once the inbox's time for that
-            is over or while he may not write here, `closed` where the conversation is.
+            is over or while he may not write here, `throttled` by slow mode, `closed` where the conversation is.
     """
     message = _own(uid, visitor=visitor)
     if not message.connection.is_open:
         raise BridgeError(Code.CLOSED, "This conversation is closed.")
-    if message.author and (refusal := silenced(message.author, now=timezone.now())):
-        raise refusal
+    if message.content != content and message.author:
+        speak(message.author, now=timezone.now())
     return _edit(message, content=content)
 
 

@@ -9,6 +9,7 @@ from bridge import services
 from bridge.actions.opening import add_endpoints, begin
 from bridge.errors import BridgeError, Code
 from bridge.models import WEB, Connection, Endpoint, Inbox
+from bridge.protocol import as_nick
 
 LONGEST = 255
 """Characters of an id, and 32 of a service's name: as the columns hold them."""
@@ -53,7 +54,7 @@ def find_or_open(place: Place, *, inbox: str, nick: str, alone: bool) -> Endpoin
         raise BridgeError(Code.NOT_FOUND, f"There is no inbox {inbox!r}.")
     try:
         with transaction.atomic():
-            connection = Connection.objects.create(inbox=owner, nick=nick[:32])
+            connection = Connection.objects.create(inbox=owner, nick=as_nick(nick) or "")
             endpoint = _make(place, connection)
             if not alone:
                 add_endpoints(connection, but=place.service)

@@ -17,7 +17,7 @@ from bridge.actions.noting import note_emojis
 from bridge.actions.posting import fan_out
 from bridge.actions.receiving import RemoteAuthor, locked, participant_of
 from bridge.actions.settling import publish_messages
-from bridge.actions.speaking_rules import silenced
+from bridge.actions.speaking_rules import speak
 from bridge.errors import BridgeError, Code
 from bridge.models import Connection, Delivery, Endpoint, Message, Participant, Reaction, RemoteMessage
 
@@ -39,8 +39,8 @@ def react(message_uid: uuid.UUID, *, visitor: uuid.UUID, emoji: str, added: bool
 
     Raises:
         BridgeError: `not_found` where it is no message of his, it was deleted, or a server's own emoji is not on
-            it yet; `conflict` where there are too many already; `closed`, and `not_permitted` while he may say nothing
-            here, where he sets one.
+            it yet; `conflict` where there are too many already; `closed`, `not_permitted` while he may say nothing
+            here, and `throttled` by slow mode, where he sets one.
     """
     found = Message.objects.filter(uid=message_uid).values_list("pk", "connection_id").first()
     if found is None:
@@ -55,9 +55,10 @@ def react(message_uid: uuid.UUID, *, visitor: uuid.UUID, emoji: str, added: bool
     if added:
         if not message.connection.is_open:
             raise BridgeError(Code.CLOSED, "This conversation is closed.")
-        if refusal := silenced(participant, now=timezone.now()):
-            raise refusal
         emoji = _allowed(message, emoji)
+        if _mine(message, participant, emoji).exists():
+            return False
+        speak(participant, now=timezone.now())
     return _set(message, Change(participant, emoji, added, None))
 
 
@@ -85,11 +86,15 @@ def _same(emoji: str) -> Q:
     return Q(emoji=emoji) if key == emoji else Q(emoji__endswith=f":{key}")
 
 
+def _mine(message: Message, participant: Participant, emoji: str) -> QuerySet[Reaction]:
+    return Reaction.objects.filter(_same(emoji), message=message, participant=participant)
+
+
 def _set(message: Message, change: Change) -> bool:
     """Within the transaction that holds the connection's row. False where nothing changed."""
     assert change.participant is not None  # noqa: S101  # only clearing has none
     assert change.emoji is not None  # noqa: S101
-    mine = Reaction.objects.filter(_same(change.emoji), message=message, participant=change.participant)
+    mine = _mine(message, change.participant, change.emoji)
     if mine.exists() == change.added:
         return False
     if change.added:

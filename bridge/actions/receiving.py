@@ -18,6 +18,7 @@ from bridge.actions.copying import RemoteFile, drop_files, note_files
 from bridge.actions.noting import note_emojis
 from bridge.actions.opening import complete
 from bridge.actions.posting import fan_out
+from bridge.actions.renaming import yield_on_commit
 from bridge.actions.settling import publish_changed, publish_messages
 from bridge.actions.states import reopen_connection
 from bridge.lookalikes import key_of
@@ -32,6 +33,7 @@ from bridge.models import (
     RemoteMessage,
     RemotePart,
 )
+from bridge.protocol import as_name
 
 
 @dataclass(frozen=True)
@@ -297,14 +299,15 @@ def position_of(remote_id: str) -> int | None:
 
 def participant_of(endpoint: Endpoint, author: RemoteAuthor) -> Participant:
     """The one who writes, with the name, the picture and the role that he has today."""
+    nick = as_name(author.nick) or ("Staff" if author.is_staff else "Guest")
     participant, is_new = Participant.objects.update_or_create(
         connection=endpoint.connection,
         service=endpoint.service,
         remote_id=author.remote_id,
         defaults={
-            "nick": author.nick[:80],
+            "nick": nick,
             # Staff's names are kept from visitors. A guest's are not ours to give: there may be two of one name.
-            "nick_key": key_of(author.nick[:80]) if author.is_staff else "",
+            "nick_key": key_of(nick) if author.is_staff else "",
             "avatar": author.avatar[:300],
             "colour": author.colour,
             "role": Participant.Role.STAFF if author.is_staff else Participant.Role.VISITOR,
@@ -312,6 +315,8 @@ def participant_of(endpoint: Endpoint, author: RemoteAuthor) -> Participant:
     )
     if is_new:
         hooks.tell_on_commit(signals.participant_joined, [participant.uid])
+    if author.is_staff:
+        yield_on_commit(participant)
     return participant
 
 

@@ -8,9 +8,11 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Case, F, When
 from django.db.models.functions import Least, Now
+from django.utils import timezone
 
 from bridge import broadcast
 from bridge.actions.settling import publish_changed
+from bridge.actions.speaking_rules import silenced
 from bridge.errors import BridgeError, Code
 from bridge.models import Connection, Delivery, Endpoint, Message, RemoteMessage
 
@@ -36,12 +38,14 @@ def retry_own_message(uid: UUID, *, visitor: UUID) -> Message:
     """Carry a failed message once more, for the visitor who wrote it. One that is on its way or arrived stays so.
 
     Raises:
-        BridgeError: `not_found` where it is not his or was deleted.
+        BridgeError: `not_found` where it is not his or was deleted, `not_permitted` while he may say nothing here.
     """
     his = Message.objects.filter(uid=uid, author__visitor=visitor, deleted_at__isnull=True)
-    message = his.select_related("connection").first()
-    if message is None:
+    message = his.select_related("connection", "author__connection").first()
+    if message is None or message.author is None:
         raise BridgeError(Code.NOT_FOUND, "There is no such message.")
+    if (refusal := silenced(message.author, now=timezone.now())) is not None:
+        raise refusal
     failed = Delivery.objects.filter(message=message, operation=Delivery.Operation.POST)
     _retry(message.connection_id, list(failed.values_list("pk", flat=True)))
     message.refresh_from_db()

@@ -5,19 +5,20 @@ from collections.abc import Sequence
 from itertools import chain, islice
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from bridge import broadcast, hooks, signals
+from bridge import hooks, signals
+from bridge.actions import speaking_rules
 from bridge.actions.opening import add_endpoints
+from bridge.actions.renaming import TRIES, check_free, is_free, rename, staff_keys, taken
 from bridge.actions.states import close_connection, reopen_connection
 from bridge.errors import BridgeError, Code
-from bridge.lookalikes import is_reserved, key_of
-from bridge.models import Connection, Endpoint, Inbox, Participant
-from bridge.nicks import nicks_for
-from bridge.protocol import Author, event_frame
-from bridge.wire import author_out
+from bridge.lookalikes import key_of
+from bridge.models import Connection, Endpoint, Participant
+from bridge.nicks import marked, nicks_for, numbered
+from bridge.protocol import Author
 
-TRIES = 8
 SETTINGS = ("name", "slug", "topic", "access", "link_key", "read_only", "slow_mode")
 
 
@@ -78,20 +79,30 @@ def _uid(text: str) -> uuid.UUID | None:
 
 
 def enter_room(
-    room: Connection, *, visitor: uuid.UUID, nick: str | None = None, reserved: Sequence[str] = ()
+    room: Connection,
+    *,
+    visitor: uuid.UUID,
+    nick: str | None = None,
+    called: str = "",
+    reserved: Sequence[str] = (),
 ) -> Participant:
-    """The visitor in this room: as he was when he was here before, else a new participant.
+    """The visitor in this room: as they were when they were here before, else a new participant.
 
-    With `nick` under that name. `reserved`: names that nobody may take, besides those of the inbox and its staff.
+    With `nick` under that name; not where they may say nothing just now, since everybody reads a name: then as they
+    are called already. `called`: what their site says they are called, which is kept with something behind it where
+    it is somebody else's. `reserved`: names that nobody may take, besides those of the inbox and its staff.
 
     Raises BridgeError: `conflict` where somebody has the nick, `not_permitted` where it is reserved.
     """
-    known = Participant.objects.filter(connection=room, visitor=visitor).select_related("connection").first()
+    known = _known(room, visitor)
     if known is not None:
-        return rename(known, nick, reserved=reserved) if nick else known
+        silent = speaking_rules.refusal(known, now=timezone.now()) is not None
+        return known if silent or not nick else rename(known, nick, reserved=reserved)
+    if room.read_only:
+        nick = None
     if nick:
-        _check(nick, room.inbox, reserved=reserved)
-    for name in [nick] if nick else _free_nicks(room, visitor):
+        check_free(nick, room.inbox, reserved=reserved)
+    for name in [nick] if nick else _free_nicks(room, visitor, called, reserved):
         try:
             with transaction.atomic():
                 return Participant.objects.create(
@@ -102,21 +113,31 @@ def enter_room(
                     nick_key=key_of(name),
                 )
         except IntegrityError:
-            # Somebody took it in this moment; or his other tab made him.
-            known = Participant.objects.filter(connection=room, visitor=visitor).first()
+            # Somebody took it in this moment; or their other tab made them.
+            known = _known(room, visitor)
             if known is not None:
                 return known
-    raise _taken() if nick else BridgeError(Code.UNAVAILABLE, "No name is free just now. Please try again.")
+    raise taken() if nick else BridgeError(Code.UNAVAILABLE, "No name is free just now. Please try again.")
 
 
-def _free_nicks(room: Connection, visitor: uuid.UUID) -> list[str]:
+def _known(room: Connection, visitor: uuid.UUID) -> Participant | None:
+    mine = Participant.objects.filter(connection=room, visitor=visitor)
+    return mine.select_related("connection__inbox").first()
+
+
+def _free_nicks(room: Connection, visitor: uuid.UUID, called: str, reserved: Sequence[str]) -> list[str]:
     """Some that nobody has, as far as can be seen from here: the table's constraint has the last word."""
-    names = list(islice(nicks_for(visitor), TRIES))
-    keys = {key_of(name): name for name in names}
-    taken = Participant.objects.filter(
+    if not called:
+        candidates = nicks_for(visitor)
+    elif is_free(called, room.inbox, reserved=reserved):
+        candidates = numbered(called)
+    else:
+        candidates = numbered(marked(called))
+    keys = {key_of(name): name for name in islice(candidates, TRIES)}
+    taken_there = Participant.objects.filter(
         connection=room, nick_key__in=list(keys), role=Participant.Role.VISITOR
     )
-    for key in chain(taken.values_list("nick_key", flat=True), _staff_keys(room.inbox_id, keys)):
+    for key in chain(taken_there.values_list("nick_key", flat=True), staff_keys(room.inbox_id, keys)):
         keys.pop(key, None)
     return list(keys.values())
 
@@ -130,55 +151,3 @@ def read_members(room: int, uids: Sequence[str]) -> list[Author]:
         {"id": str(uid), "name": nick, "role": role, "service": service, "avatar": avatar, "colour": colour}
         for uid, nick, role, service, avatar, colour in rows.values_list(*columns)
     ]
-
-
-def rename(participant: Participant, nick: str, *, reserved: Sequence[str] = ()) -> Participant:
-    """Call a visitor something else, and tell everybody there. The name he has already is nothing.
-
-    In a room it must be nobody else's; a private conversation is only his and staff's.
-
-    Raises BridgeError: `conflict`, `not_permitted`.
-    """
-    if participant.nick == nick:
-        return participant
-    connection, previous = participant.connection, participant.nick
-    in_room = connection.kind == Connection.Kind.ROOM
-    if in_room:
-        _check(nick, connection.inbox, reserved=reserved)
-    with transaction.atomic():
-        Connection.objects.lock(connection.pk)
-        participant.nick, participant.nick_key = nick, key_of(nick) if in_room else ""
-        try:
-            with transaction.atomic():
-                participant.save(update_fields=["nick", "nick_key"])
-        except IntegrityError:
-            # participant_nick_key: also where two take it in the same moment.
-            raise _taken() from None
-        if not in_room:
-            Connection.objects.filter(pk=connection.pk).update(nick=nick)
-        _tell_renamed(participant, previous=previous)
-    return participant
-
-
-def _tell_renamed(participant: Participant, *, previous: str) -> None:
-    uid = str(participant.connection.uid)
-    payload = {"participant": author_out(participant), "previous": previous}
-    frame = event_frame("participant.renamed", payload, connection=uid)
-    transaction.on_commit(lambda: broadcast.tell(uid, frame), robust=True)
-
-
-def _check(nick: str, inbox: Inbox, *, reserved: Sequence[str]) -> None:
-    key = key_of(nick)
-    is_staffs = is_reserved(nick, names="\n".join([inbox.reserved_nicks, *reserved]))
-    if not key or is_staffs or key in _staff_keys(inbox.pk, [key]):
-        raise BridgeError(Code.NOT_PERMITTED, "This name is reserved. Please choose another.")
-
-
-def _staff_keys(inbox: int, keys: Sequence[str] | dict[str, str]) -> set[str]:
-    """Those of the keys that are a name of somebody of this inbox's staff."""
-    staff = Participant.objects.filter(role=Participant.Role.STAFF, nick_key__in=list(keys))
-    return set(staff.filter(connection__inbox=inbox).values_list("nick_key", flat=True))
-
-
-def _taken() -> BridgeError:
-    return BridgeError(Code.CONFLICT, "Somebody here has this name, or one that looks like it.")

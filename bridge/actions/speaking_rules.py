@@ -50,22 +50,48 @@ def _verdict(speaker: Participant | None, *, now: datetime) -> Target | BridgeEr
     room = speaker.connection
     if speaker.role == Participant.Role.STAFF:
         return Target.of(room, speaker)
-    if (refusal := silenced(speaker, now=now)) is not None:
-        return refusal
-    wait = _wait(speaker, room, now=now)
-    if wait > 0:
-        return BridgeError(Code.THROTTLED, f"Slow mode: one message in {room.slow_mode} s.", retry_after=wait)
-    return Target.of(room, speaker)
+    return refusal(speaker, now=now) or Target.of(room, speaker)
 
 
 def silenced(speaker: Participant, *, now: datetime) -> BridgeError | None:
-    """Why he may not say anything here just now, neither in a new message nor by changing an old one."""
+    """Why they may not say anything here, however long they wait between two messages."""
     # A connection that staff closed is refused as closed, whatever else it is.
     if speaker.connection.is_open and speaker.connection.read_only:
         return BridgeError(Code.NOT_PERMITTED, "Only staff write in this room.")
     if speaker.muted_until and speaker.muted_until > now:
         return muted(speaker.muted_until)
     return None
+
+
+def refusal(speaker: Participant, *, now: datetime) -> BridgeError | None:
+    """Why they may put nothing before others here just now: by a message or its change, a name, a reaction, a sign
+    that they type."""
+    if (never := silenced(speaker, now=now)) is not None:
+        return never
+    room = speaker.connection
+    if (wait := _wait(speaker, room, now=now)) > 0:
+        return BridgeError(Code.THROTTLED, f"Slow mode: one message in {room.slow_mode} s.", retry_after=wait)
+    return None
+
+
+def speak(speaker: Participant, *, now: datetime) -> None:
+    """Something of theirs is about to be put before others: counted, where the room is slow.
+
+    Within the transaction that holds the connection's row. Raises BridgeError.
+    """
+    if (refused := refusal(speaker, now=now)) is not None:
+        raise refused
+    if speaker.connection.slow_mode:
+        speaker.spoke_at = now
+        Participant.objects.filter(pk=speaker.pk).update(spoke_at=now)
+
+
+def typist(participant: int) -> Participant:
+    """Whoever of a room is writing something, as they are called today. Raises BridgeError where they may not."""
+    speaker = Participant.objects.select_related("connection").get(pk=participant)
+    if (refused := refusal(speaker, now=timezone.now())) is not None:
+        raise refused
+    return speaker
 
 
 def _wait(speaker: Participant, room: Connection, *, now: datetime) -> int:

@@ -2,18 +2,22 @@
 
 from typing import Any
 
+from bridge.actions.renaming import yield_on_commit
 from bridge.lookalikes import key_of
 from bridge.models import WEB, Connection, Participant
+from bridge.protocol import as_name
 
 
 def staff_in(connection: Connection, *, user: int, name: str) -> Participant:
     """This user of the site's own in a conversation, under the name that he has today."""
+    nick = as_name(name) or "Staff"
     participant, _ = Participant.objects.update_or_create(
         connection=connection,
         service=WEB,
         remote_id=f"user:{user}",
-        defaults={"role": Participant.Role.STAFF, "nick": name[:80], "nick_key": key_of(name[:80])},
+        defaults={"role": Participant.Role.STAFF, "nick": nick, "nick_key": key_of(nick)},
     )
+    yield_on_commit(participant)
     return participant
 
 

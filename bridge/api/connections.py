@@ -21,7 +21,7 @@ from bridge.models import WEB, Attachment, Endpoint, Inbox, Participant
 from bridge.models import Connection as Row
 from bridge.models import Message as MessageRow
 from bridge.nicks import nick_for
-from bridge.protocol import MAX_CONTENT, clean_content, too_long
+from bridge.protocol import MAX_CONTENT, as_nick, clean_content, too_long
 from bridge.speaking import Opening
 
 Id = str | int | UUID
@@ -66,7 +66,7 @@ def _of_visitor(visitor: Id, *, inbox: str, nick: str) -> Connection:
     owner = Inbox.objects.filter(name=inbox).first()
     if owner is None:
         raise BridgeError(Code.NOT_FOUND, f"There is no inbox {inbox!r}.")
-    row, _ = actions.open_connection(Opening(owner.pk, uid, nick[:32] or nick_for(uid)))
+    row, _ = actions.open_connection(Opening(owner.pk, uid, as_nick(nick) or nick_for(uid)))
     return Connection(row)
 
 

@@ -9,12 +9,16 @@ from bridge.actions.copying import RemoteFile
 from bridge.bot import translate
 from bridge.files import safe_name
 from bridge.models import Connection, Endpoint
+from bridge.protocol import as_name
 from bridge.services.discord import DiscordService
 
 
 def author_of(user: discord.abc.User) -> receiving.RemoteAuthor:
     return receiving.RemoteAuthor(
-        str(user.id), translate.storable(user.display_name), str(user.display_avatar.url)
+        str(user.id),
+        # Some call themselves by what cannot be seen: then they are known by their account.
+        as_name(user.display_name) or as_name(user.name),
+        str(user.display_avatar.url),
     )
 
 

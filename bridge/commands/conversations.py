@@ -3,6 +3,7 @@
 import uuid
 
 from bridge import actions, broadcast, history, listing
+from bridge.actions.speaking_rules import typist
 from bridge.errors import BridgeError, Code
 from bridge.groups import CommandGroup
 from bridge.history import Reader
@@ -25,6 +26,7 @@ from bridge.protocol import (
     event_frame,
 )
 from bridge.sessions import Session
+from bridge.wire import author_out
 
 history_group = CommandGroup("history")
 connection = CommandGroup("connection")
@@ -98,13 +100,16 @@ async def connection_reopen(session: Session, payload: ConnectionReopen) -> Conn
 
 @typing.command("start", permission=participant, throttle="signal")
 async def typing_start(session: Session, payload: TypingStart) -> Nothing:
+    """Others see a name at it: what holds for a message holds for it."""
     uid = str(payload.connection)
-    broadcast.tell_bot_typing(uid)
     target = session.connections[uid]
-    if target.room:
+    Process.current().moderation.check_speaker(session.start.inbox, session.who)
+    if target.room and target.participant is not None:
+        author = author_out(await session.database.run(typist, target.participant))
         # In a private conversation nobody else reads what a visitor writes.
-        frame = event_frame("typing.started", {"author": target.author}, connection=uid)
+        frame = event_frame("typing.started", {"author": author}, connection=uid)
         broadcast.tell(uid, frame, skip=session.name)
+    broadcast.tell_bot_typing(uid)
     return {}
 
 

@@ -56,6 +56,10 @@ def _check(process: Process, session: Session, content: str) -> None:
     process.moderation.check_text(inbox, content)
 
 
+def _check_speaker(session: Session) -> None:
+    Process.current().moderation.check_speaker(session.start.inbox, session.who)
+
+
 def _post(
     session: Session, payload: MessageSend, *, target: Target | None = None, opening: Opening | None = None
 ) -> Post:
@@ -152,6 +156,7 @@ async def message_delete(session: Session, payload: MessageDelete) -> MessageCha
 
 @message.command("retry", permission=author, throttle="retry")
 async def message_retry(session: Session, payload: MessageRetry) -> MessageChanged:
+    _check_speaker(session)
     return await session.database.run(
         _changed, actions.retry_own_message, payload.message, visitor=session.who
     )
@@ -164,6 +169,7 @@ def _changed(change: Callable[..., Message], uid: uuid.UUID, **how: object) -> M
 
 @reaction.command("add", permission=message_participant, throttle="reaction")
 async def reaction_add(session: Session, payload: ReactionChange) -> MessageChanged:
+    _check_speaker(session)
     return await session.database.run(_react, session.who, payload, added=True)
 
 

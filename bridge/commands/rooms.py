@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bridge import actions, history, presence, redis
+from bridge import actions, history, presence, protocol, redis
 from bridge.actions.rooms import read_members
 from bridge.errors import BridgeError, Code
 from bridge.groups import CommandGroup
@@ -41,13 +41,15 @@ async def room_list(session: Session, payload: RoomList) -> RoomsListed:
 
 @room_group.command("join", permission=started, throttle="join")
 async def room_join(session: Session, payload: RoomJoin) -> RoomJoined:
-    if payload.nick:
-        Process.current().moderation.check_text(session.start.inbox, payload.nick)
-    reserved = await _bot_names() if payload.nick else []
+    called = protocol.as_nick(session.identity.name) if session.identity else None
+    nick = _wanted(session, payload.nick)
+    reserved = await _bot_names() if nick or called else []
 
     def enter() -> tuple[Connection, Participant]:
         room = actions.find_room(payload.room, inbox=session.start.inbox, key=payload.key)
-        return room, actions.enter_room(room, visitor=session.who, nick=payload.nick, reserved=reserved)
+        return room, actions.enter_room(
+            room, visitor=session.who, nick=nick, called=called or "", reserved=reserved
+        )
 
     room, me = await session.database.run(enter)
     target = Target.of(room, me)
@@ -69,6 +71,15 @@ async def room_join(session: Session, payload: RoomJoin) -> RoomJoined:
         "has_more": page["has_more"],
         "members": members["members"],
     }
+
+
+def _wanted(session: Session, nick: str | None) -> str | None:
+    """What they want to be called in a room: nothing else than before while they may not speak."""
+    moderation = Process.current().moderation
+    if not nick or moderation.is_muted(session.start.inbox, session.who):
+        return None
+    moderation.check_text(session.start.inbox, nick)
+    return nick
 
 
 def _first_look(reader: Reader) -> tuple[ConnectionOut, HistoryRead]:
@@ -97,7 +108,9 @@ async def _members(session: Session, room: str) -> MembersOut:
 @nick.command("set", permission=participant, throttle="change")
 async def nick_set(session: Session, payload: NickSet) -> NickChanged:
     """In one conversation or room; without one, for the conversation that he will open."""
-    Process.current().moderation.check_text(session.start.inbox, payload.nick)
+    moderation = Process.current().moderation
+    moderation.check_speaker(session.start.inbox, session.who)
+    moderation.check_text(session.start.inbox, payload.nick)
     if payload.connection is None:
         session.opening = replace(session.start, nick=payload.nick)
         return {"nick": payload.nick}

@@ -2,6 +2,7 @@
 
 import contextlib
 import uuid
+from typing import Any
 
 from bridge import actions, history, hooks, identity, listing, protocol, signals, tokens
 from bridge.errors import BridgeError, Code
@@ -9,7 +10,7 @@ from bridge.groups import CommandGroup
 from bridge.history import Reader
 from bridge.identity import Entrance
 from bridge.models import Contact, Inbox, Participant
-from bridge.moderation import blocked, is_blocked
+from bridge.moderation import blocked, is_blocked, unfit
 from bridge.nicks import nick_for
 from bridge.permissions import anyone, started
 from bridge.process import Process
@@ -19,6 +20,7 @@ from bridge.protocol import (
     ContactSet,
     Earlier,
     HistoryRead,
+    Page,
     Ping,
     Pong,
     SessionStart,
@@ -131,19 +133,30 @@ def _opening(
         inbox=inbox,
         visitor=visitor,
         nick=nick,
-        page_url=payload.page.url,
-        page_title=payload.page.title,
-        referrer=payload.page.referrer,
-        locale=payload.locale,
         user_agent=session.arrival.user_agent,
+        **about_page(inbox, payload.page, payload.locale),
     )
+
+
+def about_page(inbox: int, page: Page, locale: str) -> dict[str, Any]:
+    """What staff see of where a visitor writes from. All of it is theirs to choose: without what may not be said."""
+    fit = Process.current().moderation.fit
+    return {
+        "page_url": fit(inbox, page.url, address=True),
+        "page_title": fit(inbox, page.title),
+        "referrer": fit(inbox, page.referrer, address=True),
+        "locale": fit(inbox, locale),
+    }
 
 
 @contact_group.command("set", permission=started, throttle="change")
 async def contact_set(session: Session, payload: ContactSet) -> ContactChanged:
     """What his site says of him he cannot change."""
-    # It stands on the card that staff read.
-    Process.current().moderation.check_text(session.start.inbox, payload.name or "")
+    moderation, inbox = Process.current().moderation, session.start.inbox
+    moderation.check_speaker(inbox, session.who)
+    moderation.check_text(inbox, payload.name or "")
+    if not moderation.fit(inbox, payload.email or "", address=True) and payload.email:
+        raise unfit("words")
     changed = await session.database.run(
         actions.set_contact, session.start.inbox, session.who, name=payload.name, email=payload.email
     )

@@ -159,7 +159,7 @@ class Staff:
             return
         found = await self._database.run(reading.people, self._connection.pk)
         there = await asyncio.to_thread(_is_online, self._connection)
-        rows = [f"{one_line(each.nick)} ({each.role})" for each in found]
+        rows = [f"{each.role:7} {one_line(each.nick)}" for each in found]
         self._note("\n".join([*rows, there]))
 
     async def nick(self, rest: str) -> None:
@@ -233,10 +233,10 @@ class Staff:
         self._said(message.created_at, name, role, reading.text_of(message), own=own)
 
     def _said(self, at: datetime, name: str, role: str, text: str, *, own: bool = False) -> None:
-        style = "class:own" if own else "class:staff" if role == Participant.Role.STAFF else ""
+        staff = role == Participant.Role.STAFF
+        style = "class:own" if own else "class:staff" if staff else ""
         when = f"{timezone.localtime(at):%H:%M}"
-        mark = "staff" if role == Participant.Role.STAFF else ""
-        lines = said(when=when, name=name, text=text, mark=mark, style=style, width=self._terminal.width)
+        lines = said(when=when, name=name, text=text, staff=staff, style=style, width=self._terminal.width)
         self._terminal.show(lines)
 
     def _note(self, text: str) -> None:

@@ -52,7 +52,8 @@ class Talk:
             when=f"{datetime.fromisoformat(message['created_at']).astimezone():%H:%M}",
             name=author["name"],
             text=text,
-            mark=f"#{self.room}" if self.room else "staff" if staff else "",
+            staff=staff,
+            mark=f"#{self.room}" if self.room else "",
             style="class:own" if author["id"] == self.me else "class:staff" if staff else "",
             width=width,
         )

@@ -27,6 +27,8 @@ class Piece(NamedTuple):
 
 Line = list[Piece]
 
+STAFF = "staff"
+
 
 def clean(text: str) -> str:
     """Every character that could do something other than be seen, as Python writes it. Lines stay lines."""
@@ -50,14 +52,24 @@ def colour_of(name: str) -> str:
 
 
 def said(
-    *, when: str, name: str, text: str, mark: str = "", style: str = "", width: int | None = None
+    *,
+    when: str,
+    name: str,
+    text: str,
+    staff: bool,
+    mark: str = "",
+    style: str = "",
+    width: int | None = None,
 ) -> list[Line]:
     """A message as lines, of which all but the first are indented: none looks like another's beginning.
+
+    Whether it is staff's stands in a column of its own, which no name reaches: it is blank for everybody else.
 
     `mark`: what stands before the name, e.g. a room. `width` of the terminal; None: it breaks no lines.
     """
     name, mark = one_line(name), one_line(mark)
-    head: Line = [Piece("class:time", f"{when} ")]
+    badge = STAFF if staff else " " * len(STAFF)
+    head: Line = [Piece("class:time", f"{when} "), Piece("class:staff", f"{badge} ")]
     if mark:
         head.append(Piece("class:mark", f"{mark} "))
     head.append(Piece(style or colour_of(name), f"{name}: "))

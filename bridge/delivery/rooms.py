@@ -4,14 +4,23 @@ from datetime import datetime, timedelta
 
 from bridge.delivery.composing import Form
 from bridge.models import Connection, Endpoint, Message, Participant, RemoteMessage
+from bridge.protocol import MAX_NICK
 from bridge.services.base import Service, Speaker
+from bridge.text.characters import shortened
+
+VISITORS = "{} (visitor)"
+"""What a visitor is called where he speaks beside staff."""
 
 
 def speaks(message: Message, endpoint: Endpoint) -> str:
     """Whose name it is said in: in a room its author's; elsewhere, and of a gap, nobody's but the bot's."""
     if endpoint.connection.kind != Connection.Kind.ROOM or message.author is None:
         return ""
-    return message.author.nick
+    author = message.author
+    if author.role == Participant.Role.STAFF:
+        return author.nick
+    # Marked, or one could choose the name of somebody there whom nobody here has heard of yet.
+    return VISITORS.format(shortened(author.nick, MAX_NICK))
 
 
 def named(message: Message, endpoint: Endpoint, *, service: Service) -> str:
@@ -25,8 +34,9 @@ def named(message: Message, endpoint: Endpoint, *, service: Service) -> str:
 def speaker(remote: RemoteMessage) -> Speaker:
     """Under the name that it was first sent with: it is looked for by that."""
     part = remote.parts.order_by("position").select_related("message__author")[0]
-    assert part.message.author is not None  # noqa: S101  # as `speaks` has it
-    return Speaker(part.message.author.uid, remote.speaker)
+    author = part.message.author
+    assert author is not None  # noqa: S101  # as `speaks` has it
+    return Speaker(author.uid, remote.speaker, author.nick)
 
 
 def written_at(remote: RemoteMessage) -> datetime:

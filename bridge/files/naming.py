@@ -1,17 +1,19 @@
 """What a file may be called."""
 
 import re
-import unicodedata
+
+from bridge.text.characters import clean, is_blank, shortened
 
 LONGEST_NAME = 120
+LONGEST_GIVEN = 1000
+"""Of a longer name the beginning counts."""
 
 
 def safe_name(text: str) -> str:
     """The last part of a path, without what cannot be seen, turns text around or means something to a system."""
-    text = unicodedata.normalize("NFC", re.split(r"[/\\]", text)[-1])
-    text = "".join(char for char in text if unicodedata.category(char)[0] != "C" or char in "\t\n\r")
+    text = clean(re.split(r"[/\\]", text)[-1][:LONGEST_GIVEN])
     text = re.sub(r'[<>:"|?*\s]+', lambda found: " " if found[0].isspace() else "_", text).strip(". ")
     stem, dot, extension = text.rpartition(".")
     if dot and 0 < len(extension) <= 10:
-        text = f"{stem[: LONGEST_NAME - len(extension) - 1]}.{extension}"
-    return text[:LONGEST_NAME] or "file"
+        text = f"{shortened(stem, LONGEST_NAME - len(extension) - 1)}.{extension}"
+    return shortened(text, LONGEST_NAME) if not is_blank(text) else "file"

@@ -11,7 +11,7 @@ from bridge.actions.revoking import revoke_token
 from bridge.commands.conversations import connection_sync, history_page
 from bridge.commands.messages import message_send
 from bridge.commands.rooms import room_members as members_of
-from bridge.commands.session import session_start
+from bridge.commands.session import about_page, session_start
 from bridge.http.operations import RequestSession, entry
 from bridge.permissions import anyone, started
 from bridge.process import Process
@@ -91,10 +91,7 @@ async def open_with(session: RequestSession, payload: MessageOpen) -> MessageSen
     session.opening = replace(
         session.start,
         nick=payload.nick or (mine.nick if mine else session.start.nick),
-        locale=payload.locale,
-        page_url=payload.page.url,
-        page_title=payload.page.title,
-        referrer=payload.page.referrer,
+        **about_page(session.start.inbox, payload.page, payload.locale),
     )
     if mine and mine.connection.is_open:
         session.know(Target.of(mine.connection, mine))

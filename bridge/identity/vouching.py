@@ -9,13 +9,13 @@ import jwt
 from django.conf import settings
 from django.contrib import auth
 from django.utils import timezone
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 
 from bridge import actions, tokens
 from bridge.actions import Claims
 from bridge.errors import BridgeError, Code
 from bridge.models import Contact, Inbox
-from bridge.protocol import Email, Line
+from bridge.protocol import Email, Line, as_name
 
 LEEWAY = 10
 """Seconds that another site's clock may be wrong."""
@@ -25,7 +25,8 @@ class _Said(BaseModel):
     """What a JWT says."""
 
     sub: Annotated[Line, Field(min_length=1, max_length=255)]
-    name: Annotated[Line, AfterValidator(lambda text: " ".join(text.split())[:80])] = ""
+    # Shown as far as it can be: a name that is odd is no reason to keep its bearer out.
+    name: Annotated[str, BeforeValidator(lambda name: name or ""), AfterValidator(as_name)] = ""
     email: Email = ""
     exp: float
     iat: float | None = None
@@ -115,7 +116,7 @@ def read_login(session_key: str) -> Vouched | None:
     # A project's own kind of user may have no full name.
     name = getattr(user, "get_full_name", str)() or user.get_username()
     email = getattr(user, user.get_email_field_name(), "") or ""
-    claims = Claims(Contact.Issuer.SITE, str(user.pk), " ".join(name.split())[:80], email, user)
+    claims = Claims(Contact.Issuer.SITE, str(user.pk), as_name(name), email, user)
     return Vouched(claims, tokens.digests(session_key), since=timezone.now())
 
 

@@ -4,6 +4,7 @@ What comes in are closed pydantic models, validated once at the edge. What goes 
 nothing to build, and the same JSON Schema is generated from both (`manage.py protocol_schema`).
 """
 
+from bridge.nicks import MAX_NICK
 from bridge.protocol.commands import (
     ConnectionClose,
     ConnectionList,
@@ -87,7 +88,6 @@ from bridge.protocol.values import (
     MAX_FRAME,
     MAX_ID,
     MAX_MEMBERS,
-    MAX_NICK,
     MAX_PAGE,
     SUBPROTOCOL,
     SYNC_LIMIT,
@@ -101,9 +101,9 @@ from bridge.protocol.values import (
     Payload,
     Seq,
     Uuid,
+    as_name,
     as_nick,
     clean_content,
-    is_blank,
     without_controls,
 )
 
@@ -199,11 +199,11 @@ __all__ = [
     "TypingStart",
     "Uuid",
     "Written",
+    "as_name",
     "as_nick",
     "clean_content",
     "error_frame",
     "event_frame",
-    "is_blank",
     "muted",
     "reply_frame",
     "rfc3339",

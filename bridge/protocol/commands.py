@@ -18,8 +18,8 @@ from bridge.protocol.values import (
     Seq,
     Text,
     Uuid,
-    is_blank,
 )
+from bridge.text.characters import is_blank
 
 
 class Frame(Payload):

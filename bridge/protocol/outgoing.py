@@ -27,6 +27,8 @@ class Quote(Closed):
     uid: str
     seq: int
     name: str
+    role: str
+    """Its author's: `visitor`, `staff` or `system`; empty where it has none."""
     content: str
     """Its beginning, at most 200 characters; empty once it was deleted, and where it is nothing but files."""
     deleted: bool

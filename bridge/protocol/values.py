@@ -1,7 +1,6 @@
 """What goes over the wire in single values: their limits, and what of them is refused."""
 
 import re
-import unicodedata
 import uuid
 from typing import Annotated
 
@@ -10,7 +9,8 @@ from django.core.validators import validate_email
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from bridge import emojis
-from bridge.lookalikes import UNSEEN
+from bridge.nicks import MAX_NICK
+from bridge.text.characters import clean_line, hides_something, is_blank
 
 VERSION = 1
 SUBPROTOCOL = "chatbridge.v1"
@@ -20,7 +20,7 @@ MAX_ID = 64
 """Characters in a command's id."""
 MAX_CONTENT = 4000
 """Characters in one message. Discord takes 2,000; longer ones are split there."""
-MAX_NICK = 32
+MAX_NAME = 80
 MAX_ATTACHMENTS = 10
 """Files in one message, as in Discord."""
 MAX_PAGE = 100
@@ -38,17 +38,11 @@ CLOSE_TRY_LATER = 1013
 # C0 and C1 controls except tab and newline, and the two overrides that make text read as what it is not.
 # NUL above all: PostgreSQL refuses it where SQLite takes it.
 _REFUSED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202d\u202e]")
-_INVISIBLE = frozenset({"Cf", "Cc", "Zs", "Zl", "Zp", "Mn"})
 
 
 def without_controls(text: str) -> str:
     """For what comes in where nobody can be told that it is refused."""
     return _REFUSED.sub("", text)
-
-
-def is_blank(text: str) -> bool:
-    """Whether nothing of it can be seen."""
-    return all(unicodedata.category(char) in _INVISIBLE for char in text)
 
 
 def _plain(text: str) -> str:
@@ -71,19 +65,22 @@ def clean_content(text: str) -> str:
 
 def _nick(text: str) -> str:
     text = " ".join(_plain(text).split())
-    if not text or is_blank(text):
+    name = clean_line(text, longest=MAX_NICK)
+    if not name:
         raise ValueError("the nick is empty")
-    if any(unicodedata.category(char) == "Cf" for char in text) or UNSEEN.search(text.replace("\ufe0f", "")):
+    if hides_something(text):
         raise ValueError("the nick has an invisible character")
-    return text
+    return name
 
 
 def as_nick(name: str) -> str | None:
-    """What somebody is called elsewhere as a nick here; None where it can be none."""
-    try:
-        return _nick(" ".join(name.split())[:MAX_NICK].strip())
-    except ValueError:
-        return None
+    """What somebody is called elsewhere as a nick here, as much of it as fits; None where nothing of it can be seen."""
+    return clean_line(name, longest=MAX_NICK) or None
+
+
+def as_name(name: str) -> str:
+    """What somebody is called elsewhere as a name here. Empty where nothing of it can be seen."""
+    return clean_line(name, longest=MAX_NAME)
 
 
 def _emoji(text: str) -> str:
@@ -110,9 +107,7 @@ Line = Annotated[str, AfterValidator(_plain)]
 Text = Annotated[str, Field(max_length=MAX_FRAME), AfterValidator(_plain)]
 Email = Annotated[str, Field(max_length=254), AfterValidator(_plain), AfterValidator(_email)]
 """A mail address, or empty."""
-Name = Annotated[
-    str, Field(max_length=80), AfterValidator(_plain), AfterValidator(lambda text: " ".join(text.split()))
-]
+Name = Annotated[str, Field(max_length=MAX_NAME), AfterValidator(_plain), AfterValidator(as_name)]
 """What somebody is called; or empty."""
 Seq = Annotated[int, Field(ge=0, le=2**53)]
 Emoji = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_emoji)]

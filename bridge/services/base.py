@@ -56,6 +56,8 @@ class Speaker:
 
     uid: UUID
     name: str
+    nick: str
+    """What he is called here, of which his picture shows the beginning."""
 
 
 @dataclass(frozen=True)

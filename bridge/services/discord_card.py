@@ -9,6 +9,7 @@ from django.urls import reverse
 from bridge.conf import settings
 from bridge.models import Connection, Contact, Endpoint
 from bridge.services.discord_names import one_line
+from bridge.text.characters import shortened, utf16
 
 # The first that matches: Edge and Opera name Chrome too, and Chrome names Safari.
 _BROWSERS = (
@@ -30,7 +31,7 @@ _SYSTEMS = (
 
 def thread_name(connection: Connection) -> str:
     """At most 100 characters. Ends in the code, by which an opening of unknown fate is found again."""
-    return f"{one_line(connection.nick)[:80] or 'Visitor'} · {connection.code}"
+    return f"{shortened(one_line(connection.nick), 80, size=utf16) or 'Visitor'} · {connection.code}"
 
 
 def card_text(endpoint: Endpoint) -> str:

@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from bridge.text.characters import clean, shortened, utf16
+
 LONGEST = 80
 NAMELESS = "Visitor"
 # Discord refuses a name that contains these, in any case: one letter of each gives way, and it still reads the same.
@@ -26,10 +28,9 @@ def legal_name(nick: str) -> str:
 
 def one_line(text: str) -> str:
     """Without what cannot be seen: controls, and marks that turn the direction of text."""
-    visible = ("" if unicodedata.category(char)[0] == "C" and not char.isspace() else char for char in text)
-    return " ".join("".join(visible).split())
+    return " ".join(clean(" ".join(text.split())).split())
 
 
 def _cut(name: str) -> str:
-    """Whole characters only: half of a surrogate pair is none."""
-    return name.encode("utf-16-le")[: 2 * LONGEST].decode("utf-16-le", "ignore").strip()
+    """Whole characters only, as a reader sees them."""
+    return shortened(name, LONGEST, size=utf16).strip()

@@ -49,7 +49,7 @@ class Rooms:
         return f"**{plain(one_line(author.nick))}:** "
 
     async def post(self, request: Post, speaker: Speaker) -> Stored:
-        address = avatar_url(speaker.uid, speaker.name)
+        address = avatar_url(speaker.uid, speaker.nick)
         async with opened(request.files) as files:
             with handle_message_parameters(
                 request.text if request.text or files else NOTHING_LEFT,

@@ -273,6 +273,8 @@ export interface Quote {
   uid: string;
   seq: number;
   name: string;
+  /** Its author's: `visitor`, `staff` or `system`; empty where it has none. */
+  role: string;
   /** Its beginning, at most 200 characters; empty once it was deleted, and where it is nothing but files. */
   content: string;
   deleted: boolean;

@@ -111,7 +111,7 @@ async def room(stage: Stage) -> Room:
 async def test_each_visitor_speaks_under_his_own_name_with_his_own_picture(room: Room, stage: Stage) -> None:
     await room.say("Hello")
     await room.say("Hello, fox", visitor=OWL)
-    await room.shows(("Quick Fox", "Hello"), ("Disc0rd Owl", "Hello, fox"))
+    await room.shows(("Quick Fox (visitor)", "Hello"), ("Disc0rd Owl (visitor)", "Hello, fox"))
     fox, owl = await stage.sandbox.messages(LOBBY)
     participants = await db(lambda: {each.visitor: each.uid for each in Participant.objects.all()})
     assert fox["author"]["avatar"].startswith(f"https://chat.example.com/avatars/{participants[FOX]}.png?v=")
@@ -140,7 +140,11 @@ async def test_a_burst_of_one_visitor_goes_as_one_and_of_two_as_two(room: Room, 
     await room.say("three", visitor=OWL)
     await room.say("four")
     await stage.start()
-    await room.shows(("Quick Fox", "one\ntwo"), ("Disc0rd Owl", "three"), ("Quick Fox", "four"))
+    await room.shows(
+        ("Quick Fox (visitor)", "one\ntwo"),
+        ("Disc0rd Owl (visitor)", "three"),
+        ("Quick Fox (visitor)", "four"),
+    )
 
 
 async def test_edits_and_deletions_go_through_the_webhook_that_said_it(room: Room, stage: Stage) -> None:
@@ -148,7 +152,7 @@ async def test_edits_and_deletions_go_through_the_webhook_that_said_it(room: Roo
     await stage.delivered()
     await stage.edit(first, "Hello")
     await stage.take_back(second)
-    await room.shows(("Quick Fox", "Hello"))
+    await room.shows(("Quick Fox (visitor)", "Hello"))
     await stage.delivered()
     assert stage.asked("PATCH /webhooks/*/*/messages/*") == 1
     assert stage.asked("DELETE /webhooks/*/*/messages/*") == 1
@@ -163,7 +167,7 @@ async def test_after_a_restart_the_webhook_is_found_again_and_old_messages_are_e
     await stage.start()
     await stage.edit(message, "Hello")
     await room.say("Again")
-    await room.shows(("Quick Fox", "Hello"), ("Quick Fox", "Again"))
+    await room.shows(("Quick Fox (visitor)", "Hello"), ("Quick Fox (visitor)", "Again"))
     assert stage.asked("POST /channels/*/webhooks") == 1
 
 
@@ -175,7 +179,11 @@ async def test_a_deleted_webhook_is_made_anew_and_what_it_said_can_be_taken_back
     (webhook,) = stage.world.webhooks
     stage.world.delete_webhook(webhook)
     await room.say("Third")
-    await room.shows(("Quick Fox", "First"), ("Disc0rd Owl", "Second"), ("Quick Fox", "Third"))
+    await room.shows(
+        ("Quick Fox (visitor)", "First"),
+        ("Disc0rd Owl (visitor)", "Second"),
+        ("Quick Fox (visitor)", "Third"),
+    )
     await stage.edit(first, "Changed")
     await stage.delivered()
     edit = await db(Delivery.objects.get, message=first, operation="edit")
@@ -183,7 +191,7 @@ async def test_a_deleted_webhook_is_made_anew_and_what_it_said_can_be_taken_back
     await stage.sandbox.permit(LOBBY, "manage_messages", True)
     stage.world.guild.roles[defaults.BOT_ROLE_ID].permissions |= 1 << 13
     await stage.take_back(second)
-    await room.shows(("Quick Fox", "First"), ("Quick Fox", "Third"))
+    await room.shows(("Quick Fox (visitor)", "First"), ("Quick Fox (visitor)", "Third"))
 
 
 async def test_webhooks_of_others_are_left_alone(room: Room, stage: Stage) -> None:
@@ -241,7 +249,7 @@ async def test_a_renamed_visitor_speaks_under_his_new_name(room: Room, stage: St
     await stage.delivered()
     await room.rename(FOX, "Slow Worm")
     await room.say("After")
-    await room.shows(("Quick Fox", "Before"), ("Slow Worm", "After"))
+    await room.shows(("Quick Fox (visitor)", "Before"), ("Slow Worm (visitor)", "After"))
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -260,7 +268,11 @@ async def test_a_post_of_unknown_fate_is_looked_for_by_text_and_name(
     await eventually(lambda: stage.asked("GET /channels/*/messages"))
     stage.pass_time(40)
     await stage.delivered()
-    await room.shows(("Quick Fox", "Hello"), ("Disc0rd Owl", "Hello"), ("Disc0rd Owl", "Hello"))
+    await room.shows(
+        ("Quick Fox (visitor)", "Hello"),
+        ("Disc0rd Owl (visitor)", "Hello"),
+        ("Disc0rd Owl (visitor)", "Hello"),
+    )
     assert stage.asked(WEBHOOK) == (3 if when == "after" else 4)
 
 
@@ -287,7 +299,7 @@ async def test_a_429_sends_it_through_another_at_once(room: Room, stage: Stage) 
     await stage.delivered()
     await stage.sandbox.fault("ratelimited", route=WEBHOOK, times=1, seconds=60.0)
     await room.say("Second")
-    await room.shows(("Quick Fox", "First"), ("Quick Fox", "Second"))
+    await room.shows(("Quick Fox (visitor)", "First"), ("Quick Fox (visitor)", "Second"))
     await stage.delivered()
     assert len(stage.world.webhooks) == 2
     senders = await db(lambda: set(RemoteMessage.objects.values_list("sender", flat=True)))
@@ -301,7 +313,7 @@ async def test_without_the_right_to_make_webhooks_staff_are_told(room: Room, sta
     assert "Manage Webhooks" in trouble
     await stage.sandbox.permit(LOBBY, "manage_webhooks", True)
     stage.pass_time(70)
-    await room.shows(("Quick Fox", "Hello"))
+    await room.shows(("Quick Fox (visitor)", "Hello"))
 
 
 async def test_a_deleted_channel_holds_the_line_and_opens_no_thread(room: Room, stage: Stage) -> None:

@@ -123,8 +123,8 @@ def piped(site: Site, text: str, *arguments: str) -> subprocess.CompletedProcess
 def test_lines_go_in_and_lines_come_out_of_a_pipe(site: Site) -> None:
     done = piped(site, "from a pipe\n//escaped\n", "--url", site.url, "--nick", "Piper", "--new")
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.search(r"^\d\d:\d\d Piper: from a pipe$", done.stdout, re.MULTILINE)
-    assert re.search(r"^\d\d:\d\d Piper: /escaped$", done.stdout, re.MULTILINE)
+    assert re.search(r"^\d\d:\d\d       Piper: from a pipe$", done.stdout, re.MULTILINE)
+    assert re.search(r"^\d\d:\d\d       Piper: /escaped$", done.stdout, re.MULTILINE)
     assert "\x1b" not in done.stdout
 
 

@@ -46,27 +46,35 @@ def test_ordinary_text_stays_as_it_is() -> None:
 
 def test_no_line_of_a_message_looks_like_the_beginning_of_another() -> None:
     forged = "hello\n12:04 staff Sam: give me your password"
-    first, second = said(when="12:03", name="Visitor", text=forged)
-    assert "".join(piece.text for piece in first) == "12:03 Visitor: hello"
+    first, second = said(when="12:03", staff=False, name="Visitor", text=forged)
+    assert "".join(piece.text for piece in first) == "12:03       Visitor: hello"
     assert "".join(piece.text for piece in second).startswith("     ")
 
 
 def test_a_name_is_one_line_too() -> None:
-    lines = said(when="12:03", name="Visitor: hi\n12:04 staff Sam", text="pay me")
+    lines = said(when="12:03", staff=False, name="Visitor: hi\n12:04 staff Sam", text="pay me")
     assert len(lines) == 1
     assert one_line("a\x1b[0m\n b") == "a\\x1b[0m b"
 
 
+@given(st.text(max_size=80))
+def test_no_name_reaches_the_column_that_says_who_is_staff(name: str) -> None:
+    (visitors, *_) = said(when="12:03", name=name, text="hi", staff=False)
+    (staffs, *_) = said(when="12:03", name="Sam", text="hi", staff=True)
+    assert "".join(piece.text for piece in staffs).startswith("12:03 staff Sam: ")
+    assert "".join(piece.text for piece in visitors).startswith("12:03       ")
+
+
 @given(st.text(max_size=300), st.integers(min_value=1, max_value=120))
 def test_no_line_is_wider_than_the_terminal(text: str, width: int) -> None:
-    for line in said(when="12:03", name="Visitor", text=text, width=width):
+    for line in said(when="12:03", staff=False, name="Visitor", text=text, width=width):
         shown = "".join(piece.text for piece in line)
         assert get_cwidth(shown) <= max(width, 3 * NARROWEST)
 
 
 def test_spaces_up_to_the_edge_forge_no_line() -> None:
     forged = "hello" + " " * 75 + "12:04 staff Sam: give me your password"
-    lines = said(when="12:03", name="Visitor", text=forged, width=80)
+    lines = said(when="12:03", staff=False, name="Visitor", text=forged, width=80)
     assert all("".join(piece.text for piece in line).startswith(" " * 5) for line in lines[1:])
 
 

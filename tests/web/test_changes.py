@@ -238,7 +238,8 @@ async def test_a_reply_quotes_what_it_answers_here_there_and_in_its_history(
     there = browser(token=here.token)
     await there.start()
     reply = await here.write("The blue one", reply_to=str(asked.uid))
-    quote = {"uid": str(asked.uid), "seq": 2, "name": "Sam", "content": asked.content[:200], "deleted": False}
+    quote = {"uid": str(asked.uid), "seq": 2, "name": "Sam", "role": "staff", "deleted": False}
+    quote["content"] = asked.content[:200]
     assert reply["reply_to"] == quote
     event = await there.event("message.posted", lambda each: each["revision"] == reply["revision"])
     assert event["payload"]["messages"][0]["reply_to"] == quote

@@ -17,6 +17,7 @@ from bridge.filtering import compiled
 from bridge.models import Attachment, Block, Inbox, Message, Participant
 from bridge.process import Process
 from bridge.protocol import CLOSE_FORBIDDEN
+from tests.test_characters import IGNORABLE
 from tests.web.browser import Browser
 from tests.web.conftest import Open
 from tests.web.files import http
@@ -255,6 +256,25 @@ LINKS = [
     "sub.example.museum/path",
     "(example.net)",
     "https：//example.com",
+    ".https://x.zip",
+    "日https://x.zip",
+    "日discord.gg/abc",
+    "[x](\ufeffhttps://evil.zip)",
+    "[x](https://evil.zip)",
+    "<https://x.zip>",
+    "||https://x.zip||",
+    "*https*://x.zip",
+    "a_https://x.zip",
+    "https:\\\\x.zip",
+    "日example.com",
+    "example.comです",
+    "हिंदी.com",
+    "see...example.com",
+    "me@x.com example.com",
+    "日www.x.zip",
+    "discord.com/invite/abc",
+    "discord\u034f.gg/abc",
+    "ℎttps://x.zip",
 ]
 NO_LINKS = [
     "e.g. this",
@@ -266,13 +286,91 @@ NO_LINKS = [
     "3.14",
     "x://",
     "ok.",
+    "awww...so",
+    "你好。com",
+    "@.com.",
+    "\u200b",
 ]
+WORDS = "badword\nvery rude thing\nхуй\n傻瓜\nf**k\n.net"
+FORBIDDEN = [
+    "BADWORD",
+    "b**ad**word",
+    "_badword_",
+    "my_badword_1.pdf",
+    "bad\\word",
+    "||bad||word",
+    "very  RUDE\nthing",
+    "ХУЙ",
+    "xуй",
+    "b\u0430dword",
+    "你是傻瓜吗",
+    "日badword",
+    "f**k",
+    "b\u0336a\u0336d\u0336word",
+    "ＢＡＤword",
+    "𝓫𝓪𝓭𝔀𝓸𝓻𝓭",
+    "say (badword)!",
+    "a .net b",
+]
+ALLOWED = ["badwordish", "abadword", "bad word", "rude thing", "año", "fork", "傻", ""]
 
 
 @pytest.mark.parametrize("text", LINKS)
 def test_a_link_is_known_as_one(text: str) -> None:
     assert compiled("", refuse_links=True).refusal(text) == "links"
     assert compiled("", refuse_links=False).refusal(text) == ""
+
+
+@pytest.mark.parametrize("text", FORBIDDEN)
+def test_a_word_is_known_however_it_is_written(text: str) -> None:
+    assert compiled(WORDS, refuse_links=False).refusal(text) == "words"
+
+
+@pytest.mark.parametrize("text", ALLOWED)
+def test_other_words_are_let_through(text: str) -> None:
+    assert compiled(WORDS, refuse_links=False).refusal(text) == ""
+
+
+@pytest.mark.parametrize("text", ["badword", "https://x.zip", "discord.gg/abc", "see example.com", "傻瓜"])
+def test_no_character_that_nobody_sees_makes_a_difference_anywhere(text: str) -> None:
+    filter_ = compiled(WORDS, refuse_links=True)
+    refusal = filter_.refusal(text)
+    assert refusal
+    # Each at one place, all places in turn; the thousands of reserved ones would be the same again.
+    for number, char in enumerate(IGNORABLE):
+        at = number % (len(text) + 1)
+        assert filter_.refusal(text[:at] + char + text[at:]) == refusal, ascii(char)
+        assert filter_.refusal(char.join(text)) == refusal, ascii(char)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "",
+        " ",
+        ".",
+        "日",
+        "…",
+        "(",
+        "](",
+        "](\ufeff",
+        "<",
+        "a ",
+        "é",
+        "\u0e01",
+        "_",
+        "*",
+        "-",
+        "@ ",
+        "🦊",
+        '"',
+    ],
+)
+@pytest.mark.parametrize(
+    "link", ["https://x.zip", "http://x.example/a", "discord.gg/abc", "www.x.example", "discord.com/invite/a"]
+)
+def test_a_link_is_one_whatever_stands_before_it(before: str, link: str) -> None:
+    assert compiled("", refuse_links=True).refusal(before + link) == "links"
 
 
 @pytest.mark.parametrize("text", NO_LINKS)
@@ -282,7 +380,21 @@ def test_what_is_no_link_is_let_through(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["a." * 2000, "a" * 4000, "aaaa-" * 800, "://" * 1300, "www." * 1000, "a b " * 1000, "very " * 800],
+    [
+        "é" * 4000,
+        "a\u0301\u0336" * 1300,
+        "@a.b" * 1000,
+        "..a" * 1300,
+        "日" * 4000,
+        "https:" * 600,
+        "a." * 2000,
+        "a" * 4000,
+        "aaaa-" * 800,
+        "://" * 1300,
+        "www." * 1000,
+        "a b " * 1000,
+        "very " * 800,
+    ],
 )
 def test_no_message_makes_the_filter_slow(text: str) -> None:
     words = "\n".join(f"word{number}" for number in range(2000)) + "\nvery very rude\na b c"

@@ -12,7 +12,7 @@ from django.db import connections
 from bridge import presence
 from bridge.actions import enter_room, rename
 from bridge.errors import BridgeError
-from bridge.lookalikes import is_reserved, key_of
+from bridge.lookalikes import is_reserved, key_of, readings
 from bridge.models import Connection, Inbox, Participant
 from bridge.nicks import nick_for, nicks_for
 from bridge.process import Process
@@ -37,6 +37,16 @@ ALIKE = [
     ("Виктор", "ВИКТОР"),
     ("Straße", "STRASSE"),
     ("🦊", "🦊\ufe0f"),
+    ("Ada", "Ada·"),
+    ("Ada", "🟠Ada"),
+    ("Ada", "Ada ✓"),
+    ("Ada", "Ada™"),
+    ("Ada", "[Ada]"),
+    ("Ada", "__Ada__"),
+    ("Ada", "🇩🇪 Ada"),
+    ("Ada", "🅰da"),
+    ("Ada", "A\u0336d\u0336a\u0336"),
+    ("علی\u200cرضا", "علیرضا"),
 ]
 UNLIKE = [
     ("Ada", "Adam"),
@@ -63,14 +73,36 @@ def test_every_case_of_a_letter_has_its_key() -> None:
     assert [each for each in letters if key_of(each) != key_of(each.casefold())] == []
 
 
-@pytest.mark.parametrize("name", ["Staff", "[ADMIN]", "ѕtаff", "Mod", "m0derator", "ⓐⓓⓜⓘⓝ", "The Team"])
+@pytest.mark.parametrize(
+    "name",
+    """
+    Staff|[ADMIN]|ѕtаff|Mod|m0derator|ⓐⓓⓜⓘⓝ|The Team|Ada (staff)|Support Team
+    |StaffAda|AdaSupport|ADAStaff|s.t.a.f.f|s t a f f
+    |Ada S T A F F|$taff|5taff|@dmin|adm1n|Admin2|supportteam|🇸🇹🇦🇫🇫
+    |🆂🆃🅰🅵🅵|⒮⒯⒜⒡⒡|sta\u0336ff|ＳＴＡＦＦ|sTaFf|Ada-Mod|You|YOU!|Ad min
+    |Customer Service Ada|MODS|the.team|小王客服|Sуstem|st-aff|Ada ✓ Official
+    """.strip()
+    .replace("\n", "")
+    .replace("    ", "")
+    .split("|"),
+)
 def test_words_that_stand_for_staff_are_reserved(name: str) -> None:
-    assert is_reserved(name, names="the team\n")
+    assert is_reserved(name, names="the team\n客服\n")
 
 
-@pytest.mark.parametrize("name", ["Stafford", "Ada", "Adminah", "🦊"])
+@pytest.mark.parametrize(
+    "name",
+    "Stafford|Ada|Adminah|🦊|Teamster|Modesty|Scunthorpe|Maude|Youssef|Thank You"
+    "|Supportive|Systema|Moderna|Modibo|Falstaff"
+    "|Steam|Nomad|Timo D|Ben Bot|Madmin|Adam Inn|Brave Fox 2|Амод|O|王小明".split("|"),
+)
 def test_other_words_are_not(name: str) -> None:
     assert not is_reserved(name, names="the team\n\n")
+
+
+@pytest.mark.parametrize("name", ["4da", "@da", "Al\u03bdin", "🇦🇩🇦", "\u0430d\u0430", "A|vin", "ALVlN"])
+def test_a_name_is_compared_with_staffs_in_every_way_that_it_can_be_read(name: str) -> None:
+    assert readings(name) & {key_of("Ada"), key_of("Alvin")}
 
 
 def test_there_is_always_another_nick() -> None:
@@ -115,6 +147,7 @@ async def test_nobody_takes_a_name_that_looks_like_anothers(
         "\u2800",
         "Ad\u034fa",
         "A\ufeffda",
+        "Ada\U000e0041",
         "\u200b\u200c\u200d",
         "\x00Ada",
         "   ",
@@ -155,6 +188,61 @@ async def test_staffs_names_are_reserved_in_every_room_of_their_inbox(
     room = await Connection.objects.select_related("inbox").aget(pk=cellar.pk)
     me = await sync_to_async(enter_room)(room, visitor=uuid.uuid4(), nick="Sam Miller")
     assert me.nick == "Sam Miller"
+
+
+async def test_who_answers_from_the_site_keeps_their_name_before_they_said_anything(
+    visitor: Browser, lobby: Connection, django_user_model: Any
+) -> None:
+    await django_user_model.objects.acreate(
+        username="ada", first_name="Ada", last_name="Byron", is_staff=True
+    )
+    await django_user_model.objects.acreate(username="eve", first_name="Eve", last_name="Customer")
+    await _joined(visitor)
+    for name in ("Ada Byron", "Ada Byron ✓", "4da-Byron", "🟠 ada byron"):
+        assert await visitor.refused("nick.set", connection=str(lobby.uid), nick=name) == "not_permitted"
+    assert (await visitor.ok("nick.set", connection=str(lobby.uid), nick="Eve Customer"))["nick"]
+
+
+async def test_a_visitor_makes_way_for_staff_who_speak_under_their_name(
+    visitor: Browser, stranger: Browser, lobby: Connection, inbox: Inbox
+) -> None:
+    from bridge.actions.receiving import RemoteAuthor, participant_of
+    from bridge.models import Endpoint
+
+    await _joined(visitor, nick="Ada·")
+    await _joined(stranger, nick="Ada Two")
+    other = await Inbox.objects.acreate(name="other")
+    cellar = await sync_to_async(make_room)(other, slug="cellar")
+    room = await Connection.objects.select_related("inbox").aget(pk=cellar.pk)
+    elsewhere = await sync_to_async(enter_room)(room, visitor=uuid.uuid4(), nick="Ada")
+    endpoint = await Endpoint.objects.select_related("connection").aget(connection=lobby)
+    await sync_to_async(participant_of)(endpoint, RemoteAuthor("42", "ADA"))
+    renamed = await stranger.event("participant.renamed")
+    assert renamed["payload"]["previous"] == "Ada·"
+    assert renamed["payload"]["participant"]["name"] == "Ada· (visitor)"
+    names = {each.nick async for each in Participant.objects.filter(connection=lobby)}
+    assert names == {"ADA", "Ada· (visitor)", "Ada Two"}
+    await elsewhere.arefresh_from_db()
+    assert elsewhere.nick == "Ada"
+    assert (await visitor.write("Still here", connection=str(lobby.uid)))["author"][
+        "name"
+    ] == "Ada· (visitor)"
+    assert await visitor.refused("nick.set", connection=str(lobby.uid), nick="Ada") == "not_permitted"
+
+
+async def test_a_name_that_a_site_vouches_for_is_kept_and_told_apart(lobby: Connection) -> None:
+    room = await Connection.objects.select_related("inbox").aget(pk=lobby.pk)
+
+    def come(called: str) -> str:
+        return enter_room(room, visitor=uuid.uuid4(), called=called).nick
+
+    enter = sync_to_async(come)
+    assert await enter("علی\u200cرضا") == "علی\u200cرضا"
+    assert [await enter("Ada"), await enter("ADA")] == ["Ada", "ADA 2"]
+    assert await enter("Ada Support") == "Ada Support (visitor)"
+    assert await enter("Ada Support") == "Ada Support (visitor) 2"
+    long = await enter("क्षि" * 8)
+    assert (len(long), await enter("क्षि" * 8)) == (32, "क्षि" * 7 + " 2")
 
 
 async def test_a_nick_that_is_taken_gets_a_number(

@@ -70,5 +70,12 @@ export class Intent {
 }
 
 function quoteOf({ uid, seq, author, content }) {
-  return { uid, seq, name: author?.name ?? "", content: excerpt(content), deleted: false };
+  return {
+    uid,
+    seq,
+    name: author?.name ?? "",
+    role: author?.role ?? "",
+    content: excerpt(content),
+    deleted: false,
+  };
 }

@@ -32,6 +32,8 @@ function message(element, row) {
   element.dataset.state = row.status ?? "";
   part(element, "name").textContent = name;
   showRole(part(element, "name"), row.author?.colour);
+  // A word outside of the name: whatever somebody calls themselves, this they cannot say of themselves.
+  part(element, "staff").hidden = row.author?.role !== "staff";
   part(element, "speaker").textContent = `${name}: `;
   showTime(part(element, "time"), row.at);
   if (!row.own && row.author) showAvatar(element.querySelector(".avatar"), row.author);
@@ -62,6 +64,7 @@ function quote(element, { quote: quoted, deleted }) {
   box.hidden = !quoted || deleted;
   if (box.hidden) return;
   part(element, "quote-name").textContent = quoted.name;
+  part(element, "quote-staff").hidden = quoted.role !== "staff";
   part(element, "quote-words").textContent = quoted.deleted
     ? texts.deleted
     : plain(quoted.content, { masked: true }) || texts.file;
