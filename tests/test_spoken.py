@@ -42,6 +42,9 @@ def test_what_is_harmless_stays_as_it_is(text: str) -> None:
         ("[win](<https://evil.example>)", "[win]|(<https://evil.example>)"),
         ("[win]( https://evil.example 'title')", "[win]|( https://evil.example 'title')"),
         ("[a](discord://x) [b](HTTP://x)", "[a]|(discord://x) [b]|(HTTP://x)"),
+        ("[win](\ufeffhttps://evil.example)", "[win]|(\ufeffhttps://evil.example)"),
+        ("[win](\u034f<\u3164https://evil.example>)", "[win]|(\u034f<\u3164https://evil.example>)"),
+        ("[win](!https://evil.example)", "[win]|(!https://evil.example)"),
         ("`[win](https://evil.example)`", "`[win]|(https://evil.example)`"),
     ],
 )
@@ -70,6 +73,14 @@ def test_an_invite_is_kept_broken_or_removed(invite: str) -> None:
     assert broken.replace(GAP, "") == text
     for alive in ("discord.gg", "discord.com", "discordapp.com", "://"):
         assert alive not in broken.lower()
+
+
+@pytest.mark.parametrize(
+    "before", ["日", "é", "…", "(", "\u0e01", "🦊", '"', "*", ".", "日https://", "é https://"]
+)
+def test_an_invite_is_one_whatever_stands_before_it(before: str) -> None:
+    assert REMOVED in spoken(f"{before}discord.gg/abc", REMOVE)
+    assert "discord.gg" not in spoken(f"{before}discord.gg/abc", BREAK)
 
 
 def test_a_masked_invite_is_removed_without_its_text_becoming_a_link() -> None:

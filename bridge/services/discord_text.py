@@ -15,10 +15,12 @@ GAP = "\u200b"
 # <@1> <@!1> <@&1> <#1> </close:1> <id:customize>, complete or not: Discord, not we, says where one ends.
 _MENTION = re.compile(r"<(?=[@#/]|id:)")
 _CALL = re.compile(r"@(?=everyone|here)", re.IGNORECASE)
-# [text](https://…): what stands between the two brackets is all that makes it one.
-_MASKED = re.compile(r"\](?=\([<\s]*\w+:)")
+# [text](https://…): what stands between the two brackets is all that makes it one, and signs or what nobody sees may
+# stand before the scheme.
+_MASKED = re.compile(r"\](?=\([^\w()\[\]]*\w+:)")
 _INVITE = re.compile(
-    r"(?<!\w)(?:https?:/{1,3})?(?:[\w-]{1,20}\.)?(?:discord\.gg|discord(?:app)?\.com/+invite)/+[\w-]+",
+    # Of letters that a host may have none before it: but any other script.
+    r"(?<![a-z0-9_])(?:https?:/{1,3})?(?:[a-z0-9-]{1,20}\.)?(?:discord\.gg|discord(?:app)?\.com/+invite)/+[\w-]+",
     re.IGNORECASE,
 )
 REMOVED = "(invite removed)"
