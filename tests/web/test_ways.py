@@ -80,6 +80,8 @@ FIELDS = {
     "contact.set email": FILTERED,
     "reaction.add emoji": CHOSEN,
     "reaction.remove emoji": CHOSEN,
+    "message.send proof.challenge": HIDDEN,
+    "message.open proof.challenge": HIDDEN,
     "session.start inbox": HIDDEN,
     "session.start token": HIDDEN,
     "session.start identity": HIDDEN,
