@@ -46,6 +46,7 @@ COMMANDS = {
     "message.delete": SILENT,
     "reaction.remove": SILENT,
     "connection.close": SILENT,
+    "connection.reopen": SILENT,
     "connection.list": SILENT,
     "connection.sync": SILENT,
     "history.page": SILENT,
