@@ -69,7 +69,7 @@ def look(opening: Opening, *, client_id: uuid.UUID) -> Standing:
         inbox,
         target,
         is_resend=last is not None and resend.exists(),
-        after=last_of(opening) if last else 0,
+        after=last_of(opening),
         bits=bits_asked(inbox, now=now),
         now=now,
     )

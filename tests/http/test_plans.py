@@ -11,9 +11,10 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from bridge import browsing, listing
+from bridge import browsing, listing, openings
 from bridge.browsing import Place
 from bridge.models import Connection
+from bridge.speaking import Opening
 from tests.admin.test_plans import BIG, faults, seeded
 
 __all__ = ["seeded"]
@@ -40,6 +41,9 @@ ASKED: dict[str, Callable[[Connection], Any]] = {
     "a visitor's newest": lambda row: listing.newest(row.visitor, inbox=row.inbox_id, limit=5),
     "a visitor's latest": lambda row: listing.latest(row.visitor, inbox=row.inbox_id),
     "nobody's": lambda row: listing.conversations(uuid.uuid4(), inbox=1, limit=20),
+    "a visitor's first message": lambda row: openings.look(
+        Opening(row.inbox_id, row.visitor, "Ada"), client_id=uuid.uuid4()
+    ),
 }
 
 
