@@ -197,6 +197,9 @@ class Script:
             },
         }
 
+    def _on_connection_list(self, _: protocol.ConnectionList) -> Json:
+        return {"connections": [], "has_more": False}
+
     def _on_contact_set(self, payload: protocol.ContactSet) -> Json:
         self.contact = {**self.contact, "email": payload.email or ""}
         return {"contact": self.contact}

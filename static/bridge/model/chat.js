@@ -105,7 +105,7 @@ export class Chat extends EventTarget {
       const heard = this.#heard.get(uid);
       const news = heard === undefined ? at === 0 : revision > heard;
       this.#hear(uid, revision);
-      if (news) this.#notice(uid, this.visiting);
+      if (news) this.#notice(uid, { away: this.visiting, begun: heard === undefined });
     }
   }
 
@@ -198,7 +198,7 @@ export class Chat extends EventTarget {
     }
     const news = !this.#heard.has(connection) || event === "connection.reopened";
     this.#hear(connection, revision);
-    if (news) this.#notice(connection, away);
+    if (news) this.#notice(connection, { away, begun: BEGUN.has(event) });
     else this.earlier.news();
   }
 
@@ -214,9 +214,9 @@ export class Chat extends EventTarget {
   }
 
   /** A conversation that is not on the screen was opened, perhaps: then it takes the place of the one that is. */
-  #notice(uid, away) {
+  #notice(uid, { away, begun }) {
     if (uid === this.conversation?.uid) return;
-    this.earlier?.news();
+    if (away || !begun) this.earlier?.news(); // one that takes its place is in no list of others
     if (away) return; // they read something else, and go there when they like
     this.#adopt(uid).catch((failure) => console.debug("new conversation:", failure.message));
   }
