@@ -24,6 +24,8 @@ from bridge.moderation import is_blocked
 # Pictures without scripts, all of them read and written anew by ourselves. Everything else is a download.
 INLINE = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"})
 PIECE = 256 * 1024
+READ = ("bridge.view_connection", "bridge.view_message")
+"""What it takes of staff to read what was said."""
 _RANGE = re.compile(r"bytes=(\d{1,15})?-(\d{1,15})?")
 
 
@@ -73,7 +75,9 @@ def _is_staffs(request: HttpRequest, attachment: Attachment) -> bool:
             user = staff_tokens.read(bearer)
         except BridgeError:
             return False
-    return user.is_active and user.is_staff and user.has_perm("bridge.view_connection")
+    # What a visitor has not sent is theirs alone.
+    reads = user.is_active and user.is_staff and user.has_perms(READ)
+    return attachment.message is not None and reads
 
 
 def _bearer(request: HttpRequest) -> str | None:

@@ -33,6 +33,8 @@ SIGN_OUT = "bridge.add_revokedtoken"
 """The permission to sign visitors out."""
 TURN = "bridge.change_connection"
 """The permission to end a conversation and to open it again."""
+READ = "bridge.view_message"
+"""The permission to read what was said, and not only that something was."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Line:
 
 def show(model_admin: "HistoryAdmin", request: HttpRequest, connection: Connection) -> HttpResponse:
     before = _before(request)
-    lines, older = _page(connection, before)
+    may_read = request.user.has_perm(READ)
+    lines, older = _page(connection, before) if may_read else ([], None)
     context = {
         **model_admin.admin_site.each_context(request),
         "title": f"Conversation with {connection.nick or connection.code}",
@@ -69,6 +72,7 @@ def show(model_admin: "HistoryAdmin", request: HttpRequest, connection: Connecti
         "can_sign_out": connection.visitor is not None and request.user.has_perm(SIGN_OUT),
         "can_turn": connection.visitor is not None and request.user.has_perm(TURN),
         "endpoints": connection.endpoints.order_by("pk"),
+        "may_read": may_read,
         "lines": lines,
         "older": older,
         "newest": before is not None,

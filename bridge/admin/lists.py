@@ -177,6 +177,11 @@ class DeliveryAdmin(OfConversation):
         rows: QuerySet[Any] = super().get_queryset(request).alias(line=F("endpoint_id") + 0)
         return rows.filter(outcome=Delivery.Outcome.FAILED)
 
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Without the text, for who may not read what was said."""
+        shown = [str(name) for name in super().get_list_display(request)]
+        return shown if request.user.has_perm(conversation.READ) else ["work", *shown[1:]]
+
     def find(self, term: str) -> Found:
         owners = find_connections(term)
         if owners.condition is None:
@@ -187,6 +192,10 @@ class DeliveryAdmin(OfConversation):
 
     def place_of(self, row: Delivery) -> str:
         return words.conversation_url(row.message.connection_id, seq=row.message.seq)
+
+    @admin.display(description="what")
+    def work(self, row: Delivery) -> str:
+        return f"{row.operation} to {row.endpoint.service}"
 
     @admin.display(description="message")
     def message_text(self, row: Delivery) -> SafeString:

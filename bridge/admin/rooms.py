@@ -101,7 +101,7 @@ class RoomAdmin(admin.ModelAdmin[Room]):
     list_select_related = ("inbox",)
     search_fields = ("name", "slug")
     ordering = ("name",)
-    readonly_fields = ("address", "history")
+    readonly_fields = ("address", "place", "history")
     fieldsets = (
         (None, {"fields": ("inbox", "name", "topic", "is_open")}),
         ("Its address", {"fields": ("slug", "access", "new_link", "address")}),
@@ -113,6 +113,26 @@ class RoomAdmin(admin.ModelAdmin[Room]):
     def get_readonly_fields(self, request: HttpRequest, obj: Room | None = None) -> tuple[str, ...]:
         """Its visitors and their nicks belong to the inbox in which it was made."""
         return (*self.readonly_fields, "inbox") if obj else self.readonly_fields
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        return self._shown(request, [str(name) for name in super().get_list_display(request)])
+
+    def get_fieldsets(self, request: HttpRequest, obj: Room | None = None) -> Any:
+        if self.may_change(request):
+            return self.fieldsets
+        return [
+            (title, {"fields": self._shown(request, [str(each) for each in options["fields"]])})
+            for title, options in self.fieldsets
+        ]
+
+    def may_change(self, request: HttpRequest) -> bool:
+        return self.has_change_permission(request) or self.has_add_permission(request)
+
+    def _shown(self, request: HttpRequest, names: list[str]) -> list[str]:
+        """The key of a room lets its bearer read there: who may only look at rooms sees addresses without."""
+        return (
+            names if self.may_change(request) else ["place" if name == "address" else name for name in names]
+        )
 
     def save_model(self, request: HttpRequest, obj: Room, form: Any, change: bool) -> None:
         if obj.access == Connection.Access.LINK and (form.cleaned_data["new_link"] or not obj.link_key):
@@ -128,6 +148,10 @@ class RoomAdmin(admin.ModelAdmin[Room]):
             return "It has one once it is saved."
         url = room_url(room)
         return format_html('<a href="{}">{}</a>', url, url)
+
+    @admin.display(description="address")
+    def place(self, room: Room) -> str:
+        return reverse("bridge:room", args=[room.slug])
 
     @admin.display(description="messages")
     def said(self, room: Room) -> int:

@@ -536,7 +536,9 @@ async def test_staff_read_files_where_they_may_read_conversations(visitor: Brows
     def log_in() -> str:
         user = User.objects.create_user("sam", password="long enough", is_staff=True)
         if allowed:
-            user.user_permissions.add(Permission.objects.get(codename="view_connection"))
+            user.user_permissions.set(
+                Permission.objects.filter(codename__in=["view_connection", "view_message"])
+            )
         client = Client()
         client.force_login(user)
         return client.cookies[django_settings.SESSION_COOKIE_NAME].value
