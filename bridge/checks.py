@@ -1,7 +1,7 @@
 """Mistakes in the settings, found by `manage.py check`: each with a stable id and a hint what to type."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.conf import settings as project
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
+from django.db import Error as DatabaseProblem
 from django.utils.module_loading import import_string
 from pydantic import TypeAdapter, ValidationError
 
@@ -86,6 +87,32 @@ def check_discord(**_: Any) -> Iterator[CheckMessage]:
             "unless the admin gives it one.",
             hint="DISCORD_CHANNEL_ID=<id of a text or forum channel>",
             id="bridge.W002",
+        )
+
+
+@register(Tags.database)
+def check_inboxes(databases: Sequence[str] | None = None, **_: Any) -> Iterator[CheckMessage]:
+    """What the bot found when it last looked. Only `check --database default` asks the database."""
+    if "default" not in (databases or ()):
+        return
+    # Not above: the models are not there yet when this is imported.
+    from bridge.models import Inbox
+
+    try:
+        held = list(Inbox.objects.filter(enabled=True).exclude(discord_trouble="").order_by("pk"))
+        hinted = list(Inbox.objects.filter(enabled=True).exclude(discord_hint="").order_by("pk"))
+    except DatabaseProblem:
+        # Before the first migration there is no table.
+        return
+    for inbox in held:
+        yield Warning(
+            f"The inbox “{inbox}” is held: what visitors write there waits, and nothing is lost.",
+            hint=inbox.discord_trouble,
+            id="bridge.W007",
+        )
+    for inbox in hinted:
+        yield Warning(
+            f"The bot has a remark on the inbox “{inbox}”.", hint=inbox.discord_hint, id="bridge.W008"
         )
 
 

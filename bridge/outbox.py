@@ -107,6 +107,8 @@ class Outbox:
                 await asyncio.shield(self._claiming)
             except DatabaseProblem as error:
                 logger.warning("The database does not answer, deliveries wait: %s", error)
+            except Exception:
+                logger.exception("What waits for %s could not be looked up", self._service.name)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL):
                     await self._wake.wait()

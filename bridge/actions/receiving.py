@@ -19,7 +19,7 @@ from bridge.actions.noting import note_emojis
 from bridge.actions.opening import complete
 from bridge.actions.posting import fan_out
 from bridge.actions.renaming import yield_on_commit
-from bridge.actions.settling import publish_changed, publish_messages
+from bridge.actions.settling import publish_changed, publish_messages, record_gap
 from bridge.actions.states import reopen_connection
 from bridge.lookalikes import key_of
 from bridge.models import (
@@ -117,6 +117,30 @@ def open_or_complete(connection: Connection) -> None:
     """
     if not reopen_connection(connection):
         complete(connection)
+
+
+@transaction.atomic
+def receive_unreadable(endpoint_id: int, remote_id: str, *, edited_at: datetime | None) -> Message | None:
+    """A message, or an edit of one, is over there and cannot be taken in: a gap says so on all sides, and the watermark
+    moves on. None where that was said already, or where it is none of theirs.
+    """
+    endpoint = locked(endpoint_id)
+    connection = endpoint.connection
+    _advance_watermark(endpoint_id, remote_id)
+    if not connection.is_open and connection.kind == Connection.Kind.ROOM:
+        return None
+    remote, new = RemoteMessage.objects.get_or_create(
+        endpoint=endpoint, remote_id=remote_id, defaults={"ours": False, "edited_at": edited_at}
+    )
+    if not new:
+        newer = edited_at is not None and (remote.edited_at is None or remote.edited_at < edited_at)
+        if remote.ours or remote.deleted_at is not None or not newer:
+            return None
+        remote.edited_at = edited_at
+        remote.save(update_fields=["edited_at"])
+    elif not connection.is_open:
+        open_or_complete(connection)
+    return record_gap(connection, size=1)
 
 
 def store(message: Message, *, files: Sequence[RemoteFile] = (), uploads: Sequence[int] = ()) -> None:

@@ -26,6 +26,8 @@ MOST_SHOWN = 50
 
 _HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE)
 
+_ROLE = re.compile(r"[0-9]{15,20}")
+
 _MEDIA_TYPE = re.compile(r"(\*|[a-z]+)/(\*|[\w.+-]+)")
 
 
@@ -46,6 +48,7 @@ class InboxForm(forms.ModelForm[Inbox]):
             "discord_channel_id",
             "allowed_origins",
             "reserved_nicks",
+            "staff_roles",
             "mark_relayed",
             "relay_bots",
             "invites",
@@ -63,6 +66,7 @@ class InboxForm(forms.ModelForm[Inbox]):
             "greeting": forms.Textarea(attrs={"rows": 3}),
             "allowed_origins": forms.Textarea(attrs={"rows": 4}),
             "reserved_nicks": forms.Textarea(attrs={"rows": 3}),
+            "staff_roles": forms.Textarea(attrs={"rows": 3}),
         }
         labels = {
             "discord_channel_id": "Discord channel id",
@@ -78,6 +82,19 @@ class InboxForm(forms.ModelForm[Inbox]):
             if room := rooms.first():
                 raise ValidationError(f"This channel belongs to the room “{room.name}”.")
         return text
+
+    def clean_staff_roles(self) -> str:
+        """Ids of roles, one a line."""
+        words = self.cleaned_data["staff_roles"].split()
+        if mistakes := [word for word in words if not (word.isascii() and _ROLE.fullmatch(word))]:
+            raise ValidationError(
+                [
+                    f"“{word}” is no role’s id: in Discord switch on Developer Mode, open Server Settings, Roles, and "
+                    "choose “Copy Role ID” in the role’s menu."
+                    for word in mistakes
+                ]
+            )
+        return "\n".join(dict.fromkeys(words))
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -150,9 +167,17 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
     """No deleting: its conversations belong to it. Switched off, it opens no new ones."""
 
     form = InboxForm
-    list_display = ("name", "title", "enabled", "discord_channel_id", "limit_reached", "created_at")
+    list_display = (
+        "name",
+        "title",
+        "enabled",
+        "discord_channel_id",
+        "in_discord",
+        "limit_reached",
+        "created_at",
+    )
     ordering = ("name",)
-    readonly_fields = ("secret", "who_is_online", "new_conversations")
+    readonly_fields = ("secret", "who_is_online", "new_conversations", "in_discord")
     fieldsets = (
         (None, {"fields": ("name", "enabled", "who_is_online")}),
         ("What visitors see and may do", {"fields": ("title", "greeting", "edit_window")}),
@@ -163,7 +188,19 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
         ),
         ("New conversations", {"fields": ("new_conversations", "proof")}),
         ("Rooms", {"fields": ("reserved_nicks",)}),
-        ("Discord", {"fields": ("discord_channel_id", "mark_relayed", "relay_bots", "show_read")}),
+        (
+            "Discord",
+            {
+                "fields": (
+                    "discord_channel_id",
+                    "in_discord",
+                    "staff_roles",
+                    "mark_relayed",
+                    "relay_bots",
+                    "show_read",
+                )
+            },
+        ),
         ("What visitors write, in Discord", {"fields": ("invites", "link_previews")}),
         ("Moderation", {"fields": ("blocked_words", "links")}),
         ("Mail", {"fields": ("email_after", "email_from")}),
@@ -203,6 +240,13 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
         if not inbox.identity_secret:
             return "It has one once JWTs are taken."
         return format_html("<details><summary>Show</summary><code>{}</code></details>", inbox.identity_secret)
+
+    @admin.display(description="in Discord")
+    def in_discord(self, inbox: Inbox) -> str:
+        """As the bot found it when it last looked."""
+        if inbox.discord_trouble:
+            return f"Held, and nothing is lost: {inbox.discord_trouble}"
+        return inbox.discord_hint or "–"
 
     @admin.display(description="online now")
     def who_is_online(self, inbox: Inbox) -> SafeString | str:

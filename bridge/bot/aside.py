@@ -7,15 +7,22 @@ from typing import Any
 
 import aiohttp
 import discord
+from django.db import DataError, IntegrityError
 from django.db import Error as DatabaseProblem
 
 from bridge.ending import end
 from bridge.redis import RedisError
+from bridge.services.discord_reading import OddAnswer
 
 logger = logging.getLogger(__name__)
 
-PROBLEMS = (DatabaseProblem, RedisError, discord.HTTPException, aiohttp.ClientError, OSError)
+PROBLEMS = (DatabaseProblem, RedisError, discord.HTTPException, aiohttp.ClientError, OSError, OddAnswer)
 """What may happen any day to what the bot talks to. Anything else is a mistake of ours."""
+
+
+def passes(error: Exception) -> bool:
+    """Whether it may go well another time. What the database does not take will never go in."""
+    return isinstance(error, PROBLEMS) and not isinstance(error, DataError | IntegrityError)
 
 
 class Aside:

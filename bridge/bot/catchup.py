@@ -11,10 +11,13 @@ from django.utils import timezone
 from bridge.bot import incoming, lease
 from bridge.bot.aside import PROBLEMS
 from bridge.bot.database import db
+from bridge.bot.inspecting import Inspector
 from bridge.bot.lanes import Compare
 from bridge.bot.relay import Relay
-from bridge.models import Connection, Endpoint, Inbox
+from bridge.models import Connection, Endpoint
+from bridge.services import discord_reading as reading
 from bridge.services.discord import DiscordService
+from bridge.services.discord_reading import Listed
 
 logger = logging.getLogger(__name__)
 
@@ -29,36 +32,38 @@ SWEEP_DAYS = 7
 BATCH = 500
 
 
-async def catch_up(client: discord.Client, relay: Relay) -> bool:
+async def catch_up(client: discord.Client, relay: Relay, inspector: Inspector) -> bool:
     """After READY: find the threads that hold what is not here, and let the relay read those alone.
 
     One request for all active threads of a server; archived ones are listed newest first, back to the last
     heartbeat: a restart costs as much as there was news, not as much as there are threads.
 
-    Returns False where a channel's archived threads could not be listed: its inbox alone has to wait for them.
+    Returns False where a server's or a channel's threads could not be listed: they alone have to wait for that. Each of
+    them is read before what comes in it.
     """
     since = await db(_since)
-    found = await channels(client)
-    newest: dict[int, int | None] = {}
-    ours = set()
-    for guild in {channel.guild for channel in found}:
-        for thread in await guild.active_threads():
-            newest[thread.id] = thread.last_message_id
-            if client.user is not None and thread.owner_id == client.user.id:
-                ours.add(thread.id)
-    for channel_id in await db(incoming.rooms):
-        room = client.get_channel(channel_id)
-        if isinstance(room, discord.TextChannel):
-            newest[room.id] = room.last_message_id
-        else:
-            logger.error("The room's channel %d is gone, or the bot may not see it.", channel_id)
+    # Of a channel that could not be read for a while, from then on.
+    archived_since = min([since, *inspector.unseen.values()]) - MARGIN
+    listed: list[Listed] = []
     complete = True
-    for channel in found:
+    for guild_id in inspector.guilds:
         try:
-            newest |= await _archived(channel, since)
-        except discord.Forbidden as error:
-            logger.error("The archived threads of #%s cannot be listed: %s", channel.name, error)
+            listed += await reading.active_threads(client, guild_id)
+        except PROBLEMS as error:
+            logger.warning("The threads of server %d could not be listed, again later: %r", guild_id, error)
             complete = False
+    for channel_id in inspector.channels:
+        try:
+            listed += await reading.archived_threads(client, channel_id, since=archived_since)
+        except PROBLEMS as error:
+            logger.warning(
+                "The archived threads of %d could not be listed, again later: %r", channel_id, error
+            )
+            complete = False
+    newest = {thread.pk: thread.last_message_id for thread in listed}
+    ours = {thread.pk for thread in listed if client.user and thread.owner_id == client.user.id}
+    rooms = set(await db(incoming.rooms)) - inspector.held_rooms
+    newest |= {room: _last_of_room(client, room) for room in rooms}
     behind, known = await db(_behind, newest, since)
     logger.info("Of %d threads %d hold something new.", len(newest), len(behind))
     # Opened, but the answer to that is still on its way: what is in them is read once they are known.
@@ -66,25 +71,12 @@ async def catch_up(client: discord.Client, relay: Relay) -> bool:
     return complete
 
 
-async def _archived(
-    channel: discord.TextChannel | discord.ForumChannel, since: datetime
-) -> dict[int, int | None]:
-    newest = {}
-    async for thread in channel.archived_threads(limit=None):
-        if thread.archive_timestamp < since - MARGIN:
-            break
-        newest[thread.id] = thread.last_message_id
-    return newest
-
-
-async def channels(client: discord.Client) -> list[discord.TextChannel | discord.ForumChannel]:
-    """The channels of all inboxes, as they are now."""
-    found = []
-    for channel_id in await db(_channel_ids):
-        channel = client.get_channel(channel_id)
-        if isinstance(channel, discord.TextChannel | discord.ForumChannel):
-            found.append(channel)
-    return found
+def _last_of_room(client: discord.Client, channel_id: int) -> int | None:
+    """None where that is not known, as while its server is unavailable: it is read then."""
+    channel = client.get_channel(channel_id)
+    if isinstance(channel, discord.TextChannel) and not channel.guild.unavailable:
+        return channel.last_message_id
+    return None
 
 
 async def sweep(relay: Relay, *, new_session: bool = False) -> None:
@@ -101,10 +93,6 @@ def _since() -> datetime:
     """The last heartbeat; before the first one, when the first conversation began."""
     first = Connection.objects.order_by("pk").values_list("created_at", flat=True).first()
     return lease.last_beat() or first or timezone.now()
-
-
-def _channel_ids() -> set[int]:
-    return {inbox.channel_id for inbox in Inbox.objects.filter(enabled=True) if inbox.channel_id is not None}
 
 
 def _behind(newest: dict[int, int | None], since: datetime) -> tuple[set[int], set[int]]:

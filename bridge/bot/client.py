@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from typing import Literal
 
 import discord
@@ -12,13 +13,15 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 from django.db import Error as DatabaseProblem
 
-from bridge import presence, retention
-from bridge.bot import alarms, catchup, moderation
+from bridge import presence
+from bridge.bot import alarms, catchup, moderation, odd
 from bridge.bot.aside import PROBLEMS, Aside
 from bridge.bot.copying import Copier
 from bridge.bot.database import db, thread
 from bridge.bot.incoming import rooms as rooms_of_all
+from bridge.bot.inspecting import Inspector, NothingThere
 from bridge.bot.lanes import Cleared, Deleted, Edited, Posted, Reacted
+from bridge.bot.odd import Unreadable
 from bridge.bot.readers import Readers
 from bridge.bot.relay import Relay
 from bridge.bot.typists import Typists
@@ -28,16 +31,39 @@ from bridge.outbox import Brake, Outbox
 from bridge.redis import RedisError
 from bridge.services.discord import DiscordService
 from bridge.services.discord_errors import http_trace
+from bridge.services.discord_reading import Payload, id_of
 
 logger = logging.getLogger(__name__)
 
 LONGEST_BACKOFF = 60.0
 """Seconds between two tries to reach the gateway."""
+LOOK_EVERY = 10.0
+"""Seconds between two looks at what is not in order."""
+LOOK_AT_ALL = 60
+"""Looks after which everything is looked at again."""
+SPARE_SESSIONS = 20
+"""Of the 1,000 new sessions that Discord takes in a day, those that are left for whoever mends things."""
 CALM = 120
 """Seconds without a try after which the next one is soon again. Discord takes 1,000 new sessions a day."""
 INTENTS = discord.Intents(
     guilds=True, guild_messages=True, guild_reactions=True, guild_typing=True, message_content=True
 )
+
+
+@dataclass(frozen=True)
+class SessionsLeft:
+    """How many sessions may begin, and for how many seconds that is so."""
+
+    remaining: int
+    seconds: float
+
+
+class SessionsSpent(Exception):
+    """Too few new sessions are left: beyond the last one Discord takes the token away."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"Discord allows too few new sessions in the next {seconds:.0f} s.")
+        self.seconds = seconds
 
 
 class BridgeBot(commands.Bot):
@@ -56,11 +82,11 @@ class BridgeBot(commands.Bot):
         self.aside = Aside()
         self.copier = Copier(self)
         self.relay = Relay(self, self.aside, files_came=self.copier.nudge)
-        self.typists = Typists(self, self.aside)
+        self.typists = Typists(self, self.aside, self.relay.staff)
         self.readers = Readers(self, self.aside)
-        self.outbox = Outbox(
-            DiscordService(self), clock=clock, database=thread(), brake=brake, opened=self.relay.opened
-        )
+        service = DiscordService(self)
+        self.inspector = Inspector(self, service, room_mended=self.relay.read_again)
+        self.outbox = Outbox(service, clock=clock, database=thread(), brake=brake, opened=self.relay.opened)
         # The gateway brings events now.
         self.attached = False
         # All threads were listed since the session began.
@@ -73,7 +99,13 @@ class BridgeBot(commands.Bot):
     @property
     def is_up_to_date(self) -> bool:
         """Whether everything that Discord holds was taken in, or will be seen after a restart from now on."""
-        return self.attached and self.listed and not self.relay.is_behind
+        return self.attached and self.listed and self._hears_all and not self.relay.is_behind
+
+    @property
+    def _hears_all(self) -> bool:
+        """Whether no server with a channel of ours is away: of one that is nothing is heard."""
+        guilds = map(self.get_guild, self.inspector.guilds)
+        return all(guild is not None and not guild.unavailable for guild in guilds)
 
     async def setup_hook(self) -> None:
         await self.add_cog(RelayCog(self))
@@ -94,15 +126,32 @@ class BridgeBot(commands.Bot):
 
         Raises discord.GatewayNotFound where the API does not name one.
         """
-        url = settings.DISCORD_GATEWAY_URL
-        if not url:
-            try:
-                _, url, _ = await self.http.get_bot_gateway()
-                if yarl.URL(url).scheme not in {"ws", "wss"}:
-                    raise ValueError
-            except (KeyError, TypeError, ValueError):
-                raise discord.GatewayNotFound from None
+        url = settings.DISCORD_GATEWAY_URL or (await self._gateway())[0]
+        if yarl.URL(url).scheme not in {"ws", "wss"}:
+            raise discord.GatewayNotFound
         DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(url)
+
+    async def spare_sessions(self) -> None:
+        """Raises SessionsSpent where only so many new sessions are left that somebody may need them."""
+        _, left = await self._gateway()
+        if left is not None and left.remaining <= SPARE_SESSIONS:
+            raise SessionsSpent(left.seconds)
+
+    async def _gateway(self) -> tuple[str, SessionsLeft | None]:
+        """Its address, and how many sessions may begin, as far as the API says so."""
+        try:
+            _, url, limit = await self.http.get_bot_gateway()
+        except (KeyError, TypeError):
+            raise discord.GatewayNotFound from None
+        try:
+            return str(url), SessionsLeft(int(limit["remaining"]), int(limit["reset_after"]) / 1000)
+        except (KeyError, TypeError, ValueError):
+            return str(url), None
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Before each session, those included that discord.py begins by itself."""
+        await self.spare_sessions()
+        await super().before_identify_hook(shard_id, initial=initial)
 
     async def leave_gateway(self) -> None:
         """Hear no more of Discord; requests may still be made."""
@@ -144,22 +193,28 @@ class RelayCog(commands.Cog):
     def __init__(self, bot: BridgeBot) -> None:
         self.bot = bot
         self._catching_up: asyncio.Task[None] | None = None
+        # Something happened to a server, a channel or a role: all is to be looked at.
+        self._changed = self._connected = False
+        self._looked = 0
 
     async def cog_load(self) -> None:
+        odd.guard(self.bot, self.missed)
         self.sweep.start()
         self.presence.start()
-        self.purge.start()
+        self.inspect.start()
 
     async def cog_unload(self) -> None:
         self.sweep.cancel()
         self.presence.cancel()
-        self.purge.cancel()
+        self.inspect.cancel()
         if self._catching_up:
             self._catching_up.cancel()
 
     @commands.Cog.listener()
     async def on_connect(self) -> None:
-        # A new session, not a resumed one: before any of its events.
+        # A new session, not a resumed one: before any of its events. Before the first one everything was looked at.
+        self._changed = self._changed or self._connected
+        self._connected = True
         self.bot.listed = False
         self.bot.relay.fall_behind()
 
@@ -175,13 +230,44 @@ class RelayCog(commands.Cog):
     @commands.Cog.listener()
     async def on_ready(self) -> None:
         self.bot.attached = True
+        logger.info("Connected to Discord as %s.", self.bot.user)
+        self._begin_catching_up()
+        for guild in self.bot.guilds:
+            self._show_commands(guild)
+
+    @commands.Cog.listener()
+    async def on_guild_unavailable(self, guild: discord.Guild) -> None:
+        logger.warning("The server “%s” is unavailable, says Discord.", guild.name)
+        self.bot.relay.forget_places()
+
+    @commands.Cog.listener()
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        self._appeared(guild)
+
+    @commands.Cog.listener()
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        self._appeared(guild)
+
+    def _appeared(self, guild: discord.Guild) -> None:
+        """A server that was away, or is new. Those that come with the session's beginning are listed then."""
+        if not self.bot.attached:
+            return
+        logger.info("The server “%s” is available.", guild.name)
+        self.bot.relay.forget_places()
+        self._changed = True
+        self._begin_catching_up()
+        self._show_commands(guild)
+
+    def _show_commands(self, guild: discord.Guild) -> None:
+        if guild.id not in self.bot.commanded and not guild.unavailable:
+            self.bot.commanded.add(guild.id)
+            self.bot.aside.start(moderation.sync(self.bot.tree, guild))
+
+    def _begin_catching_up(self) -> None:
+        self.bot.listed = False
         if self._catching_up:
             self._catching_up.cancel()
         self._catching_up = asyncio.create_task(self._catch_up())
-        for guild in self.bot.guilds:
-            if guild.id not in self.bot.commanded:
-                self.bot.commanded.add(guild.id)
-                self.bot.aside.start(moderation.sync(self.bot.tree, guild))
 
     async def _catch_up(self) -> None:
         """Again and again until it succeeds: until then nothing from Discord is taken in."""
@@ -189,9 +275,17 @@ class RelayCog(commands.Cog):
         pause = 1.0
         while not self.bot.listed:
             try:
+                # A server that has just appeared may be another's by now.
+                asked = await self.bot.inspector.look(again=not self._changed)
+                self._changed = self._changed and not asked
                 # First: what comes from now on is taken in, and what came before shows in the list.
                 await self.bot.know_rooms()
-                self.bot.listed = await catchup.catch_up(self.bot, self.bot.relay)
+                listed = await catchup.catch_up(self.bot, self.bot.relay, self.bot.inspector)
+                if listed:
+                    await self.bot.inspector.note_seen()
+                self.bot.listed = listed and asked
+            except NothingThere:
+                self.bot.listed = True
             except Exception as error:
                 expected = isinstance(error, PROBLEMS)
                 logger.warning(
@@ -258,6 +352,18 @@ class RelayCog(commands.Cog):
         if (isinstance(channel, discord.Thread) or is_room) and payload.user is not None:
             self.bot.typists.staff(payload.channel_id, payload.user)
 
+    def missed(self, event: str, payload: Payload) -> None:
+        """An event could not be read."""
+        channel_id, pk = id_of(payload, "channel_id"), id_of(payload)
+        if channel_id is None or not self._may_be_ours(self.bot.get_channel(channel_id)):
+            return
+        if event == "MESSAGE_CREATE" and pk is not None:
+            self.bot.relay.see(channel_id, Posted(Unreadable(pk, payload)))
+        elif event == "MESSAGE_UPDATE" and pk is not None:
+            self.bot.relay.see(channel_id, Edited(Unreadable(pk, payload)))
+        elif event.startswith("MESSAGE_"):
+            self.bot.relay.look_soon(channel_id)
+
     @tasks.loop(seconds=catchup.SWEEP_EVERY)
     async def sweep(self) -> None:
         # Not `is_up_to_date`: one thread that may not be read would keep all the others from it.
@@ -265,13 +371,49 @@ class RelayCog(commands.Cog):
             self.bot.aside.start(self.bot.readers.sweep())
             await catchup.sweep(self.bot.relay)
 
-    @tasks.loop(hours=1)
-    async def purge(self) -> None:
+    @commands.Cog.listener()
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        self._changed = True
+
+    @commands.Cog.listener()
+    async def on_guild_channel_update(
+        self, before: discord.abc.GuildChannel, after: discord.abc.GuildChannel
+    ) -> None:
+        self._changed = True
+
+    @commands.Cog.listener()
+    async def on_guild_role_update(self, before: discord.Role, after: discord.Role) -> None:
+        self._changed = True
+
+    @commands.Cog.listener()
+    async def on_guild_role_delete(self, role: discord.Role) -> None:
+        self._changed = True
+
+    @commands.Cog.listener()
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        self._changed = True
+
+    @commands.Cog.listener()
+    async def on_member_update(self, before: discord.Member, after: discord.Member) -> None:
+        # Of others Discord tells nothing without an intent that few are given.
+        self._changed = True
+
+    @tasks.loop(seconds=LOOK_EVERY)
+    async def inspect(self) -> None:
+        """What is not in order is looked at each time, the rest where something changed, and now and then."""
+        if not self.bot.attached:
+            return
+        self._looked += 1
+        changed, self._changed = self._changed, False
         try:
-            if count := await db(retention.purge_unsent):
-                logger.info("%d uploads that nobody sent were deleted.", count)
+            asked = await self.bot.inspector.look(again=not changed and bool(self._looked % LOOK_AT_ALL))
+            self._changed = self._changed or (changed and not asked)
+        except NothingThere:
+            logger.debug("No inbox has a channel any more.")
         except DatabaseProblem as error:
-            logger.warning("Old uploads are deleted later: %s", error)
+            logger.warning("The channels are looked at later: %s", error)
+        if self.bot.inspector.unseen and self.bot.listed:
+            self._begin_catching_up()
 
     @tasks.loop(seconds=5)
     async def presence(self) -> None:

@@ -7,10 +7,14 @@ import discord
 from bridge.actions import receiving
 from bridge.actions.copying import RemoteFile
 from bridge.bot import translate
+from bridge.bot.staff import role_ids
 from bridge.files import safe_name
 from bridge.models import Connection, Endpoint
 from bridge.protocol import as_name
 from bridge.services.discord import DiscordService
+
+MOST_FILES = 40
+"""Of one message. Discord takes ten, and shows those of what is forwarded besides."""
 
 
 def author_of(user: discord.abc.User) -> receiving.RemoteAuthor:
@@ -23,14 +27,20 @@ def author_of(user: discord.abc.User) -> receiving.RemoteAuthor:
 
 
 def speaker_of(endpoint: Endpoint, user: discord.abc.User, place: object) -> receiving.RemoteAuthor:
-    """Who speaks there. In a room whoever may manage messages is staff, everybody else a guest like the visitors."""
+    """Who speaks there. In a room staff are who has one of the inbox's roles, or where it names none who may manage
+    messages; everybody else is a guest like the visitors.
+    """
     author = author_of(user)
     if endpoint.connection.kind != Connection.Kind.ROOM:
         return author
     if not isinstance(user, discord.Member) or not isinstance(place, discord.TextChannel):
         return replace(author, is_staff=False)
     colour = f"#{user.colour.value:06x}" if user.colour.value else ""
-    return replace(author, colour=colour, is_staff=place.permissions_for(user).manage_messages)
+    wanted = endpoint.connection.inbox.staff_role_ids
+    is_staff = (
+        not wanted.isdisjoint(role_ids(user)) if wanted else place.permissions_for(user).manage_messages
+    )
+    return replace(author, colour=colour, is_staff=is_staff)
 
 
 def incoming_of(message: discord.Message, author: receiving.RemoteAuthor) -> receiving.Incoming:
@@ -58,7 +68,7 @@ def files_of(message: discord.Message) -> tuple[RemoteFile, ...]:
     attached = [
         *message.attachments,
         *(each for part in message.message_snapshots for each in part.attachments),
-    ]
+    ][:MOST_FILES]
     found = [
         RemoteFile(str(each.id), safe_name(each.filename), each.url, each.content_type or "", each.size)
         for each in attached

@@ -6,18 +6,20 @@ from dataclasses import dataclass, field
 
 import discord
 
+from bridge.bot.odd import Unreadable
+
 SETTLE = 0.1
 """Seconds that an event waits for one with a lower id that is on its way: neighbours may come in the wrong order."""
 
 
 @dataclass(frozen=True)
 class Posted:
-    message: discord.Message
+    message: discord.Message | Unreadable
 
 
 @dataclass(frozen=True)
 class Edited:
-    message: discord.Message
+    message: discord.Message | Unreadable
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""✅ and ⚠ on what staff wrote, where the inbox asks for it."""
+"""✅ and ⚠ on what staff wrote, where the inbox asks for it; 🚫 on what others wrote, who are no staff."""
 
 import discord
 
@@ -31,6 +31,11 @@ class Marks:
 
     async def _mark(self, endpoint: int, message: discord.Message) -> None:
         await message.add_reaction("✅" if await db(reaches_visitor, endpoint) else "⚠")
+
+    def refused(self, message: discord.Message) -> None:
+        """Whoever wrote it has to know that the visitor does not read it."""
+        if not any(reaction.me and reaction.emoji == "🚫" for reaction in message.reactions):
+            self._aside.start(message.add_reaction("🚫"))
 
     async def _take_back(self, message: discord.Message) -> None:
         if self._client.user is not None:

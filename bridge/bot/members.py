@@ -5,6 +5,8 @@ Members are not kept by discord.py: that would take an intent which Discord give
 
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
 
 import discord
 
@@ -16,6 +18,25 @@ FOR = 600.0
 class Members:
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[int, int], tuple[float, discord.Member | None]] = OrderedDict()
+        self._roles: OrderedDict[tuple[int, int], tuple[float, frozenset[int]]] = OrderedDict()
+
+    async def roles(self, client: discord.Client, guild_id: int, user_id: int) -> frozenset[int]:
+        """None where they have left, or have none."""
+        key = (guild_id, user_id)
+        at, roles = self._roles.get(key, (-FOR, frozenset()))
+        if time.monotonic() - at < FOR:
+            return roles
+        try:
+            member: Any = await client.http.get_member(guild_id, user_id)
+        except discord.NotFound:
+            member = None
+        found = member.get("roles") if isinstance(member, Mapping) else None
+        ids = found if isinstance(found, list) else []
+        roles = frozenset(int(each) for each in ids if str(each).isdecimal())
+        self._roles[key] = (time.monotonic(), roles)
+        while len(self._roles) > REMEMBERED:
+            self._roles.popitem(last=False)
+        return roles
 
     async def find(self, guild: discord.Guild, user: discord.abc.User) -> discord.Member | None:
         """None where he has left."""

@@ -14,6 +14,7 @@ from bridge.actions import close_connection, moderating
 from bridge.actions.receiving import RemoteAuthor, participant_of
 from bridge.bot.database import db
 from bridge.bot.incoming import author_of
+from bridge.bot.staff import role_ids
 from bridge.markdown import escaped
 from bridge.models import Connection, Participant
 from bridge.services.discord import DiscordService
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 MUTED_FOR = timedelta(minutes=10)
 NOT_A_VISITORS = "Nobody on the web page wrote this: there is no visitor behind it."
 NOT_YOURS = "For this you need the permission “Manage Messages” here."
+NOT_STAFF = "For this you need one of the roles that count as staff here."
 NOT_NOW = "That did not work just now. Please try again in a moment."
 
 Act = Callable[[Participant, RemoteAuthor], str]
@@ -87,7 +89,7 @@ def _command(name: str, act: Act) -> app_commands.ContextMenu:
         if not interaction.permissions.manage_messages:
             said = NOT_YOURS
         else:
-            said = await _done(act, str(message.id), by=author_of(interaction.user))
+            said = await _done(act, str(message.id), by=interaction.user)
         await interaction.edit_original_response(
             content=said, allowed_mentions=discord.AllowedMentions.none()
         )
@@ -98,17 +100,21 @@ def _command(name: str, act: Act) -> app_commands.ContextMenu:
     return menu
 
 
-async def _done(act: Act, message_id: str, *, by: RemoteAuthor) -> str:
+async def _done(act: Act, message_id: str, *, by: discord.User | discord.Member) -> str:
+    roles = role_ids(by) if isinstance(by, discord.Member) else frozenset()
     try:
-        return str(await db(_act, act, message_id, by))
+        return str(await db(_act, act, message_id, author_of(by), roles))
     except DatabaseProblem as error:
         logger.warning("A moderator's command was not done: %r", error)
         return NOT_NOW
 
 
-def _act(act: Act, message_id: str, by: RemoteAuthor) -> str:
+def _act(act: Act, message_id: str, by: RemoteAuthor, roles: frozenset[int]) -> str:
     visitor = moderating.speaker_of(DiscordService.name, message_id)
-    return act(visitor, by) if visitor is not None else NOT_A_VISITORS
+    if visitor is None:
+        return NOT_A_VISITORS
+    wanted = visitor.connection.inbox.staff_role_ids
+    return NOT_STAFF if wanted and wanted.isdisjoint(roles) else act(visitor, by)
 
 
 async def sync(tree: "app_commands.CommandTree[discord.Client]", guild: discord.Guild) -> None:

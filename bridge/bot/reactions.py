@@ -5,7 +5,8 @@ they are. Two who changed places on one emoji while nobody looked leave the coun
 it is asked of all that is young.
 """
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import timedelta
 
 import discord
@@ -14,10 +15,17 @@ from bridge import emojis
 from bridge.actions import reacting
 from bridge.actions.receiving import RemoteAuthor
 from bridge.bot import translate
+from bridge.bot.aside import passes
 from bridge.bot.database import db
 from bridge.bot.incoming import speaker_of
 from bridge.bot.lanes import Cleared, Reacted
+from bridge.bot.odd import read_user
+from bridge.bot.staff import Staff
 from bridge.models import Endpoint
+from bridge.services import discord_reading as reading
+from bridge.services.discord_reading import where
+
+logger = logging.getLogger(__name__)
 
 YOUNG = timedelta(days=1)
 
@@ -30,8 +38,9 @@ def spelled(emoji: discord.PartialEmoji | discord.Emoji | str) -> str:
 
 
 class Reactions:
-    def __init__(self, client: discord.Client) -> None:
+    def __init__(self, client: discord.Client, staff: Staff) -> None:
         self._client = client
+        self._staff = staff
 
     async def take(self, endpoint: Endpoint, event: Reacted | Cleared) -> bool:
         """False where the message is not known, perhaps not yet."""
@@ -59,15 +68,17 @@ class Reactions:
         if not event.added:
             return RemoteAuthor(str(event.user_id), "")
         user = event.member or await self._client.fetch_user(event.user_id)
-        return self._speaker(endpoint, user) if self._is_wanted(endpoint, user) else None
+        return self._speaker(endpoint, user) if await self._is_wanted(endpoint, user) else None
 
     def _speaker(self, endpoint: Endpoint, user: discord.abc.User) -> RemoteAuthor:
         return speaker_of(endpoint, user, self._client.get_channel(int(endpoint.remote_id or 0)))
 
-    def _is_wanted(self, endpoint: Endpoint, user: discord.abc.User) -> bool:
+    async def _is_wanted(self, endpoint: Endpoint, user: discord.abc.User) -> bool:
         if self._client.user is not None and user.id == self._client.user.id:
             return False
-        return endpoint.connection.inbox.relay_bots or not user.bot
+        if user.bot and not endpoint.connection.inbox.relay_bots:
+            return False
+        return await self._staff.counts(endpoint, user)
 
     async def compare(
         self, endpoint: Endpoint, page: Sequence[discord.Message], *, new_session: bool = False
@@ -77,17 +88,42 @@ class Reactions:
         reacted = [remote_id for remote_id, message in there.items() if message.reactions]
         for known in await db(reacting.known_standing, endpoint.pk, list(there), reacted=reacted):
             pieces = [there[remote_id] for remote_id in known.remote_ids]
-            counts = _counts(pieces)
-            different = {
-                emoji
-                for emoji in counts.keys() | known.counts.keys()
-                if counts.get(emoji) != known.counts.get(emoji)
-            }
-            if new_session and discord.utils.utcnow() - pieces[0].created_at < YOUNG:
-                different = set(counts.keys() | known.counts.keys())
-            if different:
-                standing = await self._standing(endpoint, pieces, different)
-                await db(reacting.receive_standing, endpoint.pk, list(known.remote_ids), standing)
+            try:
+                await self._compare(endpoint, known, pieces, new_session=new_session)
+            except Exception as error:
+                if passes(error):
+                    raise
+                logger.warning("The reactions to %s are left: %s", known.remote_ids, where(error))
+
+    async def _compare(
+        self,
+        endpoint: Endpoint,
+        known: reacting.Known,
+        pieces: Sequence[discord.Message],
+        *,
+        new_session: bool,
+    ) -> None:
+        counts = _counts(pieces)
+        different = {
+            emoji
+            for emoji in counts.keys() | known.counts.keys()
+            if counts.get(emoji) != known.counts.get(emoji)
+        }
+        if new_session and discord.utils.utcnow() - pieces[0].created_at < YOUNG:
+            different = set(counts.keys() | known.counts.keys())
+        if different:
+            standing = await self._standing(endpoint, pieces, different)
+            await db(reacting.receive_standing, endpoint.pk, list(known.remote_ids), standing)
+
+    async def _users(
+        self, reaction: discord.Reaction, kind: discord.ReactionType
+    ) -> AsyncIterator[discord.User]:
+        message, emoji = reaction.message, reaction.emoji
+        spelling = emoji if isinstance(emoji, str) else f"{emoji.name}:{emoji.id}"
+        found = reading.reaction_users(self._client, message.channel.id, message.id, spelling, kind)
+        async for payload in found:
+            if (user := read_user(self._client, payload)) is not None:
+                yield user
 
     async def _standing(
         self, endpoint: Endpoint, pieces: Iterable[discord.Message], different: set[str]
@@ -102,8 +138,8 @@ class Reactions:
             kinds = [discord.ReactionType.normal] * bool(reaction.normal_count)
             kinds += [discord.ReactionType.burst] * bool(reaction.burst_count)
             for kind in kinds:
-                async for user in reaction.users(limit=None, type=kind):
-                    if self._is_wanted(endpoint, user):
+                async for user in self._users(reaction, kind):
+                    if await self._is_wanted(endpoint, user):
                         people.append(self._speaker(endpoint, user))
         found = {emojis.key(emoji) for emoji in standing}
         return standing | {emoji: [] for emoji in different - found}

@@ -17,16 +17,20 @@ from django.utils import timezone
 from bridge import presence
 from bridge.actions import receiving
 from bridge.bot import translate
-from bridge.bot.aside import PROBLEMS, Aside
+from bridge.bot.aside import PROBLEMS, Aside, passes
 from bridge.bot.database import db
 from bridge.bot.incoming import endpoint_of, files_of, incoming_of, speaker_of
 from bridge.bot.lanes import Cleared, Compare, Deleted, Edited, Event, Lane, Posted, Reacted
 from bridge.bot.marks import Marks
 from bridge.bot.members import Members
+from bridge.bot.odd import Unreadable, read_message
 from bridge.bot.reactions import Reactions
+from bridge.bot.staff import Staff
 from bridge.ending import end
 from bridge.models import Connection, Endpoint, Inbox
+from bridge.services import discord_reading as reading
 from bridge.services.discord_errors import UNKNOWN_CHANNEL
+from bridge.services.discord_reading import where
 from bridge.services.discord_rooms import is_ours
 
 logger = logging.getLogger(__name__)
@@ -37,7 +41,6 @@ LONGEST_PAUSE = 30.0
 PAUSE_IF_FORBIDDEN = 300.0
 """Discord counts refused requests, and bans an address that sends many."""
 REMEMBERED = 1000
-PAGE = 100
 LOOK_AFTER = 5.0
 """Seconds after which a thread is compared in which somebody reacted to what is not known."""
 READERS = 5
@@ -50,10 +53,11 @@ class Relay:
         self._files_came = files_came
         self._aside = aside
         self._marks = Marks(client, aside)
-        self._reactions = Reactions(client)
+        self._members = Members()
+        self.staff = Staff(client, self._members)
+        self._reactions = Reactions(client, self.staff)
         # Threads that are compared soon, since something happened to a message that was not known yet.
         self._soon: set[int] = set()
-        self._members = Members()
         self._readers = asyncio.Semaphore(READERS)
         self._lanes: dict[int, Lane] = {}
         self._listed = asyncio.Event()
@@ -82,6 +86,10 @@ class Relay:
         """A new session: what happened since the last one is not known until the threads are listed."""
         self._listed.clear()
 
+    def forget_places(self) -> None:
+        """Events of some threads may be missing: each one is read before what comes next in it."""
+        self._placed.clear()
+
     def caught_up(self, behind: set[int], *, listed: Iterable[int] = (), unknown: Iterable[int] = ()) -> None:
         """The threads are listed; `behind` hold what is not here yet, `unknown` are ours but not known yet."""
         self._placed = {*listed, *behind}
@@ -90,6 +98,10 @@ class Relay:
         for thread_id in behind:
             self.read_again(thread_id)
         self._listed.set()
+
+    def look_soon(self, thread_id: int) -> None:
+        """Something happened there that could not be read: what came of it is."""
+        self._aside.start(self._look_later(thread_id))
 
     def read_again(self, thread_id: int) -> None:
         lane = self._lanes.setdefault(thread_id, Lane())
@@ -169,7 +181,7 @@ class Relay:
         await lane.settle()
         at, event = lane.events.popleft()
         try:
-            await self._take(endpoint, event, lane)
+            await self._take_or_miss(endpoint, event, lane)
         except Exception:
             lane.events.appendleft((at, event))
             raise
@@ -183,26 +195,39 @@ class Relay:
 
     async def _backfill(self, thread_id: int, endpoint: Endpoint) -> None:
         """Everything after the watermark, oldest first. Each page ends in the same actions as a live event."""
-        after = _begin(endpoint, thread_id)
         thread = self._client.get_partial_messageable(thread_id)
         newest = None
         reacted = []
-        async for message in thread.history(after=after, limit=None, oldest_first=True):
-            await self._posted(endpoint, message)
+        async for payload in reading.messages_after(self._client, thread_id, _begin(endpoint, thread_id)):
+            message = read_message(self._client, thread, payload)
+            if message is None:
+                continue
+            await self._posted_or_missed(endpoint, message)
             newest = message.id
-            if message.reactions:
+            if isinstance(message, discord.Message) and message.reactions:
                 reacted.append(message)
         if reacted:
             await self._reactions.compare(endpoint, reacted)
         if newest is not None:
             await db(receiving.move_watermark, endpoint.pk, str(newest))
 
+    async def _take_or_miss(self, endpoint: Endpoint, event: Event, lane: Lane) -> None:
+        """What is wrong with one event costs only that one: the others of its thread do not wait behind it."""
+        try:
+            await self._take(endpoint, event, lane)
+        except Exception as error:
+            if passes(error):
+                raise
+            logger.warning("%s in thread %s: %s", type(event).__name__, endpoint.remote_id, where(error))
+            if isinstance(event, Edited):
+                await self._missed(endpoint, event.message)
+
     async def _take(self, endpoint: Endpoint, event: Event, lane: Lane) -> None:
         match event:
             case Posted():
-                await self._posted(endpoint, event.message)
+                await self._posted_or_missed(endpoint, event.message)
             case Edited():
-                await self._edited(endpoint, event.message)
+                await self._edited_or_missed(endpoint, event.message)
             case Deleted():
                 await db(
                     receiving.receive_delete, endpoint.pk, str(event.message_id), deleted_at=timezone.now()
@@ -214,6 +239,45 @@ class Relay:
                 # In this order: a new session may mark the lane as behind while the page is read.
                 lane.behind = await self._compare(endpoint, event) or lane.behind
 
+    async def _posted_or_missed(self, endpoint: Endpoint, message: discord.Message | Unreadable) -> None:
+        if isinstance(message, discord.Message):
+            try:
+                await self._posted(endpoint, message)
+                return
+            except Exception as error:
+                if passes(error):
+                    raise
+                logger.warning(
+                    "Message %d cannot be taken in (%s): %s", message.id, where(error), attributes(message)
+                )
+        elif self._is_ours_unread(message):
+            nonce = message.payload.get("nonce")
+            if isinstance(nonce, str):
+                await db(receiving.receive_echo, endpoint.pk, nonce=nonce, remote_id=str(message.id))
+            return
+        elif not await self._is_for_page(endpoint, message):
+            return
+        await self._missed(endpoint, message)
+
+    async def _missed(self, endpoint: Endpoint, message: discord.Message | Unreadable) -> None:
+        """Said on both sides, once: something is there that could not be brought over."""
+        await db(receiving.receive_unreadable, endpoint.pk, str(message.id), edited_at=message.edited_at)
+
+    async def _is_for_page(self, endpoint: Endpoint, message: Unreadable) -> bool:
+        """Whether it would have been relayed, as far as it says. Where it does not say it would."""
+        kind = message.payload.get("type")
+        if self._is_ours_unread(message) or (isinstance(kind, int) and kind not in translate.SAID):
+            return False
+        if message.author.get("bot") is True and not endpoint.connection.inbox.relay_bots:
+            return False
+        return await self.staff.may_count(endpoint, message)
+
+    def _is_ours_unread(self, message: Unreadable) -> bool:
+        if self._client.user is not None and reading.id_of(message.author) == self._client.user.id:
+            return True
+        application = reading.id_of(message.payload, "application_id")
+        return "webhook_id" in message.payload and application == self._client.application_id
+
     async def _posted(self, endpoint: Endpoint, message: discord.Message) -> None:
         inbox = endpoint.connection.inbox
         if self._is_mine(message):
@@ -221,6 +285,9 @@ class Relay:
                 await db(receiving.receive_echo, endpoint.pk, nonce=message.nonce, remote_id=str(message.id))
             return
         if not self._is_relayed(inbox, message):
+            return
+        if not await self.staff.counts(endpoint, message.author):
+            self._marks.refused(message)
             return
         try:
             author = await self._author(endpoint, message)
@@ -235,7 +302,8 @@ class Relay:
             return
         if incoming.files:
             self._files_came()
-        self._aside.start(_seen(endpoint))
+        if author.is_staff:
+            self._aside.start(_seen(endpoint))
         self._marks.relayed(endpoint, message)
 
     async def _author(self, endpoint: Endpoint, message: discord.Message) -> receiving.RemoteAuthor:
@@ -246,9 +314,17 @@ class Relay:
             user = await self._members.find(place.guild, user) or user
         return speaker_of(endpoint, user, place)
 
+    async def _edited_or_missed(self, endpoint: Endpoint, message: discord.Message | Unreadable) -> None:
+        if isinstance(message, discord.Message):
+            await self._edited(endpoint, message)
+        elif message.edited_at is not None and await self._is_for_page(endpoint, message):
+            await self._missed(endpoint, message)
+
     async def _edited(self, endpoint: Endpoint, message: discord.Message) -> None:
         # Discord sends an update without an edit when it has made a link preview.
-        if message.edited_at is not None and not self._is_mine(message):
+        if message.edited_at is None or self._is_mine(message):
+            return
+        if await self.staff.counts(endpoint, message.author):
             await db(
                 receiving.receive_edit,
                 endpoint.pk,
@@ -264,23 +340,27 @@ class Relay:
         Returns whether the thread holds something new after all: an event that never came, or a channel that
         the bot could not see for a while.
         """
-        thread = self._client.get_partial_messageable(int(endpoint.remote_id or 0))
+        thread_id = int(endpoint.remote_id or 0)
+        thread = self._client.get_partial_messageable(thread_id)
         # Before the page: what is sent while it is read is not missing in it.
         known = await db(receiving.known_in_thread, endpoint.pk)
         async with self._readers:
-            page = [message async for message in thread.history(limit=PAGE)]
+            payloads = await reading.newest_messages(self._client, thread_id)
+        page = [message for each in payloads if (message := read_message(self._client, thread, each))]
         if not page:
             # Every thread holds something, its card at least. Who may not read the history is shown nothing instead of
             # an error: what is known here must not go for that.
             return False
         present = {message.id for message in page}
-        oldest = min(present) if len(page) == PAGE else 0
-        for gone in [each for each in known if each >= oldest and each not in present]:
+        oldest = min(present) if len(payloads) == reading.PAGE else 0
+        # One without an id may be any of those that are known.
+        missing = [each for each in known if each not in present] if len(page) == len(payloads) else []
+        for gone in [each for each in missing if each >= oldest]:
             await db(receiving.receive_delete, endpoint.pk, str(gone), deleted_at=timezone.now())
         for message in page:
-            if message.edited_at is not None:
-                await self._edited(endpoint, message)
-        await self._reactions.compare(endpoint, page, new_session=event.new_session)
+            await self._take_or_miss(endpoint, Edited(message), Lane())
+        readable = [message for message in page if isinstance(message, discord.Message)]
+        await self._reactions.compare(endpoint, readable, new_session=event.new_session)
         newest = max((message.id for message in page if not self._is_mine(message)), default=0)
         return newest > (endpoint.watermark or 0)
 
@@ -295,8 +375,10 @@ class Relay:
             self._soon.discard(thread_id)
         self.see(thread_id, Compare())
 
-    def _is_mine(self, message: discord.Message) -> bool:
+    def _is_mine(self, message: discord.Message | Unreadable) -> bool:
         """The bot's, or one of our webhooks'."""
+        if isinstance(message, Unreadable):
+            return self._is_ours_unread(message)
         if self._client.user is not None and message.author.id == self._client.user.id:
             return True
         return is_ours(self._client, message)
@@ -305,15 +387,22 @@ class Relay:
         return translate.is_said(message) and (inbox.relay_bots or not message.author.bot)
 
 
-def _begin(endpoint: Endpoint, thread_id: int) -> discord.Object:
+def attributes(message: discord.Message) -> str:
+    """What a message is like, without what it says."""
+    return reading.shape(
+        {name: getattr(message, name, None) for name in message.__slots__ if not name.startswith("_")}
+    )
+
+
+def _begin(endpoint: Endpoint, thread_id: int) -> int:
     """After what it is to be read."""
     moment = discord.utils.snowflake_time(endpoint.watermark or thread_id) - OVERLAP
     if endpoint.connection.kind == Connection.Kind.ROOM:
         # What was said in the channel before the room was made is not the room's.
         moment = max(moment, endpoint.connection.created_at)
     elif not endpoint.watermark:
-        return discord.Object(thread_id)
-    return discord.Object(discord.utils.time_snowflake(moment))
+        return thread_id
+    return discord.utils.time_snowflake(moment)
 
 
 async def _seen(endpoint: Endpoint) -> None:

@@ -10,9 +10,10 @@ import aiohttp
 import discord
 from django.db import Error as DatabaseProblem
 
-from bridge import broadcast, carriers, presence
+from bridge import broadcast, carriers, presence, retention
 from bridge.bot import database, lease, setup
-from bridge.bot.client import BridgeBot, point_at_discord
+from bridge.bot.client import BridgeBot, SessionsSpent, point_at_discord
+from bridge.bot.inspecting import NothingThere
 from bridge.bot.setup import SetupError
 from bridge.clock import Clock
 from bridge.conf import settings
@@ -24,8 +25,15 @@ from bridge.redis import RedisError
 logger = logging.getLogger(__name__)
 
 WAIT_FOR_LEASE = 1.0
+PURGE_EVERY = 3600.0
 SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds between two tries to reach Discord."""
+LASTED = 120.0
+"""Seconds after which a session was one: a next try is soon again."""
+WAIT_FOR_HELP = 600.0
+"""Seconds until it is tried again where only a person can help. Nobody may burn the day's 1,000 sessions meanwhile."""
+LOOK_FOR_CHANNEL = 5.0
+"""Seconds between two looks for a first channel."""
 
 
 class Unreachable(Exception):
@@ -46,34 +54,64 @@ class Runner:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Until `stop`. Raises SetupError where only a person can help."""
+        """Until `stop`. Whatever keeps it from Discord, what else this process does goes on.
+
+        Raises SetupError, after a wait, where only a person can help and nothing else is done here.
+        """
         point_at_discord()
         broadcast.use_loop(asyncio.get_running_loop())
-        others = carriers.Carriers(carriers.hosted(), clock=self._clock)
+        hosted = carriers.hosted()
+        others = carriers.Carriers(hosted, clock=self._clock)
         carrying = asyncio.create_task(others.run(), name="other services")
+        purging = asyncio.create_task(_purge(), name="purge")
         try:
-            await self._run()
+            await self._run(alone=not hosted)
         finally:
             await others.stop()
-            await end(carrying)
+            await end(carrying, purging)
             await database.close()
             await self._database.close()
 
-    async def _run(self) -> None:
+    async def _run(self, *, alone: bool) -> None:
         waiting = False
         while not self._stopping.is_set():
             pause = WAIT_FOR_LEASE
             if await self._acquire():
                 waiting = False
-                try:
-                    await self._own(BridgeBot(self._clock))
-                except Unreachable as error:
-                    logger.warning("Discord cannot be reached, again in %.0f s: %s", self._pause, error)
-                    pause, self._pause = self._pause, min(LONGEST_PAUSE, self._pause * 2)
+                pause = await self._own_or_pause(alone=alone)
             elif not waiting:
                 waiting = True
                 logger.info("Waiting for the gateway, which another run_discord_bot may own.")
             await self._sleep(pause)
+
+    async def _own_or_pause(self, *, alone: bool) -> float:
+        """Own the gateway while that goes well. Returns the seconds until the next try."""
+        began = self._clock.uptime()
+        try:
+            await self._own(BridgeBot(self._clock))
+            self._pause = SHORTEST_PAUSE
+            return WAIT_FOR_LEASE
+        except SetupError as error:
+            logger.error("%s It is tried again in %.0f minutes.", error, WAIT_FOR_HELP / 60)
+            if alone:
+                # At once it would be started again, and again.
+                await self._sleep(WAIT_FOR_HELP)
+                if not self._stopping.is_set():
+                    raise
+            return WAIT_FOR_HELP
+        except SessionsSpent as error:
+            pause = min(error.seconds, WAIT_FOR_HELP)
+            logger.error("%s Waiting for %.0f s.", error, pause)
+            return pause
+        except Exception as error:
+            if self._clock.uptime() - began > LASTED:
+                self._pause = SHORTEST_PAUSE
+            pause, self._pause = self._pause, min(LONGEST_PAUSE, self._pause * 2)
+            if isinstance(error, Unreachable):
+                logger.warning("Discord cannot be reached, again in %.0f s: %s", pause, error)
+            else:
+                logger.exception("The session failed, again in %.0f s", pause)
+            return pause
 
     async def _acquire(self) -> bool:
         try:
@@ -110,13 +148,10 @@ class Runner:
     async def _session(self, bot: BridgeBot) -> None:
         """Until the gateway closed for good, or something that only a person can mend was found."""
         await _log_in(bot)
-        self._pause = SHORTEST_PAUSE
+        await _look_around(bot)
         gateway = asyncio.create_task(bot.connect(), name="gateway")
-        tasks: set[asyncio.Task[Any]] = {
-            gateway,
-            asyncio.create_task(bot.outbox.run(), name="outbox"),
-            asyncio.create_task(_check_when_ready(bot), name="check"),
-        }
+        outbox = asyncio.create_task(bot.outbox.run(), name="outbox")
+        tasks: set[asyncio.Task[Any]] = {gateway, outbox}
         try:
             while not gateway.done():
                 done, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -167,17 +202,35 @@ async def _log_in(bot: BridgeBot) -> None:
         raise Unreachable(str(error) or type(error).__name__) from error
 
 
-async def _check_when_ready(bot: BridgeBot) -> None:
-    """Once for a session: a channel or a right that is missing ends it with a sentence."""
-    await bot.wait_until_ready()
+async def _look_around(bot: BridgeBot) -> None:
+    """Before a session begins: what cannot be used is held from the first moment on. Waits for a first channel."""
+    flags = bot.application_flags
+    if not (flags.gateway_message_content or flags.gateway_message_content_limited):
+        raise SetupError(setup.NO_INTENT)
+    said = False
     while True:
         try:
-            await setup.check(bot)
-            break
-        except (DatabaseProblem, discord.HTTPException, aiohttp.ClientError, OSError) as error:
-            logger.warning("The channels could not be checked, again in a moment: %s", error)
-            await asyncio.sleep(SHORTEST_PAUSE)
-    logger.info("Connected to Discord as %s.", bot.user)
+            await bot.inspector.look()
+            return
+        except NothingThere:
+            if not said:
+                logger.error(setup.NO_CHANNEL)
+            said = True
+            await asyncio.sleep(LOOK_FOR_CHANNEL)
+        except DatabaseProblem as error:
+            raise Unreachable(f"the database does not answer: {error}") from error
+
+
+async def _purge() -> None:
+    while True:
+        try:
+            if count := await database.db(retention.purge_unsent):
+                logger.info("%d uploads that nobody sent were deleted.", count)
+        except DatabaseProblem as error:
+            logger.warning("Old uploads are deleted later: %s", error)
+        except Exception:
+            logger.exception("Old uploads could not be deleted")
+        await asyncio.sleep(PURGE_EVERY)
 
 
 def _explain(error: discord.ConnectionClosed) -> None:
@@ -186,7 +239,7 @@ def _explain(error: discord.ConnectionClosed) -> None:
         raise SetupError(setup.REFUSED) from error
     if error.code in {4013, 4014}:
         raise SetupError(setup.NO_INTENT) from error
-    logger.warning("The gateway closed with %s: starting anew.", error.code)
+    raise Unreachable(f"its gateway closed with {error.code}") from error
 
 
 def _hears(bot: BridgeBot) -> Callable[[dict[str, Any]], None]:

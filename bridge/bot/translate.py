@@ -13,14 +13,22 @@ _MENTION = re.compile(r"<(@[!&]?|#)(\d{15,22})>")
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
-def is_said(message: discord.Message) -> bool:
-    """Whether somebody said it: not “Ada pinned a message” or “Ada renamed the thread”."""
-    return message.type in {
+LONGEST = 30_000
+"""Characters of one message. Discord's own limits keep all that it can hold below that."""
+SAID = frozenset(
+    kind.value
+    for kind in (
         discord.MessageType.default,
         discord.MessageType.reply,
         discord.MessageType.chat_input_command,
         discord.MessageType.context_menu_command,
-    }
+    )
+)
+
+
+def is_said(message: discord.Message) -> bool:
+    """Whether somebody said it: not “Ada pinned a message” or “Ada renamed the thread”."""
+    return message.type.value in SAID
 
 
 def readable(message: discord.Message) -> str:
@@ -33,6 +41,7 @@ def readable(message: discord.Message) -> str:
         parts.append(_poll(message.poll))
     parts += _beside(message, say, speaks=bool(message.content) and not message.author.bot)
     text = "\n".join(part for part in parts if part).strip()
+    text = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
     return storable(text) or ("" if _has_files(message) else "[something that cannot be shown here]")
 
 

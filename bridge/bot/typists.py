@@ -9,6 +9,7 @@ from bridge.actions import receiving
 from bridge.bot.aside import Aside
 from bridge.bot.database import db
 from bridge.bot.incoming import endpoint_of, speaker_of
+from bridge.bot.staff import Staff
 from bridge.models import Connection, Endpoint
 from bridge.services.discord import DiscordService
 
@@ -17,9 +18,10 @@ TYPING_EVERY = 8.0
 
 
 class Typists:
-    def __init__(self, client: discord.Client, aside: Aside) -> None:
+    def __init__(self, client: discord.Client, aside: Aside, staff: Staff) -> None:
         self._client = client
         self._aside = aside
+        self._staff = staff
         self._shown: dict[str, float] = {}
 
     def staff(self, thread_id: int, user: discord.abc.User) -> None:
@@ -35,7 +37,7 @@ class Typists:
 
     async def _show_on_page(self, thread_id: int, user: discord.abc.User) -> None:
         endpoint = await db(endpoint_of, thread_id)
-        if endpoint is None or user.bot:
+        if endpoint is None or user.bot or not await self._staff.counts(endpoint, user):
             return
         speaker = speaker_of(endpoint, user, self._client.get_channel(thread_id))
         participant = await db(receiving.participant_of, endpoint, speaker)
@@ -44,7 +46,8 @@ class Typists:
             "typing.started", {"author": wire.author_out(participant)}, connection=uid
         )
         broadcast.tell(uid, frame)
-        await presence.staff_seen(endpoint.connection.inbox_id)
+        if speaker.is_staff:
+            await presence.staff_seen(endpoint.connection.inbox_id)
 
     async def _show_in_discord(self, uid: str) -> None:
         thread = await db(_thread_of, uid)

@@ -60,6 +60,11 @@ class Inbox(models.Model):
         help_text="React in Discord with ✅ to what the visitor can see, ⚠ to what does not reach them.",
     )
     relay_bots = models.BooleanField(default=False, help_text="Relay what other Discord bots write too.")
+    staff_roles = models.TextField(
+        blank=True,
+        help_text="Ids of the Discord roles whose members are staff, one a line. What others write in a thread is not "
+        "relayed. Empty: whoever can write in a thread is staff, and in a room whoever may manage its messages.",
+    )
     edit_window = models.PositiveIntegerField(
         default=900, help_text="Seconds in which visitors may edit and delete what they wrote. 0: never."
     )
@@ -131,6 +136,11 @@ class Inbox(models.Model):
     )
     # Whoever knows it can be anybody here.
     identity_secret = models.CharField(max_length=64, blank=True, editable=False)
+    # What keeps its conversations from Discord, as the bot found it, and a remark of its; both for the admin.
+    discord_trouble = models.CharField(max_length=300, blank=True, editable=False)
+    discord_hint = models.CharField(max_length=300, blank=True, editable=False)
+    # What was said there since then may not have been seen: once it can be read again, it is.
+    discord_unseen_since = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -141,9 +151,19 @@ class Inbox(models.Model):
 
     @property
     def channel_id(self) -> int | None:
-        """The Discord channel of this inbox, None where none is configured."""
+        """The Discord channel of this inbox, None where none is configured, or what is no id."""
+        text = self.channel_text
+        return int(text) if text.isascii() and text.isdigit() and 0 < int(text) < 2**63 else None
+
+    @property
+    def channel_text(self) -> str:
+        """What is configured as its Discord channel."""
         text = self.discord_channel_id or (settings.DISCORD_CHANNEL_ID if self.name == "default" else "")
-        return int(text) if text else None
+        return str(text or "").strip()
+
+    @property
+    def staff_role_ids(self) -> frozenset[int]:
+        return frozenset(int(word) for word in self.staff_roles.split() if word.isdecimal())
 
     @property
     def origins(self) -> frozenset[str]:

@@ -1,9 +1,9 @@
 """Build the default world: a guild with its staff, a member, two bots and three channels."""
 
 import discord
-from simcord.backend.models import Channel, Guild, GuildEmoji, Member, Role, User
+from simcord.backend.models import Channel, Guild, GuildEmoji, Member, Overwrite, Role, User
 from simcord.backend.state import DEFAULT_EVERYONE_PERMISSIONS
-from simcord.enums import ChannelType
+from simcord.enums import ChannelType, OverwriteType
 
 from . import defaults
 from .threads import ThreadWorld
@@ -16,6 +16,9 @@ _CHANNELS = (
     (defaults.FORUM_CHANNEL_ID, "tickets", ChannelType.FORUM, "A post for each visitor"),
     (defaults.LOBBY_CHANNEL_ID, "lobby", ChannelType.TEXT, "For a public room of the web page"),
 )
+_VIEW = discord.Permissions(view_channel=True).value
+# Visitors' conversations are not for everybody. Robin and Butler are let in, and are no staff all the same.
+_PRIVATE = {defaults.SUPPORT_CHANNEL_ID, defaults.FORUM_CHANNEL_ID}
 
 
 def default_world() -> ThreadWorld:
@@ -32,7 +35,7 @@ def default_world() -> ThreadWorld:
         world.users[user_id] = User(id=user_id, name=name.lower(), global_name=name, bot=bot)
         world.mark("user", user_id)
     world.bot_user = world.users[defaults.BOT_ID]
-    guild = world.guilds[defaults.GUILD_ID] = _guild()
+    guild = world.guilds[defaults.GUILD_ID] = server(defaults.GUILD_ID, "Sandbox")
     guild.emojis = {
         pk: GuildEmoji(id=pk, name=name, user_id=defaults.ADA_ID, animated=moves)
         for pk, (name, moves) in defaults.EMOJI.items()
@@ -41,6 +44,8 @@ def default_world() -> ThreadWorld:
         world.channels[channel_id] = Channel(
             id=channel_id, type=kind, name=name, guild_id=guild.id, topic=topic, position=place
         )
+        if channel_id in _PRIVATE:
+            world.channels[channel_id].overwrites = _private(guild)
         world.messages[channel_id] = {}
         guild.channel_ids.append(channel_id)
         world.mark("channel", channel_id)
@@ -57,8 +62,20 @@ def default_world() -> ThreadWorld:
     return world
 
 
-def _guild() -> Guild:
-    guild = Guild(id=defaults.GUILD_ID, name="Sandbox", owner_id=defaults.ADA_ID)
+def _private(guild: Guild) -> list[Overwrite]:
+    roles = [
+        Overwrite(role, OverwriteType.ROLE, allow=_VIEW)
+        for role in (defaults.STAFF_ROLE_ID, defaults.BOT_ROLE_ID)
+    ]
+    members = [
+        Overwrite(user, OverwriteType.MEMBER, allow=_VIEW) for user in (defaults.ROBIN_ID, defaults.BUTLER_ID)
+    ]
+    return [Overwrite(guild.id, OverwriteType.ROLE, deny=_VIEW), *roles, *members]
+
+
+def server(pk: int, name: str) -> Guild:
+    """A server with the usual roles and people."""
+    guild = Guild(id=pk, name=name, owner_id=defaults.ADA_ID)
     bot_permissions = discord.Permissions(**dict.fromkeys(defaults.BOT_PERMISSIONS, True)).value
     for position, role in enumerate(
         (

@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from types import TracebackType
 from typing import Any, Self
@@ -163,12 +163,35 @@ class SandboxClient:
         """Delete a thread or a channel."""
         await self._act("remove", channel=str(channel_id))
 
-    async def permit(self, channel_id: int | str, permission: str, allowed: bool) -> None:
-        """Give or take one of the bot's permissions in a channel, by discord.py's name for it."""
-        await self._act("permit", channel=str(channel_id), permission=permission, allowed=allowed)
+    async def permit(
+        self, channel_id: int | str, permission: str, allowed: bool, *, who: str = "bot"
+    ) -> None:
+        """Give or take a permission in a channel, by discord.py's name for it; `who` may be `everyone`."""
+        body = {"channel": str(channel_id), "permission": permission, "allowed": allowed, "as": who}
+        await self._call("POST", "permit", json=body)
+
+    async def give_role(self, who: str, role_id: int, has: bool = True) -> None:
+        """Give somebody a role on the first server, or take it away."""
+        await self._call("POST", "role", json={"as": who, "role": str(role_id), "has": has})
+
+    async def found_branch(self, *, joined: bool = True) -> None:
+        """Make a second server; see `bridge.sandbox.defaults` for its ids."""
+        await self._act("branch", joined=joined)
+
+    async def set_available(self, server_id: int, available: bool) -> None:
+        """Begin or end the outage of a server."""
+        await self._act("server", server=str(server_id), available=available)
+
+    async def leave(self, server_id: int) -> None:
+        """Take the bot off a server."""
+        await self._act("leave", server=str(server_id))
+
+    async def join(self, server_id: int) -> None:
+        """Invite the bot to a server again."""
+        await self._act("join", server=str(server_id))
 
     async def settings(self, **values: Any) -> dict[str, Any]:
-        """Change `intents_allowed`, `active_thread_cap`, `nonce_seconds`, `rate_limits` or `seed`."""
+        """Change `intents_allowed`, `active_thread_cap`, `session_limit`, `nonce_seconds`, `rate_limits` or `seed`."""
         return await self._call("POST", "settings", json=values)  # type: ignore[no-any-return]
 
     # ---------------------------------------------------------------- faults
@@ -178,6 +201,15 @@ class SandboxClient:
     ) -> None:
         """Make a fault happen; see `bridge.sandbox.faults.Rule` for what a rule may say."""
         await self._call("POST", "faults", json={"fault": fault, "route": route, "event": event, **rule})
+
+    async def make_odd(
+        self, *, match: Mapping[str, Any], put: Mapping[str, Any] | None = None, drop: Sequence[str] = ()
+    ) -> None:
+        """Show every object that matches with other fields than usual, everywhere."""
+        await self._act("oddities", match=dict(match), put=dict(put or {}), drop=list(drop))
+
+    async def clear_oddities(self) -> None:
+        await self._call("DELETE", "oddities")
 
     async def clear_faults(self) -> None:
         await self._call("DELETE", "faults")

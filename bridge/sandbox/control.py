@@ -18,8 +18,13 @@ grace, robin, butler, bot or an id; ada where it is left out.
     GET    /sandbox/commands?channel=ID&as=ada      the message commands that somebody is shown there
     POST   /sandbox/archive   {channel}, and unarchive, lock, unlock: a thread
     POST   /sandbox/remove    {channel}: deletes a thread or a channel
-    POST   /sandbox/permit    {channel, permission, allowed}: what the bot may do in a channel
-    POST   /sandbox/settings  {intents_allowed, active_thread_cap, nonce_seconds, rate_limits, seed}
+    POST   /sandbox/permit    {channel, permission, allowed, as: bot}: what the bot, somebody, or `everyone` may there
+    POST   /sandbox/role      {as, role, has}: give somebody a role, or take it away
+    POST   /sandbox/branch    {joined: true}: a second server, with the bot on it or without
+    POST   /sandbox/server    {server, available}: an outage of a server, and its end
+    POST   /sandbox/leave     {server}: the bot is taken off it; join: it is invited again
+    POST   /sandbox/settings  {intents_allowed, active_thread_cap, session_limit, nonce_seconds, rate_limits, seed}
+    POST   /sandbox/oddities  {match, put, drop}, see `oddities.Oddity`; DELETE makes everything as usual
     POST   /sandbox/faults    a rule, see `faults.Rule`; GET lists them, DELETE ends them
     POST   /sandbox/gateway   {resumable: true, code: 4000}: drops every connection; code 0 tears it down
     GET    /sandbox/requests?since=N                what reached the HTTP door, with time.monotonic()
@@ -35,12 +40,12 @@ from typing import Any
 import orjson
 from aiohttp import web
 from simcord.backend.errors import BackendError
-from simcord.backend.models import Overwrite
 from simcord.backend.permissions import flag
 from simcord.enums import OverwriteType
 
-from . import defaults, interactions, view
+from . import defaults, interactions, servers, view
 from .faults import Rule
+from .oddities import Oddity
 from .sandbox import Sandbox
 from .threads import ThreadWorld
 
@@ -116,12 +121,35 @@ def remove(world: ThreadWorld, body: Body) -> None:
 
 
 def permit(world: ThreadWorld, body: Body) -> None:
-    """Give the bot a permission in a channel, or take it away there."""
-    channel, bit = world.get_channel(int(body["channel"])), flag(str(body["permission"]))
-    bot = world.bot_user.id
-    denied = next((each.deny for each in channel.overwrites if each.target_id == bot), 0)
-    denied = denied & ~bit if body["allowed"] else denied | bit
-    world.set_overwrite(channel.id, Overwrite(bot, OverwriteType.MEMBER, deny=denied))
+    """Give the bot, somebody or everyone a permission in a channel, or take it away there."""
+    channel_id, bit = int(body["channel"]), flag(str(body["permission"]))
+    if body.get("as") == "everyone":
+        target, kind = world.guild_of(channel_id).id, OverwriteType.ROLE
+    else:
+        target, kind = user_of({"as": "bot"} | body), OverwriteType.MEMBER
+    servers.overwrite(world, channel_id, target, kind, bit, bool(body["allowed"]))
+
+
+def role(world: ThreadWorld, body: Body) -> None:
+    guild = servers.server(world, int(body.get("server", defaults.GUILD_ID)))
+    give = world.add_member_role if body["has"] else world.remove_member_role
+    give(guild.id, user_of(body), int(body["role"]))
+
+
+def branch(world: ThreadWorld, body: Body) -> None:
+    servers.found_branch(world, joined=bool(body.get("joined", True)))
+
+
+def server(world: ThreadWorld, body: Body) -> None:
+    servers.set_available(world, int(body["server"]), bool(body["available"]))
+
+
+def leave(world: ThreadWorld, body: Body) -> None:
+    servers.leave(world, int(body["server"]))
+
+
+def join(world: ThreadWorld, body: Body) -> None:
+    servers.join(world, int(body["server"]))
 
 
 ACTS: dict[str, Act] = {
@@ -138,6 +166,11 @@ ACTS: dict[str, Act] = {
     "unlock": unlock,
     "remove": remove,
     "permit": permit,
+    "role": role,
+    "branch": branch,
+    "server": server,
+    "leave": leave,
+    "join": join,
 }
 
 
@@ -154,6 +187,8 @@ class Control:
             web.get("/sandbox/faults", self.list_faults),
             web.post("/sandbox/faults", self.add_fault),
             web.delete("/sandbox/faults", self.clear_faults),
+            web.post("/sandbox/oddities", self.add_oddity),
+            web.delete("/sandbox/oddities", self.clear_oddities),
             web.post("/sandbox/gateway", self.drop),
             web.get("/sandbox/requests", self.requests),
             web.get("/sandbox/counts", self.counts),
@@ -246,6 +281,17 @@ class Control:
 
     async def clear_faults(self, request: web.Request) -> web.Response:
         self._sandbox.faults.clear()
+        return _json(None)
+
+    async def add_oddity(self, request: web.Request) -> web.Response:
+        try:
+            self._sandbox.world.oddities.append(Oddity(**await _body(request)))
+        except (TypeError, ValueError) as error:
+            return _json({"message": str(error)}, status=400)
+        return _json(None)
+
+    async def clear_oddities(self, request: web.Request) -> web.Response:
+        self._sandbox.world.oddities.clear()
         return _json(None)
 
     async def drop(self, request: web.Request) -> web.Response:

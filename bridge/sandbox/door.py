@@ -14,6 +14,7 @@ from simcord.http.router import RouteNotImplemented, UnsupportedField
 from . import defaults, routes_guild, routes_reactions, routes_threads, routes_webhooks  # noqa: F401 (importing registers)
 from .faults import Rule
 from .log import Entry
+from .oddities import made_odd
 from .routes import Answer, Request, answer
 from .sandbox import Sandbox
 
@@ -90,7 +91,7 @@ class Door:
             status, body = self._world_says(request)
         finally:
             self._sandbox.settle()
-        return status, body, headers
+        return status, made_odd(body, self._sandbox.world.oddities), headers
 
     def _world_says(self, request: Request) -> Answer:
         try:

@@ -11,9 +11,11 @@ import discord
 import orjson
 from aiohttp import WSMsgType, web
 from simcord import intents as rules
+from simcord.backend.models import Guild
 
 from . import defaults, wire
 from .faults import Faults, Rule
+from .oddities import made_odd
 from .routes_guild import application_flags
 from .sessions import Session, Socket
 from .threads import ThreadWorld
@@ -44,6 +46,11 @@ class Gateway:
 
     def feed(self, event: str, payload: Mapping[str, Any]) -> None:
         """Hand an event of the world to every session, unless a fault has it."""
+        if event == "GUILD_CREATE":
+            guild = self._world.guilds[int(payload["id"])]
+            for session in self.sessions.values():
+                self._announce(session, guild)
+            return
         content = payload.get("content") if event.startswith("MESSAGE") else None
         rule = self._faults.for_event(event, content)
         if rule is None:
@@ -70,10 +77,21 @@ class Gateway:
             self._deliver(event, payload)
 
     def _deliver(self, event: str, payload: dict[str, Any]) -> None:
+        if self._is_silent(event, payload):
+            return
+        payload = made_odd(payload, self._world.oddities)
         needed = rules.required_intent(event, payload)
         for session in self.sessions.values():
             if needed is None or getattr(session.intents, needed):
                 session.dispatch(event, self._readable(session, event, payload))
+
+    def _is_silent(self, event: str, payload: dict[str, Any]) -> bool:
+        """Of a server with an outage nothing is told, and nothing of one that the bot is not on, but that it left."""
+        guild_id = payload.get("guild_id")
+        if guild_id is None:
+            return False
+        joined = any(str(guild.id) == guild_id for guild in self._world.bot_guilds)
+        return not joined or int(guild_id) in self._world.unavailable
 
     def _readable(self, session: Session, event: str, payload: dict[str, Any]) -> dict[str, Any]:
         """Blank the content for a bot that may not read it."""
@@ -130,6 +148,7 @@ class Gateway:
 
     def _identify(self, socket: Socket, data: dict[str, Any]) -> None:
         self.identifies += 1
+        self._world.sessions_begun += 1
         wanted = discord.Intents._from_value(int(data.get("intents", 0)))
         if data.get("token") != defaults.TOKEN:
             socket.close(AUTHENTICATION_FAILED)
@@ -142,12 +161,11 @@ class Gateway:
         self.sessions[session.id] = session
         self._attach(session, socket)
         world = self._world
-        session.dispatch(
-            "READY",
+        ready = made_odd(
             {
                 "v": 10,
                 "user": wire.own_user(world.bot_user),
-                "guilds": [{"id": str(world.guild.id), "unavailable": True}],
+                "guilds": [{"id": str(guild.id), "unavailable": True} for guild in world.bot_guilds],
                 "session_id": session.id,
                 "session_type": "normal",
                 "resume_gateway_url": defaults.gateway_url(world.base_url),
@@ -156,10 +174,25 @@ class Gateway:
                     "flags": application_flags(world.intents_allowed),
                 },
             },
+            world.oddities,
         )
-        guild = wire.guild_create(world)
-        rules.prune_guild_create(guild, wanted, world.bot_user.id)
-        session.dispatch("GUILD_CREATE", guild)
+        session.dispatch("READY", ready)
+        for guild in world.bot_guilds:
+            if guild.id not in world.unavailable:
+                self._announce(session, guild)
+
+    def _announce(self, session: Session, guild: Guild) -> None:
+        """Tell a session of a server: at once, late, or never."""
+        rule = self._faults.for_event("GUILD_CREATE", None)
+        if rule is not None and rule.fault == "delay":
+            asyncio.get_running_loop().call_later(rule.seconds, self._send_guild, session, guild)
+        elif rule is None or rule.fault != "withhold":
+            self._send_guild(session, guild)
+
+    def _send_guild(self, session: Session, guild: Guild) -> None:
+        payload = made_odd(wire.guild_create(self._world, guild), self._world.oddities)
+        rules.prune_guild_create(payload, session.intents, self._world.bot_user.id)
+        session.dispatch("GUILD_CREATE", payload)
 
     def _resume(self, socket: Socket, data: dict[str, Any]) -> None:
         self.resumes += 1
@@ -186,15 +219,16 @@ class Gateway:
 
     def _send_members(self, session: Session, data: dict[str, Any]) -> None:
         world = self._world
+        guild = world.guilds[int(data["guild_id"])]
         wanted = {str(user) for user in data.get("user_ids") or ()}
         prefix = str(data.get("query") or "").lower()
         members = [
             each
-            for each in wire.guild_create(world)["members"]
+            for each in wire.guild_create(world, guild)["members"]
             if (each["user"]["id"] in wanted if wanted else each["user"]["username"].startswith(prefix))
         ]
         chunk: dict[str, Any] = {
-            "guild_id": str(world.guild.id),
+            "guild_id": str(guild.id),
             "members": members[: int(data.get("limit") or 0) or None],
             "chunk_index": 0,
             "chunk_count": 1,

@@ -31,17 +31,18 @@ def invoke(world: ThreadWorld, *, user_id: int, channel_id: int, message_id: int
     command = next((each for each in found if each["name"] == name), None)
     if command is None:
         raise refused(403, 50013, "Missing Permissions")
+    guild = world.guild_of(channel_id)
     record, payload = interactions.base_payload(
         world,
         type=InteractionType.APPLICATION_COMMAND,
         channel_id=channel_id,
-        guild_id=world.guild.id,
+        guild_id=guild.id,
         user_id=user_id,
         data={
             "id": command["id"],
             "name": name,
             "type": int(AppCommandType.MESSAGE),
-            "guild_id": str(world.guild.id),
+            "guild_id": str(guild.id),
             "target_id": str(message_id),
             "resolved": {"messages": {str(message_id): wire.message(world, said)}},
         },

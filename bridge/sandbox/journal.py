@@ -119,10 +119,13 @@ class Journal:
         world.dirty.clear()
 
     def _restore_places(self) -> None:
-        guild, channels = self._world.guild, self._world.channels.values()
-        places = sorted((each for each in channels if not each.is_thread), key=lambda each: each.position)
-        guild.channel_ids = [each.id for each in places]
-        guild.thread_ids = [each.id for each in channels if each.is_thread and not state_of(each).archived]
+        for guild in self._world.guilds.values():
+            channels = [each for each in self._world.channels.values() if each.guild_id == guild.id]
+            places = sorted((each for each in channels if not each.is_thread), key=lambda each: each.position)
+            guild.channel_ids = [each.id for each in places]
+            guild.thread_ids = [
+                each.id for each in channels if each.is_thread and not state_of(each).archived
+            ]
 
     def _restore_channel(self, channel: Channel, deleted: bool) -> None:
         world = self._world

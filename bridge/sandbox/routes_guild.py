@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from simcord.backend import serializers
+from simcord.backend import errors, serializers
+from simcord.backend.models import Guild
 
 from . import defaults, wire
 from .routes import Answer, Request, answers
@@ -13,7 +14,14 @@ GUILD_MEMBERS_LIMITED = 1 << 15
 
 @answers("GET", "/gateway/bot")
 def gateway_bot(request: Request) -> Answer:
-    limits = {"total": 1000, "remaining": 1000, "reset_after": 86_400_000, "max_concurrency": 1}
+    world = request.world
+    left = max(0, world.session_limit - world.sessions_begun)
+    limits = {
+        "total": world.session_limit,
+        "remaining": left,
+        "reset_after": 86_400_000,
+        "max_concurrency": 1,
+    }
     url = defaults.gateway_url(request.world.base_url)
     return 200, {"url": url, "shards": 1, "session_start_limit": limits}
 
@@ -81,28 +89,36 @@ def application_payload(request: Request) -> dict[str, Any]:
 
 @answers("GET", "/guilds/{guild}")
 def guild(request: Request) -> Answer:
-    request.simcord()
-    payload = wire.guild(request.world)
+    server = _joined(request)
+    payload = wire.guild(request.world, server)
     if request.params.get("with_counts", "").lower() in ("true", "1"):
-        payload["approximate_member_count"] = len(request.world.guild.members)
+        payload["approximate_member_count"] = len(server.members)
         payload["approximate_presence_count"] = 0
     return 200, payload
 
 
 @answers("GET", "/guilds/{guild}/channels")
 def guild_channels(request: Request) -> Answer:
-    request.simcord()
     world = request.world
-    return 200, [wire.channel(world, world.channels[channel]) for channel in world.guild.channel_ids]
+    return 200, [wire.channel(world, world.channels[channel]) for channel in _joined(request).channel_ids]
+
+
+def _joined(request: Request) -> Guild:
+    guild = request.world.get_guild(request.args["guild"])
+    if guild not in request.world.bot_guilds:
+        raise errors.missing_access()
+    return guild
 
 
 @answers("GET", "/guilds/{guild}/members")
 def guild_members(request: Request) -> Answer:
+    _joined(request)
     return 200, [wire.member(member) for member in request.simcord()]
 
 
 @answers("GET", "/guilds/{guild}/members/{user}")
 def guild_member(request: Request) -> Answer:
+    _joined(request)
     return 200, wire.member(request.simcord())
 
 

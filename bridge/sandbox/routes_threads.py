@@ -29,8 +29,12 @@ def start_thread(request: Request) -> Answer:
 
 @answers("GET", "/guilds/{guild}/threads/active")
 def active_threads(request: Request) -> Answer:
-    world = request.world
-    return 200, thread_list(world, world.active_threads(request.args["guild"]), more=False)
+    world, bot = request.world, request.world.bot_user.id
+    if world.get_guild(request.args["guild"]) not in world.bot_guilds:
+        raise errors.missing_access()
+    active = world.active_threads(request.args["guild"])
+    seen = [thread for thread in active if world.may(bot, thread.id, "view_channel")]
+    return 200, thread_list(world, seen, more=False)
 
 
 @answers("GET", "/channels/{channel}/threads/archived/public")

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from simcord.backend import errors
-from simcord.backend.models import Channel, Message, ThreadMetadata
+from simcord.backend.models import Channel, Guild, Message, ThreadMetadata
 from simcord.enums import ChannelType, MessageType
 
 from . import wire
@@ -41,7 +41,7 @@ class ThreadWorld(World):
             raise errors.invalid_form_body(f"auto_archive_duration: Value must be one of {_DURATIONS}")
         if message_id is not None and message_id in self.channels:
             raise refused(400, 160004, "A thread has already been created for this message")
-        self._require_room()
+        self._require_room(self.guild_of(parent_id))
         starter, self._forum_starter = self._forum_starter, None
         thread = super().create_thread(
             parent_id,
@@ -89,10 +89,10 @@ class ThreadWorld(World):
         self.emit("MESSAGE_UPDATE", self._event_payload(said))
 
     def _event_payload(self, said: Message) -> dict[str, Any]:
-        return {**wire.message(self, said), "guild_id": str(self.guild.id)}
+        return {**wire.message(self, said), "guild_id": str(self.guild_of(said.channel_id).id)}
 
-    def _require_room(self) -> None:
-        if len(self.guild.thread_ids) >= self.active_thread_cap:
+    def _require_room(self, guild: Guild) -> None:
+        if len(guild.thread_ids) >= self.active_thread_cap:
             raise refused(400, 160006, "Maximum number of active threads reached")
 
     # ---------------------------------------------------------------- states
@@ -111,9 +111,10 @@ class ThreadWorld(World):
 
     def set_state(self, thread: Channel, *, archived: bool | None = None, locked: bool | None = None) -> None:
         state = state_of(thread)
-        active = self.guild.thread_ids
+        guild = self.guild_of(thread.id)
+        active = guild.thread_ids
         if archived is False and state.archived:
-            self._require_room()
+            self._require_room(guild)
             active.append(thread.id)
         elif archived and not state.archived:
             active.remove(thread.id)
@@ -139,13 +140,14 @@ class ThreadWorld(World):
         return threads[:limit], len(threads) > limit
 
     def delete_channel(self, channel_id: int) -> None:
+        guild = self.guild_of(self.get_channel(channel_id).id)
         threads = [each for each in self.channels.values() if each.parent_id == channel_id and each.is_thread]
         for thread in threads:
             self.gone[thread.id] = (thread, self.messages.timeline(thread.id))
             del self.channels[thread.id], self.messages[thread.id]
             self.mark("channel", thread.id)
-            if thread.id in self.guild.thread_ids:
-                self.guild.thread_ids.remove(thread.id)
+            if thread.id in guild.thread_ids:
+                guild.thread_ids.remove(thread.id)
         super().delete_channel(channel_id)
 
 

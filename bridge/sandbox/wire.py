@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from simcord.backend import serializers
-from simcord.backend.models import Channel, Message, User
+from simcord.backend.models import Channel, Guild, Message, User
 
 if TYPE_CHECKING:
     from .world import World
@@ -125,7 +125,7 @@ def complete_message(world: "World", payload: dict[str, Any], *, nonce: bool) ->
 
 def _emoji(world: "World", payload: dict[str, Any]) -> None:
     """Say whether one of the server's own moves."""
-    if payload["id"] is not None and (known := world.guild.emojis.get(int(payload["id"]))) is not None:
+    if payload["id"] is not None and (known := world.emoji_of(int(payload["id"]))) is not None:
         payload["animated"] = known.animated
 
 
@@ -139,7 +139,7 @@ def _reference(world: "World", payload: dict[str, Any]) -> None:
     reference = payload["message_reference"]
     reference.pop("fail_if_not_exists", None)
     reference.setdefault("type", 0)
-    reference.setdefault("guild_id", str(world.guild.id))
+    reference.setdefault("guild_id", str(world.guild_of(int(reference["channel_id"])).id))
     if reference["type"] != 0:
         return
     quoted = payload.get("referenced_message")
@@ -151,19 +151,19 @@ def _reference(world: "World", payload: dict[str, Any]) -> None:
     complete_message(world, quoted, nonce=False)
 
 
-def guild(world: "World") -> dict[str, Any]:
-    """Return the guild as the HTTP API shows it: without channels, threads and members."""
-    payload = guild_create(world)
+def guild(world: "World", server: Guild) -> dict[str, Any]:
+    """Return a guild as the HTTP API shows it: without channels, threads and members."""
+    payload = guild_create(world, server)
     for key in _ONLY_ON_THE_GATEWAY:
         del payload[key]
     return payload | _GUILD_DEFAULTS
 
 
-def guild_create(world: "World") -> dict[str, Any]:
-    """Return the guild as the gateway announces it, with its channels, active threads and members."""
-    payload: dict[str, Any] = {**serializers.guild_create_payload(world, world.guild)}
-    payload["channels"] = [channel(world, world.channels[key]) for key in world.guild.channel_ids]
-    payload["threads"] = [thread(world, world.channels[key]) for key in world.guild.thread_ids]
+def guild_create(world: "World", server: Guild) -> dict[str, Any]:
+    """Return a guild as the gateway announces it, with its channels, active threads and members."""
+    payload: dict[str, Any] = {**serializers.guild_create_payload(world, server)}
+    payload["channels"] = [channel(world, world.channels[key]) for key in server.channel_ids]
+    payload["threads"] = [thread(world, world.channels[key]) for key in server.thread_ids]
     for each in payload["members"]:
         member(each)
     for own in payload["emojis"]:

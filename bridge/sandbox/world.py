@@ -11,10 +11,11 @@ import emoji as unicode_emoji
 from simcord._clock import Clock
 from simcord.backend import Backend, errors, permissions, serializers
 from simcord.backend.errors import BackendError
-from simcord.backend.models import Channel, Guild, Message, Webhook
+from simcord.backend.models import Channel, Guild, GuildEmoji, Message, Webhook
 
 from . import wire
 from .files import Files
+from .oddities import Oddity
 from .timeline import Timeline, Timelines
 
 _DISCORD_EPOCH_MS = 1420070400000
@@ -35,7 +36,7 @@ class RealClock(Clock):
 
 
 class World(Backend):
-    """One guild and everything said in it.
+    """A guild, or two, and everything said there.
 
     It takes over from simcord what has to differ: ids rise for ever, also after a restart; nothing is kept
     for a transcript; what changed is noted in `dirty` for the journal; deleted messages stay readable for
@@ -57,6 +58,12 @@ class World(Backend):
         self.own_webhooks: set[int] = set()
         self.intents_allowed = {"members", "presences", "message_content"}
         self.active_thread_cap = 1000
+        # How many sessions the bot may begin in a day.
+        self.session_limit = 1000
+        self.sessions_begun = 0
+        # Guilds with an outage. It does not outlast the sandbox, and neither does what is odd.
+        self.unavailable: set[int] = set()
+        self.oddities: list[Oddity] = []
         self._next_nonce: Nonce | None = None
         super().__init__(clock=RealClock())
         self.messages = Timelines()
@@ -67,7 +74,20 @@ class World(Backend):
 
     @property
     def guild(self) -> Guild:
+        """The first one."""
         return next(iter(self.guilds.values()))
+
+    def guild_of(self, channel_id: int) -> Guild:
+        channel = self.channels.get(channel_id) or self.gone[channel_id][0]
+        return self.guilds[channel.guild_id or 0]
+
+    @property
+    def bot_guilds(self) -> list[Guild]:
+        """Those that the bot is on."""
+        return [guild for guild in self.guilds.values() if self.bot_user.id in guild.members]
+
+    def emoji_of(self, emoji_id: int) -> GuildEmoji | None:
+        return next((g.emojis[emoji_id] for g in self.guilds.values() if emoji_id in g.emojis), None)
 
     # ------------------------------------------------------- ids and events
 
@@ -101,7 +121,7 @@ class World(Backend):
             if payload.get("parent_id"):
                 self.mark("channel", int(payload["parent_id"]))
         elif event.startswith("GUILD_"):
-            self.mark("guild", self.guild.id)
+            self.mark("guild", int(payload.get("guild_id") or payload["id"]))
         elif event == "USER_UPDATE":
             self.mark("user", int(payload["id"]))
 
@@ -154,14 +174,15 @@ class World(Backend):
 
     def show_typing(self, channel_id: int, user_id: int) -> None:
         channel = self.get_channel(channel_id)
+        guild = self.guild_of(channel_id)
         payload: dict[str, Any] = {
             "channel_id": str(channel.id),
-            "guild_id": str(self.guild.id),
+            "guild_id": str(guild.id),
             "user_id": str(user_id),
             "timestamp": int(time.time()),
         }
-        if user_id in self.guild.members:
-            payload["member"] = serializers.member_payload(self, self.guild, self.guild.members[user_id])
+        if user_id in guild.members:
+            payload["member"] = serializers.member_payload(self, guild, guild.members[user_id])
         self.emit("TYPING_START", payload)
 
     def wake(self, channel: Channel, author_id: int) -> None:
@@ -171,7 +192,7 @@ class World(Backend):
         """How an emoji is kept: the characters in full, or name and id of the server's own. None: there is none."""
         if ":" in text:
             pk = text.rpartition(":")[2]
-            own = self.guild.emojis.get(int(pk)) if pk.isdecimal() else None
+            own = self.emoji_of(int(pk)) if pk.isdecimal() else None
             return f"{own.name}:{own.id}" if own else None
         return _FULL.get(text.replace("\ufe0f", ""))
 
@@ -207,7 +228,7 @@ class World(Backend):
     # --------------------------------------------------------------- helpers
 
     def may(self, user_id: int, channel_id: int, permission: str) -> bool:
-        allowed = self.compute_permissions(self.guild.id, user_id, channel_id)
+        allowed = self.compute_permissions(self.guild_of(channel_id).id, user_id, channel_id)
         return bool(allowed & permissions.flag(permission))
 
     def create_webhook(self, channel_id: int, name: str, creator_id: int) -> Webhook:
@@ -244,6 +265,7 @@ class World(Backend):
         if "intents_allowed" in values:
             self.intents_allowed = set(values["intents_allowed"])
         self.active_thread_cap = int(values.get("active_thread_cap", self.active_thread_cap))
+        self.session_limit = int(values.get("session_limit", self.session_limit))
         self.nonce_seconds = float(values.get("nonce_seconds", self.nonce_seconds))
         self.mark("settings", 0)
 
@@ -251,6 +273,7 @@ class World(Backend):
         return {
             "intents_allowed": sorted(self.intents_allowed),
             "active_thread_cap": self.active_thread_cap,
+            "session_limit": self.session_limit,
             "nonce_seconds": self.nonce_seconds,
             "own_webhooks": sorted(self.own_webhooks),
         }

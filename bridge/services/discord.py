@@ -1,14 +1,27 @@
 """Discord as a service: what it is like. `discord_requests` speaks to it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
-from bridge.models import Connection, Inbox, Message, Participant
+from bridge.models import Connection, Endpoint, Inbox, Message, Participant
 from bridge.services.base import Answer, Request, Service
 from bridge.services.discord_text import spoken
 
 if TYPE_CHECKING:
     import discord
+
+
+RESTS = timedelta(minutes=10)
+"""How long a line of an inbox that cannot be used is left alone. It is woken when the inbox can be."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """An inbox that cannot be used; `channel`: the one that is the reason, where it is one."""
+
+    channel: int | None
 
 
 class DiscordService(Service):
@@ -22,12 +35,31 @@ class DiscordService(Service):
         # Not above: web processes ask this class what it is like, and have no use for discord.py's memory.
         from bridge.services.discord_requests import Requests
 
+        self._client = client
         self._requests = Requests(client)
+        # By their keys, as the bot found them. Not one of their lines asks Discord anything: it counts what it refuses,
+        # and at some point refuses all.
+        self.held: dict[int, Held] = {}
 
     @classmethod
     def places(cls, connection: Connection) -> Sequence[str | None]:
         # A room's channel is chosen in the admin.
         return () if connection.kind == Connection.Kind.ROOM else (None,)
+
+    def rests_until(self, endpoint: Endpoint, *, now: datetime) -> datetime | None:
+        connection = endpoint.connection
+        held = self.held.get(connection.inbox_id)
+        if held is None or connection.kind == Connection.Kind.ROOM or self._is_elsewhere(endpoint, held):
+            return None
+        return now + RESTS
+
+    def _is_elsewhere(self, endpoint: Endpoint, held: Held) -> bool:
+        """A thread in a channel that the inbox had before: nothing is wrong with that one."""
+        if endpoint.remote_id is None:
+            return False
+        thread = self._client.get_channel(int(endpoint.remote_id))
+        parent = getattr(thread, "parent_id", None)
+        return held.channel is None or (parent is not None and parent != held.channel)
 
     def spoken(self, text: str, inbox: Inbox) -> str:
         return spoken(text, inbox)

@@ -1,5 +1,6 @@
 """Requests to Discord: one of the delivery rules becomes one or two calls of discord.py."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
@@ -12,6 +13,7 @@ from channels.db import database_sync_to_async
 from bridge import emojis
 from bridge.errors import DeliveryFailed
 from bridge.models import Endpoint
+from bridge.services import discord_reading as reading
 from bridge.services.base import (
     NOT_PERMITTED,
     NOTHING_LEFT,
@@ -28,7 +30,6 @@ from bridge.services.base import (
     React,
     ReadBack,
     Request,
-    Seen,
     Stored,
     beside,
     current_attempt,
@@ -42,8 +43,10 @@ from bridge.services.discord_errors import (
     failure_of,
 )
 from bridge.services.discord_files import opened
-from bridge.services.discord_rooms import Rooms
+from bridge.services.discord_rooms import Rooms, seen_of
 from bridge.services.discord_threads import ActiveThreads, required_tags
+
+logger = logging.getLogger(__name__)
 
 NO_MENTIONS = discord.AllowedMentions.none()
 NEAR_PAGES = 1000
@@ -66,6 +69,8 @@ class Requests:
             raise
         except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError) as error:
             raise failure_of(error, opening=isinstance(request, Open | FindOpening)) from error
+        except Exception as error:  # noqa: BLE001  # as many kinds as there are mistakes
+            return _unread(request, error)
 
     async def _perform(self, request: Request) -> Answer:
         match request:
@@ -122,11 +127,8 @@ class Requests:
         if request.speaker:
             return await self.rooms.read_back(request)
         mine = self._me().id
-        history = self._thread(request.thread).history(
-            after=discord.Object(int(request.after)), limit=None, oldest_first=True
-        )
-        ours = [m async for m in history if m.author.id == mine]
-        return Found(tuple(Seen(str(m.id), m.content, len(m.attachments)) for m in ours))
+        history = reading.messages_after(self._client, int(request.thread), int(request.after))
+        return Found(tuple([seen async for each in history if (seen := seen_of(each, author=mine))]))
 
     async def _edit(self, request: Change) -> None:
         assert isinstance(request, Edit)  # noqa: S101  # paired in _perform
@@ -209,17 +211,18 @@ class Requests:
         code, mine = endpoint.connection.code, self._me().id
         old = endpoint.predecessor_id
         if isinstance(parent, discord.ForumChannel):
-            for thread in await parent.guild.active_threads():
-                ours = thread.parent_id == parent.id and thread.owner_id == mine and str(thread.id) != old
+            for thread in await reading.active_threads(self._client, parent.guild.id):
+                ours = thread.parent_id == parent.id and thread.owner_id == mine and str(thread.pk) != old
                 if ours and thread.name.endswith(code):
-                    return Opened(remote_id=str(thread.id), card_id=str(thread.id))
+                    return Opened(remote_id=str(thread.pk), card_id=str(thread.pk))
             return Missing()
         # A minute for the difference between Discord's clock and ours.
         since = discord.utils.time_snowflake(endpoint.connection.created_at - timedelta(minutes=1))
-        after = discord.Object(max(since, int(old or 0)))
-        async for message in parent.history(limit=NEAR_PAGES, after=after, oldest_first=False):
-            if message.author.id == mine and message.content.endswith(code) and str(message.id) != old:
-                return Stored(str(message.id))
+        after = max(since, int(old or 0))
+        for each in await reading.newest_messages(self._client, parent.id, limit=NEAR_PAGES, after=after):
+            card = seen_of(each, author=mine)
+            if card is not None and card.text.endswith(code):
+                return Stored(card.remote_id)
         return Missing()
 
     async def _parent(self, endpoint: Endpoint) -> Parent:
@@ -248,6 +251,25 @@ class Requests:
         if self._client.user is None:
             raise DeliveryFailed("offline", "The bot is not logged in yet.", permanent=False, certain=True)
         return self._client.user
+
+
+def _unread(request: Request, error: Exception) -> Answer:
+    """discord.py could not read the answer. What it was an answer to is done; only of what it would have named nobody
+    knows, and that is looked for.
+
+    Raises DeliveryFailed.
+    """
+    attempt = current_attempt()
+    written = attempt is not None and attempt.uncertain
+    logger.warning("%s: the answer cannot be read: %s", type(request).__name__, reading.where(error))
+    if written and isinstance(request, Edit | Delete | React):
+        return Done()
+    raise DeliveryFailed(
+        "unreadable",
+        f"Discord's answer cannot be read ({type(error).__name__}).",
+        permanent=False,
+        certain=not written,
+    ) from error
 
 
 async def _wake(thread: discord.Thread) -> None:

@@ -1,15 +1,19 @@
 """A room in Discord: each visitor speaks through a webhook, under his nick and with his picture."""
 
+from collections.abc import Mapping
+
 import discord
 from discord.http import handle_message_parameters
 
 from bridge.avatars import avatar_url
 from bridge.errors import DeliveryFailed
 from bridge.models import Message, Participant
+from bridge.services import discord_reading as reading
 from bridge.services.base import NOTHING_LEFT, Delete, Edit, Found, Post, ReadBack, Seen, Speaker, Stored
 from bridge.services.discord_card import plain
 from bridge.services.discord_files import opened
 from bridge.services.discord_names import legal_name, one_line
+from bridge.services.discord_reading import id_of
 from bridge.services.discord_text import spoken
 from bridge.services.discord_webhooks import Webhooks
 
@@ -22,6 +26,29 @@ WEBHOOK_GONE = "webhook_deleted"
 def is_ours(client: discord.Client, message: discord.Message) -> bool:
     """Whether one of our webhooks said it. Discord names the application, also where the webhook is gone."""
     return message.webhook_id is not None and message.application_id == client.application_id
+
+
+def seen_of(
+    payload: object, *, author: int | None = None, application: int | None = None, name: str = ""
+) -> Seen | None:
+    """What a message holds, where it is by `author`, or by a webhook of `application` under this `name`."""
+    if not isinstance(payload, Mapping) or (pk := id_of(payload)) is None:
+        return None
+    said_by, files = payload.get("author"), payload.get("attachments")
+    if author is not None:
+        ours = id_of(said_by) == author
+    else:
+        called = said_by.get("username") if isinstance(said_by, Mapping) else None
+        ours = id_of(payload, "application_id") == application and called == name
+    sender = id_of(payload, "webhook_id") if author is None else None
+    if not ours or (author is None and sender is None):
+        return None
+    return Seen(
+        str(pk),
+        str(payload.get("content") or ""),
+        len(files) if isinstance(files, list) else 0,
+        sender=str(sender or ""),
+    )
 
 
 class Rooms:
@@ -68,24 +95,11 @@ class Rooms:
         if request.since is not None:
             # Nothing was sent before it was written.
             after = max(after, discord.utils.time_snowflake(request.since))
-        channel = self._client.get_partial_messageable(int(request.thread))
         name = legal_name(request.speaker)
-        return Found(
-            tuple(
-                [
-                    Seen(
-                        str(message.id),
-                        message.content,
-                        len(message.attachments),
-                        sender=str(message.webhook_id),
-                    )
-                    async for message in channel.history(
-                        after=discord.Object(after), limit=None, oldest_first=True
-                    )
-                    if is_ours(self._client, message) and message.author.name == name
-                ]
-            )
-        )
+        history = reading.messages_after(self._client, int(request.thread), after)
+        application = self._client.application_id
+        found = [seen_of(each, application=application, name=name) async for each in history]
+        return Found(tuple(seen for seen in found if seen is not None))
 
     async def edit(self, request: Edit) -> None:
         with handle_message_parameters(request.text, allowed_mentions=NO_MENTIONS) as params:

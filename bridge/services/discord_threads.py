@@ -9,6 +9,7 @@ from channels.db import database_sync_to_async
 
 from bridge.errors import DeliveryFailed
 from bridge.models import Connection, Endpoint
+from bridge.services import discord_reading as reading
 from bridge.services.base import beside
 from bridge.services.discord_errors import TOO_MANY_ACTIVE_THREADS, TOO_MANY_THREADS
 
@@ -55,9 +56,9 @@ class ActiveThreads:
     async def _archive_idle(self, of: int) -> None:
         """Whether its conversation is open or not: else a thousand open ones would keep all newcomers out."""
         guild = await self._guild(of)
-        mine = {
-            thread.id: thread for thread in await guild.active_threads() if thread.owner_id == guild.me.id
-        }
+        me = self._client.user.id if self._client.user is not None else None
+        active = await reading.active_threads(self._client, guild.id)
+        mine = {thread.pk: thread for thread in active if thread.owner_id == me}
         ours = await database_sync_to_async(_conversations)(list(map(str, mine)))
         if not ours:
             raise DeliveryFailed(
@@ -67,9 +68,9 @@ class ActiveThreads:
                 permanent=False,
                 certain=True,
             )
-        idle = min((mine[pk] for pk in ours), key=lambda thread: thread.last_message_id or thread.id)
+        idle = min((mine[pk] for pk in ours), key=lambda thread: thread.last_message_id or thread.pk)
         with beside():
-            await idle.edit(archived=True)
+            await self._client.http.edit_channel(idle.pk, archived=True)
 
     async def _guild(self, of: int) -> discord.Guild:
         channel = self._client.get_channel(of) or await self._client.fetch_channel(of)

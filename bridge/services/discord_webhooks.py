@@ -16,6 +16,7 @@ from discord.http import MultipartParameters, Route
 from bridge.errors import DeliveryFailed
 from bridge.services.base import NOT_PERMITTED, attempting, current_attempt
 from bridge.services.discord_errors import UNKNOWN_WEBHOOK
+from bridge.services.discord_reading import id_of
 
 NAME = "ChatBridge"
 MOST = 4
@@ -98,8 +99,7 @@ class Webhooks:
         return self._channels[channel_id]
 
     def _is_ours(self, webhook: Any) -> bool:
-        application = webhook.get("application_id")
-        mine = application is not None and int(application) == self._client.application_id
+        mine = id_of(webhook) is not None and id_of(webhook, "application_id") == self._client.application_id
         return mine and webhook.get("name") == NAME and bool(webhook.get("token"))
 
     async def _ready(self, channel_id: int) -> Webhook:

@@ -55,6 +55,10 @@ class HastyBot(Prompt, BridgeBot):
         super().__init__(clock)
         HastyBot.latest = self
 
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """All but discord.py's patience."""
+        await self.spare_sessions()
+
 
 async def eventually(condition: Callable[[], Any], what: str = "", *, seconds: float = PATIENCE) -> Any:
     """Ask until it is true, and return what it gave. It may be a coroutine function."""
@@ -84,6 +88,19 @@ def store(posts: Sequence[Post]) -> list[Message]:
 
 async def db(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
     return await database_sync_to_async(function)(*args, **options)
+
+
+async def held(inbox: str) -> str:
+    """What holds an inbox, as the admin says it; empty where nothing does."""
+    return await db(lambda: Inbox.objects.get(name=inbox).discord_trouble)
+
+
+async def look_around(stage: "Stage") -> None:
+    """Let the bot look at everything, as it does every few minutes and after each change that it hears of."""
+    cog: Any = stage.bot.cogs["RelayCog"]
+    cog._changed = True
+    await cog.inspect()
+    await stage.until_caught_up()
 
 
 class Stage:

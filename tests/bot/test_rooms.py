@@ -202,6 +202,38 @@ async def test_webhooks_of_others_are_left_alone(room: Room, stage: Stage) -> No
     assert stage.world.webhooks[int(sender)].creator_id == defaults.BOT_ID
 
 
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        {"application_id": "1180000000000000998"},
+        {"application_id": None},
+        {"application_id": str(defaults.APPLICATION_ID), "name": "Another"},
+        {"application_id": str(defaults.APPLICATION_ID), "token": None},
+        {"application_id": "?"},
+    ],
+    ids=["another application's", "a person's", "with another name", "without a token", "an odd one"],
+)
+async def test_somebody_elses_webhook_called_like_ours_is_never_used(
+    room: Room, stage: Stage, foreign: dict[str, Any]
+) -> None:
+    pk = "1180000000000000999"
+    webhook = {"id": pk, "type": 1, "channel_id": LOBBY, "name": NAME, "token": "x" * 68, "avatar": None}
+    stage.refusals.append(
+        lambda request: (
+            (200, [{**webhook, **foreign}])
+            if (request.method, request.path) == ("GET", f"/channels/{LOBBY}/webhooks")
+            else None
+        )
+    )
+    (message,) = await room.say("Hello")
+    await stage.delivered()
+    await stage.edit(message, "Hello there")
+    await stage.delivered()
+    used = {path.split("/")[2] for _, path, _ in stage.bodies if path.startswith("/webhooks/")}
+    assert used
+    assert pk not in used
+
+
 async def test_a_reply_quotes_what_it_answers_and_leads_there(room: Room, stage: Stage) -> None:
     asked = await stage.sandbox.post_as(
         "ada", LOBBY, "Who likes **tea**, @everyone?\nOr coffee? " + "word " * 30

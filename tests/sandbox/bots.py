@@ -16,12 +16,14 @@ class Prompt(discord.Client):
     """Ready once its one server has come.
 
     discord.py is ready when no further server has come for two seconds. That time cannot just be made short: on a
-    busy machine it would be over before the first one is there.
+    busy machine it would be over before the first one is there. `server_within`: how long it waits where none comes.
     """
+
+    server_within = 60.0
 
     def dispatch(self, event: str, /, *args: Any, **options: Any) -> None:
         if event == "socket_event_type" and args[0] in {"READY", "GUILD_CREATE"}:
-            self._connection.guild_ready_timeout = 60.0 if args[0] == "READY" else 0.01
+            self._connection.guild_ready_timeout = self.server_within if args[0] == "READY" else 0.01
         super().dispatch(event, *args, **options)
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:

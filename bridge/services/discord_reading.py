@@ -1,0 +1,166 @@
+"""Read from Discord so that what cannot be read costs only itself: payloads as they came, and what they are like."""
+
+import traceback
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import discord
+
+PAGE = 100
+"""Discord gives at most so many messages, or threads, at a time."""
+_DEEPEST, _WIDEST = 5, 60
+
+Payload = Mapping[str, Any]
+
+
+class OddAnswer(Exception):
+    """Discord, or something on the way to it, answered with something that is no list."""
+
+
+def shape(value: object, depth: int = 0) -> str:
+    """Keys and types of a payload, without anything that somebody said. Of a list, the first item's."""
+    if isinstance(value, Mapping):
+        if depth >= _DEEPEST:
+            return "{…}"
+        items = [f"{str(key)[:40]}: {shape(value[key], depth + 1)}" for key in list(value)[:_WIDEST]]
+        return "{" + ", ".join(items + ["…"] * (len(value) > _WIDEST)) + "}"
+    if isinstance(value, list):
+        return f"[{len(value)} × {shape(value[0], depth + 1)}]" if value else "[]"
+    return "null" if value is None else type(value).__name__
+
+
+def where(error: BaseException) -> str:
+    """What went wrong and where, without the words of the exception: those may quote what somebody said."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {frames[-1].name}:{frames[-1].lineno}" if frames else ""
+    return type(error).__name__ + place
+
+
+def id_of(payload: object, name: str = "id") -> int | None:
+    """An id, as text or as number; None where there is none."""
+    value = payload.get(name) if isinstance(payload, Mapping) else None
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 20:
+        value = int(value)
+    good = isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63
+    return value if good else None
+
+
+def time_of(payload: Payload, name: str) -> datetime | None:
+    value = payload.get(name)
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return moment if moment is not None and moment.tzinfo is not None else None
+
+
+async def messages_after(client: discord.Client, channel_id: int, after: int) -> AsyncIterator[object]:
+    """What was said in a channel after this id, oldest first."""
+    while True:
+        page = _list(await client.http.logs_from(channel_id, PAGE, after=after))
+        for payload in sorted(page, key=lambda each: id_of(each) or 0):
+            yield payload
+        last = max((id_of(each) or 0 for each in page), default=0)
+        if len(page) < PAGE or last <= after:
+            return
+        after = last
+
+
+async def newest_messages(
+    client: discord.Client, channel_id: int, *, limit: int = PAGE, after: int = 0
+) -> list[object]:
+    """The newest first, those after an id alone. One without an id is among them."""
+    found: list[object] = []
+    before = None
+    while len(found) < limit:
+        wanted = min(PAGE, limit - len(found))
+        page = _list(await client.http.logs_from(channel_id, wanted, before=before))
+        found += [each for each in page if (id_of(each) or after + 1) > after]
+        oldest = min((pk for each in page if (pk := id_of(each))), default=None)
+        if len(page) < wanted or oldest is None or oldest <= after or oldest == before:
+            break
+        before = oldest
+    return found
+
+
+async def reaction_users(
+    client: discord.Client, channel_id: int, message_id: int, emoji: str, kind: discord.ReactionType
+) -> AsyncIterator[object]:
+    """Who stands behind a reaction. `emoji`: the characters, or name and id of a server's own."""
+    after = None
+    while True:
+        page = _list(
+            await client.http.get_reaction_users(
+                channel_id, message_id, emoji, PAGE, after=after, type=kind.value
+            )
+        )
+        for payload in page:
+            yield payload
+        last = max((id_of(each) or 0 for each in page), default=0)
+        if len(page) < PAGE or last <= (after or 0):
+            return
+        after = last
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A thread in a list of Discord's. What of it cannot be read is None, or empty."""
+
+    pk: int
+    parent_id: int | None
+    owner_id: int | None
+    last_message_id: int | None
+    name: str
+    archived_at: datetime | None
+
+
+async def active_threads(client: discord.Client, guild_id: int) -> list[Listed]:
+    return _listed(_threads(await client.http.get_active_threads(guild_id)))
+
+
+async def archived_threads(client: discord.Client, channel_id: int, *, since: datetime) -> list[Listed]:
+    """Those that were archived since then, latest first."""
+    found: list[Listed] = []
+    before: Any = None
+    while True:
+        answer = await client.http.get_public_archived_threads(channel_id, before=before, limit=PAGE)
+        payloads = _threads(answer)
+        page = _listed(payloads)
+        found += [thread for thread in page if thread.archived_at is None or thread.archived_at >= since]
+        times = [thread.archived_at for thread in page if thread.archived_at is not None]
+        if not times or min(times) < since or not answer.get("has_more"):
+            return found
+        before = min(times).isoformat()
+
+
+def _threads(answer: object) -> list[object]:
+    return _list(answer.get("threads") if isinstance(answer, Mapping) else None)
+
+
+def _listed(payloads: list[object]) -> list[Listed]:
+    """One without an id is nobody's."""
+    return [
+        Listed(
+            pk=pk,
+            parent_id=id_of(payload, "parent_id"),
+            owner_id=id_of(payload, "owner_id"),
+            last_message_id=id_of(payload, "last_message_id"),
+            name=str(payload.get("name") or ""),
+            archived_at=_archived_at(payload),
+        )
+        for payload in payloads
+        if isinstance(payload, Mapping) and (pk := id_of(payload)) is not None
+    ]
+
+
+def _archived_at(payload: Payload) -> datetime | None:
+    state = payload.get("thread_metadata")
+    return time_of(state, "archive_timestamp") if isinstance(state, Mapping) else None
+
+
+def _list(answer: object) -> list[object]:
+    if not isinstance(answer, list):
+        raise OddAnswer(f"not a list but {shape(answer)}")
+    return answer
