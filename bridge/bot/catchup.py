@@ -79,10 +79,12 @@ def _last_of_room(client: discord.Client, channel_id: int) -> int | None:
     return None
 
 
-async def sweep(relay: Relay, *, new_session: bool = False) -> None:
-    """Compare the newest page of each open conversation of the last days, slowly."""
+async def sweep(relay: Relay, inspector: Inspector, *, new_session: bool = False) -> None:
+    """Compare the newest page of each open conversation of the last days, slowly. Not where that would be refused."""
     try:
-        for thread in await db(_open_threads):
+        for thread, inbox in await db(_open_threads):
+            if int(thread) in inspector.held_rooms or inspector.holds(inbox, int(thread)):
+                continue
             relay.see(int(thread), Compare(new_session))
             await asyncio.sleep(1 / SWEEP_RATE)
     except PROBLEMS as error:
@@ -117,17 +119,18 @@ def _batches(ids: list[int]) -> Iterable[list[int]]:
     return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
 
 
-def _open_threads() -> list[str]:
-    """The open threads that were used lately.
+def _open_threads() -> list[tuple[str, int]]:
+    """The open threads that were used lately, each with its inbox.
 
     In two steps: asked for both at once, a database walks over all endpoints that there ever were.
     """
     used: datetime = timezone.now() - timedelta(days=SWEEP_DAYS)
     lately = Connection.objects.filter(state=Connection.State.OPEN, active_at__gt=used)
-    threads: list[str] = []
+    threads: list[tuple[str, int]] = []
     for batch in _batches(list(lately.values_list("pk", flat=True))):
         known = Endpoint.objects.filter(
             connection_id__in=batch, service=DiscordService.name, remote_id__isnull=False
         )
-        threads += [remote_id for remote_id in known.values_list("remote_id", flat=True) if remote_id]
+        rows = known.values_list("remote_id", "connection__inbox")
+        threads += [(remote_id, inbox) for remote_id, inbox in rows if remote_id]
     return threads

@@ -298,7 +298,7 @@ class RelayCog(commands.Cog):
                 await asyncio.sleep(pause)
                 pause = min(60.0, pause * 2)
         self.bot.aside.start(self.bot.readers.sweep())
-        await catchup.sweep(self.bot.relay, new_session=True)
+        await catchup.sweep(self.bot.relay, self.bot.inspector, new_session=True)
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
@@ -369,7 +369,7 @@ class RelayCog(commands.Cog):
         # Not `is_up_to_date`: one thread that may not be read would keep all the others from it.
         if self.bot.attached and self.bot.relay.is_listed:
             self.bot.aside.start(self.bot.readers.sweep())
-            await catchup.sweep(self.bot.relay)
+            await catchup.sweep(self.bot.relay, self.bot.inspector)
 
     @commands.Cog.listener()
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:

@@ -78,6 +78,7 @@ class Inspector:
         self._room_mended = room_mended
         # The channels of the rooms that cannot be used.
         self.held_rooms: set[int] = set()
+        self.rooms: set[int] = set()
         # The channels of the inboxes that can be used, each with its server.
         self.channels: dict[int, int] = {}
         # Since when what was said in one of them has not been looked at, for each inbox.
@@ -92,6 +93,11 @@ class Inspector:
     def guilds(self) -> set[int]:
         """The servers in which the channels are."""
         return set(self.channels.values())
+
+    def holds(self, inbox: int, place: int) -> bool:
+        """Whether this thread of an inbox is in the channel that cannot be used."""
+        held = self._service.held.get(inbox)
+        return held is not None and place not in self.rooms and not self._service.is_elsewhere(place, held)
 
     async def look(self, *, again: bool = False) -> bool:
         """Ask for everything; `again`: only for what was not in order, or has been changed.
@@ -157,6 +163,7 @@ class Inspector:
 
     async def _room(self, answers: _Answers, room: Endpoint) -> None:
         channel_id = int(room.remote_id or 0)
+        self.rooms.add(channel_id)
         verdict = await _verdict_of_room(answers, channel_id)
         await db(holding.note_room, room.pk, trouble=verdict.trouble)
         self._say(-room.pk, f"room “{room.connection.name}”", verdict)

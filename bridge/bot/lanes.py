@@ -70,6 +70,8 @@ class Lane:
     behind: bool = False
     reading: bool = False
     opened: bool = False
+    # Set where a pause after a failure is not worth waiting for any more.
+    again: asyncio.Event = field(default_factory=asyncio.Event)
     task: "asyncio.Task[None] | None" = None
 
     def add(self, event: Event) -> None:

@@ -7,6 +7,7 @@ its live events.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -106,6 +107,7 @@ class Relay:
     def read_again(self, thread_id: int) -> None:
         lane = self._lanes.setdefault(thread_id, Lane())
         lane.behind = True
+        lane.again.set()
         self._start(thread_id, lane)
 
     def opened(self, thread_id: str) -> None:
@@ -150,7 +152,10 @@ class Relay:
                 logger.warning(
                     "Thread %s is behind, again in %.1f s: %r", thread_id, pause, error, exc_info=not expected
                 )
-                await asyncio.sleep(pause)
+                lane.again.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await lane.again.wait()
         if self._lanes.get(thread_id) is lane:
             del self._lanes[thread_id]
 

@@ -49,15 +49,15 @@ class DiscordService(Service):
     def rests_until(self, endpoint: Endpoint, *, now: datetime) -> datetime | None:
         connection = endpoint.connection
         held = self.held.get(connection.inbox_id)
-        if held is None or connection.kind == Connection.Kind.ROOM or self._is_elsewhere(endpoint, held):
+        if held is None or connection.kind == Connection.Kind.ROOM:
+            return None
+        if endpoint.remote_id is not None and self.is_elsewhere(int(endpoint.remote_id), held):
             return None
         return now + RESTS
 
-    def _is_elsewhere(self, endpoint: Endpoint, held: Held) -> bool:
+    def is_elsewhere(self, thread_id: int, held: Held) -> bool:
         """A thread in a channel that the inbox had before: nothing is wrong with that one."""
-        if endpoint.remote_id is None:
-            return False
-        thread = self._client.get_channel(int(endpoint.remote_id))
+        thread = self._client.get_channel(thread_id)
         parent = getattr(thread, "parent_id", None)
         return held.channel is None or (parent is not None and parent != held.channel)
 

@@ -19,7 +19,7 @@ def test_old_conversations_are_not_walked_over() -> None:
         each = Connection.objects.create(inbox=inbox, visitor=uuid.uuid4(), active_at=used)
         Endpoint.objects.create(connection=each, service="discord", remote_id=str(1000 + number))
     with CaptureQueriesContext(connection) as queries:
-        assert _open_threads() == ["1001"]
+        assert [thread for thread, _ in _open_threads()] == ["1001"]
     if connection.vendor == "sqlite":
         plans = [_plan(query["sql"]) for query in queries]
         assert ["connection_active" in plans[0], "connection_id=?" in plans[1]] == [True, True], plans
