@@ -41,7 +41,33 @@ GOOD = {
 def test_all_that_an_inbox_says_is_set_here() -> None:
     shown = {name for _, options in InboxAdmin.fieldsets for name in options["fields"]}
     fields = {field.name for field in Inbox._meta.fields}
-    assert fields - shown == {"id", "created_at", "identity_secret", "full_at", "full_told"}
+    found_by_the_bot = {"discord_trouble", "discord_hint", "discord_unseen_since"}
+    assert (
+        fields - shown == {"id", "created_at", "identity_secret", "full_at", "full_told"} | found_by_the_bot
+    )
+
+
+@pytest.mark.parametrize("roles", ["1180000000000000004", "1180000000000000004\r\n1180000000000000005\n", ""])
+def test_staff_roles_are_ids_one_a_line(staff: Client, roles: str) -> None:
+    assert staff.post(ADD, GOOD | {"staff_roles": roles}).status_code == 302
+    assert Inbox.objects.get(name="shop").staff_role_ids == {int(role) for role in roles.split()}
+
+
+@pytest.mark.parametrize("roles", ["@staff", "12", "1180000000000000004 moderators", "١٢٣٤٥٦٧٨٩٠١٢٣٤٥٦٧٨"])
+def test_what_is_no_roles_id_is_named(staff: Client, roles: str) -> None:
+    response = staff.post(ADD, GOOD | {"staff_roles": roles})
+    assert "is no role’s id" in response.content.decode()
+    assert not Inbox.objects.filter(name="shop").exists()
+
+
+def test_what_holds_an_inbox_is_shown(staff: Client) -> None:
+    Inbox.objects.filter(name="default").update(
+        discord_trouble="The bot cannot see the channel 1: check the id."
+    )
+    assert (
+        "Held, and nothing is lost: The bot cannot see the channel 1"
+        in staff.get(reverse("admin:bridge_inbox_changelist")).content.decode()
+    )
 
 
 def test_staff_add_an_inbox(staff: Client) -> None:
