@@ -6,11 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-<<<<<<<< HEAD:bridge/migrations/0030_staff_roles_and_held_inboxes.py
         ('bridge', '0029_nick_keys_of_letters'),
-========
-        ('bridge', '0029_nick_keys_of_letters'),
->>>>>>>> f31f1bc (What is held is not compared either, and a thread that waits after a refusal is read as soon as its place can be used):bridge/migrations/0029_staff_roles_and_held_inboxes.py
     ]
 
     operations = [
