@@ -8,7 +8,7 @@ from django.db import transaction
 from bridge.actions.attaching import discard
 from bridge.actions.settling import publish_changed
 from bridge.files import Kept
-from bridge.models import Attachment, Connection, Inbox, Message
+from bridge.models import Attachment, Connection, Endpoint, Inbox, Message, RemotePart
 
 MOST = 25 * 1024 * 1024
 """Bytes of a file that staff send, where the inbox takes none of visitors."""
@@ -31,7 +31,7 @@ def limit_of(inbox: Inbox) -> int:
     return inbox.max_upload_bytes or MOST
 
 
-def note_files(message: Message, found: Sequence[RemoteFile], *, inbox: Inbox) -> None:
+def note_files(message: Message, found: Sequence[RemoteFile], *, inbox: Inbox, after: int = 0) -> None:
     """The rows of a message's files, to be copied. Those that are too large never are: they stay where they are."""
     Attachment.objects.bulk_create(
         Attachment(
@@ -45,8 +45,29 @@ def note_files(message: Message, found: Sequence[RemoteFile], *, inbox: Inbox) -
             remote_url=each.url[:1000],
             state=Attachment.State.REMOTE if each.size > limit_of(inbox) else Attachment.State.PENDING,
         )
-        for position, each in enumerate(found)
+        for position, each in enumerate(found, after)
     )
+
+
+@transaction.atomic
+def add_files(endpoint_id: int, remote_id: str, found: Sequence[RemoteFile]) -> None:
+    """Note files that a message has over there now and had not when it came."""
+    connection_id = Endpoint.objects.values_list("connection_id", flat=True).get(pk=endpoint_id)
+    Connection.objects.lock(connection_id)
+    parts = RemotePart.objects.filter(
+        remote__endpoint=endpoint_id,
+        remote__remote_id=remote_id,
+        remote__ours=False,
+        message__deleted_at=None,
+    )
+    part = parts.select_related("message__connection__inbox").first()
+    if part is None:
+        return
+    known = set(part.message.attachments.values_list("remote_id", flat=True))
+    new = [each for each in found if each.remote_id not in known]
+    if new:
+        note_files(part.message, new, inbox=part.message.connection.inbox, after=len(known))
+        _show(part.message_id)
 
 
 @transaction.atomic

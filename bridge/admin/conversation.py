@@ -13,10 +13,10 @@ from django.utils.timezone import localtime
 
 from bridge import emojis, online, wire
 from bridge.admin import words
-from bridge.markdown import plain
 from bridge.models import Block, Connection, Contact, Delivery, Message, MessageVersion, Reaction, RemotePart
 from bridge.protocol import AttachmentOut
 from bridge.redis import RedisError
+from bridge.services.words import plain
 
 if TYPE_CHECKING:
     from bridge.admin.paging import HistoryAdmin
@@ -120,7 +120,7 @@ def _line(message: Message) -> Line:
     parts: list[RemotePart] = message.parts  # type: ignore[attr-defined]
     return Line(
         message=message,
-        text=plain(message.content),
+        text=plain(message, hide=False),
         gap="" if message.kind == Message.Kind.MESSAGE else words.excerpt(message),
         why=words.reason(failed[0].reason if failed else message.failure),
         detail=failed[0].detail if failed else "",

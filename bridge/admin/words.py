@@ -14,9 +14,9 @@ from django.utils.text import Truncator
 from django.utils.timezone import localtime
 
 from bridge.delivery.composing import told
-from bridge.markdown import plain
 from bridge.models import Connection, Inbox, Message
 from bridge.openings import RECENT, bits_asked, opened_lately
+from bridge.services.words import plain
 from bridge.throttling import throttles
 
 REASONS: Mapping[str, str] = {
@@ -70,7 +70,7 @@ def excerpt(message: Message) -> str:
         return gap(message)
     if message.kind == Message.Kind.EVENT:
         return told(message)
-    return Truncator(" ".join(plain(message.content).split())).chars(120) or f"({message.kind})"
+    return Truncator(" ".join(plain(message, hide=False).split())).chars(120) or f"({message.kind})"
 
 
 def gap(message: Message) -> str:

@@ -5,6 +5,7 @@ Messages do not wait for it. What is still to be copied stands in the database, 
 
 import asyncio
 import logging
+import re
 import tempfile
 import time
 from datetime import timedelta
@@ -36,6 +37,8 @@ GIVE_UP_AFTER = timedelta(hours=24)
 WITHIN = aiohttp.ClientTimeout(total=120, sock_connect=10, sock_read=20)
 PIECE = 256 * 1024
 DISCORDS = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
+PROXIES = re.compile(r"images-ext-[0-9]{1,3}\.discordapp\.net")
+"""From which Discord itself shows the pictures of other sites."""
 LATER = (aiohttp.ClientError, discord.HTTPException, DatabaseProblem, OSError, TimeoutError)
 """What may happen any day, whatever the file."""
 
@@ -57,7 +60,7 @@ def may_be_fetched(url: str) -> bool:
         cdn = urlsplit(settings.DISCORD_CDN_URL)
     except ValueError:
         return False
-    if parts.scheme == "https" and parts.netloc in DISCORDS:
+    if parts.scheme == "https" and (parts.netloc in DISCORDS or PROXIES.fullmatch(parts.netloc)):
         return True
     others = [each for each in (api, cdn) if each.hostname != "discord.com"]
     return (parts.scheme, parts.netloc) in [(each.scheme, each.netloc) for each in others]

@@ -1,6 +1,8 @@
 """What the actions want to know of Discord's objects."""
 
+import posixpath
 from dataclasses import replace
+from os.path import splitext
 
 import discord
 
@@ -70,7 +72,7 @@ def files_of(message: discord.Message) -> tuple[RemoteFile, ...]:
         *(each for part in message.message_snapshots for each in part.attachments),
     ][:MOST_FILES]
     found = [
-        RemoteFile(str(each.id), safe_name(each.filename), each.url, each.content_type or "", each.size)
+        RemoteFile(str(each.id), safe_name(_name(each)), each.url, each.content_type or "", each.size)
         for each in attached
     ]
     found += [
@@ -78,7 +80,28 @@ def files_of(message: discord.Message) -> tuple[RemoteFile, ...]:
         for sticker in message.stickers
         if translate.is_picture(sticker)
     ]
-    return tuple(found)
+    return (*found, *gifs_of(message))
+
+
+def _name(attachment: discord.Attachment) -> str:
+    """As it was called before Discord took the letters out of its name that it does not like."""
+    title, ending = (attachment.title or "").strip(), splitext(attachment.filename)[1]
+    if not title:
+        return attachment.filename
+    return title if title.lower().endswith(ending.lower()) else title + ending
+
+
+def gifs_of(message: discord.Message) -> list[RemoteFile]:
+    """The still pictures of what the GIF picker sends, which is nothing but an address in its text.
+
+    From Discord's own proxy: we ask nobody else's servers, and neither do visitors' browsers.
+    """
+    pictures = [(each.url or "", each.thumbnail.proxy_url) for each in message.embeds if each.type == "gifv"]
+    return [
+        RemoteFile(f"gif{number}", safe_name(f"{posixpath.basename(address) or 'picture'}.gif"), picture)
+        for number, (address, picture) in enumerate(pictures)
+        if picture
+    ]
 
 
 def _ending(sticker: discord.StickerItem) -> str:

@@ -16,11 +16,11 @@ import discord
 from django.utils import timezone
 
 from bridge import presence
-from bridge.actions import receiving
+from bridge.actions import copying, receiving
 from bridge.bot import translate
 from bridge.bot.aside import PROBLEMS, Aside, passes
 from bridge.bot.database import db
-from bridge.bot.incoming import endpoint_of, files_of, incoming_of, speaker_of
+from bridge.bot.incoming import endpoint_of, files_of, gifs_of, incoming_of, speaker_of
 from bridge.bot.lanes import Cleared, Compare, Deleted, Edited, Event, Lane, Posted, Reacted
 from bridge.bot.marks import Marks
 from bridge.bot.members import Members
@@ -338,6 +338,10 @@ class Relay:
                 edited_at=message.edited_at,
                 files={each.remote_id for each in files_of(message)},
             )
+        elif (gifs := gifs_of(message)) and not self._is_mine(message):
+            # A picture of the GIF picker comes with the preview of its link.
+            await db(copying.add_files, endpoint.pk, str(message.id), gifs)
+            self._files_came()
 
     async def _compare(self, endpoint: Endpoint, event: Compare) -> bool:
         """Edits and deletions show in no list. Below the watermark only what is known changes.

@@ -10,6 +10,7 @@ from django.contrib.auth import get_user_model
 from bridge.actions.receiving import RemoteAuthor
 from bridge.delivery.composing import told
 from bridge.models import Connection, Message, Participant
+from bridge.services import words
 from bridge.services.links import address_of
 
 PAGE = 20
@@ -92,7 +93,9 @@ def text_of(message: Message) -> str:
     if message.kind == Message.Kind.EVENT:
         return f"({told(message)})"
     attached = sorted(message.attachments.all(), key=lambda each: each.position)
-    return "\n".join([message.content, *(f"[{each.name}] {address_of(each)}" for each in attached)]).strip()
+    return "\n".join(
+        [words.plain(message, hide=False), *(f"[{each.name}] {address_of(each)}" for each in attached)]
+    ).strip()
 
 
 def people(connection: int) -> Sequence[Participant]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from bridge.console.text import Line, said
+from bridge.markdown import as_text, parse
 
 Message = dict[str, Any]
 """As the wire has it."""
@@ -40,7 +41,8 @@ class Talk:
     def lines(self, message: Message, change: str, *, width: int | None) -> list[Line]:
         author = message["author"] or {"id": "", "name": "", "role": "system"}
         files = [f"[{each['name']}]" for each in message["attachments"]]
-        text = "\n".join([change + message["content"], *files]).strip()
+        words = as_text(parse(message["content"], masked=author["role"] == "staff"), hide=False)
+        text = "\n".join([change + words, *files]).strip()
         if message["deleted_at"]:
             text = "(deleted)"
         elif message["kind"] == "gap":

@@ -10,11 +10,12 @@ from django.conf import settings as project
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.safestring import mark_safe
 
 from bridge.conf import settings
 from bridge.mail.codes import Purpose, code_for
 from bridge.models import Connection, Contact, Endpoint, Message, RemoteMessage
-from bridge.services import links
+from bridge.services import links, words
 
 LINE = "— Please write your answer above this line —"
 """What is below it in an answer is our own mail, whatever the mail program puts around it."""
@@ -29,6 +30,7 @@ class Said:
     name: str
     when: str
     content: str
+    html: str
     files: tuple[tuple[str, str], ...]
     """Names and addresses; the address is empty where nobody can follow it."""
 
@@ -143,7 +145,8 @@ def _said(message: Message) -> Said:
     return Said(
         name=message.author.nick if message.author else "",
         when=f"{message.created_at.day} {message.created_at:%B %Y, %H:%M} UTC",
-        content=message.content,
+        content=words.plain(message),
+        html=mark_safe(words.html(message)),  # noqa: S308  # all of it is escaped
         files=tuple((attachment.name, links.address_of(attachment)) for attachment in found),
     )
 

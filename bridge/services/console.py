@@ -8,7 +8,8 @@ from typing import ClassVar, Literal
 from channels.db import database_sync_to_async
 
 from bridge.errors import DeliveryFailed
-from bridge.models import Connection, Delivery, Message, RemoteMessage
+from bridge.markdown import as_text, parse
+from bridge.models import Connection, Delivery, Message, Participant, RemoteMessage
 from bridge.services.base import Answer, Delete, Done, Edit, Joining, Post, Request, Service, Stored
 from bridge.services.links import address_of
 
@@ -83,6 +84,8 @@ class ConsoleService(Service):
 def _shown(remote_pk: int, place: str, change: Literal["post", "edit", "delete"], text: str) -> Shown:
     remote = RemoteMessage.objects.get(pk=remote_pk)
     message = Message.objects.select_related("author").get(remote_parts__remote=remote)
+    is_staff = message.author is not None and message.author.role != Participant.Role.VISITOR
+    text = as_text(parse(text, masked=is_staff), hide=False)
     attached = message.attachments.filter(pk__in=remote.files) if change != "delete" else ()
     text = "\n".join([text, *(f"[{each.name}] {address_of(each)}".strip() for each in attached)]).strip()
     return Shown(

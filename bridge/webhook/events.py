@@ -15,6 +15,7 @@ from bridge.conf import settings
 from bridge.errors import DeliveryFailed
 from bridge.models import Connection, Delivery, Endpoint, Message, RemotePart, Webhook
 from bridge.protocol import AttachmentOut, rfc3339
+from bridge.services import words
 from bridge.services.base import Delete, Edit, Post, React
 
 Change = Post | Edit | Delete | React
@@ -89,7 +90,12 @@ def _event(request: Change, message: Message) -> dict[str, Any]:
     wire.load([message])
     said = wire.message_out(message, connection=str(connection.uid))
     said["attachments"] = [_reachable(each) for each in said["attachments"]]
-    data: dict[str, Any] = {"message": said, "connection": _connection(connection)}
+    data: dict[str, Any] = {
+        "message": said,
+        "text": words.plain(message),
+        "html": words.html(message),
+        "connection": _connection(connection),
+    }
     if isinstance(request, React):
         data["emoji"] = request.emoji
     kind, at = _kind(request, message)

@@ -4,9 +4,11 @@ import asyncio
 import uuid
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
+import discord
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -18,6 +20,8 @@ from bridge.actions import Opening, Post, Uploads
 from bridge.actions import copying as copying_actions
 from bridge.actions.changing import delete_message, edit_message
 from bridge.bot import copying
+from bridge.bot.incoming import files_of
+from bridge.bot.lanes import Edited
 from bridge.delivery import carrying
 from bridge.files import inspecting, workers
 from bridge.inspection.limits import Limits
@@ -519,3 +523,78 @@ async def test_a_file_that_staff_take_out_of_a_message_goes_from_the_page(up: St
     await up.sandbox.edit(thread, said["id"], "There")
     await up.page_shows("Hello", "There")
     assert await dropped()
+
+
+def attached(**parts: Any) -> discord.Attachment:
+    whole = {
+        "id": 1,
+        "size": 3,
+        "filename": "____.png",
+        "url": "https://cdn.discordapp.com/a",
+        "proxy_url": "",
+    }
+    return discord.Attachment(data={**whole, **parts}, state=SimpleNamespace(http=None))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("filename", "title", "name"),
+    [
+        ("____.png", "привет", "привет.png"),
+        ("____.png", "счёт.png", "счёт.png"),
+        ("__1_.PDF", "見積書 (1).pdf", "見積書 (1).pdf"),
+        ("a.tar.gz", None, "a.tar.gz"),
+        ("a.txt", "", "a.txt"),
+        ("none", "ohne Endung", "ohne Endung"),
+        ("a.png", "../../etc/passwd\n", "passwd.png"),
+    ],
+)
+def test_a_file_is_called_what_it_was_called_before_discord_changed_its_name(
+    filename: str, title: str | None, name: str
+) -> None:
+    message: Any = SimpleNamespace(
+        attachments=[attached(filename=filename, title=title)], message_snapshots=[], stickers=[], embeds=[]
+    )
+    assert [each.name for each in files_of(message)] == [name]
+
+
+def gif(proxy: str, kind: str = "gifv") -> discord.Embed:
+    picture = {"url": "https://media.tenor.com/x.png", "proxy_url": proxy}
+    return discord.Embed.from_dict(
+        {"type": kind, "url": "https://tenor.com/view/cat-1", "thumbnail": picture}
+    )  # type: ignore[arg-type,typeddict-item]
+
+
+def test_only_discords_own_proxy_is_asked_for_the_picture_of_a_gif() -> None:
+    inside = "https://images-ext-1.discordapp.net/external/abc/https/media.tenor.com/x.png"
+    message: Any = SimpleNamespace(attachments=[], message_snapshots=[], stickers=[])
+    message.embeds = [gif(inside), gif(inside, kind="video"), gif("")]
+    (file,) = files_of(message)
+    assert (file.name, file.url) == ("cat-1.gif", inside)
+    assert copying.may_be_fetched(inside)
+    for other in (
+        "media.tenor.com",
+        "images-ext-1.discordapp.net.evil.example",
+        "images-ext-x.discordapp.net",
+    ):
+        assert not copying.may_be_fetched(f"https://{other}/x.png")
+    assert not copying.may_be_fetched(inside.replace("https://images", "http://images"))
+
+
+async def test_the_picture_of_a_gif_is_shown_when_its_preview_comes_later(up: Stage) -> None:
+    thread = await up.converse("Hello")
+    sent = await up.sandbox.post_as("ada", thread, "https://tenor.com/view/cat-1")
+    await eventually(lambda: on_the_page(up), "it is on the page")
+    # A picture that this Discord has, as its proxy would.
+    kept = await up.sandbox.post_as("ada", thread, "", files={"x.png": png()})
+    address = kept["attachments"][0]["url"]
+    await until_copied(up, 1)
+    channel: Any = up.bot.get_partial_messageable(int(thread))
+    message = await channel.fetch_message(int(sent["id"]))
+    message.embeds = [gif(address)]
+    for _ in range(2):
+        up.bot.relay.see(int(thread), Edited(message))
+    (words, files), _ = await until_copied(up, 2)
+    assert words == "https://tenor.com/view/cat-1"
+    assert [(each.name, each.state, each.width) for each in files] == [("cat-1.gif", "stored", 40)]
+    # In nobody else's conversation.
+    assert await db(Attachment.objects.exclude(message__connection__visitor=VISITOR).count) == 0

@@ -1,13 +1,17 @@
 """What people write, with the looks that they gave it: Discord's markdown on the page."""
 
+import json
+import random
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
+from bridge.markdown import Node, parse
 from tests.browser.conftest import Arrive, Visitor, load, one_dot, shoot, words
 from tests.browser.scripted import Script
 
@@ -70,6 +74,53 @@ async def parsed(page: Page, text: str, **options: bool) -> Any:
         "async ([text, options]) => (await import('/static/bridge/model/markdown.js')).parse(text, options)",
         [text, options],
     )
+
+
+def shape(nodes: Any) -> Any:
+    """A tree of either parser, with what they call otherwise called the same, and neighbouring texts as one."""
+    found: list[Any] = []
+    for node in nodes:
+        at = node if isinstance(node, dict) else _of(node)
+        kind = {"autolink": "url", "emoticon": "text"}.get(at["type"], at["type"])
+        content = at.get("content", "")
+        if kind == "text" and found and found[-1][0] == "text":
+            found[-1] = ["text", found[-1][1] + content]
+            continue
+        words = content if isinstance(content, str) else shape(content)
+        items = [shape(item) for item in at.get("items", ())]
+        looks = {name: at.get(name) or "" for name in ("level", "ordered", "start", "lang", "name", "format")}
+        moment = int(at["timestamp"]) if kind == "timestamp" else 0
+        found.append([kind, words, items, looks if kind != "text" else {}, moment, bool(at.get("target"))])
+    return [each[:2] if each[0] == "text" else each for each in found]
+
+
+def _of(node: Node) -> dict[str, Any]:
+    """As the page has it."""
+    held = node.text or ([] if node.type in {"br", "emoji", "timestamp", "list"} else list(node.content))
+    has_words = node.type in {"text", "url", "codeBlock", "inlineCode"}
+    said = {"content": node.text if has_words else held or ([] if node.type not in EMPTY else "")}
+    start = node.start if node.type == "list" else 0
+    return {**vars(node), **said, "start": start, "timestamp": str(node.seconds)}
+
+
+EMPTY = {"br", "emoji", "timestamp", "list"}
+
+
+@pytest.mark.parametrize("masked", [True, False])
+async def test_the_page_reads_markdown_as_mails_and_terminals_do(page: Page, masked: bool) -> None:
+    corpus = json.loads((Path(__file__).parents[1] / "markdown.json").read_text())
+    pieces = "* ** _ __ ~~ || ` `` ``` \n > >>> - 1. # -# [ ]( https://a.b/c_d) <t:1:R> <:wave:118000000000000041> \\ a"
+    chance = random.Random(4)
+    texts = corpus + ["".join(chance.choices([*pieces.split(" "), " "], k=20)) for _ in range(1500)]
+    trees = await page.evaluate(
+        """async ([texts, options]) => {
+          const { parse } = await import('/static/bridge/model/markdown.js');
+          return texts.map((text) => parse(text, options));
+        }""",
+        [texts, {"masked": masked}],
+    )
+    for text, tree in zip(texts, trees, strict=True):
+        assert shape(parse(text, masked=masked)) == shape(tree), text
 
 
 async def test_all_that_markdown_means_is_shown(page: Page, visitor: Visitor, server: Script) -> None:

@@ -237,6 +237,15 @@ async def test_hostile_words_reach_the_terminal_as_text(inbox: Inbox, desk: Desk
     assert not any(line.startswith("12:00 staff Sam") for line in desk.terminal.shown)
 
 
+async def test_markdown_reads_in_a_terminal_as_words(inbox: Inbox, desk: Desk) -> None:
+    visitor = uuid.uuid4()
+    posted = await write(inbox, "**now** <t:0:t>?", visitor=visitor)
+    desk.terminal.type(f"/open {posted.target.uid[:8]}")
+    await desk.terminal.until("now 00:00 UTC?")
+    await write(inbox, "or ||__later__||", visitor=visitor)
+    await desk.terminal.until("or ||later||")
+
+
 async def test_only_the_sites_own_staff_may_be_named(transactional_db: None) -> None:
     create = User.objects.create_user
     await db(create, "ada", first_name="Ada", last_name="Lovelace", is_staff=True)

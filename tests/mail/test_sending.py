@@ -1,5 +1,6 @@
 """What a visitor missed reaches him by mail: once, together, and only where he wants it."""
 
+import re
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from bridge import actions, delivery
 from bridge.actions.changing import delete_message, edit_message
 from bridge.actions.contacts import stop_mails
 from bridge.mail import failures
+from bridge.mail.html import text_of_html
 from bridge.mail.service import EmailService
 from bridge.models import Contact, Delivery, Endpoint, Inbox, Message
 from bridge.services.base import NOT_PERMITTED, Attempt, attempting
@@ -163,6 +165,37 @@ async def test_nothing_in_a_message_becomes_html_or_a_header(cast: Cast) -> None
     assert mail["Bcc"] is None
     assert mail["X-Evil"] is None
     assert mail["Subject"] == "Shop Bcc: eve@example.net: an answer for you"
+
+
+async def test_a_mail_reads_markdown_as_the_page_does_and_says_the_same_twice(cast: Cast) -> None:
+    await db(Inbox.objects.update, name="sales")
+    connection = await cast.visitor_writes("hello?")
+    await cast.leaves_address()
+    await cast.staff_write(
+        connection,
+        "# News\nYour **parcel**: [tracking](https://track.example/a?b=1&c=2), by <t:1700000000:f> "
+        "<:wave:118000000000000041>\n- ||the surprise||\n> quoted\n```\n<code>\n```",
+    )
+    await cast.carry()
+    (mail,) = cast.mailbox.mails
+    text, html = text_of(mail), html_of(mail)
+    assert (
+        "Your parcel: tracking <https://track.example/a?b=1&c=2>, by 14 November 2023, 22:13 UTC :wave:"
+        in text
+    )
+    assert '<a href="https://track.example/a?b=1&amp;c=2"' in html
+    assert ">tracking</a> (track.example), by 14 November 2023, 22:13 UTC :wave:" in html
+    assert "<strong>parcel</strong>" in html
+    assert "&lt;code&gt;" in html
+    for form in (text, html):
+        assert "surprise" not in form
+        assert "▒▒▒" in form
+        assert "**" not in form
+        assert f"https://chat.example.com/?inbox=sales#conversation={connection.uid}" in form
+    # Nothing is loaded from anywhere, and both forms have the same words.
+    assert not re.search(r"<(?:img|link|script|iframe|video)|url\(|@import", html)
+    words = [set(re.sub(r"https?://\S+|\W+", " ", each).split()) for each in (text, text_of_html(html))]
+    assert words[0] ^ words[1] <= {"track", "example"}
 
 
 async def test_the_visitors_own_words_are_in_no_mail(cast: Cast) -> None:

@@ -114,7 +114,7 @@ async def test_an_event_says_who_said_what_and_where(scene: Scene) -> None:
 async def test_each_change_is_an_event_with_an_id_of_its_own(scene: Scene) -> None:
     message = await scene.say("sven")
     await scene.carry()
-    await db(edit_message, message.pk, content="seven")
+    await db(edit_message, message.pk, content="**seven** ||eight|| <b>")
     await scene.carry()
     for emoji, added in (("👍", True), ("🎉", True), ("👍", False)):
         await db(react, message.uid, visitor=scene.visitor, emoji=emoji, added=added)
@@ -134,12 +134,17 @@ async def test_each_change_is_an_event_with_an_id_of_its_own(scene: Scene) -> No
     assert kinds[-1] == "message.deleted"
     assert len({each.id for each in scene.receiver.taken}) == len(kinds)
     edited, party = scene.receiver.events()[1]["data"], scene.receiver.events()[3]["data"]
-    assert edited["message"]["content"] == "seven"
+    assert edited["message"]["content"] == "**seven** ||eight|| <b>"
+    assert (edited["text"], edited["html"]) == ("seven ▒▒▒ <b>", "<strong>seven</strong> ▒▒▒ &lt;b&gt;")
     assert (party["emoji"], party["message"]["reactions"]) == (
         "🎉",
         [{"emoji": "👍", "count": 1}, {"emoji": "🎉", "count": 1}],
     )
     assert scene.receiver.events()[-1]["data"]["message"]["content"] == ""
+    assert (scene.receiver.events()[-1]["data"]["text"], scene.receiver.events()[-1]["data"]["html"]) == (
+        "",
+        "",
+    )
 
 
 @pytest.mark.parametrize("trouble", ["cut", "cut after", 500, 503, 404, 301, 429])

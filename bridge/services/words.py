@@ -1,0 +1,21 @@
+"""What a message says where nobody reads markdown: the same in mails, webhooks, terminals and the admin."""
+
+from bridge.markdown import Node, as_html, as_text, parse
+from bridge.models import Message, Participant
+
+
+def read(message: Message) -> list[Node]:
+    """Its words. Links hide their addresses for staff and bots only, as in Discord."""
+    if message.deleted_at:
+        return []
+    author = message.author
+    return parse(message.content, masked=author is not None and author.role != Participant.Role.VISITOR)
+
+
+def plain(message: Message, *, hide: bool = True) -> str:
+    """`hide`: spoilers are."""
+    return as_text(read(message), hide=hide)
+
+
+def html(message: Message) -> str:
+    return as_html(read(message))
