@@ -326,22 +326,24 @@ class Relay:
             await self._missed(endpoint, message)
 
     async def _edited(self, endpoint: Endpoint, message: discord.Message) -> None:
-        # Discord sends an update without an edit when it has made a link preview.
-        if message.edited_at is None or self._is_mine(message):
+        if self._is_mine(message):
             return
-        if await self.staff.counts(endpoint, message.author):
-            await db(
-                receiving.receive_edit,
-                endpoint.pk,
-                str(message.id),
-                content=translate.readable(message),
-                edited_at=message.edited_at,
-                files={each.remote_id for each in files_of(message)},
-            )
-        elif (gifs := gifs_of(message)) and not self._is_mine(message):
-            # A picture of the GIF picker comes with the preview of its link.
+        # Discord sends an update without an edit when it has made a link preview: of what the GIF picker sends, too.
+        gifs = gifs_of(message) if message.edited_at is None else []
+        if (message.edited_at is None and not gifs) or not await self.staff.counts(endpoint, message.author):
+            return
+        if message.edited_at is None:
             await db(copying.add_files, endpoint.pk, str(message.id), gifs)
             self._files_came()
+            return
+        await db(
+            receiving.receive_edit,
+            endpoint.pk,
+            str(message.id),
+            content=translate.readable(message),
+            edited_at=message.edited_at,
+            files={each.remote_id for each in files_of(message)},
+        )
 
     async def _compare(self, endpoint: Endpoint, event: Compare) -> bool:
         """Edits and deletions show in no list. Below the watermark only what is known changes.
