@@ -14,7 +14,7 @@ from tests.bot.test_reactions import here
 from tests.bot.test_rooms import FOX, LOBBY, Room
 
 STAFF = defaults.STAFF_ROLE_ID
-MUTE, _, BLOCK, _ = COMMANDS
+MUTE, BLOCK = "Mute for 10 minutes", "Block visitor"
 
 
 @pytest.fixture
