@@ -208,6 +208,11 @@ def tell_bot_read(connection: str) -> None:
     _current().add([], [(f"read {connection}", {"type": "bot.read", "connection": connection})])
 
 
+def tell_bot_card(connection: str) -> None:
+    """More is known of this connection's visitor than its card says."""
+    _current().add([], [(f"card {connection}", {"type": "bot.card", "connection": connection})])
+
+
 class Listener(Protocol):
     """A socket, as the hub sees it."""
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from bridge.actions.cards import tell_cards
 from bridge.actions.opening import complete_endpoints
 from bridge.actions.revoking import revoke_nameless
 from bridge.errors import BridgeError, Code
@@ -75,6 +76,7 @@ def set_contact(inbox: int, visitor: uuid.UUID, *, name: str | None, email: str 
             contact.email_stopped = False
         contact.updated_at = timezone.now()
         contact.save(update_fields=[*said, "email_stopped", "updated_at"])
+    tell_cards(contact)
     if email:
         complete_endpoints(inbox, visitor)
     return contact
@@ -131,5 +133,6 @@ def _note(contact: Contact, claims: Claims) -> None:
         for field, value in news.items():
             setattr(contact, field, value)
         contact.save(update_fields=list(news))
+        tell_cards(contact)
     if "email" in news:
         complete_endpoints(contact.inbox_id, contact.visitor)

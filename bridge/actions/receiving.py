@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from bridge import hooks, services, signals
@@ -169,11 +169,15 @@ def visitor_of(connection: Connection) -> Participant:
 
 
 def _answered(endpoint: Endpoint, remote_id: str | None) -> Message | None:
-    """What a reply over there answers: of several that went as one, the first. None where it is not known here."""
+    """What a reply over there answers: of several that went as one, the first that was not deleted.
+
+    None where it is not known here.
+    """
     if remote_id is None:
         return None
     parts = RemotePart.objects.filter(remote__endpoint=endpoint, remote__remote_id=remote_id)
-    part = parts.order_by("position").select_related("message").first()
+    present_first = F("message__deleted_at").asc(nulls_first=True)
+    part = parts.order_by(present_first, "position").select_related("message").first()
     return part.message if part and part.message.kind == Message.Kind.MESSAGE else None
 
 

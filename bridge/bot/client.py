@@ -16,6 +16,7 @@ from django.db import Error as DatabaseProblem
 from bridge import presence
 from bridge.bot import alarms, catchup, moderation, odd
 from bridge.bot.aside import PROBLEMS, Aside
+from bridge.bot.cards import Cards
 from bridge.bot.copying import Copier
 from bridge.bot.database import db, thread
 from bridge.bot.incoming import rooms as rooms_of_all
@@ -84,6 +85,7 @@ class BridgeBot(commands.Bot):
         self.relay = Relay(self, self.aside, files_came=self.copier.nudge)
         self.typists = Typists(self, self.aside, self.relay.staff)
         self.readers = Readers(self, self.aside)
+        self.cards = Cards(self, self.aside)
         service = DiscordService(self)
         self.inspector = Inspector(self, service, room_mended=self.relay.read_again)
         self.outbox = Outbox(service, clock=clock, database=thread(), brake=brake, opened=self.relay.opened)
@@ -152,6 +154,11 @@ class BridgeBot(commands.Bot):
         """Before each session, those included that discord.py begins by itself."""
         await self.spare_sessions()
         await super().before_identify_hook(shard_id, initial=initial)
+
+    def sweep_beside(self) -> None:
+        """What staff should see beside the messages, and do not."""
+        self.aside.start(self.readers.sweep())
+        self.aside.start(self.cards.sweep())
 
     async def leave_gateway(self) -> None:
         """Hear no more of Discord; requests may still be made."""
@@ -297,7 +304,7 @@ class RelayCog(commands.Cog):
             if not self.bot.listed:
                 await asyncio.sleep(pause)
                 pause = min(60.0, pause * 2)
-        self.bot.aside.start(self.bot.readers.sweep())
+        self.bot.sweep_beside()
         await catchup.sweep(self.bot.relay, self.bot.inspector, new_session=True)
 
     @commands.Cog.listener()
@@ -368,7 +375,7 @@ class RelayCog(commands.Cog):
     async def sweep(self) -> None:
         # Not `is_up_to_date`: one thread that may not be read would keep all the others from it.
         if self.bot.attached and self.bot.relay.is_listed:
-            self.bot.aside.start(self.bot.readers.sweep())
+            self.bot.sweep_beside()
             await catchup.sweep(self.bot.relay, self.bot.inspector)
 
     @commands.Cog.listener()

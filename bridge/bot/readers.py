@@ -5,19 +5,17 @@ with the endpoint, and before a move what will be, so that a bot that starts aga
 """
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 
 import discord
-from django.utils import timezone
 
 from bridge.actions import receipts
 from bridge.actions.receipts import Standing
 from bridge.bot.aside import Aside
+from bridge.bot.cards import edit_card, refusals_pass
 from bridge.bot.database import db
 from bridge.emojis import EYE
 from bridge.models import Inbox
-from bridge.services.discord_card import card_embed, contact_of
 
 EVERY = {Inbox.ShowRead.REACTION: 5.0, Inbox.ShowRead.CARD: 30.0}
 """Seconds between two changes of one conversation. Messages older than an hour, as cards soon are, may be edited only
@@ -61,7 +59,7 @@ class Readers:
     async def _show(self, standing: Standing) -> None:
         if standing.mark == standing.read:
             return
-        with _refusals_pass():
+        with refusals_pass():
             await self._ways[standing.how](self, standing)
         await db(receipts.note_mark, standing.endpoint.pk, standing.read)
 
@@ -69,37 +67,17 @@ class Readers:
         await db(receipts.note_move, standing)
         thread = self._client.get_partial_messageable(int(standing.endpoint.remote_id or 0))
         if standing.read:
-            with _refusals_pass():
+            with refusals_pass():
                 await thread.get_partial_message(int(standing.read)).add_reaction(EYE)
         for mark in standing.others:
             if self._client.user is not None:
-                with _refusals_pass():
+                with refusals_pass():
                     await thread.get_partial_message(int(mark)).remove_reaction(EYE, self._client.user)
 
     async def _edit_card(self, standing: Standing) -> None:
-        thread = await self._client.fetch_channel(int(standing.endpoint.remote_id or 0))
-        if not isinstance(thread, discord.Thread) or not standing.card:
-            return
-        # The card of a forum's post is in the post, any other in the channel in which the thread began.
-        in_post = isinstance(thread.parent, discord.ForumChannel)
-        place = self._client.get_partial_messageable(thread.id if in_post else thread.parent_id)
-        link = f"https://discord.com/channels/{thread.guild.id}/{thread.id}/{standing.read}"
-        read = f"{link} {discord.utils.format_dt(timezone.now(), 'R')}" if standing.read else ""
-        card = place.get_partial_message(int(standing.card))
-        contact = await db(contact_of, standing.endpoint)
-        await card.edit(embed=card_embed(standing.endpoint, contact=contact, read=read))
+        await edit_card(self._client, standing.endpoint, standing.card)
 
     _ways: dict[str, Callable[["Readers", Standing], Awaitable[None]]] = {
         Inbox.ShowRead.REACTION: _react,
         Inbox.ShowRead.CARD: _edit_card,
     }
-
-
-@contextlib.contextmanager
-def _refusals_pass() -> Iterator[None]:
-    """Refused it would be refused each time: the thread is archived, the message gone, the right missing."""
-    try:
-        yield
-    except discord.HTTPException as error:
-        if error.status >= 500 or error.status == 429:
-            raise

@@ -250,5 +250,7 @@ def _hears(bot: BridgeBot) -> Callable[[dict[str, Any]], None]:
             bot.typists.visitor(message["connection"])
         elif message["type"] == "bot.read":
             bot.readers.read(message["connection"])
+        elif message["type"] == "bot.card":
+            bot.cards.change(message["connection"])
 
     return heard

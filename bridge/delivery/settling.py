@@ -19,6 +19,7 @@ from bridge.delivery.lines import Line
 from bridge.errors import DeliveryFailed
 from bridge.models import Connection, Delivery, Endpoint, Message, RemoteMessage
 from bridge.services.base import (
+    FILES_REFUSED,
     MESSAGE_GONE,
     NOT_PERMITTED,
     NOTHING_LEFT,
@@ -211,7 +212,7 @@ def _refused(
         # It cannot be read back, so nobody can prove that it arrived.
         _give_up(endpoint, request, failure)
         return True
-    if isinstance(request, Post) and request.files and failure.reason == TOO_LARGE:
+    if isinstance(request, Post) and request.files and failure.reason in {TOO_LARGE, FILES_REFUSED}:
         # Its text is not to blame: links take their place.
         link_instead(request.files)
         RemoteMessage.objects.filter(pk=request.remote_pk, remote_id__isnull=True).delete()

@@ -173,6 +173,8 @@ class Endpoint(models.Model):
     failing_since = models.DateTimeField(null=True, blank=True)
     # The message over there that shows that the visitor has read up to it; empty while none does.
     read_mark = models.CharField(max_length=64, blank=True)
+    # When what its card says of the visitor was last changed; NULL while it says what was known when it was sent.
+    card_at = models.DateTimeField(null=True, blank=True, editable=False)
     # Why nothing moves, for staff: empty while it does.
     trouble = models.CharField(max_length=300, blank=True)
 

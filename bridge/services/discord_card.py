@@ -29,14 +29,20 @@ _SYSTEMS = (
 )
 
 
-def thread_name(connection: Connection) -> str:
-    """At most 100 characters. Ends in the code, by which an opening of unknown fate is found again."""
-    return f"{shortened(one_line(connection.nick), 80, size=utf16) or 'Visitor'} · {connection.code}"
+def thread_name(connection: Connection, *, bare: bool = False) -> str:
+    """At most 100 characters. Ends in the code, by which an opening of unknown fate is found again.
+
+    `bare`: without what the visitor chose.
+    """
+    nick = "" if bare else shortened(one_line(connection.nick), 80, size=utf16)
+    return f"{nick or 'Visitor'} · {connection.code}"
 
 
-def card_text(endpoint: Endpoint) -> str:
-    """Ends in the code, too."""
+def card_text(endpoint: Endpoint, *, bare: bool = False) -> str:
+    """Ends in the code, too. `bare`: without what the visitor chose."""
     connection = endpoint.connection
+    if bare:
+        return f"New conversation · {connection.code}"
     return f"New conversation with **{plain(connection.nick or 'a visitor')}** · {connection.code}"
 
 
@@ -48,21 +54,27 @@ def contact_of(endpoint: Endpoint) -> Contact | None:
     return Contact.objects.filter(visitor=connection.visitor, inbox=connection.inbox_id).first()
 
 
-def card_embed(endpoint: Endpoint, *, contact: Contact | None = None, read: str = "") -> discord.Embed:
-    """What is known of the visitor. All of it may be made up by him: shown as text, never as a link of ours.
+def card_embed(
+    endpoint: Endpoint, *, contact: Contact | None = None, read: str = "", bare: bool = False
+) -> discord.Embed:
+    """What is known of the visitor. All of it may be made up by them: shown as text, never as a link of ours.
 
-    `contact`: who he is. `read`: up to where he has read.
+    `contact`: who they are. `read`: up to where they have read. `bare`: without what they chose themselves.
     """
     connection = endpoint.connection
     embed = discord.Embed(description="Answer in the thread: the visitor reads it at once.", colour=0x5865F2)
     page = " ".join(filter(None, (plain(connection.page_title), _address(connection.page_url))))
-    fields = {
-        **_who(contact),
-        "Page": page,
-        "Came from": _address(connection.referrer),
-        "Language": plain(connection.locale),
-        "Browser": browser(connection.user_agent),
-    }
+    fields = (
+        {}
+        if bare
+        else {
+            **_who(contact),
+            "Page": page,
+            "Came from": _address(connection.referrer),
+            "Language": plain(connection.locale),
+            "Browser": browser(connection.user_agent),
+        }
+    )
     for name, value in fields.items():
         if value:
             embed.add_field(name=name, value=value[:1024], inline=name != "Page")
@@ -99,10 +111,9 @@ def browser(user_agent: str) -> str:
 
 def plain(text: str) -> str:
     """Without markdown, mentions and links of the visitor's."""
-    # Each mark once: escaped twice, its backslash would be escaped, and the mark work again.
-    text = re.sub(r"([\\*_~|`>\[\]()<#])", r"\\\1", one_line(text))
-    # Between these a space without width: nobody is called, and no address is followed by mistake.
-    return text.replace("://", ":\u200b//").replace("@", "@\u200b")
+    # Each mark once: escaped twice, its backslash would be escaped, and the mark work again. An address of the web is
+    # followed by nobody by mistake; that of a mailbox stays as it is, since nobody is called by a card.
+    return re.sub(r"([\\*_~|`>\[\]()<#]|:(?=//))", r"\\\1", one_line(text))
 
 
 def _address(url: str) -> str:

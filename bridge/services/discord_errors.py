@@ -1,13 +1,30 @@
 """What an error of Discord, or of the way to it, means for a delivery (rules 3 and 5)."""
 
 import contextlib
-from collections.abc import Callable
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 import aiohttp
 import discord
 
 from bridge.errors import DeliveryFailed
-from bridge.services.base import MESSAGE_GONE, NOT_PERMITTED, THREAD_GONE, current_attempt
+from bridge.services.base import (
+    FILES_REFUSED,
+    MESSAGE_GONE,
+    NOT_PERMITTED,
+    THREAD_GONE,
+    FindOpening,
+    Open,
+    Post,
+    Request,
+    current_attempt,
+)
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+V = TypeVar("V")
 
 # Discord's JSON error codes, from its API documentation.
 UNKNOWN_CHANNEL = 10003
@@ -15,12 +32,15 @@ UNKNOWN_GUILD = 10004
 UNKNOWN_MESSAGE = 10008
 UNKNOWN_EMOJI = 10014
 UNKNOWN_WEBHOOK = 10015
+MISSING_PERMISSIONS = 50013
+INVALID_FORM = 50035
+NO_HISTORY_FOR_REPLY = 160002
 THREAD_ALREADY_STARTED = 160004
 THREAD_LOCKED = 160005
 TOO_MANY_ACTIVE_THREADS = 160006
 THREAD_ARCHIVED = 50083
 REFUSALS = {
-    50035: "refused",
+    INVALID_FORM: "refused",
     50006: "refused",
     30046: "edited_too_often",
     200000: "blocked_by_automod",
@@ -38,12 +58,52 @@ TOO_MANY_THREADS = "too_many_threads"
 LOCKED = "The thread is locked: unlock it in Discord, or give the bot “Manage Threads”."
 
 
-def failure_of(error: Exception, *, opening: bool) -> DeliveryFailed:
+def spares_text(error: discord.HTTPException) -> bool:
+    """Whether what goes along with a text is refused, or may be: a name, a picture, what is answered, a file.
+
+    For an invalid form Discord names the fields, which discord.py puts into lines of their own.
+    """
+    if error.code != INVALID_FORM:
+        return error.code in {NO_HISTORY_FOR_REPLY, UNKNOWN_MESSAGE}
+    lines = [line.removeprefix("In ") for line in error.text.splitlines() if line.startswith("In ")]
+    return {line.partition(":")[0].partition(".")[0] for line in lines} != {"content"}
+
+
+def refuses_form(error: discord.HTTPException) -> bool:
+    """Whether something in the request is refused, and will be tomorrow."""
+    return error.code in REFUSALS
+
+
+async def first_taken(
+    send: Callable[[V], Awaitable[T]],
+    variants: Sequence[V],
+    *,
+    goes_on: Callable[[discord.HTTPException], bool] = spares_text,
+) -> T:
+    """What came of the first of these that Discord takes: each goes without something that it may refuse.
+
+    `goes_on`: after which refusal the next one is tried.
+    """
+    for variant in variants[:-1]:
+        try:
+            return await send(variant)
+        except discord.HTTPException as error:
+            if not goes_on(error):
+                raise
+            logger.warning(
+                "Discord refused what goes along with a message; it is sent without: %s", error.text
+            )
+    return await send(variants[-1])
+
+
+def failure_of(error: Exception, *, request: Request) -> DeliveryFailed:
     """What an exception of discord.py or aiohttp says of a delivery."""
     attempt = current_attempt()
     certain = attempt is None or not attempt.uncertain
     if isinstance(error, discord.HTTPException):
-        reason, detail, permanent = _verdict(error, opening=opening)
+        reason, detail, permanent = _verdict(error, opening=isinstance(request, Open | FindOpening))
+        if isinstance(request, Post) and request.files and _spares_text_of_files(error):
+            reason, permanent = FILES_REFUSED, True
         return DeliveryFailed(reason, detail, permanent=permanent and certain, certain=certain)
     return DeliveryFailed(
         "unreachable",
@@ -51,6 +111,11 @@ def failure_of(error: Exception, *, opening: bool) -> DeliveryFailed:
         permanent=False,
         certain=certain,
     )
+
+
+def _spares_text_of_files(error: discord.HTTPException) -> bool:
+    """Without “Attach Files” nothing that has any is taken."""
+    return error.code == MISSING_PERMISSIONS or spares_text(error)
 
 
 def _verdict(error: discord.HTTPException, *, opening: bool) -> tuple[str, str, bool]:

@@ -1,5 +1,6 @@
 """Under which name a visitor speaks in Discord: his nick, as near as Discord's rules for webhooks let it be."""
 
+import hashlib
 import re
 import unicodedata
 
@@ -24,6 +25,11 @@ def legal_name(nick: str) -> str:
             name = pattern.sub(instead, name)
     name = _cut(name) or NAMELESS
     return f"{name}_" if unicodedata.normalize("NFKC", name).casefold() in _WHOLE else name
+
+
+def spare_name(nick: str) -> str:
+    """What somebody is called where Discord refuses even their legal name. The same for the same nick."""
+    return f"{NAMELESS} {hashlib.sha256(nick.encode()).hexdigest()[:4]}"
 
 
 def one_line(text: str) -> str:

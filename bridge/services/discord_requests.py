@@ -1,7 +1,7 @@
 """Requests to Discord: one of the delivery rules becomes one or two calls of discord.py."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -41,6 +41,8 @@ from bridge.services.discord_errors import (
     THREAD_ARCHIVED,
     UNKNOWN_EMOJI,
     failure_of,
+    first_taken,
+    refuses_form,
 )
 from bridge.services.discord_files import opened
 from bridge.services.discord_rooms import Rooms, seen_of
@@ -54,6 +56,7 @@ NEAR_PAGES = 1000
 
 Parent = discord.TextChannel | discord.ForumChannel
 Change = Edit | Delete | React
+CardBody = tuple[str, discord.Embed]
 
 
 class Requests:
@@ -68,7 +71,7 @@ class Requests:
         except DeliveryFailed:
             raise
         except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise failure_of(error, opening=isinstance(request, Open | FindOpening)) from error
+            raise failure_of(error, request=request) from error
         except Exception as error:  # noqa: BLE001  # as many kinds as there are mistakes
             return _unread(request, error)
 
@@ -98,16 +101,16 @@ class Requests:
         if request.speaker is not None:
             return await self.rooms.post(request, request.speaker)
         thread = self._thread(request.thread)
-        reply: dict[str, Any] = {}
+        replies: list[dict[str, Any]] = [{}]
         if request.reply_to:
-            reply["reference"] = discord.MessageReference(
+            reference = discord.MessageReference(
                 message_id=int(request.reply_to), channel_id=thread.id, fail_if_not_exists=False
             )
-        async with opened(request.files) as files:
+            replies.insert(0, {"reference": reference})
 
-            async def send() -> discord.Message:
-                for file in files:
-                    file.reset()
+        async def send(reply: dict[str, Any]) -> discord.Message:
+            # Each time anew: a request that was refused may have closed them.
+            async with opened(request.files) as files:
                 # discord.py asks Discord to enforce the nonce: for a few minutes a repeat returns the first message.
                 return await thread.send(
                     request.text if request.text or files else NOTHING_LEFT,
@@ -119,8 +122,8 @@ class Requests:
                     **reply,
                 )
 
-            # An archived thread becomes active with it.
-            message = await self._active.within_cap(send, of=thread.id)
+        # An archived thread becomes active with it.
+        message = await self._active.within_cap(partial(first_taken, send, replies), of=thread.id)
         return Stored(str(message.id))
 
     async def _read_back(self, request: ReadBack) -> Found:
@@ -171,16 +174,30 @@ class Requests:
         endpoint = await database_sync_to_async(_endpoint)(request.endpoint_id)
         contact = await database_sync_to_async(contact_of)(endpoint)
         parent = await self._parent(endpoint)
-        text, embed = card_text(endpoint), card_embed(endpoint, contact=contact)
+        # What the visitor is called, and their page, may be what Discord refuses. They reach the team all the same.
+        cards = [
+            (card_text(endpoint), card_embed(endpoint, contact=contact)),
+            (card_text(endpoint, bare=True), card_embed(endpoint, bare=True)),
+        ]
+        names = [thread_name(endpoint.connection), thread_name(endpoint.connection, bare=True)]
         if isinstance(parent, discord.ForumChannel):
-            return await self._open_forum_post(parent, endpoint, text=text, embed=embed)
+            return await self._open_forum_post(parent, list(zip(names, cards, strict=True)))
         if request.card_id is None:
-            card = await parent.send(text, embed=embed, nonce=request.nonce, allowed_mentions=NO_MENTIONS)
-            return Stored(str(card.id))
+
+            async def send(card: CardBody) -> discord.Message:
+                text, embed = card
+                return await parent.send(text, embed=embed, nonce=request.nonce, allowed_mentions=NO_MENTIONS)
+
+            return Stored(str((await first_taken(send, cards, goes_on=refuses_form)).id))
         message = parent.get_partial_message(int(request.card_id))
-        create = partial(message.create_thread, name=thread_name(endpoint.connection))
+
+        async def start(name: str) -> discord.Thread:
+            return await message.create_thread(name=name)
+
         try:
-            await self._active.within_cap(create, of=parent.id)
+            await self._active.within_cap(
+                partial(first_taken, start, names, goes_on=refuses_form), of=parent.id
+            )
         except discord.HTTPException as error:
             if error.code != THREAD_ALREADY_STARTED:
                 raise
@@ -188,20 +205,25 @@ class Requests:
         return Opened(remote_id=request.card_id, card_id=request.card_id)
 
     async def _open_forum_post(
-        self, forum: discord.ForumChannel, endpoint: Endpoint, *, text: str, embed: discord.Embed
+        self, forum: discord.ForumChannel, posts: Sequence[tuple[str, CardBody]]
     ) -> Opened:
         # A forum post takes no nonce: a second request would make a second post.
         if (attempt := current_attempt()) is not None:
             attempt.repeatable = False
-        create = partial(
-            forum.create_thread,
-            name=thread_name(endpoint.connection),
-            content=text,
-            embed=embed,
-            applied_tags=required_tags(forum),
-            allowed_mentions=NO_MENTIONS,
+
+        async def create(post: tuple[str, CardBody]) -> discord.channel.ThreadWithMessage:
+            name, (text, embed) = post
+            return await forum.create_thread(
+                name=name,
+                content=text,
+                embed=embed,
+                applied_tags=required_tags(forum),
+                allowed_mentions=NO_MENTIONS,
+            )
+
+        created = await self._active.within_cap(
+            partial(first_taken, create, posts, goes_on=refuses_form), of=forum.id
         )
-        created = await self._active.within_cap(create, of=forum.id)
         return Opened(remote_id=str(created.thread.id), card_id=str(created.message.id))
 
     async def _find_opening(self, request: FindOpening) -> Answer:

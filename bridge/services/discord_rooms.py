@@ -1,6 +1,7 @@
 """A room in Discord: each visitor speaks through a webhook, under his nick and with his picture."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import discord
 from discord.http import handle_message_parameters
@@ -11,11 +12,12 @@ from bridge.models import Message, Participant
 from bridge.services import discord_reading as reading
 from bridge.services.base import NOTHING_LEFT, Delete, Edit, Found, Post, ReadBack, Seen, Speaker, Stored
 from bridge.services.discord_card import plain
+from bridge.services.discord_errors import first_taken
 from bridge.services.discord_files import opened
-from bridge.services.discord_names import legal_name, one_line
+from bridge.services.discord_names import legal_name, one_line, spare_name
 from bridge.services.discord_reading import id_of
 from bridge.services.discord_text import spoken
-from bridge.services.discord_webhooks import Webhooks
+from bridge.services.discord_webhooks import Webhook, Webhooks
 
 NO_MENTIONS = discord.AllowedMentions.none()
 EXCERPT = 80
@@ -29,9 +31,13 @@ def is_ours(client: discord.Client, message: discord.Message) -> bool:
 
 
 def seen_of(
-    payload: object, *, author: int | None = None, application: int | None = None, name: str = ""
+    payload: object,
+    *,
+    author: int | None = None,
+    application: int | None = None,
+    names: Collection[str] = (),
 ) -> Seen | None:
-    """What a message holds, where it is by `author`, or by a webhook of `application` under this `name`."""
+    """What a message holds, where it is by `author`, or by a webhook of `application` under one of these names."""
     if not isinstance(payload, Mapping) or (pk := id_of(payload)) is None:
         return None
     said_by, files = payload.get("author"), payload.get("attachments")
@@ -39,7 +45,7 @@ def seen_of(
         ours = id_of(said_by) == author
     else:
         called = said_by.get("username") if isinstance(said_by, Mapping) else None
-        ours = id_of(payload, "application_id") == application and called == name
+        ours = id_of(payload, "application_id") == application and called in names
     sender = id_of(payload, "webhook_id") if author is None else None
     if not ours or (author is None and sender is None):
         return None
@@ -77,16 +83,24 @@ class Rooms:
 
     async def post(self, request: Post, speaker: Speaker) -> Stored:
         address = avatar_url(speaker.uid, speaker.nick)
-        async with opened(request.files) as files:
-            with handle_message_parameters(
-                request.text if request.text or files else NOTHING_LEFT,
-                username=legal_name(speaker.name),
-                avatar_url=address or discord.utils.MISSING,
-                files=files or discord.utils.MISSING,
-                allowed_mentions=NO_MENTIONS,
-                flags=discord.MessageFlags(suppress_embeds=not request.previews),
-            ) as params:
-                webhook, said = await self._webhooks.post(int(request.thread), params)
+        name = legal_name(speaker.name)
+
+        async def send(looks: tuple[str, str]) -> tuple[Webhook, dict[str, Any]]:
+            username, avatar = looks
+            # Each time anew: a request that was refused may have closed them.
+            async with opened(request.files) as files:
+                with handle_message_parameters(
+                    request.text if request.text or files else NOTHING_LEFT,
+                    username=username,
+                    avatar_url=avatar or discord.utils.MISSING,
+                    files=files or discord.utils.MISSING,
+                    allowed_mentions=NO_MENTIONS,
+                    flags=discord.MessageFlags(suppress_embeds=not request.previews),
+                ) as params:
+                    return await self._webhooks.post(int(request.thread), params)
+
+        looks = [(name, address), (name, ""), (spare_name(speaker.name), "")]
+        webhook, said = await first_taken(send, looks)
         return Stored(str(said["id"]), sender=str(webhook.pk))
 
     async def read_back(self, request: ReadBack) -> Found:
@@ -95,10 +109,10 @@ class Rooms:
         if request.since is not None:
             # Nothing was sent before it was written.
             after = max(after, discord.utils.time_snowflake(request.since))
-        name = legal_name(request.speaker)
+        names = {legal_name(request.speaker), spare_name(request.speaker)}
         history = reading.messages_after(self._client, int(request.thread), after)
         application = self._client.application_id
-        found = [seen_of(each, application=application, name=name) async for each in history]
+        found = [seen_of(each, application=application, names=names) async for each in history]
         return Found(tuple(seen for seen in found if seen is not None))
 
     async def edit(self, request: Edit) -> None:

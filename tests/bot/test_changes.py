@@ -222,6 +222,24 @@ async def test_replies_of_staff_quote_on_the_page(up: Stage) -> None:
     assert quoted == [("About that", "one"), ("I agree", "About that")]
 
 
+@pytest.mark.parametrize("deleted", [["one"], ["one", "two"], ["two"], ["one", "two", "three"]])
+async def test_a_reply_of_staff_to_joined_messages_quotes_one_that_is_still_there(
+    up: Stage, deleted: list[str]
+) -> None:
+    thread = await up.converse("first")
+    said = {message.content: message for message in await up.say("one", "two", "three")}
+    await up.delivered()
+    joined = await one(up, thread, "two")
+    # Discord still shows them for as long as it cannot be told.
+    up.refusals.append(lambda request: (503, {}) if request.method in {"PATCH", "DELETE"} else None)
+    for text in deleted:
+        await up.take_back(said[text])
+    await up.sandbox.post_as("ada", thread, "About that", reply_to=joined["id"])
+    answer = await eventually(lambda: db(Message.objects.filter(content="About that").first))
+    left = [text for text in said if text not in deleted] or ["one"]
+    assert await db(lambda: answer.reply_to.pk) == said[left[0]].pk
+
+
 async def test_a_reply_to_what_is_not_known_here_comes_without_a_quote(up: Stage) -> None:
     thread = await up.converse("Hello")
     up.world.say(int(thread), defaults.BOT_ID, "By hand, in the bot's name")

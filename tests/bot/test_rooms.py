@@ -246,7 +246,7 @@ async def test_a_reply_quotes_what_it_answers_and_leads_there(room: Room, stage:
     _, first, second = [each["content"] for each in await stage.sandbox.messages(LOBBY)]
     quote, answer = first.split("\n")
     assert answer == "I do"
-    assert quote.startswith("> **Ada**: Who likes \\*\\*tea\\*\\*, @\u200beveryone? Or coffee?")
+    assert quote.startswith("> **Ada**: Who likes \\*\\*tea\\*\\*, @everyone? Or coffee?")
     assert quote.endswith(f"… · [↗](https://discord.com/channels/{defaults.GUILD_ID}/{LOBBY}/{asked['id']})")
     assert second.startswith("> **Quick Fox**: I do · [↗](")
     # The quote stays what it was, whatever becomes of what it quotes.

@@ -84,13 +84,13 @@ async def test_a_hostile_nick_and_page_are_shown_harmless(up: Stage) -> None:
     )
     (card,) = await cards(up)
     shown = fields(card)
-    # A backslash before a mark shows the mark as it is; a space without width breaks mentions and addresses.
+    # A backslash before a mark shows the mark as it is.
     assert shown["Page"] == (
-        "@\u200beveryone \\<@\u200b1180000000000000021\\> \\[win\\]\\(https:\u200b//evil.example\\) "
+        "@everyone \\<@1180000000000000021\\> \\[win\\]\\(https\\://evil.example\\) "
         "\\*\\*x\\*\\* \\<\\#1\\> \\# y \\`z\\`"
     )
     assert shown["Came from"] == "`https://abc`"
-    assert "@everyone" not in card["content"]
+    assert not card.get("mention_everyone")
 
 
 async def test_nothing_that_the_bot_sends_can_ping(up: Stage) -> None:

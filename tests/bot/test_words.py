@@ -5,16 +5,13 @@ import pytest
 from bridge.models import Endpoint, Inbox, RemoteMessage
 from bridge.sandbox import defaults
 from bridge.sandbox.client import POSTS
-from bridge.services.discord_text import GAP, REMOVED
+from bridge.services.discord_text import REMOVED
 from tests.bot.stage import STRANGER, Stage, db, eventually
 
 HOSTILE = (
     f"@everyone <@{defaults.ADA_ID}> <#{defaults.GENERAL_CHANNEL_ID}> [win](https://evil.example) **bold**"
 )
-SAID = (
-    f"@{GAP}everyone <{GAP}@{defaults.ADA_ID}> <{GAP}#{defaults.GENERAL_CHANNEL_ID}> "
-    f"[win]{GAP}(https://evil.example) **bold**"
-)
+SAID = f"@everyone \\<@{defaults.ADA_ID}> \\<#{defaults.GENERAL_CHANNEL_ID}> [win\\](https://evil.example) **bold**"
 INVITE = "Join https://discord.gg/abc"
 
 
@@ -59,7 +56,7 @@ def _of_unknown_fate() -> bool:
 async def test_invites_are_handled_as_the_inbox_wants(up: Stage) -> None:
     said = {
         Inbox.Invites.KEEP: INVITE,
-        Inbox.Invites.BREAK: f"Join https:{GAP}//discord{GAP}.gg/abc",
+        Inbox.Invites.BREAK: r"Join https\://discord\.gg/abc",
         Inbox.Invites.REMOVE: f"Join {REMOVED}",
     }
     for choice in said:

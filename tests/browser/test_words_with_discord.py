@@ -26,9 +26,7 @@ async def test_both_sides_see_what_was_meant(
     await page.get_by_label("Your message").press("Enter")
     await expect(page.locator(".message.own").last).to_have_attribute("data-state", "delivered")
     said = (await discord.messages(thread["id"]))[-1]["content"]
-    assert said.replace("\u200b", "") == typed
-    for alive in ("@everyone", "](https", "discord.gg"):
-        assert alive not in said
+    assert said == r"When are you **open**, @everyone? [look\](https://evil.example) https\://discord\.gg/abc"
     await discord.post_as("ada", thread["id"], ANSWER)
     answer = words(page).last
     await expect(answer.locator("h4")).to_have_text("Opening hours")
