@@ -2,15 +2,15 @@
 
 import ipaddress
 import re
-import secrets
 import uuid
 from collections.abc import Collection
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -178,6 +178,7 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
     )
     ordering = ("name",)
     readonly_fields = ("secret", "who_is_online", "new_conversations", "in_discord")
+    actions = ("rotate_secret",)
     fieldsets = (
         (None, {"fields": ("name", "enabled", "who_is_online")}),
         ("What visitors see and may do", {"fields": ("title", "greeting", "edit_window")}),
@@ -229,7 +230,7 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
         signed = obj.identity in {Inbox.Identity.JWT, Inbox.Identity.BOTH}
         renewed = request.user.is_superuser and form.cleaned_data.get("new_secret")
         if renewed or (signed and not obj.identity_secret):
-            obj.identity_secret = secrets.token_urlsafe(48)
+            obj.renew_identity_secret()
         super().save_model(request, obj, form, change)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -239,7 +240,25 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
     def secret(self, inbox: Inbox) -> SafeString | str:
         if not inbox.identity_secret:
             return "It has one once JWTs are taken."
-        return format_html("<details><summary>Show</summary><code>{}</code></details>", inbox.identity_secret)
+        until = inbox.previous_identity_until if len(inbox.identity_secrets()) > 1 else None
+        note = format_html(" The one before it is valid until {}.", moment(until)) if until else ""
+        return format_html(
+            "<details><summary>Show</summary><code>{}</code></details>{}", inbox.identity_secret, note
+        )
+
+    @admin.action(description="Make a new secret for JWTs, the one before it valid for 24 hours more")
+    def rotate_secret(self, request: HttpRequest, queryset: QuerySet[Inbox]) -> None:
+        for inbox in queryset.exclude(identity_secret=""):
+            inbox.renew_identity_secret(keep=Inbox.ROTATION)
+            inbox.save(
+                update_fields=["identity_secret", "previous_identity_secret", "previous_identity_until"]
+            )
+            text = f"{inbox} has a new secret. The one before it is valid for 24 hours more."
+            self.message_user(request, text, messages.SUCCESS)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Whoever has the secret can be any visitor: it is the superusers' alone."""
+        return super().get_actions(request) if request.user.is_superuser else {}
 
     @admin.display(description="in Discord")
     def in_discord(self, inbox: Inbox) -> str:

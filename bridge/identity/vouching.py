@@ -1,5 +1,6 @@
 """Whom a JWT or this site's login vouches for."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
@@ -53,16 +54,7 @@ def read_jwt(inbox: Inbox, text: str) -> Vouched:
         raise BridgeError(Code.NOT_IDENTIFIED, "This chat takes no JWT.", reason="jwt")
     try:
         # The algorithm is ours to say, not the token's; compares in constant time.
-        said = _Said.model_validate(
-            jwt.decode(
-                text,
-                inbox.identity_secret,
-                algorithms=["HS256"],
-                audience=inbox.name,
-                leeway=LEEWAY,
-                options={"require": ["exp", "aud", "sub"]},
-            )
-        )
+        said = _Said.model_validate(_decoded(inbox, text))
     except jwt.ExpiredSignatureError:
         raise BridgeError(Code.NOT_IDENTIFIED, "This JWT is expired.", reason="expired") from None
     # Its header is read before its signature: it may be nested as deep as anybody likes.
@@ -78,6 +70,21 @@ def read_jwt(inbox: Inbox, text: str) -> Vouched:
         since=now if said.iat is None else min(now, datetime.fromtimestamp(max(said.iat, 0), UTC)),
         until=datetime.fromtimestamp(min(said.exp, latest), UTC),
     )
+
+
+def _decoded(inbox: Inbox, text: str) -> dict[str, Any]:
+    """What it says, whichever of the inbox's secrets signed it."""
+    *before, last = inbox.identity_secrets()
+    options: Any = {
+        "algorithms": ["HS256"],
+        "audience": inbox.name,
+        "leeway": LEEWAY,
+        "options": {"require": ["exp", "aud", "sub"]},
+    }
+    for secret in before:
+        with suppress(jwt.InvalidSignatureError):
+            return jwt.decode(text, secret, **options)
+    return jwt.decode(text, last, **options)
 
 
 def _why(error: Exception) -> str:

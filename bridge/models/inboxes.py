@@ -1,6 +1,11 @@
 """Inboxes: the configured chats."""
 
+import secrets
+from datetime import timedelta
+from typing import ClassVar
+
 from django.db import models
+from django.utils import timezone
 
 from bridge.conf import settings
 
@@ -10,6 +15,9 @@ WEB = "web"
 
 class Inbox(models.Model):
     """One configured chat: a site, its Discord channel, greeting, allowed origins."""
+
+    ROTATION: ClassVar[timedelta] = timedelta(hours=24)
+    """How long the secret before this one stays valid, where a site is given time to change it."""
 
     class Invites(models.TextChoices):
         KEEP = "keep", "Keep: Discord shows a card to join"
@@ -136,6 +144,8 @@ class Inbox(models.Model):
     )
     # Whoever knows it can be anybody here.
     identity_secret = models.CharField(max_length=64, blank=True, editable=False)
+    previous_identity_secret = models.CharField(max_length=64, blank=True, editable=False)
+    previous_identity_until = models.DateTimeField(null=True, editable=False)
     # What keeps its conversations from Discord, as the bot found it, and a remark of its; both for the admin.
     discord_trouble = models.CharField(max_length=300, blank=True, editable=False)
     discord_hint = models.CharField(max_length=300, blank=True, editable=False)
@@ -174,6 +184,17 @@ class Inbox(models.Model):
     @property
     def takes_login(self) -> bool:
         return self.identity in {self.Identity.LOGIN, self.Identity.BOTH}
+
+    def identity_secrets(self) -> list[str]:
+        """Those that are valid now, the newest first."""
+        before = self.previous_identity_until is not None and timezone.now() < self.previous_identity_until
+        return [self.identity_secret, self.previous_identity_secret] if before else [self.identity_secret]
+
+    def renew_identity_secret(self, *, keep: timedelta = timedelta()) -> None:
+        """Make a new secret; the one before it stays valid for so long. Not saved."""
+        self.previous_identity_secret = self.identity_secret if keep else ""
+        self.previous_identity_until = timezone.now() + keep if keep and self.identity_secret else None
+        self.identity_secret = secrets.token_urlsafe(48)
 
     @property
     def takes_jwt(self) -> bool:

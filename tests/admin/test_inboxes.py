@@ -43,7 +43,17 @@ def test_all_that_an_inbox_says_is_set_here() -> None:
     fields = {field.name for field in Inbox._meta.fields}
     found_by_the_bot = {"discord_trouble", "discord_hint", "discord_unseen_since"}
     assert (
-        fields - shown == {"id", "created_at", "identity_secret", "full_at", "full_told"} | found_by_the_bot
+        fields - shown
+        == {
+            "id",
+            "created_at",
+            "identity_secret",
+            "previous_identity_secret",
+            "previous_identity_until",
+            "full_at",
+            "full_told",
+        }
+        | found_by_the_bot
     )
 
 
@@ -238,3 +248,20 @@ def test_an_inbox_says_how_many_conversations_were_opened_and_whether_browsers_a
     text = staff.get(page).content.decode()
     assert "Browsers are not checked. The limit was reached" in text
     assert "at its limit" in staff.get(reverse("admin:bridge_inbox_changelist")).content.decode()
+
+
+def test_a_superuser_gives_a_new_secret_with_time_and_nobody_else_does(
+    staff: Client, viewer: Client, stranger: Client, inbox: Inbox
+) -> None:
+    inbox.identity, inbox.identity_secret = Inbox.Identity.JWT, "s" * 64
+    inbox.save()
+    asked = {"action": "rotate_secret", "_selected_action": [inbox.pk]}
+    for other in (viewer, stranger):
+        other.post(reverse("admin:bridge_inbox_changelist"), asked)
+        inbox.refresh_from_db()
+        assert inbox.identity_secrets() == ["s" * 64]
+    staff.post(reverse("admin:bridge_inbox_changelist"), asked)
+    inbox.refresh_from_db()
+    assert inbox.identity_secrets() == [inbox.identity_secret, "s" * 64]
+    assert inbox.identity_secret != "s" * 64
+    assert "The one before it is valid until" in staff.get(_change(inbox)).content.decode()

@@ -11,8 +11,9 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from bridge import actions, tokens
+from bridge import actions, identity, tokens
 from bridge.actions import Claims
+from bridge.errors import BridgeError
 from bridge.models import Connection, Contact, Inbox
 from bridge.protocol import CLOSE_NO_SESSION
 from tests.web.browser import Browser
@@ -425,3 +426,34 @@ async def test_files_are_his_whom_the_session_knows_and_not_his_who_has_the_old_
     assert (await http("GET", kept.json["url"], headers=mine)).status == 200
     strangers = {"cookie": f"{tokens.COOKIE_NAME}={before}", "origin": "http://testserver"}
     assert (await http("GET", kept.json["url"], headers=strangers)).status == 404
+
+
+@pytest.mark.parametrize(("hours", "counts"), [(0, True), (23, True), (25, False)])
+def test_the_secret_before_counts_for_a_day_where_it_was_changed_with_time(
+    monkeypatch: pytest.MonkeyPatch, hours: int, counts: bool
+) -> None:
+    inbox = Inbox(name="default", identity=Inbox.Identity.JWT, identity_secret="s" * 64)
+    before = vouch(inbox, exp=int(time.time()) + 10**6)
+    inbox.renew_identity_secret(keep=Inbox.ROTATION)
+    now = timezone.now() + timedelta(hours=hours)
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    assert identity.read_jwt(inbox, vouch(inbox, exp=int(time.time()) + 10**6)).claims.subject == "u-17"
+    if counts:
+        assert identity.read_jwt(inbox, before).claims.subject == "u-17"
+    else:
+        with pytest.raises(BridgeError):
+            identity.read_jwt(inbox, before)
+
+
+def test_a_secret_that_was_changed_at_once_counts_no_more_nor_the_one_before_it() -> None:
+    inbox = Inbox(name="default", identity=Inbox.Identity.JWT, identity_secret="s" * 64)
+    texts = [vouch(inbox)]
+    inbox.renew_identity_secret(keep=Inbox.ROTATION)
+    texts.append(vouch(inbox))
+    inbox.renew_identity_secret()
+    for text in texts:
+        with pytest.raises(BridgeError):
+            identity.read_jwt(inbox, text)
+    fresh = Inbox(name="default", identity=Inbox.Identity.JWT)
+    fresh.renew_identity_secret(keep=Inbox.ROTATION)
+    assert fresh.identity_secrets() == [fresh.identity_secret]
