@@ -17,7 +17,7 @@ DEPLOYED := ENV_FILE= SECRET_KEY=Kj2vQ8xZr5LmT0pWn7YdBc4HsGf9AeUi1oXq6RtVyNz3DkM
 SHOP := examples/shop
 BESIDE := tests/delivery/test_workers.py tests/process tests/browser
 
-.PHONY: help run test test-postgres check format bench mutate lock browser clean
+.PHONY: help run test test-postgres check format fuzz bench mutate lock browser clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -55,6 +55,10 @@ format: .venv/develops  ## what can be put right by itself
 
 mutate: .venv/develops  ## plant small faults: make mutate MODULES="bridge/throttling.py bridge/files"; FRESH=1 measures anew
 	$(PY) -m scripts.mutation $(if $(FRESH),--fresh) $(MODULES)
+
+COUNT ?= 20000
+fuzz: .venv/develops  ## hostile frames and requests for a running server, on loopback; make fuzz COUNT=1000000
+	$(PY) -m bench.fuzz --count $(COUNT)
 
 bench: .venv/develops  ## measure, on loopback, beside a plain Channels echo
 	$(PY) -m bench

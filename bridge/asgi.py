@@ -5,8 +5,11 @@ from typing import Any
 from channels.routing import ProtocolTypeRouter, URLRouter
 
 
-def with_chat(pages: Any) -> ProtocolTypeRouter:
+def with_chat(pages: Any, *, largest_body: int | None = None) -> ProtocolTypeRouter:
     """`application = with_chat(get_asgi_application())`: the project's pages, uploads and the chat socket.
+
+    What is sent to the chat's own addresses is limited in size and time. `largest_body`: bytes that may be sent to any
+    other; without it nothing is changed there, for the project may have uploads of its own.
 
     No session or auth middleware on the socket's way: the consumer checks origin and identity itself, and a
     visitor has no Django session to load.
@@ -15,7 +18,8 @@ def with_chat(pages: Any) -> ProtocolTypeRouter:
     BRIDGE_THROTTLES is wrong.
     """
     # Only here, when Django is set up, which `get_asgi_application()` did: these import models.
-    from bridge import redis, throttling
+    from bridge import redis, servers, throttling
+    from bridge.guard import Guard
     from bridge.routing import websocket_urlpatterns
     from bridge.uploads import Uploads
 
@@ -23,4 +27,6 @@ def with_chat(pages: Any) -> ProtocolTypeRouter:
     # A mistake here would be every visitor's “internal”: servers do not run Django's checks.
     throttling.throttles()
     redis.start()
-    return ProtocolTypeRouter({"http": Uploads(pages), "websocket": URLRouter(websocket_urlpatterns)})
+    servers.bound_daphne(elsewhere=largest_body)
+    guard = Guard(Uploads(pages), elsewhere=largest_body)
+    return ProtocolTypeRouter({"http": guard, "websocket": URLRouter(websocket_urlpatterns)})

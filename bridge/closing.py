@@ -12,14 +12,14 @@ LIMIT = 1.0
 """Seconds. A stalled socket takes no close frame either."""
 
 
-async def close(send: Any, code: int) -> None:
+async def close(send: Any, code: int, *, reason: str = "") -> None:
     """Send the close frame. Where the socket is gone already, that is what was wanted."""
     try:
         async with asyncio.timeout(LIMIT):
             if code < 3000 and (protocol := _daphne(send)):
-                protocol.sendCloseFrame(code=code)
+                protocol.sendCloseFrame(code=code, reasonUtf8=reason.encode())
             else:
-                await send({"type": "websocket.close", "code": code})
+                await send({"type": "websocket.close", "code": code, "reason": reason})
     except (OSError, RuntimeError, TimeoutError) as error:
         logger.debug("A socket was gone before it was closed: %r", error)
 

@@ -4,6 +4,10 @@ Code of `bridge` asks `bridge.conf.settings` for these and Django's own `setting
 in a project that has none of them. A test looks for whoever asks the wrong one.
 """
 
+try:
+    import resource
+except ImportError:  # Windows has none
+    resource = None  # type: ignore[assignment]
 from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
@@ -71,6 +75,18 @@ def _network(text: str) -> str:
     return text
 
 
+MOST_SOCKETS = 10_000
+"""In one process: a third of a gigabyte of memory."""
+
+
+def _most_sockets() -> int:
+    """As many as the process may open, less what database, Redis, files and requests need."""
+    if resource is None:
+        return MOST_SOCKETS
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST_SOCKETS if files == resource.RLIM_INFINITY else min(MOST_SOCKETS, max(64, files * 3 // 4))
+
+
 class Settings:
     """Names, types and defaults. `docs/embedding.md` says what each is for."""
 
@@ -93,7 +109,9 @@ class Settings:
     POSTMARK_SECRET = Setting[str](str)
 
     BRIDGE_SERVICES = Setting[dict[str, str]](lambda: {"discord": "bridge.services.discord.DiscordService"})
+    BRIDGE_SOCKETS = Setting[Annotated[int, Field(ge=1)]](_most_sockets)
     BRIDGE_SOCKETS_PER_ADDRESS = Setting[Annotated[int, Field(ge=1)]](lambda: 200)
+    BRIDGE_DISK_RESERVE = Setting[Annotated[int, Field(ge=0)]](lambda: 1024)
     BRIDGE_THROTTLES = Setting[dict[Any, Any]](dict)
 
 

@@ -11,7 +11,6 @@ from channels.consumer import AsyncConsumer
 
 from bridge import arrivals, protocol
 from bridge.closing import backlog, close
-from bridge.conf import settings
 from bridge.models import Inbox
 from bridge.outlet import MOST_WAITING, Outlet
 from bridge.process import Process
@@ -32,6 +31,7 @@ MOST_REFUSALS = 40
 """Refused commands, one a second forgiven, after which the socket is flooding."""
 WENT = frozenset({1000, 1001, 1005})
 """Codes of a browser that closes its socket; any other end is a loss."""
+LATER = "Please come again in some seconds, later each time."
 TOO_BIG = 1009
 """WebSocket's own code: a frame was larger than is taken here."""
 
@@ -56,50 +56,57 @@ class ChatConsumer(AsyncConsumer):
         self._session: Session | None = None
         if (await receive())["type"] != "websocket.connect":
             return
-        arrival, refusal = await self._admit(scope)
-        # Accepted first in any case: a browser sees no code of a socket that was refused.
-        await send({"type": "websocket.accept", "subprotocol": _subprotocol(scope)})
-        if arrival is None or refusal is not None:
-            await close(send, refusal or protocol.CLOSE_FORBIDDEN)
-            return
-        await self._serve(arrival, receive, send)
+        arrival, refusal = self._read(scope)
+        if arrival is not None and refusal is None:
+            refusal = self._process.enter(self, arrival.address)
+        try:
+            code = await self._serve(scope, arrival, refusal, receive)
+        finally:
+            self._outlet.close()
+            if arrival is not None:
+                self._process.leave(self, arrival.address)
+            if self._session is not None:
+                self._session.end(clean=self._went)
+        if code is not None:
+            await close(send, code, reason=LATER if code == protocol.CLOSE_TRY_LATER else "")
 
-    async def _admit(self, scope: Any) -> tuple[Arrival | None, int | None]:
-        """Who comes, and the code to close with where he may not stay."""
+    def _read(self, scope: Any) -> tuple[Arrival | None, int | None]:
+        """Who comes, and the code to close with where his handshake alone says that he may not stay."""
         if protocol.SUBPROTOCOL not in scope["subprotocols"]:
             return None, protocol.CLOSE_PROTOCOL
         try:
-            arrival = arrivals.read(scope)
+            return arrivals.read(scope), None
         except arrivals.Foreign as error:
             logger.info("A socket was refused: %s", error)
             return None, protocol.CLOSE_FORBIDDEN
-        if not await self._process.ready():
-            return arrival, protocol.CLOSE_TRY_LATER
-        if self._process.addresses[arrival.address] >= settings.BRIDGE_SOCKETS_PER_ADDRESS:
-            return arrival, protocol.CLOSE_FLOODING
-        if arrival.origin and not await self._process.database.run(_is_allowed, arrival.origin):
-            return arrival, protocol.CLOSE_FORBIDDEN
-        return arrival, None
 
-    async def _serve(self, arrival: Arrival, receive: Any, send: Any) -> None:
-        process = self._process
-        ears = Ears(process.hub, self, process.online)
-        self._session = Session(arrival, process.members, process.database, ears)
-        self._process.enter(self, arrival.address)
-        code: int | None = None
+    async def _refusal(self, arrival: Arrival) -> int | None:
+        if not await self._process.ready():
+            return protocol.CLOSE_TRY_LATER
+        if arrival.origin and not await self._process.database.run(_is_allowed, arrival.origin):
+            return protocol.CLOSE_FORBIDDEN
+        return None
+
+    async def _serve(
+        self, scope: Any, arrival: Arrival | None, refusal: int | None, receive: Any
+    ) -> int | None:
+        """From the handshake until the other end leaves: None. Else the code to close with."""
         try:
-            code = await self._converse(self._session, receive)
+            if arrival is not None and refusal is None:
+                refusal = await self._refusal(arrival)
+            # Accepted first in any case: a browser sees no code of a socket that was refused.
+            await self._send({"type": "websocket.accept", "subprotocol": _subprotocol(scope)})
+            if arrival is None or refusal is not None:
+                return refusal
+            process = self._process
+            ears = Ears(process.hub, self, process.online)
+            self._session = Session(arrival, process.members, process.database, ears)
+            return await self._converse(self._session, receive)
         except asyncio.CancelledError:
             # Ours, from `end`; or the server's, which is stopping: what waits to be written still is.
             if self._close_code is None:
                 await self._process.writer.drained(limit=3.0)
-            code = self._close_code or protocol.CLOSE_RESTARTING
-        finally:
-            self._outlet.close()
-            self._process.leave(self, arrival.address)
-            self._session.end(clean=self._went)
-        if code is not None:
-            await close(send, code)
+            return self._close_code or protocol.CLOSE_RESTARTING
 
     async def _converse(self, session: Session, receive: Any) -> int | None:
         """Until the other end leaves: None. Else the code to close with."""

@@ -16,6 +16,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
 from bridge import files, identity, staff_tokens, tokens
+from bridge.bodies import LARGEST_UPLOAD, takes
 from bridge.conf import file_storage
 from bridge.errors import BridgeError
 from bridge.models import Attachment, Connection, Inbox, Participant
@@ -41,6 +42,7 @@ async def thumbnail(request: HttpRequest, uid: uuid.UUID) -> HttpResponseBase:
     return await _serve(request, attachment, attachment.thumbnail, "image/webp")
 
 
+@takes(LARGEST_UPLOAD * 1024 * 1024)
 def elsewhere(request: HttpRequest) -> HttpResponse:
     """Files are taken before Django sees them: only what is no upload comes here."""
     return HttpResponse("Files are uploaded with POST.", status=405, headers={"Allow": "POST"})

@@ -14,11 +14,20 @@ from bridge import broadcast, online, presence, redis
 from bridge.broadcast import Hub, Listener
 from bridge.closing import LIMIT as CLOSING_LIMIT
 from bridge.closing import before_daphne_stops
+from bridge.conf import settings
 from bridge.database import DatabaseThreads
 from bridge.ending import end
 from bridge.members import FLUSH, Members
 from bridge.moderation import Moderation, blocked, signed_out
-from bridge.protocol import CLOSE_FORBIDDEN, CLOSE_NO_SESSION, CLOSE_RESTARTING, error_frame, event_frame
+from bridge.protocol import (
+    CLOSE_FLOODING,
+    CLOSE_FORBIDDEN,
+    CLOSE_NO_SESSION,
+    CLOSE_RESTARTING,
+    CLOSE_TRY_LATER,
+    error_frame,
+    event_frame,
+)
 from bridge.throttling import Throttler
 from bridge.tokens import Proof
 from bridge.writer import Writer
@@ -122,9 +131,15 @@ class Process:
         await self.database.close()
         Process._current.pop(asyncio.get_running_loop(), None)
 
-    def enter(self, socket: Socket, address: str) -> None:
+    def enter(self, socket: Socket, address: str) -> int | None:
+        """Count it, or return the code to close it with. Waits for nothing: of a burst no more get in than may."""
+        if self.addresses[address] >= settings.BRIDGE_SOCKETS_PER_ADDRESS:
+            return CLOSE_FLOODING
+        if len(self.sockets) >= settings.BRIDGE_SOCKETS:
+            return CLOSE_TRY_LATER
         self.sockets.add(socket)
         self.addresses[address] += 1
+        return None
 
     def leave(self, socket: Socket, address: str) -> None:
         if socket in self.sockets:

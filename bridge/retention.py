@@ -7,18 +7,23 @@ from django.utils import timezone
 
 from bridge.actions.attaching import discard
 from bridge.conf import file_storage
-from bridge.files import FILES, THUMBNAILS
+from bridge.files import FILES, THUMBNAILS, is_short
 from bridge.files import discard as delete_files
 from bridge.models import Attachment
 
 UNSENT_FOR = timedelta(hours=24)
 """How long an uploaded file waits for its message."""
+UNSENT_WHILE_SHORT = timedelta(hours=1)
+"""The same while disks are nearly full."""
 AT_ONCE = 200
 
 
 def purge_unsent() -> int:
-    """Delete the uploads that nobody sent within a day, with their files. Returns how many there were."""
-    before = timezone.now() - UNSENT_FOR
+    """Delete the uploads that nobody sent within a day, within an hour where room is short, with their files.
+
+    Returns how many there were.
+    """
+    before = timezone.now() - (UNSENT_WHILE_SHORT if is_short() else UNSENT_FOR)
     count = 0
     while True:
         old = Attachment.objects.filter(message__isnull=True, created_at__lt=before).order_by("pk")

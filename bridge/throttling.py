@@ -74,6 +74,10 @@ THROTTLES = {
     "upload": Throttle(visitor=Limit(30, 600), address=Limit(200, 600)),
     # One for each begun megabyte of a file.
     "upload_megabyte": Throttle(visitor=Limit(250, 3600), address=Limit(1500, 3600)),
+    # The same over a day, and for all visitors of an inbox together.
+    "upload_day": Throttle(
+        visitor=Limit(1000, 86_400), address=Limit(6000, 86_400), inbox=Limit(50_000, 86_400)
+    ),
     "join": Throttle(visitor=Limit(30, 60), address=Limit(300, 60)),
     "change": Throttle(visitor=Limit(10, 60), address=Limit(120, 60)),
     "reaction": Throttle(visitor=Limit(40, 60), address=Limit(400, 60)),
@@ -211,13 +215,16 @@ class Throttler:
         own limit is in the way.
         """
         demands = list(self._demands(name, visitor=visitor, address=address, inbox=inbox))
-        # A lease may run out between the refill and now: others spend from it, too.
-        for _ in range(3):
-            if self._spend(demands):
-                return
+        # A lease may run out between the refill and now: others spend from it, too. Ten files at once are ten times
+        # this, and there is enough for all of them until a bucket says that it is empty.
+        while not self._spend(demands):
+            if self._is_refused(demands):
+                break
             await self._refilled(demands)
+        else:
+            return
         now = time.monotonic()
-        waits = {key: self._leases[key].refused_until - now for key, _ in demands}
+        waits = {key: self._leases[key].refused_until - now for key, _ in demands if key in self._leases}
         retry_after = max(1, round(max(waits.values()) + 0.5))
         if all(wait <= 0 or _is_inbox(key) for key, wait in waits.items()):
             text = "Very many people write here just now. Please wait a moment."
@@ -245,6 +252,11 @@ class Throttler:
                     yield (f"{name}:network", within), network.limit
         if throttle.inbox is not None and inbox is not None:
             yield (f"{name}:inbox", str(inbox)), throttle.inbox
+
+    def _is_refused(self, demands: Sequence[Demand]) -> bool:
+        now = time.monotonic()
+        leases = [self._leases[key] for key, _ in demands if key in self._leases]
+        return any(lease.tokens < 1 and lease.refused_until > now for lease in leases)
 
     def _spend(self, demands: Sequence[Demand]) -> bool:
         """All of them or none."""

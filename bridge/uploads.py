@@ -1,14 +1,15 @@
 """Uploading: POST /files/?inbox=…&name=… with a file as its body, and nothing else.
 
 In front of Django, which reads a body to its end before anybody may refuse it. (daphne does so, too, into a
-temporary file; under uvicorn a file that is too large is refused with its first byte.)
+temporary file; under uvicorn a file that is too large is refused with its first byte.) `guard` stands before this: how
+slow a file may be and how many an address may send at once is decided there.
 """
 
 import asyncio
 import logging
 import tempfile
+import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
 from typing import IO, Any
 from urllib.parse import parse_qs
 
@@ -16,10 +17,11 @@ import orjson
 from django.db import InterfaceError, OperationalError
 from django.urls import reverse
 
-from bridge import actions, arrivals, files, identity, tokens, wire
+from bridge import actions, arrivals, files, identity, retention, tokens, wire
 from bridge.arrivals import Foreign
-from bridge.errors import HTTP_STATUS, BridgeError, Code
+from bridge.errors import BridgeError, Code
 from bridge.files import Kept
+from bridge.guard import Application, Receive, Scope, Send, Slots, announced
 from bridge.models import Inbox
 from bridge.moderation import check_name_of_file, is_blocked
 from bridge.process import Process
@@ -27,16 +29,12 @@ from bridge.sessions import Arrival
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 20
-"""Files that one process takes at the same time."""
-IDLE = 30.0
-LONGEST = 900.0
-"""Seconds that a file may take: 25 MB at 30 KB/s."""
+FROM_ONE_VISITOR = 10
+"""Files that one process takes of a visitor at the same time: as many as go with a message. `guard` counts those of an
+address, and all."""
 MEGABYTE = 1024 * 1024
-
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
-Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+MAKE_ROOM_EVERY = 60.0
+"""Seconds."""
 
 
 class Gone(Exception):
@@ -46,50 +44,39 @@ class Gone(Exception):
 class Uploads:
     """An ASGI application that takes files, and passes on everything else."""
 
-    def __init__(self, pages: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
+    def __init__(self, pages: Application) -> None:
         self._pages = pages
         self._address: str | None = None
-        self._running = 0
+        self._running = Slots(10_000, FROM_ONE_VISITOR)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._address = self._address or reverse("bridge:files")
         if scope["method"] != "POST" or scope["path"] != self._address:
             await self._pages(scope, receive, send)
             return
-        self._running += 1
         try:
-            if self._running > AT_ONCE:
-                raise BridgeError(Code.UNAVAILABLE, "Too many files at once. Please try again in a moment.")
-            status, answer = 201, await _take(scope, receive)
+            answer = await _take(scope, receive, self._running)
         except Gone:
             return
-        except BridgeError as error:
-            status = HTTP_STATUS[error.code]
-            answer = {"error": {"code": error.code, "message": error.message, "details": error.details}}
+        except BridgeError:
+            raise  # `guard` answers
         except Exception:
             logger.exception("A file could not be taken")
-            error_body = {
-                "code": Code.INTERNAL,
-                "message": "Something went wrong on the server.",
-                "details": {},
-            }
-            status, answer = 500, {"error": error_body}
-        finally:
-            self._running -= 1
-        await _respond(send, status, answer)
+            raise BridgeError(Code.INTERNAL, "Something went wrong on the server.") from None
+        await _respond(send, answer)
 
 
-async def _respond(send: Send, status: int, answer: Any) -> None:
+async def _respond(send: Send, answer: Any) -> None:
     headers = [
         (b"content-type", b"application/json"),
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
     ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.start", "status": 201, "headers": headers})
     await send({"type": "http.response.body", "body": orjson.dumps(answer)})
 
 
-async def _take(scope: Scope, receive: Receive) -> Any:
+async def _take(scope: Scope, receive: Receive, running: Slots) -> Any:
     headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
     try:
         arrival = arrivals.read(scope)
@@ -99,25 +86,29 @@ async def _take(scope: Scope, receive: Receive) -> Any:
     query = parse_qs(scope["query_string"].decode("latin-1"))
     name = query.get("name", ["file"])[0]
     process = Process.current()
-    await process.throttler.take("upload", visitor=_signed_for(token, arrival), address=arrival.address)
+    signed_for = _signed_for(token, arrival)
+    await process.throttler.take("upload", visitor=signed_for, address=arrival.address)
     try:
         asked = query.get("inbox", ["default"])[0]
         inbox, visitor = await process.database.run(_let_in, asked, token, arrival)
-        announced = headers.get(b"content-length", "")
-        _check_size(int(announced) if announced.isdecimal() else 0, inbox)
+        _check_size(announced(scope), inbox)
         check_name_of_file(inbox, files.safe_name(name))
-        with tempfile.TemporaryFile() as body:
-            async with asyncio.timeout(LONGEST):
-                await _read(receive, body, inbox=inbox, visitor=visitor, arrival=arrival)
+        files.check_room(announced(scope))
+        with running.one_of(signed_for), tempfile.TemporaryFile() as body:
+            await _read(receive, body, inbox=inbox, visitor=visitor, arrival=arrival)
             kept = await files.keep_in_turn(
                 body, name=name, allowed=inbox.upload_types.split(), owner=arrival.address
             )
         return await _write_down(kept, inbox=inbox, visitor=visitor)
-    except TimeoutError:
-        raise BridgeError(Code.INVALID_PAYLOAD, "The file took too long.", reason="slow") from None
+    except OSError as error:
+        if not files.is_full(error):
+            raise
+        raise BridgeError(Code.UNAVAILABLE, "There is no room for files just now.", reason="full") from None
     except (OperationalError, InterfaceError) as error:
         logger.warning("The database is away: %r", error)
         raise BridgeError(Code.UNAVAILABLE, "The server cannot store this just now.") from None
+    finally:
+        _make_room(process)
 
 
 def _token(headers: dict[Any, str], arrival: Arrival) -> str | None:
@@ -170,15 +161,16 @@ async def _read(
     throttler = Process.current().throttler
     size, counted, more = 0, 0, True
     while more:
-        async with asyncio.timeout(IDLE):
-            message = await receive()
+        message = await receive()
         if message["type"] == "http.disconnect":
             raise Gone
         piece, more = message.get("body", b""), message.get("more_body", False)
         size += len(piece)
         _check_size(size, inbox)
         while counted * MEGABYTE < size:
-            await throttler.take("upload_megabyte", visitor=visitor, address=arrival.address)
+            for throttle in ("upload_megabyte", "upload_day"):
+                await throttler.take(throttle, visitor=visitor, address=arrival.address, inbox=inbox.pk)
+            files.check_room()
             counted += 1
         # Into the system's cache: what a disk needs for it is not waited for.
         body.write(piece)
@@ -193,3 +185,27 @@ async def _write_down(kept: Kept, *, inbox: Inbox, visitor: uuid.UUID) -> Any:
         await files.in_background(files.discard, kept.file, kept.thumbnail)
         raise
     return wire.attachment_out(row)
+
+
+_making_room: set[asyncio.Task[None]] = set()
+_made_room_at = float("-inf")
+
+
+def _make_room(process: Process) -> None:
+    """Where disks are nearly full, delete what nobody sent: the bot does so too, but once an hour."""
+    global _made_room_at
+    if time.monotonic() - _made_room_at < MAKE_ROOM_EVERY or not files.is_short():
+        return
+    _made_room_at = time.monotonic()
+    task = asyncio.create_task(_purge(process))
+    _making_room.add(task)
+    task.add_done_callback(_making_room.discard)
+
+
+async def _purge(process: Process) -> None:
+    try:
+        count = await process.database.run(retention.purge_unsent)
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("Old uploads are deleted later: %r", error)
+    else:
+        logger.warning("Room for files is short: %d uploads that nobody sent were deleted", count)

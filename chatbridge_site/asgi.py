@@ -3,13 +3,16 @@
 import gc
 import os
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 from bridge.asgi import with_chat
 from chatbridge_site import servers
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatbridge_site.settings")
-application = with_chat(get_asgi_application())
+pages = get_asgi_application()
+# No page of this site but the chat's own takes a file.
+application = with_chat(pages, largest_body=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 servers.tame()
 
 # What was loaded stays: without this the collector walks through all of it, some 80 ms, while everybody waits. And a

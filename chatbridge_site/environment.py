@@ -106,6 +106,16 @@ class Environment(BaseSettings):
         SecretStr(""),
         description="The password in the webhook address that Postmark was given, where Postmark brings it",
     )
+    max_sockets: int | None = Field(
+        None,
+        ge=1,
+        description="Sockets that one process takes. Default: 10,000, or three quarters of the files that it may open",
+    )
+    disk_reserve: int = Field(
+        1024,
+        ge=0,
+        description="Megabytes that uploads leave free on their disk and that of temporary files",
+    )
     log_level: str = Field("INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`")
     var_dir: Path = Field(
         BASE_DIR / "var",

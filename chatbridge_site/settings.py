@@ -115,6 +115,9 @@ DISCORD_API_URL = _environment.discord_api_url
 DISCORD_GATEWAY_URL = _environment.discord_gateway_url
 DISCORD_CDN_URL = _environment.discord_cdn_url
 
+BRIDGE_SOCKETS = _environment.max_sockets
+BRIDGE_DISK_RESERVE = _environment.disk_reserve
+
 WEBHOOK_ALLOWED_NETWORKS = _environment.webhook_allowed_networks
 
 BRIDGE_SERVICES = {

@@ -16,7 +16,7 @@ LAYERS = [
     {"filtering"},
     {"models", "protocol", "signals", "markdown", "avatars", "migrations"},
     {"sqlite", "redis", "database", "outlet", "closing", "wire", "files", "tokens", "proofs"},
-    {"layer", "headers", "receivers"},
+    {"layer", "headers", "receivers", "bodies"},
     {"hooks"},
     {"broadcast", "services", "presence", "speaking", "listing"},
     {"members"},
@@ -34,6 +34,8 @@ LAYERS = [
         "moderation",
         "throttling",
         "browsing",
+        "guard",
+        "servers",
     },
     {
         "checks",

@@ -35,6 +35,18 @@ def upload(*, hours: float) -> Attachment:
     return row
 
 
+@pytest.mark.parametrize(("reserve", "left"), [(0, {2, 20}), (10**9, set())])
+def test_what_nobody_sent_waits_an_hour_where_room_is_short(
+    settings: Any, reserve: int, left: set[int]
+) -> None:
+    rows = {hours: upload(hours=hours) for hours in (2, 20, 30)}
+    fresh = upload(hours=0.5)
+    settings.BRIDGE_DISK_RESERVE = reserve
+    assert retention.purge_unsent() == 3 - len(left)
+    kept = set(Attachment.objects.values_list("pk", flat=True))
+    assert kept == {rows[hours].pk for hours in left} | {fresh.pk}
+
+
 def age(name: str, hours: float) -> None:
     moment = time.time() - hours * 3600
     os.utime(default_storage.path(name), (moment, moment))

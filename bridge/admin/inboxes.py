@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 from bridge import online
 from bridge.admin import words
 from bridge.admin.words import conversation_link, moment
+from bridge.bodies import LARGEST_UPLOAD
 from bridge.models import Connection, Inbox
 from bridge.redis import RedisError
 
@@ -101,6 +102,12 @@ class InboxForm(forms.ModelForm[Inbox]):
         if cleaned.get("identity_required") and cleaned.get("identity") == Inbox.Identity.OFF:
             self.add_error("identity_required", "Choose who vouches for visitors, or nobody could chat here.")
         return cleaned
+
+    def clean_max_upload(self) -> int:
+        megabytes: int = self.cleaned_data["max_upload"]
+        if megabytes > LARGEST_UPLOAD:
+            raise ValidationError(f"At most {LARGEST_UPLOAD}: no server here takes a larger file.")
+        return megabytes
 
     def clean_upload_types(self) -> str:
         """Media types, each once."""

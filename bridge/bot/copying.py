@@ -191,6 +191,7 @@ async def _download(session: aiohttp.ClientSession, url: str, body: IO[bytes], *
         async for piece in response.content.iter_chunked(PIECE):
             if body.tell() + len(piece) > limit:
                 raise NotCopied("it is too large")
+            files.check_room(len(piece))
             body.write(piece)
     return True
 

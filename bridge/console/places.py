@@ -43,8 +43,7 @@ class Places:
         if not places:
             return
         try:
-            with presence.blocking_client() as client:
-                signs = client.mget([_key(terminal) for terminal in places.values()])
+            signs = presence.blocking_client().mget([_key(terminal) for terminal in places.values()])
         except redis.RedisError:
             return
         for pk, sign in zip(places, signs, strict=True):

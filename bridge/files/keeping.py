@@ -14,6 +14,7 @@ from django.utils import timezone
 from bridge.conf import file_storage
 from bridge.files.inspecting import inspect
 from bridge.files.naming import safe_name
+from bridge.files.space import check_room
 from bridge.files.workers import in_turn
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ def keep(source: IO[bytes], *, name: str, allowed: Sequence[str] | None) -> Kept
 
     Raises:
         BridgeError: `invalid_payload` with a `reason`, or `unavailable`. Nothing is stored then.
+        OSError: the storage takes nothing; NoRoom where the disk is full.
     """
     name = safe_name(name)
     with (
@@ -74,6 +76,7 @@ def keep(source: IO[bytes], *, name: str, allowed: Sequence[str] | None) -> Kept
 def _store(folder: str, source: IO[bytes]) -> tuple[str, int]:
     """Its name in the storage, and its size."""
     size = source.seek(0, 2)
+    check_room(size)
     source.seek(0)
     name = f"{folder}/{timezone.now():%Y/%m/%d}/{uuid.uuid4().hex}"
     return file_storage().save(name, File(source)), size

@@ -26,8 +26,10 @@ _WORDS = {
     401: "Nobody, or somebody whose token counts no more.",
     403: "Not for this caller: not permitted, muted or blocked.",
     404: "It is not there, or not for this caller: nobody learns which.",
+    408: "The body did not come, or too slowly.",
     409: "It stands against what is there already, or the conversation is closed.",
     413: "More than one message, or one request, may have.",
+    414: "The address is longer than 8 KiB.",
     415: "A body that is not called JSON.",
     422: "A parameter or a field of the body is not as described.",
     428: "A proof of work is asked for first: `details` has the challenge.",
@@ -178,14 +180,14 @@ def _responses(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
 
 
 def _refusals(operation: Operation) -> list[int]:
-    found = {401, 403, 404, 422, 429, 500, 503}
+    found = {401, 403, 404, 414, 422, 429, 500, 503}
     if operation.takes_body:
-        found |= {400, 409, 413, 415}
+        found |= {400, 408, 409, 413, 415}
     if operation.method == "DELETE" or "{room}" in operation.path:
         found.add(409)
     if "proof" in operation.entry.payload.model_fields:
         found.add(428)
-    assert found <= {*HTTP_STATUS.values(), 415}  # noqa: S101  # what the door can answer
+    assert found <= {*HTTP_STATUS.values(), 408, 414, 415}  # noqa: S101  # what the door can answer
     return sorted(found)
 
 

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from email.utils import parseaddr, parsedate_to_datetime
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from hashlib import sha256
 
 from django.utils import timezone
 
+from bridge.mail.addresses import address_in
 from bridge.mail.html import text_of_html
 
 
@@ -43,7 +44,7 @@ class Mail:
     @property
     def address(self) -> str:
         """Of its sender, to be compared."""
-        return parseaddr(self.sender)[1].casefold()
+        return address_in(self.sender).casefold()
 
     @property
     def subject(self) -> str:

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from email.utils import parseaddr
 from enum import StrEnum
 from io import BytesIO
 from uuid import UUID
@@ -16,6 +15,7 @@ from bridge.actions import keep_upload, mark_read
 from bridge.actions.receiving import Incoming, receive_message
 from bridge.actions.speaking_rules import silenced
 from bridge.errors import BridgeError
+from bridge.mail.addresses import address_in
 from bridge.mail.arrived import Mail, MailFile, is_automatic
 from bridge.mail.codes import Purpose, read_code
 from bridge.mail.letters import contact_of
@@ -75,7 +75,7 @@ def take(mail: Mail) -> Outcome:
 
 def _endpoint(recipients: Sequence[str]) -> Endpoint | None:
     for recipient in recipients:
-        local = parseaddr(recipient)[1].partition("@")[0]
+        local = address_in(recipient).partition("@")[0]
         connection = read_code(local.rpartition("+")[2], Purpose.REPLY)
         if connection is not None:
             return _endpoint_of(connection)

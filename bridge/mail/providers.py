@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from email.utils import parseaddr
 from hashlib import sha256
 from typing import Any
 
@@ -18,6 +17,7 @@ from multipart import MultipartError, parse_form_data
 
 from bridge import presence
 from bridge.conf import settings
+from bridge.mail.addresses import address_in
 from bridge.mail.arrived import Mail, MailFile
 
 OLDEST = timedelta(hours=10)
@@ -57,10 +57,9 @@ def _is_first(token: str, fields: Mapping[str, str], files: Sequence[MailFile]) 
     """Whether this token came with this mail before, or never."""
     name = f"chatbridge:mailgun:{sha256(token.encode(errors='replace')).hexdigest()}"
     digest = _digest_of(fields, files)
-    with presence.blocking_client() as client:
-        if client.set(name, digest, nx=True, ex=REMEMBERED):
-            return True
-        return bool(client.get(name) == digest.encode())
+    # One for all threads: closed, as `with` would do, it takes away the others' connections.
+    client = presence.blocking_client()
+    return bool(client.set(name, digest, nx=True, ex=REMEMBERED)) or client.get(name) == digest.encode()
 
 
 def _digest_of(fields: Mapping[str, str], files: Sequence[MailFile]) -> str:
@@ -127,8 +126,8 @@ def from_postmark(body: bytes) -> Mail:
         said = json.loads(body)
         headers = _headers((each["Name"], each["Value"]) for each in said.get("Headers") or [])
         headers.setdefault("message-id", f"<{said['MessageID']}@inbound.postmarkapp.com>")
-        headers.setdefault("date", said.get("Date") or "")
-        headers.setdefault("subject", said.get("Subject") or "")
+        headers.setdefault("date", _text(said.get("Date") or ""))
+        headers.setdefault("subject", _text(said.get("Subject") or ""))
         spf = [
             _text(each["Value"])
             for each in said.get("Headers") or []
@@ -173,7 +172,7 @@ def _passed(results: Sequence[str], *, sender: str, envelope: str) -> bool:
 
     What a sender wrote into the mail themself stands beside what the provider found: all of them must say so.
     """
-    domains = [parseaddr(each)[1].rpartition("@")[2].lower() for each in (sender, envelope)]
+    domains = [address_in(each).rpartition("@")[2].lower() for each in (sender, envelope)]
     return bool(results and domains[0]) and domains[0] == domains[1] and all(map(_says_pass, results))
 
 

@@ -8,7 +8,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
 from bridge.actions.contacts import stop_mails
+from bridge.bodies import takes
 from bridge.conf import settings
+from bridge.files import NoRoom
 from bridge.mail import providers
 from bridge.mail.codes import Purpose, read_code
 from bridge.mail.incoming import Mail, Outcome, take
@@ -22,6 +24,7 @@ POSTMARK_ENOUGH = 403
 """What each of them takes for an answer: any other that is no success brings the mail again, for hours."""
 
 
+@takes(providers.LARGEST)
 @csrf_exempt
 @require_POST
 def mailgun(request: HttpRequest) -> HttpResponse:
@@ -35,10 +38,11 @@ def mailgun(request: HttpRequest) -> HttpResponse:
         return _taken(providers.from_mailgun(fields, files), refused=MAILGUN_ENOUGH)
     except providers.Unreadable as error:
         return _answer(f"This mail cannot be read: {error}", status=MAILGUN_ENOUGH)
-    except RedisError:
+    except (RedisError, NoRoom):
         return _answer("Please bring it again.", status=503)
 
 
+@takes(providers.LARGEST)
 @csrf_exempt
 @require_POST
 def postmark(request: HttpRequest) -> HttpResponse:
@@ -55,6 +59,8 @@ def postmark(request: HttpRequest) -> HttpResponse:
         return _taken(providers.from_postmark(body), refused=POSTMARK_ENOUGH)
     except providers.Unreadable as error:
         return _answer(f"This mail cannot be read: {error}", status=POSTMARK_ENOUGH)
+    except NoRoom:
+        return _answer("Please bring it again.", status=503)
 
 
 def _taken(mail: Mail, *, refused: int) -> HttpResponse:

@@ -179,6 +179,7 @@ export const texts = {
       many: "Ten files at most",
       lost: "The connection was lost",
       slow: "It took too long",
+      full: "There is no room for files just now",
       throttled: "Too many files at once: wait a moment",
       unavailable: "The server is busy",
       blocked: "You cannot write here",

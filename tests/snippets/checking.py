@@ -23,6 +23,7 @@ from uvicorn import main as uvicorn_command
 
 from bridge import description
 from bridge.http.door import nowhere
+from bridge.protocol import MAX_FRAME
 from chatbridge_site.environment import BASE_DIR, Environment
 from tests.snippets.reading import Snippet
 
@@ -159,7 +160,10 @@ def _check_manage(rest: list[str]) -> None:
 
 def _check_uvicorn(rest: list[str]) -> None:
     application = next(word for word in rest if ":" in word)
-    uvicorn_command.make_context("uvicorn", list(rest))
+    given = uvicorn_command.make_context("uvicorn", list(rest)).params
+    # Of itself it takes messages of 16 MiB into memory, and keeps 34 KiB for each socket.
+    assert given["ws_max_size"] == MAX_FRAME, f"it needs --ws-max-size {MAX_FRAME}"
+    assert not given["ws_per_message_deflate"], "it needs --ws-per-message-deflate false"
     _check_application(application)
 
 

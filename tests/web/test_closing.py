@@ -56,6 +56,56 @@ async def test_a_flood_of_refused_frames_is_closed_with_4429(visitor: Browser) -
     assert await visitor.closed() == 4429
 
 
+async def test_of_a_burst_of_sockets_no_more_get_in_than_may(browser: Open, settings: Any) -> None:
+    """Also where all of them arrive before the first was looked at: it is counted before anything is waited for."""
+    settings.BRIDGE_SOCKETS_PER_ADDRESS = 5
+    burst = [browser() for _ in range(12)]
+    await asyncio.gather(*(each.open() for each in burst))
+    ends = await asyncio.gather(*(_end_of(each) for each in burst))
+    assert sorted(ends, key=str) == [4429] * 7 + [None] * 5
+    assert Process.current().addresses["192.0.2.1"] == 5
+
+
+async def test_a_burst_from_another_site_is_counted_before_that_is_looked_up(
+    browser: Open, settings: Any
+) -> None:
+    settings.BRIDGE_SOCKETS_PER_ADDRESS = 5
+    burst = [browser(origin="https://evil.example") for _ in range(12)]
+    await asyncio.gather(*(each.open() for each in burst))
+    ends = await asyncio.gather(*(each.closed() for each in burst))
+    assert sorted(ends) == [4403] * 5 + [4429] * 7
+    assert not Process.current().addresses
+
+
+async def test_a_full_process_sends_newcomers_away_before_any_work(
+    browser: Open, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.BRIDGE_SOCKETS = 3
+    # Two that never start a session take their place as well.
+    inside = [browser(address=f"203.0.113.{number}") for number in range(3)]
+    await inside[0].start()
+    for each in inside[1:]:
+        await each.open()
+    asked: list[Any] = []
+    monkeypatch.setattr(Process.current().database, "run", lambda *call: asked.append(call))
+    for number in range(3):
+        outside = browser(address=f"198.51.100.{number}", origin="https://elsewhere.example")
+        await outside.open()
+        message = await outside._socket.receive_output(60)
+        assert (message["type"], message["code"]) == ("websocket.close", 1013)
+        assert "again" in message["reason"]
+    assert asked == []
+    monkeypatch.undo()
+    await inside[1].leave()
+    newcomer = browser(address="198.51.100.9")
+    await newcomer.start()
+
+
+async def _end_of(socket: Browser) -> int | None:
+    """The close code, None where it stays."""
+    return None if await socket._socket.receive_nothing(0.5) else await socket.closed()
+
+
 async def test_more_sockets_than_one_address_may_have_are_closed_with_4429(
     browser: Open, settings: Any
 ) -> None:

@@ -384,11 +384,6 @@ async def test_who_sends_too_much_has_to_wait(browser: Open, settings: Any, name
     assert set(THROTTLES) >= {name}
 
 
-async def test_so_many_at_once_and_no_more(visitor: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "AT_ONCE", 0)
-    assert (await upload(visitor.token, "cat.png", png())).status == 503
-
-
 # ------------------------------------------------------------------- sending
 
 

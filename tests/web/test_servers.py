@@ -31,9 +31,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixtu
     folder = tmp_path_factory.mktemp("site")
     with Site(folder, DJANGO_SETTINGS_MODULE="tests.web.unlimited") as made:
         if request.param == "uvicorn":
-            command = ["-m", "uvicorn", "--host", HOST, "--port", str(made.web_port), "--lifespan", "off"]
-            command += ["--ws-per-message-deflate", "false", "--ws-max-size", "131072"]
-            command += ["chatbridge_site.asgi:application"]
+            command = ["manage.py", "run_web", "--port", str(made.web_port)]
             made.web = made._part("web", command, lambda: answers(f"{made.url}/"))
             made.parts = (made.web,)
         yield made
@@ -294,6 +292,27 @@ async def test_a_file_goes_up_and_down_and_100_megabytes_do_not(
     writer.close()
     kept = [path for path in (site.folder / "files").rglob("*") if path.is_file()]
     assert len(kept) == 2
+
+
+@pytest.mark.parametrize("path", ["/api/session", "/admin/login/", "/services/email/postmark/", "/files/"])
+@pytest.mark.parametrize("framing", ["Content-Length: 157286400", "Transfer-Encoding: chunked"])
+async def test_a_huge_body_is_refused_while_it_comes_in(site: Site, path: str, framing: str) -> None:
+    reader, writer = await asyncio.open_connection(HOST, site.web_port)
+    head = f"POST {path} HTTP/1.1\r\nHost: {HOST}:{site.web_port}\r\nAuthorization: Basic eDp4\r\n{framing}\r\n\r\n"
+    writer.write(head.encode())
+    answered = asyncio.create_task(reader.readuntil(b"\r\n\r\n"))
+    sent, piece = 0, bytes(2**20)
+    with suppress(ConnectionError):
+        while not answered.done() and sent < 150 * 2**20:
+            writer.write(piece if "Length" in framing else b"100000\r\n" + piece + b"\r\n")
+            await writer.drain()
+            sent += len(piece)
+            await asyncio.sleep(0)
+    # The postmark webhook of a site that has none, and a file of nobody's, need not be read at all.
+    assert (await asyncio.wait_for(answered, 60))[9:12] in {b"413", b"403", b"404", b"401"}
+    assert sent <= 110 * 2**20
+    writer.close()
+    assert not [each for each in psutil.Process(site.web.pid).open_files() if "(deleted)" in each.path]
 
 
 async def test_the_http_api_is_the_same_chat_over_either_server(site: Site) -> None:

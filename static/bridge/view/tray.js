@@ -4,7 +4,7 @@ import { texts } from "../texts.js";
 import { template } from "./page.js";
 import { sizeOf } from "./sizes.js";
 
-const AGAIN = new Set(["lost", "throttled", "unavailable", "internal", "slow"]);
+const AGAIN = new Set(["lost", "throttled", "unavailable", "internal", "slow", "full"]);
 
 export class Tray {
   #elements = new Map(); // item id -> element

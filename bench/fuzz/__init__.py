@@ -1,0 +1,1 @@
+"""Hostile frames and requests for a running server: `make fuzz COUNT=100000`."""

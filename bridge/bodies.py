@@ -1,0 +1,101 @@
+"""How large and how slow a request's body may be: what each address of ours takes, and what is said of any other.
+
+A view says so itself, `@takes(bytes)`; where it says nothing, a body is no larger than a frame of the socket.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import orjson
+from django.urls import Resolver404, resolve
+
+from bridge.errors import HTTP_STATUS, BridgeError, Code
+from bridge.protocol import MAX_FRAME
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+GRACE = 20.0
+SLOWEST = 8 * 1024
+"""A body may take GRACE seconds, and one more for each so many bytes of it that have come: a phone at the edge of its
+network sends twice as fast."""
+LONGEST_ADDRESS = 8 * 1024
+"""Bytes of a request's path and query: what usual proxies take."""
+LONGEST = 900.0
+"""Seconds that any body may take."""
+LINGER = 2.0
+"""Seconds for which somebody who was refused in the middle of their body is still listened to: whoever closes at once
+resets the connection, and a browser then shows an error of its own."""
+LARGEST_UPLOAD = 100
+"""Megabytes that an inbox may let a file have: what a server that reads a body before it asks us will keep of one."""
+
+
+class Refused(BridgeError):
+    """This body is too large or too slow. `status` is what HTTP calls it."""
+
+    def __init__(self, status: int, code: Code, message: str, **details: object) -> None:
+        super().__init__(code, message, close=False, **details)
+        self.status = status
+
+
+def takes(largest: int) -> Callable[[View], View]:
+    """A decorator: this view takes bodies of so many bytes."""
+
+    def declare(view: View) -> View:
+        view.largest_body = largest  # type: ignore[attr-defined]
+        return view
+
+    return declare
+
+
+def largest_of(path: str, *, root: str = "") -> int | None:
+    """Bytes that an address of ours takes; None where `path` is none of ours.
+
+    Asks the project's URLs and not a list of beginnings: the app may be included anywhere, the root included.
+    """
+    inside = path.removeprefix(root.rstrip("/")) or "/"
+    try:
+        match = resolve(inside)
+    except Resolver404:
+        return None
+    return getattr(match.func, "largest_body", MAX_FRAME) if "bridge" in match.app_names else None
+
+
+def seconds_for(size: int) -> float:
+    """Seconds that a body may have taken of which so many bytes have come."""
+    return min(LONGEST, GRACE + size / SLOWEST)
+
+
+def too_large(largest: int) -> Refused:
+    return Refused(413, Code.TOO_LARGE, f"A body has at most {largest:,} bytes here.", limit=largest)
+
+
+def too_long() -> Refused:
+    return Refused(414, Code.TOO_LARGE, "This address is too long.", limit=LONGEST_ADDRESS)
+
+
+def too_slow() -> Refused:
+    return Refused(408, Code.INVALID_PAYLOAD, "The body took too long.", reason="slow")
+
+
+def crowded(retry_after: int) -> Refused:
+    text = "Too many at once. Please try again in a moment."
+    return Refused(HTTP_STATUS[Code.THROTTLED], Code.THROTTLED, text, retry_after=retry_after)
+
+
+def answer_to(error: BridgeError, *, ours: bool) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """Status, headers and body of a refusal: the usual JSON for addresses of ours, a plain sentence for others."""
+    status = error.status if isinstance(error, Refused) else HTTP_STATUS[error.code]
+    body = (
+        orjson.dumps({"error": {"code": error.code, "message": error.message, "details": error.details}})
+        if ours
+        else f"{error.message}\n".encode()
+    )
+    headers = [
+        (b"content-type", b"application/json" if ours else b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    if "retry_after" in error.details:
+        headers.append((b"retry-after", str(error.details["retry_after"]).encode()))
+    return status, headers, body

@@ -1,0 +1,130 @@
+"""`manage.py run_web`: the site under uvicorn, until SIGTERM or Ctrl-C, with limits that are not uvicorn's own."""
+
+import asyncio
+import logging
+from argparse import ArgumentParser
+from typing import Any
+
+import uvicorn
+from django.conf import settings as project
+from django.core.management.base import BaseCommand, CommandError
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.protocol import State
+
+from bridge.conf import settings
+from bridge.protocol import MAX_FRAME
+
+try:
+    import resource
+except ImportError:  # Windows has none
+    resource = None  # type: ignore[assignment]
+
+REQUESTS = 1000
+"""What may be served at once beside the sockets."""
+HEAD_WITHIN = 15.0
+"""Seconds, up to twice as many, that a client has for the head of a request, and to take the end of a reply."""
+MOST_FILES = 65_536
+
+
+class PromptH11(H11Protocol):
+    """uvicorn's HTTP for clients that get on with it: they begin a request, and take the end of what they asked for."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)  # type: ignore[arg-type]
+        self._look_later(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._look.cancel()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """What follows a good head is no HTTP: for the pages, their client has left. uvicorn lets them answer too."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            if self.cycle.response_started:
+                self.transport.close()
+                return
+        super().send_400_response(msg)
+
+    def _look_later(self, last: Any) -> None:
+        self._look = self.loop.call_later(HEAD_WITHIN, self._check, last)
+
+    def _check(self, last: Any) -> None:
+        """`last`: what was going on when it was looked at before. A request that is being answered takes its time."""
+        if self.transport.get_protocol() is not self:
+            return  # a WebSocket by now
+        is_idle = self.cycle is None or self.cycle.response_complete
+        going_on = (self.transport.is_closing(), self.cycle)
+        if going_on == last and (is_idle or self.transport.is_closing()):
+            self.transport.abort()
+        else:
+            self._look_later(going_on)
+
+
+class Command(BaseCommand):
+    help = "Serve the site, ASGI_APPLICATION of the settings: with uvicorn, and with limits for what anybody may send."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="the address to listen at")
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--uds", help="listen at this Unix socket instead")
+        parser.add_argument("--workers", type=int, default=1, help="processes")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        named = getattr(project, "ASGI_APPLICATION", None)
+        if not named:
+            raise CommandError("ASGI_APPLICATION is not set: 'yourproject.asgi.application'.")
+        open_more_files()
+        logging.getLogger("uvicorn.error").addFilter(without_traceback)
+        where = (
+            {"uds": options["uds"]} if options["uds"] else {"host": options["host"], "port": options["port"]}
+        )
+        uvicorn.run(":".join(named.rsplit(".", 1)), workers=options["workers"], **where, **uvicorn_options())
+
+
+def uvicorn_options() -> dict[str, Any]:
+    return {
+        "http": PromptH11,
+        "ws": CalmWebSocket,
+        "lifespan": "off",
+        # A larger frame, or message of many frames, never comes into memory.
+        "ws_max_size": MAX_FRAME,
+        # 34 KiB of memory a socket, and texts are too short to gain from it.
+        "ws_per_message_deflate": False,
+        "limit_concurrency": settings.BRIDGE_SOCKETS + REQUESTS,
+        # TRUSTED_PROXIES decides whose X-Forwarded-* is believed.
+        "proxy_headers": False,
+        "server_header": False,
+        # Django's LOGGING is what counts. The proxy in front has an access log; this one would hold the keys of links.
+        "log_config": None,
+        "access_log": False,
+    }
+
+
+class CalmWebSocket(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket, which fails over a second frame of no UTF-8 while it closes for the first."""
+
+    def send_receive_event_to_app(self) -> None:
+        if self.conn.state is State.OPEN:
+            super().send_receive_event_to_app()
+        else:
+            self.frames = []
+
+
+def without_traceback(record: logging.LogRecord) -> bool:
+    """What a client sent is no fault of the server's: one line of it, not twenty for each frame."""
+    if record.exc_info and isinstance(record.exc_info[1], UnicodeDecodeError):
+        record.exc_info, record.levelno, record.levelname = None, logging.INFO, "INFO"
+    return record.levelno >= logging.getLogger().level
+
+
+def open_more_files() -> None:
+    """As many as the system allows this process: each socket is one, and many systems begin with 1,024."""
+    if resource is None:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
