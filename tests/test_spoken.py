@@ -50,6 +50,9 @@ def test_what_is_harmless_stays_as_it_is(text: str) -> None:
         (r"[win\](https://evil.example)", r"[win\](https://evil.example)"),
         (r"[win\\](https://evil.example)", r"[win\\\](https://evil.example)"),
         (r"\<@1> \\<@1>", r"\<@1> \\\<@1>"),
+        # What looks like code, and is none since its sign has a backslash.
+        (r"\`[win](https://evil.example)`", r"\`[win\](https://evil.example)`"),
+        (r"\```[win](https://evil.example)```", r"\```[win\](https://evil.example)```"),
     ],
 )
 def test_what_would_call_somebody_or_hide_an_address_is_shown_as_typed(typed: str, said: str) -> None:
