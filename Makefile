@@ -65,6 +65,7 @@ bench: .venv/develops  ## measure, on loopback, beside a plain Channels echo
 
 browser: .venv/develops
 	@$(PY) -m tests.chromium
+	@$(PY) -m tests.nginx
 
 lock: .venv/develops  ## pin anew what is installed, after a change of requirements*.txt or for newer versions
 	$(PY) -m scripts.lock

@@ -11,6 +11,7 @@ from django.conf import settings as project
 from django.http import HttpRequest
 from django.http.request import split_domain_port, validate_host
 
+from bridge import addresses
 from bridge.conf import settings
 from bridge.sessions import Arrival
 from bridge.tokens import cookie_in, in_cookies
@@ -30,7 +31,7 @@ def read(scope: dict[str, Any]) -> Arrival:
         known = headers.get(name)
         headers[name] = value.decode("latin-1") if known is None else f"{known}, {value.decode('latin-1')}"
     scheme = _scheme(scope.get("scheme", ""), headers)
-    origin = _foreign_origin(headers.get(b"origin"), headers.get(b"host", ""), scheme=scheme)
+    origin, doubt = _foreign_origin(headers.get(b"origin"), headers.get(b"host", ""), scheme=scheme)
     # Another site's page never speaks with our cookies, even where its browser sends them along.
     cookies = headers.get(b"cookie", "") if not origin else ""
     return Arrival(
@@ -39,6 +40,7 @@ def read(scope: dict[str, Any]) -> Arrival:
         origin=origin,
         token=in_cookies(partial(cookie_in, cookies), secure=scheme == "https"),
         login=cookie_in(cookies, project.SESSION_COOKIE_NAME),
+        doubt=doubt,
     )
 
 
@@ -67,12 +69,13 @@ def _scheme(spoken: str, headers: Mapping[bytes, str]) -> str:
     return "https" if project.SECURE_SSL_REDIRECT else ""
 
 
-def _foreign_origin(origin: str | None, host: str, *, scheme: str) -> str:
-    """Empty for our own page and for what is no browser; else the origin, for an inbox to allow."""
+def _foreign_origin(origin: str | None, host: str, *, scheme: str) -> tuple[str, str]:
+    """Empty for our own page and for what is no browser; else the origin, for an inbox to allow, and what may be wrong
+    about it: Arrival.doubt."""
     if not validate_host(split_domain_port(host)[0], project.ALLOWED_HOSTS or ["localhost", "127.0.0.1"]):
         raise Foreign(f"the host {host!r} is not in ALLOWED_HOSTS")
     if origin is None:
-        return ""
+        return "", ""
     try:
         parts = urlsplit(origin.lower())
         port = parts.port
@@ -80,12 +83,32 @@ def _foreign_origin(origin: str | None, host: str, *, scheme: str) -> str:
         raise Foreign("the origin is none") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise Foreign("the origin is none")
-    if _host(parts.hostname, port) == _host(*_split(host.lower())):
+    found, doubt = origin.lower().rstrip("/"), ""
+    name, asked_port = _split(host.lower())
+    if _host(parts.hostname, port) == _host(name, asked_port):
         if not scheme or parts.scheme == scheme:
-            return ""
+            return "", ""
         # Whoever sits between could have written it: to browsers, too, it is another site.
-        _tell_other_scheme(origin.lower(), scheme)
-    return origin.lower().rstrip("/")
+        doubt = "scheme"
+        _tell_other_scheme(found, scheme)
+    elif _is_named(parts.scheme, parts.hostname, port):
+        # Whatever Host the proxy passes on: this is where the site says that it is.
+        return "", ""
+    elif parts.hostname == name:
+        doubt = "port"
+        _tell_other_port(found, host)
+    return found, doubt
+
+
+def _is_named(scheme: str, name: str, port: int | None) -> bool:
+    """Whether SITE_URL says so."""
+    own = urlsplit(addresses.origin())
+    usual = {"http": 80, "https": 443}
+    return (own.scheme, own.hostname, own.port or usual.get(own.scheme)) == (
+        scheme,
+        name,
+        port or usual[scheme],
+    )
 
 
 @lru_cache(maxsize=100)
@@ -96,6 +119,39 @@ def _tell_other_scheme(origin: str, scheme: str) -> None:
         "X-Forwarded-Proto, and TRUSTED_PROXIES must count it.",
         origin,
         scheme,
+    )
+
+
+@lru_cache(maxsize=100)
+def _tell_other_port(origin: str, host: str) -> None:
+    """Once for each."""
+    logger.warning(
+        "The page %s is taken for another site, since it was asked for as %s. If it is ours: the proxy in front must "
+        "pass on the Host with its port (nginx: proxy_set_header Host $http_host;), or SITE_URL must say where "
+        "this site is.",
+        origin,
+        host,
+    )
+
+
+@lru_cache(maxsize=1)
+def _tell_untrusted() -> None:
+    """Once: anybody may send that header."""
+    logger.warning(
+        "A request came with X-Forwarded-For, and TRUSTED_PROXIES is 0. If a proxy of yours wrote it, all visitors "
+        "share one address and its limits, and HTTPS is not seen: set TRUSTED_PROXIES to how many proxies there are."
+    )
+
+
+@lru_cache(maxsize=1)
+def _tell_missing(trusted: int, hops: int) -> None:
+    """Once."""
+    logger.warning(
+        "TRUSTED_PROXIES is %d, and X-Forwarded-For names %d: all visitors share one address, or may make one up. Set "
+        "it to how many proxies there are; each must add to the header (nginx: proxy_set_header X-Forwarded-For "
+        "$proxy_add_x_forwarded_for;).",
+        trusted,
+        hops,
     )
 
 
@@ -120,6 +176,10 @@ def _address(client: Any, forwarded: str) -> str:
         # Some proxies write the port, too: with it each socket would be another address to the throttles.
         hop = hops[-settings.TRUSTED_PROXIES]
         address = _without_port(hop)
+    elif settings.TRUSTED_PROXIES:
+        _tell_missing(settings.TRUSTED_PROXIES, len(hops))
+    elif hops:
+        _tell_untrusted()
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

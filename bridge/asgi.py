@@ -5,7 +5,7 @@ from typing import Any
 from channels.routing import ProtocolTypeRouter, URLRouter
 
 
-def with_chat(pages: Any, *, largest_body: int | None = None) -> ProtocolTypeRouter:
+def with_chat(pages: Any, *, largest_body: int | None = None) -> Any:
     """`application = with_chat(get_asgi_application())`: the project's pages, uploads and the chat socket.
 
     What is sent to the chat's own addresses is limited in size and time. `largest_body`: bytes that may be sent to any
@@ -20,6 +20,7 @@ def with_chat(pages: Any, *, largest_body: int | None = None) -> ProtocolTypeRou
     # Only here, when Django is set up, which `get_asgi_application()` did: these import models.
     from bridge import redis, servers, throttling
     from bridge.guard import Guard
+    from bridge.mounting import Mounted
     from bridge.routing import websocket_urlpatterns
     from bridge.uploads import Uploads
 
@@ -29,4 +30,4 @@ def with_chat(pages: Any, *, largest_body: int | None = None) -> ProtocolTypeRou
     redis.start()
     servers.bound_daphne(elsewhere=largest_body)
     guard = Guard(Uploads(pages), elsewhere=largest_body)
-    return ProtocolTypeRouter({"http": guard, "websocket": URLRouter(websocket_urlpatterns)})
+    return Mounted(ProtocolTypeRouter({"http": guard, "websocket": URLRouter(websocket_urlpatterns)}))

@@ -10,10 +10,9 @@ from functools import lru_cache
 from hashlib import blake2s
 from io import BytesIO
 
-from django.urls import reverse
 from PIL import Image, ImageDraw, ImageFont
 
-from bridge.conf import settings
+from bridge import addresses
 
 SIZE = 128
 _LIGHTNESS, _CHROMA = 0.5, 0.085
@@ -24,9 +23,7 @@ _UNKNOWN = "\ue000"
 
 def avatar_url(participant: uuid.UUID, nick: str) -> str:
     """Where everybody may fetch it; empty where this site has no address."""
-    if not settings.SITE_URL:
-        return ""
-    return f"{settings.SITE_URL}{reverse('bridge:avatar', args=[participant])}?v={version_of(nick)}"
+    return addresses.whole(f"{addresses.path_to('bridge:avatar', participant)}?v={version_of(nick)}")
 
 
 def version_of(nick: str) -> str:

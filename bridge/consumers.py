@@ -68,7 +68,7 @@ class ChatConsumer(AsyncConsumer):
             if self._session is not None:
                 self._session.end(clean=self._went)
         if code is not None:
-            await close(send, code, reason=LATER if code == protocol.CLOSE_TRY_LATER else "")
+            await close(send, code, reason=_reason(code, arrival))
 
     def _read(self, scope: Any) -> tuple[Arrival | None, int | None]:
         """Who comes, and the code to close with where his handshake alone says that he may not stay."""
@@ -179,6 +179,13 @@ def _subprotocol(scope: Any) -> str | None:
     """Ours; else the first that was offered, since a browser hears no close code without one."""
     offered = scope["subprotocols"]
     return protocol.SUBPROTOCOL if protocol.SUBPROTOCOL in offered else next(iter(offered), None)
+
+
+def _reason(code: int, arrival: Arrival | None) -> str:
+    """What stands beside the code: for whoever looks into it, and for our page where a proxy is set up wrongly."""
+    if code == protocol.CLOSE_TRY_LATER:
+        return LATER
+    return f"proxy_{arrival.doubt}" if code == protocol.CLOSE_FORBIDDEN and arrival and arrival.doubt else ""
 
 
 def _is_allowed(origin: str) -> bool:

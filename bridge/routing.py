@@ -4,8 +4,9 @@ from typing import Any
 
 from django.urls import path
 
+from bridge.addresses import SOCKET
 from bridge.consumers import ChatConsumer
 
 websocket_urlpatterns: list[Any] = [
-    path("ws/chat/", ChatConsumer.as_asgi()),  # type: ignore[arg-type]  # Channels' own way
+    path(SOCKET[1:], ChatConsumer.as_asgi()),  # type: ignore[arg-type]  # Channels' own way
 ]

@@ -26,6 +26,8 @@ class Arrival:
     """From the cookie of our own page."""
     login: str | None = None
     """The key of the Django session that came with it, from our own pages alone."""
+    doubt: str = ""
+    """What a proxy in front hides, `port` or `scheme`, where `origin` may well be our own page."""
 
 
 @dataclass(frozen=True, slots=True)

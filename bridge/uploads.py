@@ -15,9 +15,8 @@ from urllib.parse import parse_qs
 
 import orjson
 from django.db import InterfaceError, OperationalError
-from django.urls import reverse
 
-from bridge import actions, arrivals, files, identity, retention, tokens, wire
+from bridge import actions, addresses, arrivals, files, identity, retention, tokens, wire
 from bridge.arrivals import Foreign
 from bridge.errors import BridgeError, Code
 from bridge.files import Kept
@@ -46,12 +45,10 @@ class Uploads:
 
     def __init__(self, pages: Application) -> None:
         self._pages = pages
-        self._address: str | None = None
         self._running = Slots(10_000, FROM_ONE_VISITOR)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._address = self._address or reverse("bridge:files")
-        if scope["method"] != "POST" or scope["path"] != self._address:
+        if scope["method"] != "POST" or scope["path"] != addresses.path_to("bridge:files"):
             await self._pages(scope, receive, send)
             return
         try:

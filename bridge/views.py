@@ -5,10 +5,11 @@ import uuid
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.urls import get_script_prefix
 from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_safe
 
-from bridge import avatars, identity, members, tokens
+from bridge import addresses, avatars, identity, members, tokens
 from bridge.actions.rooms import lets_in, list_rooms
 from bridge.errors import BridgeError
 from bridge.headers import protect
@@ -16,7 +17,6 @@ from bridge.models import Connection, Inbox, Participant
 from bridge.protocol import MAX_CONTENT, SUBPROTOCOL
 from bridge.redis import RedisError
 
-SOCKET_PATH = "/ws/chat/"
 AVATAR_AGE = 365 * 24 * 3600
 """Seconds, in effect for ever: another nick has another address."""
 
@@ -67,7 +67,12 @@ def _inbox(request: HttpRequest) -> Inbox:
 def _chat(
     request: HttpRequest, inbox: Inbox, *, room: Connection | None = None, key: str = ""
 ) -> HttpResponse:
-    context = {"inbox": inbox, "socket": SOCKET_PATH, "protocol": SUBPROTOCOL, "limit": MAX_CONTENT}
+    context = {
+        "inbox": inbox,
+        "socket": f"{get_script_prefix().rstrip('/')}{addresses.SOCKET}",
+        "protocol": SUBPROTOCOL,
+        "limit": MAX_CONTENT,
+    }
     context |= {"room": room, "room_key": key, "embedded": "embedded" in request.GET}
     response = protect(render(request, "bridge/chat.html", context))
     secure = request.is_secure()

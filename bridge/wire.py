@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from django.db.models import Count, Min, Q, prefetch_related_objects
-from django.urls import reverse
 
+from bridge.addresses import path_to
 from bridge.models import Attachment, Connection, Inbox, Message, Participant, Reaction
 from bridge.protocol import (
     AttachmentOut,
@@ -101,7 +101,7 @@ def attachments_out(message: Message) -> list[AttachmentOut]:
 
 
 def attachment_out(attachment: Attachment) -> AttachmentOut:
-    address = reverse("bridge:file", args=[attachment.uid])
+    address = path_to("bridge:file", attachment.uid)
     addresses = {
         Attachment.State.STORED: address,
         Attachment.State.PENDING: "",
@@ -112,7 +112,7 @@ def attachment_out(attachment: Attachment) -> AttachmentOut:
         "name": attachment.name,
         "state": attachment.state,  # type: ignore[typeddict-item]
         "url": addresses[Attachment.State(attachment.state)],
-        "thumbnail": reverse("bridge:thumbnail", args=[attachment.uid]) if attachment.thumbnail else "",
+        "thumbnail": path_to("bridge:thumbnail", attachment.uid) if attachment.thumbnail else "",
         "content_type": attachment.content_type,
         "size": attachment.size,
         "width": attachment.width,

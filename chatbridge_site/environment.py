@@ -86,7 +86,9 @@ class Environment(BaseSettings):
         description="Networks of your own that webhooks may be sent to, e.g. `10.1.0.0/16`, with commas between",
     )
     site_url: str = Field(
-        "", description="Where this site is reached, e.g. `https://chat.example.com`: for links from Discord"
+        "",
+        description="Where this site is reached, e.g. `https://chat.example.com`: for links from Discord. "
+        "A path in it is that of the whole site",
     )
     email_url: SecretStr = Field(
         SecretStr("smtp://localhost:25"),

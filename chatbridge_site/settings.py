@@ -6,6 +6,7 @@ import warnings
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import dj_database_url
 import django
@@ -21,11 +22,16 @@ VAR_DIR = _environment.var_dir
 
 DEBUG = _environment.debug
 SITE_URL = _environment.site_url
+# Its path, where the site has its host not for itself alone.
+FORCE_SCRIPT_NAME = urlsplit(SITE_URL).path or None
 SECRET_KEY = environment.secret_key(_environment)
 SECRET_KEY_FALLBACKS = [each.get_secret_value() for each in _environment.secret_key_fallbacks]
 secrecy.know([SecretStr(SECRET_KEY), *(getattr(_environment, name) for name in environment.secret_names())])
 ALLOWED_HOSTS = _environment.allowed_hosts or (["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
 CSRF_TRUSTED_ORIGINS = _environment.csrf_trusted_origins
+if SITE_URL:
+    # Also where a proxy in front passes on another Host than browsers ask for.
+    CSRF_TRUSTED_ORIGINS = [*CSRF_TRUSTED_ORIGINS, "{0.scheme}://{0.netloc}".format(urlsplit(SITE_URL))]
 TRUSTED_PROXIES = _environment.trusted_proxies
 
 # It takes the place of Django's own runserver. In any other process its Twisted would only be loaded: 16 MB, and a
@@ -46,8 +52,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "django.middleware.security.SecurityMiddleware",
     "chatbridge_site.middleware.content_security_policy",
+    "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -144,7 +150,8 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
-STATIC_URL = "static/"
+# Whole: Django would put the path of the site in front of it, and does not in every thread.
+STATIC_URL = f"{FORCE_SCRIPT_NAME or ''}/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Nothing in it is served but by `bridge.files`' own addresses, which look who asks.

@@ -35,14 +35,11 @@ def find() -> str | None:
 
 def install() -> None:
     """The shell as Debian's package; else Playwright's build or, where it cannot be fetched, Debian's whole one."""
-    root = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    apt = [*root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]
-    add = [*apt, "install", "-y", "-qq", "--no-install-recommends", "--no-remove"]
     with_libraries = ["--with-deps"] if os.geteuid() == 0 else []
     attempts = [
-        [[*apt, "update", "-qq"], [*add, f"chromium-{SHELL}"]],
+        debian(f"chromium-{SHELL}"),
         [[sys.executable, "-m", "playwright", "install", *with_libraries, "chromium"]],
-        [[*add, "chromium"]],
+        debian("chromium")[1:],
     ]
     for commands in attempts:
         for command in commands:
@@ -50,6 +47,16 @@ def install() -> None:
                 break
         if find():
             return
+
+
+def debian(package: str) -> list[list[str]]:
+    """Commands that install it."""
+    root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    apt = [*root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]
+    return [
+        [*apt, "update", "-qq"],
+        [*apt, "install", "-y", "-qq", "--no-install-recommends", "--no-remove", package],
+    ]
 
 
 def succeeds(command: list[str]) -> bool:

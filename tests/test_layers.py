@@ -13,10 +13,10 @@ ROOT = Path(bridge.__file__).parent
 LAYERS = [
     {"ending", "errors", "clock", "emojis", "text", "valkey"},
     {"conf", "inspection", "lookalikes", "nicks"},
-    {"filtering"},
+    {"filtering", "addresses"},
     {"models", "protocol", "signals", "markdown", "avatars", "migrations"},
     {"sqlite", "redis", "database", "outlet", "closing", "wire", "files", "tokens", "proofs"},
-    {"layer", "headers", "receivers", "bodies"},
+    {"layer", "headers", "receivers", "bodies", "mounting"},
     {"hooks"},
     {"broadcast", "services", "presence", "speaking", "listing"},
     {"members"},

@@ -5,7 +5,8 @@
   one of that name goes on with it), or, where the project has such a file, must stand in it.
 - `json` that is a frame is held against the protocol, the page's own commands and events included.
 - `sh` calls programs, commands and targets that there are; `ini` is for a `.env`; `html` is a template; `js` parses;
-  `http` has addresses that there are; `text` is a picture made of letters.
+  `http` has addresses that there are; `nginx` is run by tests/process/test_behind_nginx.py; `text` is a picture
+  made of letters.
 - A comment `<!-- python` … `-->` is run like a block and not seen: what the next one
   needs, or a look at what the last did.
 - `<!-- not run: reason -->` before a block leaves it out.

@@ -7,15 +7,13 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from yarl import URL
 
-from bridge import services
+from bridge import addresses, services
 from bridge.actions.opening import add_places
 from bridge.admin import words
-from bridge.conf import settings
 from bridge.errors import DeliveryFailed
 from bridge.models import Connection, Webhook
 from bridge.webhook.addresses import url_mistake
@@ -80,7 +78,7 @@ class WebhookAdmin(admin.ModelAdmin[Webhook]):
 
     @admin.display(description="POST to")
     def takes(self, webhook: Webhook) -> str:
-        return settings.SITE_URL + reverse("bridge:webhook:take", args=[webhook.uid])
+        return addresses.origin() + addresses.path_to("bridge:webhook:take", webhook.uid)
 
     @admin.display(description="secret")
     def secret_now(self, webhook: Webhook) -> SafeString:

@@ -8,13 +8,11 @@ from typing import Literal
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
-from django.urls import reverse
 
-from bridge import actions, files, services
+from bridge import actions, addresses, files, services
 from bridge.actions import linking
 from bridge.actions.receiving import RemoteAuthor
 from bridge.actions.saying import Voice, say
-from bridge.conf import settings
 from bridge.delivery.composing import text_of
 from bridge.errors import BridgeError, Code
 from bridge.models import WEB, Attachment, Endpoint, Inbox, Participant
@@ -252,6 +250,6 @@ def message_of(
 def _file(attachment: Attachment) -> File:
     url = attachment.remote_url if attachment.state == Attachment.State.REMOTE else ""
     if attachment.state == Attachment.State.STORED:
-        path = reverse("bridge:file", args=[attachment.uid])
-        url = files.link(path, site=settings.SITE_URL, uid=attachment.uid)
+        path = addresses.path_to("bridge:file", attachment.uid)
+        url = files.link(path, site=addresses.origin(), uid=attachment.uid)
     return File(attachment.name, url, attachment.content_type, attachment.size)

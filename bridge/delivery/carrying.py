@@ -2,10 +2,7 @@
 
 from collections.abc import Callable
 
-from django.urls import reverse
-
-from bridge import files
-from bridge.conf import settings
+from bridge import addresses, files
 from bridge.models import Attachment, Message
 
 LARGEST = 10 * 1024 * 1024
@@ -37,8 +34,8 @@ def _sorted(message: Message) -> list[tuple[Attachment, bool]]:
 
 def _line(attachment: Attachment, spoken: Callable[[str], str]) -> str:
     size = f"{attachment.size / (1024 * 1024):.1f} MB"
-    path = reverse("bridge:file", args=[attachment.uid])
-    address = files.link(path, site=settings.SITE_URL, uid=attachment.uid)
+    path = addresses.path_to("bridge:file", attachment.uid)
+    address = files.link(path, site=addresses.origin(), uid=attachment.uid)
     # In these brackets Discord fetches nothing for a preview.
     where = f"<{address}>" if address else "too large for Discord: it is in the admin"
     return f"📎 {spoken(attachment.name)} ({size}) {where}"

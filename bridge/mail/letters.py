@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 from django.conf import settings as project
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils.safestring import mark_safe
 
+from bridge import addresses
 from bridge.conf import settings
 from bridge.mail.codes import Purpose, code_for
 from bridge.models import Connection, Contact, Endpoint, Message, RemoteMessage
@@ -109,14 +109,14 @@ def page_of(connection: Connection) -> str:
     """Its conversation on the page. Empty where this site's own address is not known."""
     inbox = connection.inbox.name
     query = "" if inbox == "default" else f"?{urlencode({'inbox': inbox})}"
-    path = f"{reverse('bridge:chat')}{query}#conversation={connection.uid}"
-    return f"{settings.SITE_URL}{path}" if settings.SITE_URL else ""
+    path = f"{addresses.path_to('bridge:chat')}{query}#conversation={connection.uid}"
+    return addresses.whole(path)
 
 
 def stop_link(connection: Connection) -> str:
     """Without a login. Empty where this site's own address is not known."""
-    path = reverse("bridge:email:stop", args=[code_for(connection.uid, Purpose.STOP)])
-    return f"{settings.SITE_URL}{path}" if settings.SITE_URL else ""
+    path = addresses.path_to("bridge:email:stop", code_for(connection.uid, Purpose.STOP))
+    return addresses.whole(path)
 
 
 def _headers(remote: RemoteMessage, connection: Connection, *, stop: str) -> dict[str, str]:

@@ -4,8 +4,8 @@ import re
 from urllib.parse import urlsplit
 
 import discord
-from django.urls import reverse
 
+from bridge import addresses
 from bridge.conf import settings
 from bridge.models import Connection, Contact, Endpoint
 from bridge.services.discord_names import one_line
@@ -85,8 +85,8 @@ def card_embed(
     if read:
         embed.add_field(name="Read up to", value=read, inline=False)
     if settings.SITE_URL:
-        path = reverse("admin:bridge_connection_change", args=[connection.pk])
-        embed.add_field(name="History", value=f"[Open in the admin]({settings.SITE_URL}{path})", inline=False)
+        path = addresses.path_to("admin:bridge_connection_change", connection.pk)
+        embed.add_field(name="History", value=f"[Open in the admin]({addresses.whole(path)})", inline=False)
     return embed
 
 

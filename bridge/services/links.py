@@ -1,9 +1,6 @@
 """Addresses of files, for whoever reads a conversation where nobody is logged in here."""
 
-from django.urls import reverse
-
-from bridge import files
-from bridge.conf import settings
+from bridge import addresses, files
 from bridge.models import Attachment
 
 
@@ -11,5 +8,5 @@ def address_of(attachment: Attachment) -> str:
     """Empty where the site's own address is not known."""
     if attachment.state == Attachment.State.REMOTE:
         return attachment.remote_url
-    path = reverse("bridge:file", args=[attachment.uid])
-    return files.link(path, site=settings.SITE_URL, uid=attachment.uid)
+    path = addresses.path_to("bridge:file", attachment.uid)
+    return files.link(path, site=addresses.origin(), uid=attachment.uid)

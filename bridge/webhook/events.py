@@ -10,8 +10,7 @@ import orjson
 from django.db.models import Max
 from django.utils import timezone
 
-from bridge import files, wire
-from bridge.conf import settings
+from bridge import addresses, files, wire
 from bridge.errors import DeliveryFailed
 from bridge.models import Connection, Delivery, Endpoint, Message, RemotePart, Webhook
 from bridge.protocol import AttachmentOut, rfc3339
@@ -127,7 +126,7 @@ def _connection(connection: Connection) -> dict[str, Any]:
 
 def _reachable(attachment: AttachmentOut) -> AttachmentOut:
     """With addresses that open without a login, where the site knows its own (SITE_URL)."""
-    site = settings.SITE_URL
+    site = addresses.origin()
     if not site or attachment["state"] != "stored":
         return attachment
     uid = UUID(attachment["uid"])

@@ -113,10 +113,13 @@ export const texts = {
     outdated: "This page is out of date. Please load it again.",
     sign_in: "Please sign in to chat here, then load this page again.",
     refused: "This chat is not available to you.",
+    no_sockets: "Something between you and this chat stops WebSockets: its server, or your network. Trying again.",
+    proxy_port: "This chat is set up wrongly: the server in front of it hides the port. Please tell whoever runs this site.",
+    proxy_scheme: "This chat is set up wrongly: the server in front of it hides HTTPS. Please tell whoever runs this site.",
     blocked: "The team has blocked you in this chat.",
     missing: "This chat does not exist any more.",
   },
-  bannerAction: { waiting: "Try now", outdated: "Load again", sign_in: "Load again" },
+  bannerAction: { waiting: "Try now", proxy_port: "Load again", proxy_scheme: "Load again", outdated: "Load again", sign_in: "Load again" },
 
   status: {
     sending: "Sending…",
@@ -172,6 +175,7 @@ export const texts = {
     // Why a file was not taken, by reason or error code.
     refused: {
       too_large: (size) => `Larger than ${size}`,
+      proxy: "The server in front of this chat refuses files of this size",
       type: "Files of this kind are not taken here",
       mismatch: "Its content is not what its name says",
       costly: "It takes too much time to open",

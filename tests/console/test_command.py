@@ -14,6 +14,8 @@ from bridge.management.commands.chat import address
         ("https://chat.example.com", "wss://chat.example.com/ws/chat/"),
         ("http://127.0.0.1:8000/", "ws://127.0.0.1:8000/ws/chat/"),
         ("ws://127.0.0.1:8000/elsewhere/", "ws://127.0.0.1:8000/elsewhere/"),
+        ("https://www.example.com/support", "wss://www.example.com/support/ws/chat/"),
+        ("https://www.example.com/support/ws/chat/", "wss://www.example.com/support/ws/chat/"),
         (None, "ws://127.0.0.1:8000/ws/chat/"),
     ],
 )

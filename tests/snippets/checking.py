@@ -205,6 +205,8 @@ CHECKS: dict[str, Callable[[Snippet], None]] = {
     "js": check_javascript,
     "http": check_http,
     "sh": check_shell,
+    # tests/process/test_behind_nginx.py runs it.
+    "nginx": lambda snippet: None,
     "text": lambda snippet: None,
 }
 """By the language of the fence. `text` is for pictures made of letters."""

@@ -20,7 +20,13 @@ HOST = (b"host", b"chat.example.com")
 @pytest.fixture(autouse=True)
 def _host(settings: Any) -> None:
     settings.ALLOWED_HOSTS = ["chat.example.com", "testserver"]
-    arrivals._tell_other_scheme.cache_clear()
+    for each in (
+        arrivals._tell_other_scheme,
+        arrivals._tell_other_port,
+        arrivals._tell_untrusted,
+        arrivals._tell_missing,
+    ):
+        each.cache_clear()
 
 
 def arrive(*headers: tuple[str, str], scheme: str = "ws", client: Any = ("127.0.0.1", 5)) -> arrivals.Arrival:
@@ -74,6 +80,62 @@ def test_the_cause_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     assert len(caplog.records) == 1
     assert "X-Forwarded-Proto" in caplog.text
     assert "http://chat.example.com" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("site", "origin", "host", "ours", "doubt"),
+    [
+        ("", "http://chat.example.com:8080", "chat.example.com", False, "port"),
+        ("", "https://chat.example.com:8443", "chat.example.com", False, "port"),
+        ("", "http://chat.example.com", "chat.example.com:8080", False, "port"),
+        ("", "http://[::1]:8080", "[::1]", False, "port"),
+        ("", "http://chat.example.com:8080", "chat.example.com:8080", True, ""),
+        ("", "http://evil.example:8080", "chat.example.com", False, ""),
+        # What the site says of itself holds, whatever Host a proxy passes on; to the letter.
+        ("http://chat.example.com:8080", "http://chat.example.com:8080", "chat.example.com", True, ""),
+        ("https://chat.example.com", "https://chat.example.com", "testserver", True, ""),
+        ("https://chat.example.com:443/support", "https://chat.example.com", "testserver", True, ""),
+        ("https://Chat.Example.com", "https://chat.example.com", "testserver", True, ""),
+        ("https://chat.example.com", "http://chat.example.com", "testserver", False, ""),
+        ("https://chat.example.com", "https://chat.example.com:8443", "testserver", False, ""),
+        ("https://chat.example.com", "https://evil.example", "testserver", False, ""),
+        ("https://chat.example.com", "https://chat.example.com.evil.example", "testserver", False, ""),
+    ],
+)
+def test_a_page_on_another_port_is_another_site_unless_the_site_says_that_it_is_there(
+    settings: Any, caplog: pytest.LogCaptureFixture, site: str, origin: str, host: str, ours: bool, doubt: str
+) -> None:
+    settings.SITE_URL, settings.ALLOWED_HOSTS = site, ["chat.example.com", "testserver", "[::1]"]
+    headers = [
+        (b"host", host.encode()),
+        (b"origin", origin.encode()),
+        (b"cookie", f"{settings.SESSION_COOKIE_NAME}=abc".encode()),
+    ]
+    for _ in range(2):
+        found = arrivals.read({"scheme": "ws", "headers": headers, "client": ("127.0.0.1", 5)})
+        assert (found.origin == "", found.login == "abc") == (ours, ours)
+        assert found.doubt == doubt
+    assert len(caplog.records) == (1 if doubt else 0)
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "told"),
+    [
+        (0, "203.0.113.9", "TRUSTED_PROXIES is 0"),
+        (2, "203.0.113.9", "TRUSTED_PROXIES is 2, and X-Forwarded-For names 1"),
+        (1, "", "TRUSTED_PROXIES is 1, and X-Forwarded-For names 0"),
+        (0, "", ""),
+        (1, "203.0.113.9", ""),
+        (2, "198.51.100.1, 203.0.113.9", ""),
+    ],
+)
+def test_a_wrong_number_of_proxies_is_logged_once(
+    settings: Any, caplog: pytest.LogCaptureFixture, proxies: int, forwarded: str, told: str
+) -> None:
+    settings.TRUSTED_PROXIES = proxies
+    for _ in range(3):
+        arrive(("x-forwarded-for", forwarded))
+    assert [told in each.getMessage() for each in caplog.records] == ([True] if told else [])
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from django.core.management.base import BaseCommand, CommandError
 
-from bridge import broadcast, redis
+from bridge import addresses, broadcast, redis
 from bridge.conf import settings
 from bridge.console import reading, typed
 from bridge.console.staff import Staff
@@ -19,7 +19,6 @@ from bridge.console.terminal import opened
 from bridge.console.visitor import Visitor
 
 HERE = "http://127.0.0.1:8000"
-PATH = "/ws/chat/"
 
 
 class Command(BaseCommand):
@@ -80,7 +79,10 @@ def address(url: str | None) -> str:
     scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
     if scheme not in {"ws", "wss"} or not parts.hostname:
         raise CommandError(f"{url} is no address of a chat: say ws://host/ or https://host/.")
-    path = PATH if parts.path in {"", "/"} else parts.path
+    # The address of a site, which may stand below a path; or the socket's own.
+    is_sites = parts.scheme in {"http", "https"} or parts.path in {"", "/"}
+    is_sites = is_sites and not parts.path.endswith(addresses.SOCKET)
+    path = parts.path.rstrip("/") + addresses.SOCKET if is_sites else parts.path
     return urlunsplit((scheme, parts.netloc, path, "", ""))
 
 

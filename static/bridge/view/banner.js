@@ -35,7 +35,7 @@ export class Banner {
     if (state === "stopped") return reason;
     if (!navigator.onLine) return "offline";
     if (state === "ready") return null;
-    return this.socket.started ? "waiting" : "connecting";
+    return this.socket.trouble ?? (this.socket.started ? "waiting" : "connecting");
   }
 
   #set(name) {

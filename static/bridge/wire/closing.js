@@ -9,9 +9,11 @@ const PAUSE = new Map([
   [1013, 1_000], // too slow, or not now
 ]);
 
+const MISTAKES = new Set(["proxy_port", "proxy_scheme"]); // of who set up the proxy in front
+
 /** Why not to come back (or null), and how long to stay away at least. */
-export function afterClose(code) {
-  return { stop: FINAL.get(code) ?? null, pause: PAUSE.get(code) ?? 0 };
+export function afterClose(code, reason = "") {
+  return { stop: MISTAKES.has(reason) ? reason : (FINAL.get(code) ?? null), pause: PAUSE.get(code) ?? 0 };
 }
 
 /** The same for an error reply to session.start, after which the socket is of no use. */

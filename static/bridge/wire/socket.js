@@ -5,6 +5,7 @@
 import { Backoff } from "./backoff.js";
 import { afterClose, afterRefusal } from "./closing.js";
 import { CommandFailed, ConnectionLost } from "./failures.js";
+import { onlySocketsAreStopped } from "./reach.js";
 
 const PATIENCE = 15_000; // without a reply for so long the network is dead, whatever the browser says
 
@@ -12,12 +13,15 @@ export class Socket extends EventTarget {
   state = "connecting";
   reason = null; // why it stopped
   started = false; // whether there ever was a session
+  trouble = null; // why it does not get through, where that is known
   #ws = null;
   #waiting = new Map(); // command id -> what its caller waits for
   #last = 0;
   #backoff = new Backoff();
   #timer;
   #pause = 0;
+  #opened = false;
+  #unopened = 0;
 
   constructor({ url, protocol, session }) {
     super();
@@ -33,9 +37,14 @@ export class Socket extends EventTarget {
     this.#ws = ws;
     this.#enter("connecting");
     this.#timer = setTimeout(() => this.drop(), PATIENCE);
-    ws.onopen = () => this.#start();
+    this.#opened = false;
+    ws.onopen = () => {
+      this.#opened = true;
+      this.trouble = null;
+      this.#start();
+    };
     ws.onmessage = ({ data }) => this.#receive(JSON.parse(data));
-    ws.onclose = ({ code }) => this.#closed(afterClose(code));
+    ws.onclose = ({ code, reason }) => this.#closed(afterClose(code, reason));
   }
 
   /** Rejects with CommandFailed or ConnectionLost. */
@@ -111,6 +120,17 @@ export class Socket extends EventTarget {
     this.#pause = 0;
     this.#timer = setTimeout(() => this.connect(), delay);
     this.#enter("waiting");
+    if (!this.started && !this.#opened) this.#ask();
+  }
+
+  /** The second time that no socket opens at all: whether pages come through where sockets do not. */
+  async #ask() {
+    this.#unopened += 1;
+    if (this.#unopened !== 2) return;
+    if (await onlySocketsAreStopped(this.url)) {
+      this.trouble = "no_sockets";
+      this.dispatchEvent(new Event("state"));
+    }
   }
 
   #stop(reason) {

@@ -2,6 +2,9 @@
 
 import { CommandFailed, ConnectionLost } from "./failures.js";
 
+// What we refuse we say in JSON, with our limit: this is somebody's in between, which nobody here knows.
+const BY_A_PROXY = { code: "too_large", message: "413", details: { reason: "proxy" } };
+
 /** `done` resolves to the attachment, or rejects with CommandFailed or ConnectionLost; `stop()` ends it. */
 export function upload(file, { address, inbox, progress }) {
   const request = new XMLHttpRequest();
@@ -13,7 +16,7 @@ export function upload(file, { address, inbox, progress }) {
       const answer = parsed(request.responseText);
       if (request.status === 201 && answer) resolve(answer);
       else if (answer?.error) reject(new CommandFailed(answer.error));
-      else if (request.status === 413) reject(new CommandFailed({ code: "too_large", message: "413" }));
+      else if (request.status === 413) reject(new CommandFailed(BY_A_PROXY));
       else lost();
     };
   });
