@@ -3,7 +3,9 @@
 A view says so itself, `@takes(bytes)`; where it says nothing, a body is no larger than a frame of the socket.
 """
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import orjson
@@ -35,6 +37,29 @@ class Refused(BridgeError):
     def __init__(self, status: int, code: Code, message: str, **details: object) -> None:
         super().__init__(code, message, close=False, **details)
         self.status = status
+
+
+class Budget:
+    """So many bytes of bodies that this process takes apart in memory at the same time, however many came."""
+
+    def __init__(self, total: int) -> None:
+        self._total = self._free = total
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def of(self, size: int, *, patience: float) -> Iterator[None]:
+        """Hold so many bytes, at most all. Blocks for up to `patience` seconds, then raises Refused (`throttled`)."""
+        size = min(size, self._total)
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._free >= size, patience):
+                raise crowded(5)
+            self._free -= size
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += size
+                self._changed.notify_all()
 
 
 def takes(largest: int) -> Callable[[View], View]:

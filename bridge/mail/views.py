@@ -1,6 +1,8 @@
 """Where mails come in, and the page on which somebody ends them."""
 
 import logging
+from collections.abc import Callable
+from functools import wraps
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -8,7 +10,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
 from bridge.actions.contacts import stop_mails
-from bridge.bodies import takes
+from bridge.bodies import Budget, Refused, takes
 from bridge.conf import settings
 from bridge.files import NoRoom
 from bridge.mail import providers
@@ -24,9 +26,31 @@ POSTMARK_ENOUGH = 403
 """What each of them takes for an answer: any other that is no success brings the mail again, for hours."""
 
 
+PATIENCE = 20.0
+"""Seconds that a mail waits for those before it; then its provider is asked to bring it again."""
+_in_memory = Budget(providers.LARGEST)
+
+
+def _in_turn(view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Mails are taken apart in memory, which is several times what was sent: of the largest only one at a time."""
+
+    @wraps(view)
+    def take_turn(request: HttpRequest) -> HttpResponse:
+        said = request.META.get("CONTENT_LENGTH") or ""
+        size = int(said[:20]) if said.isdecimal() else providers.LARGEST
+        try:
+            with _in_memory.of(size, patience=PATIENCE):
+                return view(request)
+        except Refused:
+            return _again()
+
+    return take_turn
+
+
 @takes(providers.LARGEST)
 @csrf_exempt
 @require_POST
+@_in_turn
 def mailgun(request: HttpRequest) -> HttpResponse:
     """Of a route with the action forward()."""
     if not settings.MAILGUN_SIGNING_KEY:
@@ -39,12 +63,13 @@ def mailgun(request: HttpRequest) -> HttpResponse:
     except providers.Unreadable as error:
         return _answer(f"This mail cannot be read: {error}", status=MAILGUN_ENOUGH)
     except (RedisError, NoRoom):
-        return _answer("Please bring it again.", status=503)
+        return _again()
 
 
 @takes(providers.LARGEST)
 @csrf_exempt
 @require_POST
+@_in_turn
 def postmark(request: HttpRequest) -> HttpResponse:
     """Of an inbound stream whose address has our secret in it."""
     if not settings.POSTMARK_SECRET:
@@ -60,13 +85,17 @@ def postmark(request: HttpRequest) -> HttpResponse:
     except providers.Unreadable as error:
         return _answer(f"This mail cannot be read: {error}", status=POSTMARK_ENOUGH)
     except NoRoom:
-        return _answer("Please bring it again.", status=503)
+        return _again()
 
 
 def _taken(mail: Mail, *, refused: int) -> HttpResponse:
     outcome = take(mail)
     logger.info("A mail came in: %s", outcome)
     return _answer(outcome, status=refused if outcome == Outcome.NOBODYS else 200)
+
+
+def _again() -> HttpResponse:
+    return _answer("Please bring it again.", status=503)
 
 
 def _answer(outcome: str, *, status: int) -> HttpResponse:
