@@ -18,7 +18,7 @@ def with_chat(pages: Any, *, largest_body: int | None = None) -> Any:
     BRIDGE_THROTTLES is wrong.
     """
     # Only here, when Django is set up, which `get_asgi_application()` did: these import models.
-    from bridge import redis, servers, throttling
+    from bridge import memory, redis, servers, throttling
     from bridge.guard import Guard
     from bridge.mounting import Mounted
     from bridge.routing import websocket_urlpatterns
@@ -28,6 +28,7 @@ def with_chat(pages: Any, *, largest_body: int | None = None) -> Any:
     # A mistake here would be every visitor's “internal”: servers do not run Django's checks.
     throttling.throttles()
     redis.start()
+    memory.keep_little()
     servers.bound_daphne(elsewhere=largest_body)
     guard = Guard(Uploads(pages), elsewhere=largest_body)
     return Mounted(ProtocolTypeRouter({"http": guard, "websocket": URLRouter(websocket_urlpatterns)}))

@@ -16,6 +16,8 @@ import regex
 from bridge.text.characters import without_loose_marks, without_unseen
 
 LONGEST = 255
+CHARACTERS = 4096
+"""Of so many characters it is kept what they look like: more than people write with. Anybody may send a million."""
 _RESERVED = """
     staff staffs admin admins administrator administrators administration sysadmin mod mods moderator moderators
     moderation system support supporter supporters team teams official operator operators owner owners helpdesk
@@ -142,7 +144,7 @@ def _spellings(nick: str) -> tuple[str, str]:
     return without_signs, with_signs
 
 
-@cache
+@lru_cache(maxsize=CHARACTERS)
 def _lettered(char: str) -> str:
     """The letter that a sign shows: in a circle, in a box, as half of a flag."""
     if category(char) != "So":
@@ -164,13 +166,13 @@ def _skeleton(text: str, look: Look) -> str:
     return _SIGNS.sub("", key)
 
 
-@cache
+@lru_cache(maxsize=CHARACTERS)
 def _by_capital(char: str) -> str:
     capital = _look(char.upper()) if len(char.upper()) == 1 else char
     return capital.casefold() if capital.isascii() else _look(char).casefold()
 
 
-@cache
+@lru_cache(maxsize=CHARACTERS)
 def _by_itself(char: str) -> str:
     return "".join(map(_by_capital, _look(char)))
 

@@ -155,11 +155,11 @@ return answer
 class _Bucket:
     """The same bucket, in this process."""
 
-    __slots__ = ("at", "tokens")
+    __slots__ = ("at", "full_at", "tokens")
 
     def __init__(self, tokens: float, at: float) -> None:
         self.tokens = tokens
-        self.at = at
+        self.at = self.full_at = at
 
     def take(self, limit: Limit, want: int, now: float) -> tuple[int, float]:
         """Granted, and else the seconds until there is a token."""
@@ -168,6 +168,7 @@ class _Bucket:
         self.at = now
         granted = min(want, int(self.tokens))
         self.tokens -= granted
+        self.full_at = now + (limit.amount - self.tokens) / rate
         return granted, 0.0 if granted else (1 - self.tokens) / rate
 
 
@@ -332,6 +333,9 @@ class Throttler:
             key for key, lease in self._leases.items() if max(lease.until, lease.refused_until) < now
         ]:
             del self._leases[key]
+        # While Redis is away. One that is full again is as good as a new one.
+        for key in [key for key, bucket in self._buckets.items() if bucket.full_at < now]:
+            del self._buckets[key]
 
 
 def _share(limit: Limit) -> int:

@@ -130,6 +130,7 @@ def keys_of(site: Site) -> Keys:
 
 
 EXPECTED = (
+    "django.contrib.admin.exceptions.Disallowed",
     "django.core.exceptions.Disallowed",
     "django.core.exceptions.PermissionDenied",
     "django.http.request.",

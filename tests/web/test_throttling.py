@@ -1,12 +1,14 @@
 """How often who may do what, across sockets and processes, with and without Redis."""
 
 import asyncio
+import time
 import uuid
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from bridge import redis
+from bridge import redis, throttling
 from bridge.errors import BridgeError
 from bridge.throttling import THROTTLES, Limit, Throttle, Throttler
 from tests.web.browser import Browser
@@ -106,6 +108,53 @@ async def test_while_redis_is_away_the_limit_is_the_same(
     monkeypatch.setattr(redis, "client", away)
     throttler = Throttler()
     assert await _granted(throttler, 40, visitor=uuid.uuid4(), address="a") == 20
+
+
+@pytest.mark.parametrize("is_away", [False, True], ids=["with redis", "without redis"])
+async def test_who_never_comes_back_leaves_nothing_in_this_process(
+    valkey_url: str, settings: Any, monkeypatch: pytest.MonkeyPatch, is_away: bool
+) -> None:
+    def away() -> Any:
+        raise redis.RedisError("nobody there")
+
+    if is_away:
+        monkeypatch.setattr(redis, "client", away)
+    passed = 0.0
+    # Not the event loop's clock as well.
+    monkeypatch.setattr(throttling, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + passed))
+    throttler = Throttler()
+    for name in THROTTLES:
+        for number in range(20):
+            await throttler.take(name, visitor=uuid.uuid4(), address=f"2001:db8:{number:x}::1", inbox=number)
+    held = len(throttler._leases) + len(throttler._buckets)
+    passed = 2 * max(throttle.address.seconds for throttle in THROTTLES.values())
+    await throttler.take("message", visitor=uuid.uuid4(), address="a")
+    # What the last one asked: their own and their address's.
+    assert held > 20 * 2 * len(THROTTLES)
+    assert len(throttler._leases) == 2
+    assert len(throttler._buckets) == (2 if is_away else 0)
+    assert not throttler._wanted
+
+
+async def test_a_bucket_that_was_forgotten_is_as_full_as_it_would_be(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To be forgotten gives nobody more than their limit."""
+
+    def away() -> Any:
+        raise redis.RedisError("nobody there")
+
+    settings.BRIDGE_THROTTLES = {"message": Throttle(visitor=Limit(20, 1000), address=Limit(1000, 1))}
+    monkeypatch.setattr(redis, "client", away)
+    passed = 0.0
+    # Not the event loop's clock as well.
+    monkeypatch.setattr(throttling, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + passed))
+    throttler, visitor = Throttler(), uuid.uuid4()
+    assert await _granted(throttler, 40, visitor=visitor, address="a") == 20
+    # Half of it has come back, and others' requests tidy up meanwhile.
+    passed = 500.0
+    await throttler.take("message", visitor=uuid.uuid4(), address="b")
+    assert await _granted(throttler, 40, visitor=visitor, address="a") == 10
 
 
 async def test_a_visitor_who_writes_too_much_is_told_when_to_go_on(no_refill: None, visitor: Browser) -> None:
