@@ -168,6 +168,8 @@ class Site:
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
         shutil.copytree(_prepared(), self.folder, dirs_exist_ok=True)
+        # A copy of what everybody may read.
+        self.folder.chmod(0o700)
         if self.env["DATABASE_URL"]:
             self.manage("migrate", "--verbosity=0")
         return self

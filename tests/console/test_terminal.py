@@ -140,8 +140,9 @@ def test_the_same_visitor_comes_again_unless_told_to_be_new(site: Site) -> None:
     piped(site, "I shall return\n", "--url", site.url)
     assert "I shall return" in piped(site, "/more\n", "--url", site.url).stdout
     assert "I shall return" not in piped(site, "/more\n", "--url", site.url, "--new").stdout
-    (kept,) = (Path(site.env["VAR_DIR"]) / "chat").iterdir()
-    assert kept.stat().st_mode & 0o077 == 0
+    kept = list((Path(site.env["VAR_DIR"]) / "chat").iterdir())
+    assert kept
+    assert not any(each.stat().st_mode & 0o077 for each in kept)
 
 
 @pytest.mark.parametrize("key", [CTRL_C, CTRL_D])
