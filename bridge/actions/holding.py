@@ -10,10 +10,14 @@ CLAIMED = timedelta(seconds=60)
 """A line that is due sooner may be in somebody's hands: its claim is left alone, and it looks again by itself."""
 
 
-def note_state(inbox: int, *, trouble: str, hint: str, unseen_since: datetime) -> bool:
+def note_state(
+    inbox: int, *, trouble: str, hint: str, unseen_since: datetime, server: int | None = None
+) -> bool:
     """Keep what the bot found, for the admin. Returns whether it is news."""
     rows = Inbox.objects.filter(pk=inbox)
     news = rows.exclude(discord_trouble=trouble[:300], discord_hint=hint[:300])
+    if server is not None:
+        rows.exclude(discord_server_id=str(server)).update(discord_server_id=str(server))
     changed = news.update(discord_trouble=trouble[:300], discord_hint=hint[:300])
     if trouble:
         rows.filter(discord_unseen_since__isnull=True).update(discord_unseen_since=unseen_since)

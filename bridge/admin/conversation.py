@@ -62,7 +62,7 @@ def show(model_admin: "HistoryAdmin", request: HttpRequest, connection: Connecti
     lines, older = _page(connection, before) if may_read else ([], None)
     context = {
         **model_admin.admin_site.each_context(request),
-        "title": f"Conversation with {connection.nick or connection.code}",
+        "title": _title(connection),
         "opts": model_admin.opts,
         "connection": connection,
         "online": _is_online(connection),
@@ -71,13 +71,20 @@ def show(model_admin: "HistoryAdmin", request: HttpRequest, connection: Connecti
         "can_block": request.user.has_perm("bridge.add_block"),
         "can_sign_out": connection.visitor is not None and request.user.has_perm(SIGN_OUT),
         "can_turn": connection.visitor is not None and request.user.has_perm(TURN),
-        "endpoints": connection.endpoints.order_by("pk"),
+        "endpoints": [(each, words.place_link(each)) for each in connection.endpoints.order_by("pk")],
+        "zone": timezone.get_current_timezone_name(),
         "may_read": may_read,
         "lines": lines,
         "older": older,
         "newest": before is not None,
     }
     return TemplateResponse(request, "admin/bridge/conversation.html", context)
+
+
+def _title(connection: Connection) -> str:
+    if connection.kind == Connection.Kind.ROOM:
+        return f"Room “{connection.name}”"
+    return f"Conversation with {connection.nick or connection.code}"
 
 
 def _is_online(connection: Connection) -> bool | None:
@@ -146,7 +153,7 @@ def _forbidden(connection: Connection) -> list[str]:
     now = timezone.now()
     muted = connection.participants.filter(muted_until__gt=now).order_by("nick")
     said = [
-        f"{each.nick} is muted until {date_format(localtime(each.muted_until), 'H:i')}." for each in muted
+        f"{each.nick} is muted until {date_format(localtime(each.muted_until), 'H:i T')}." for each in muted
     ]
     if connection.visitor is not None:
         block = Block.objects.filter(inbox=connection.inbox_id, visitor=connection.visitor).first()

@@ -163,6 +163,7 @@ class Dates(ListFilter):
     def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
         own = self.parameters()
         self.others = [(name, value) for name, value in changelist.params.items() if name not in own]
+        self.zone = timezone.get_current_timezone_name()
         today = timezone.localdate()
         for label, days in (("Any date", None), ("Today", 0), ("Past 7 days", 6), ("Past 30 days", 29)):
             first = None if days is None else today - timedelta(days=days)

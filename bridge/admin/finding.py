@@ -13,7 +13,7 @@ from django.db.models import Q, Value
 from django.db.models.functions import Lower
 
 from bridge.conf import settings
-from bridge.models import Connection, Contact, Endpoint, Message, Participant, RemoteMessage, RemotePart
+from bridge.models import Connection, Contact, Endpoint, Message, Participant, RemoteMessage, RemotePart, Room
 
 MOST = 1000
 """Conversations that one nick may bring up; beyond them its beginning has to be longer."""
@@ -39,11 +39,14 @@ class Found:
 
 
 def find_connections(term: str) -> Found:
-    """By uid, code, a thread's or message's id in a service, a message's uid, a mail address, or how a nick begins."""
+    """By uid, code, a thread's or message's id in a service, a message's uid, a mail address, or how a nick or a
+    room's name begins."""
     if not term:
         return Found()
     by_nick = _with_nick(term)
-    pks = {*connections_of(term), *_of_address(term), *(owner for _, owner in by_nick[:MOST])}
+    # Few among many conversations, found through `connection_kind`.
+    rooms = Room.objects.filter(name__istartswith=term).values_list("pk", flat=True)[:MOST]
+    pks = {*rooms, *connections_of(term), *_of_address(term), *(owner for _, owner in by_nick[:MOST])}
     return Found(Q(pk__in=pks), too_many=len(by_nick) > MOST)
 
 

@@ -20,6 +20,9 @@ from bridge.admin.finding import Found, find_connections, find_messages
 from bridge.admin.paging import HistoryAdmin
 from bridge.models import Connection, Delivery, Endpoint, Message
 
+NAMES_AND_IDS = (
+    "How a nick or a room’s name begins, or an id: of the conversation, its Discord thread, or a message."
+)
 MOST_AT_ONCE = 1000
 """Deliveries that one press of a button tries again: each conversation among them is locked meanwhile."""
 
@@ -37,8 +40,8 @@ class ConnectionAdmin(HistoryAdmin):
         filters.Dates,
     )
     search_help_text = (
-        "How a nick begins, a visitor’s mail address, or an id: of the conversation (its code is enough), of its "
-        "Discord thread, or of a message here or there."
+        "How a nick or a room’s name begins, a visitor’s mail address, or an id: of the conversation (its code "
+        "is enough), of its Discord thread, or of a message here or there."
     )
     title = "Conversations, latest activity first"
 
@@ -168,7 +171,7 @@ class DeliveryAdmin(OfConversation):
     list_display = ("message_text", "conversation", "why", "since")
     list_display_links = None
     list_filter = (filters.DeliveryByInbox, filters.DeliveryByService)
-    search_help_text = "How a nick begins, or an id: of the conversation, its Discord thread, or a message."
+    search_help_text = NAMES_AND_IDS
     title = "Deliveries that failed, newest first"
     actions = ("try_again",)
 
@@ -236,7 +239,7 @@ class EndpointAdmin(OfConversation):
     list_display = ("conversation", "address", "what_for", "next_try")
     list_display_links = None
     list_filter = (filters.ByInbox, filters.ByService)
-    search_help_text = "How a nick begins, or an id: of the conversation, its Discord thread, or a message."
+    search_help_text = NAMES_AND_IDS
     title = "Held lines: what their messages wait for"
     actions = ("try_now",)
 
@@ -258,8 +261,8 @@ class EndpointAdmin(OfConversation):
         return words.conversation_link(row.connection)
 
     @admin.display(description="line to")
-    def address(self, row: Endpoint) -> str:
-        return f"{row.service}: {row.remote_id or 'not opened yet'}"
+    def address(self, row: Endpoint) -> SafeString:
+        return format_html("{}: {}", row.service, words.place_link(row))
 
     @admin.display(description="what it waits for")
     def what_for(self, row: Endpoint) -> str:

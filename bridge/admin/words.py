@@ -14,7 +14,7 @@ from django.utils.text import Truncator
 from django.utils.timezone import localtime
 
 from bridge.delivery.composing import told
-from bridge.models import Connection, Inbox, Message
+from bridge.models import Connection, Endpoint, Inbox, Message
 from bridge.openings import RECENT, bits_asked, opened_lately
 from bridge.services.words import plain
 from bridge.throttling import throttles
@@ -98,17 +98,18 @@ def conversation_link(connection: Connection) -> SafeString:
     return format_html(
         '<a href="{}">{}</a> <span class="bridge-code">{} {}</span>',
         conversation_url(connection.pk),
-        connection.nick or f"({connection.kind})",
+        connection.title,
         connection.code,
         connection.inbox.name,
     )
 
 
 def moment(at: datetime | None) -> SafeString | str:
-    """To the second: two events are often compared. It may break between date and time."""
+    """To the second: two events are often compared; with its zone, since readers sit in others. It may break between
+    date and time."""
     if at is None:
         return "–"
-    day, time = date_format(localtime(at), "Y-m-d H:i:s").split()
+    day, time = date_format(localtime(at), "Y-m-d H:i:s T").split(maxsplit=1)
     return format_html(
         '<span class="bridge-moment">{}</span> <span class="bridge-moment">{}</span>', day, time
     )
@@ -120,7 +121,17 @@ def message_link(message: Message) -> SafeString:
     )
 
 
-def web_link(url: str) -> SafeString | str:
+def place_link(endpoint: Endpoint) -> SafeString | str:
+    """Where its conversation is in a service: a link, where that leads there."""
+    if not endpoint.remote_id:
+        return "not opened yet"
+    server = endpoint.connection.inbox.discord_server_id
+    if endpoint.service != "discord" or endpoint.connection.kind != Connection.Kind.PRIVATE or not server:
+        return endpoint.remote_id
+    return web_link(f"https://discord.com/channels/{server}/{endpoint.remote_id}", text=endpoint.remote_id)
+
+
+def web_link(url: str, *, text: str = "") -> SafeString | str:
     """A link where it leads to a web page. Anything else, `javascript:` say, stays text."""
     try:
         parts = urlsplit(url)
@@ -128,4 +139,6 @@ def web_link(url: str) -> SafeString | str:
         return url
     if parts.scheme not in {"http", "https"} or not parts.netloc:
         return url
-    return format_html('<a href="{}" target="_blank" rel="noopener noreferrer nofollow">{}</a>', url, url)
+    return format_html(
+        '<a href="{}" target="_blank" rel="noopener noreferrer nofollow">{}</a>', url, text or url
+    )

@@ -147,6 +147,7 @@ class Inspector:
             inbox.pk,
             trouble=verdict.trouble,
             hint=verdict.hint,
+            server=verdict.guild_id,
             unseen_since=min(last or timezone.now(), timezone.now()) - UNSEEN,
         )
         self._say(inbox.pk, f"inbox “{inbox}”", verdict)

@@ -4,6 +4,8 @@ import contextlib
 import uuid
 from typing import Any
 
+from django.utils import timezone
+
 from bridge import actions, history, hooks, identity, listing, protocol, signals, tokens
 from bridge.errors import BridgeError, Code
 from bridge.groups import CommandGroup
@@ -72,6 +74,7 @@ async def session_start(session: Session, payload: SessionStart) -> SessionStart
         "earlier": earlier,
         "staff_online": await Process.current().staff_online(inbox.pk),
         "inbox": inbox_out(inbox),
+        "time": protocol.rfc3339(timezone.now()),
     }
 
 
@@ -177,4 +180,4 @@ async def ping(session: Session, payload: Ping) -> Pong:
         # A conversation that another tab opened, whose event was lost. He may have left a room meanwhile.
         if uid not in was_in or uid in session.rooms:
             session.follow(uid)
-    return {"heads": heads}
+    return {"heads": heads, "time": protocol.rfc3339(timezone.now())}

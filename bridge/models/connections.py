@@ -125,7 +125,12 @@ class Connection(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.nick or self.kind} {self.code}"
+        return f"{self.title} {self.code}"
+
+    @property
+    def title(self) -> str:
+        """What staff call it: a room by its name, a conversation by its visitor's nick."""
+        return self.name or self.nick or self.kind
 
     @property
     def code(self) -> str:

@@ -149,6 +149,8 @@ class Inbox(models.Model):
     # What keeps its conversations from Discord, as the bot found it, and a remark of its; both for the admin.
     discord_trouble = models.CharField(max_length=300, blank=True, editable=False)
     discord_hint = models.CharField(max_length=300, blank=True, editable=False)
+    # The Discord server that its channel is in, as the bot found it: for links to its threads.
+    discord_server_id = models.CharField(max_length=20, blank=True, editable=False)
     # What was said there since then may not have been seen: once it can be read again, it is.
     discord_unseen_since = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

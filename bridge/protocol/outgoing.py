@@ -152,6 +152,8 @@ class SessionStarted(Closed):
     earlier: Earlier
     staff_online: bool
     inbox: InboxOut
+    time: str
+    """The server's, RFC 3339."""
 
 
 class MessageSent(Closed):
@@ -220,6 +222,8 @@ class Nothing(Closed):
 
 class Pong(Closed):
     heads: dict[str, int]
+    time: str
+    """The server's, RFC 3339."""
 
 
 class MessagesPayload(Closed):

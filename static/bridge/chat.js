@@ -49,7 +49,7 @@ const chat = new Chat(
 
 const uploads = new Uploads((file, { progress }) => upload(file, { address: files, inbox, progress }));
 const composer = new Composer(
-  { form: part("composer"), text: part("text"), button: part("send"), counter: part("counter") },
+  { form: part("composer"), text: part("text"), button: part("send"), attach: part("attach"), counter: part("counter"), why: part("barred") },
   {
     limit: Number(limit),
     uploads,
@@ -141,6 +141,7 @@ chat.addEventListener("change", () => {
 
 function show() {
   banner.show();
+  composer.bar(socket.reason ? (texts.barred[socket.reason] ?? texts.barred.refused) : "");
   intent.check();
   view.show();
   const unread = view.unread.length + (chat.earlier?.unread ?? 0);
@@ -158,10 +159,20 @@ function show() {
 const ask = part("ask");
 part("end").addEventListener("click", () => ask.showModal());
 ask.addEventListener("close", () => {
-  // If it is lost, the button is still there.
-  if (ask.returnValue === "yes") chat.end().catch((failure) => console.debug("end:", failure.message));
+  if (ask.returnValue === "yes") end();
   ask.returnValue = "";
 });
+
+/** The button goes with what it ended: the focus goes to where it says so, above the place to write again. */
+async function end() {
+  try {
+    await chat.end();
+    show();
+    part("closed").focus();
+  } catch (failure) {
+    console.debug("end:", failure.message); // lost: the button is still there
+  }
+}
 
 const askDelete = part("ask-delete");
 let toDelete = null;
@@ -195,7 +206,7 @@ frame.addEventListener("shown", () => {
   show();
 });
 begin();
-beat(socket, { onHeads: (heads) => chat.heads(heads) });
+beat(socket, { onPong: (pong, asked) => chat.pong(pong, asked) });
 show();
 // A mail leads to the conversation that it is about.
 const wanted = new URLSearchParams(location.hash.slice(1)).get("conversation");

@@ -256,6 +256,8 @@ export type Ping = Record<string, never>;
 
 export interface Pong {
   heads: Record<string, number>;
+  /** The server's, RFC 3339. */
+  time: string;
 }
 
 export interface PresencePayload {
@@ -378,6 +380,8 @@ export interface SessionStarted {
   earlier: Earlier;
   staff_online: boolean;
   inbox: InboxOut;
+  /** The server's, RFC 3339. */
+  time: string;
 }
 
 export interface TypingPayload {

@@ -11,6 +11,7 @@ export const texts = {
       : `${names.slice(0, -1).join(", ")} and ${names.at(-1)} are writing`,
   newer: (count) =>
     count === 0 ? "Newest messages" : count === 1 ? "1 new message" : `${count} new messages`,
+  news: (count, further) => (further ? `More than ${count} new messages` : texts.newer(count)),
   gap: (size) =>
     size === null
       ? "Some messages are missing here"
@@ -111,7 +112,7 @@ export const texts = {
     waiting: "Connection lost – trying again. What you write is kept.",
     offline: "You are offline. What you write is kept and sent when you are back.",
     outdated: "This page is out of date. Please load it again.",
-    sign_in: "Please sign in to chat here, then load this page again.",
+    sign_in: "Please sign in to chat here. The chat goes on by itself then.",
     refused: "This chat is not available to you.",
     no_sockets: "Something between you and this chat stops WebSockets: its server, or your network. Trying again.",
     proxy_port: "This chat is set up wrongly: the server in front of it hides the port. Please tell whoever runs this site.",
@@ -120,6 +121,15 @@ export const texts = {
     missing: "This chat does not exist any more.",
   },
   bannerAction: { waiting: "Try now", proxy_port: "Load again", proxy_scheme: "Load again", outdated: "Load again", sign_in: "Load again" },
+
+  // Below the composer while nothing can be written.
+  barred: {
+    outdated: "You can write when the page was loaded again. What you began is kept.",
+    sign_in: "You can write when you have signed in. What you began is kept.",
+    refused: "You cannot write here.",
+    blocked: "You cannot write while you are blocked. What you began is kept.",
+    missing: "You cannot write here any more.",
+  },
 
   status: {
     sending: "Sending…",

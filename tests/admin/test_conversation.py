@@ -166,6 +166,38 @@ def test_only_web_addresses_become_links(viewer: Client, conversation: Connectio
     assert "<script>alert" not in page
 
 
+def test_its_thread_is_a_link_where_the_server_is_known_and_times_say_their_zone(
+    viewer: Client, conversation: Connection
+) -> None:
+    thread = conversation.endpoints.get(service="discord").remote_id
+    assert "discord.com/channels" not in text(viewer, conversation)
+    Inbox.objects.update(discord_server_id="1180000000000000001")
+    with timezone.override("Asia/Kolkata"):
+        page = text(viewer, conversation)
+    link = f'<a href="https://discord.com/channels/1180000000000000001/{thread}"'
+    assert page.count(link) == 1
+    times = re.findall(r'<time datetime="[^"]+">([^<]+)</time>', page)
+    assert times
+    assert all(re.search(r":[0-9]{2} [A-Z]+$", each) for each in times), times
+    # A room is no thread of that server, and a service of another kind has none.
+    Connection.objects.filter(pk=conversation.pk).update(kind="room", name="Harbour")
+    assert "discord.com/channels" not in text(viewer, conversation)
+
+
+def test_a_room_is_called_by_its_name_wherever_it_is_shown(viewer: Client, conversation: Connection) -> None:
+    Connection.objects.filter(pk=conversation.pk).update(kind="room", name="Harbour", nick="", visitor=None)
+    Endpoint.objects.filter(connection=conversation).update(trouble="The bot may not write here.")
+    page = text(viewer, conversation)
+    assert "<h1>Room “Harbour”</h1>" in page
+    assert f"Harbour {conversation.code}" in page[page.index("breadcrumbs") :]
+    for name in ("connection", "message", "endpoint"):
+        for query in ("", "?q=" + ("parcel" if name == "message" else "harb")):
+            response = viewer.get(reverse(f"admin:bridge_{name}_changelist") + query)
+            assert ">Harbour</a>" in response.content.decode(), (name, query)
+        nothing = viewer.get(reverse(f"admin:bridge_{name}_changelist") + "?q=arbour").content.decode()
+        assert ">Harbour</a>" not in nothing
+
+
 def test_what_only_discord_and_the_page_can_show_is_readable(
     viewer: Client, conversation: Connection
 ) -> None:

@@ -41,7 +41,7 @@ GOOD = {
 def test_all_that_an_inbox_says_is_set_here() -> None:
     shown = {name for _, options in InboxAdmin.fieldsets for name in options["fields"]}
     fields = {field.name for field in Inbox._meta.fields}
-    found_by_the_bot = {"discord_trouble", "discord_hint", "discord_unseen_since"}
+    found_by_the_bot = {"discord_trouble", "discord_hint", "discord_server_id", "discord_unseen_since"}
     assert (
         fields - shown
         == {

@@ -37,6 +37,7 @@ class Script:
         self.messages: list[Json] = []
         self.revision = 0
         self.read_seq = 0
+        self.state = "open"
         self.page_size = 50
         self.contact: Json = {"name": "", "email": "", "identified": False}
         self.email_after = 0
@@ -108,6 +109,12 @@ class Script:
         message |= {"revision": self.revision, **fields}
         return message
 
+    def restore(self, count: int) -> None:
+        """The database is an older one: it has the first so many messages, and knows of no revision after them."""
+        del self.messages[count:]
+        self.revision = max((int(each["revision"]) for each in self.messages), default=0)
+        self.read_seq = min(self.read_seq, count)
+
     def announce(self, event: str, message: Json) -> None:
         self.send_event(
             event, {"messages": [message]}, since=message["revision"] - 1, revision=message["revision"]
@@ -168,7 +175,7 @@ class Script:
         return {
             "uid": self.uid,
             "kind": "private",
-            "state": "open",
+            "state": self.state,
             "revision": self.revision,
             "participant": self.visitor["id"],
             "read_seq": self.read_seq,
@@ -195,6 +202,7 @@ class Script:
                 "upload_types": ["image/*"],
                 "email_after": self.email_after,
             },
+            "time": _now(),
         }
 
     def _on_connection_list(self, _: protocol.ConnectionList) -> Json:
@@ -236,7 +244,17 @@ class Script:
         page = older[-payload.limit :]
         return {"messages": page, "has_more": len(page) < len(older)}
 
+    def _on_connection_close(self, _: protocol.ConnectionClose) -> Json:
+        self.revision += 1
+        self.state = "closed"
+        return {"connection": self._connection()}
+
     def _on_connection_sync(self, payload: protocol.ConnectionSync) -> Json:
+        if payload.since > self.revision:
+            page = self.messages[-self.page_size :]
+            has_more = len(page) < len(self.messages)
+            newest = {"messages": page, "revision": self.revision, "has_more": has_more, "reset": True}
+            return {"connection": self._connection(), **newest}
         changed = [each for each in self.messages if each["revision"] > payload.since]
         return {
             "connection": self._connection(),
@@ -280,7 +298,7 @@ class Script:
         return {}
 
     def _on_ping(self, _: protocol.Ping) -> Json:
-        return {"heads": {self.uid: self.revision} if self.messages else {}}
+        return {"heads": {self.uid: self.revision} if self.messages else {}, "time": _now()}
 
 
 def _now() -> str:

@@ -21,7 +21,9 @@ from bridge.tokens import COOKIE_NAME, issue
 from tests.seeding import seed
 seed(messages=230, connections=1)
 connection = Connection.objects.latest("id")
-connection.participants.filter(role="visitor").update(visitor=connection.visitor)
+connection.participants.filter(role="visitor").update(
+    visitor=connection.visitor, read_seq=connection.last_seq
+)
 print("cookie", COOKIE_NAME, issue(connection.visitor).text)
 """
 
@@ -162,7 +164,7 @@ async def test_older_messages_come_in_while_scrolling_up_and_the_place_is_kept(
     await page.locator("[data-scroller]").evaluate("(element) => element.scrollTop = 300")
     seen = page.locator("#anchor")
     before = await seen.bounding_box()
-    await expect(messages).to_have_count(100)
+    await expect(messages).to_have_count(80)
     after = await seen.bounding_box()
     assert before is not None
     assert after is not None
@@ -171,7 +173,13 @@ async def test_older_messages_come_in_while_scrolling_up_and_the_place_is_kept(
     while await page.locator("[data-older]").is_visible():
         await page.locator("[data-scroller]").evaluate("(element) => element.scrollTop = 0")
         await page.wait_for_timeout(50)
-    await expect(messages).to_have_count(230)
+    await expect(page.locator("[data-welcome]")).to_be_visible()
+    # What they have left behind is off the page, and on it again where they go back.
+    await expect(messages).to_have_count(150)
+    await page.locator("[data-newer]").click()
+    await expect(seen).to_have_count(0)
+    await expect(messages).to_have_count(150)
+    await expect(page.locator("[data-newer]")).to_be_hidden()
 
 
 async def test_hostile_content_is_text(visitor: Visitor) -> None:

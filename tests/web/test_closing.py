@@ -9,6 +9,7 @@ import pytest
 from bridge import consumers
 from bridge.process import Process
 from tests.web.browser import Browser
+from tests.web.clock import Clock
 from tests.web.conftest import Open
 
 
@@ -45,6 +46,30 @@ async def test_a_socket_that_sends_nothing_is_closed_with_4408(visitor: Browser)
     _later(consumers.HEARTBEAT / 2)
     await visitor.ok("ping")
     _later(consumers.HEARTBEAT + 5)
+    assert await visitor.closed() == 4408
+
+
+async def test_a_socket_that_pings_stays_however_long_it_does(
+    visitor: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(consumers, "time", clock)
+    for _ in range(8):
+        clock.ahead += consumers.HEARTBEAT / 3
+        await visitor.ok("ping")
+        # Just before the next one is due: long after the socket was opened, not after the last frame.
+        for socket in tuple(Process.current().sockets):
+            socket.check(clock.monotonic() + consumers.HEARTBEAT / 3)
+    assert clock.ahead > 2 * consumers.HEARTBEAT
+    # Any frame counts, also one that is refused.
+    clock.ahead += consumers.HEARTBEAT - 1
+    await visitor.send_text("x")
+    assert (await visitor.receive())["error"]["code"] == "invalid_frame"
+    for socket in tuple(Process.current().sockets):
+        socket.check(clock.monotonic() + consumers.HEARTBEAT - 1)
+    await visitor.ok("ping")
+    for socket in tuple(Process.current().sockets):
+        socket.check(clock.monotonic() + consumers.HEARTBEAT + 1)
     assert await visitor.closed() == 4408
 
 

@@ -214,6 +214,28 @@ async def test_pages_go_back_to_the_beginning_without_a_hole(visitor: Browser) -
     assert seen == [str(number) for number in range(7)]
 
 
+@pytest.mark.parametrize(
+    ("count", "limit"), [(50, None), (51, None), (100, None), (100, 100), (101, 100), (200, 100)]
+)
+async def test_full_pages_say_whether_there_is_more(
+    visitor: Browser, browser: Open, count: int, limit: int | None
+) -> None:
+    await visitor.write("1")
+    await _fill(visitor.connection or "", count - 1)
+    asked = {} if limit is None else {"limit": limit}
+    late = browser(token=visitor.token)
+    started = await late.start()
+    seen = [each["seq"] for each in started["messages"]]
+    assert started["has_more"] is (len(seen) < count)
+    page = started
+    while page["has_more"]:
+        page = await late.ok("history.page", connection=late.connection, before=seen[0], **asked)
+        assert page["messages"]
+        seen = [each["seq"] for each in page["messages"]] + seen
+    assert seen == list(range(1, count + 1))
+    assert not (await late.ok("history.page", connection=late.connection, before=1, **asked))["messages"]
+
+
 async def _fill(connection: str, count: int) -> None:
     row = await Connection.objects.aget(uid=connection)
     author = await Participant.objects.aget(connection=row)

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
-from bridge import redis
+from bridge import members, redis
 from bridge.actions import close_connection
 from bridge.models import Connection, Endpoint, Inbox, Message, Participant
 from bridge.process import Process
 from bridge.registry import entries
 from tests.web.browser import Browser
+from tests.web.clock import Clock
 from tests.web.conftest import Open
 
 KEY = "guess-me-if-you-can-22"
@@ -325,20 +326,40 @@ async def test_who_goes_and_who_is_lost_are_told_apart(
     }
 
 
-async def test_a_reload_is_nobodys_news(browser: Open, visitor: Browser, lobby: Connection) -> None:
+@pytest.mark.parametrize("code", [1001, 1006], ids=["a reload", "a line that is back at once"])
+async def test_a_reload_is_nobodys_news(
+    browser: Open, visitor: Browser, lobby: Connection, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(members, "time", clock)
     watcher = browser()
     await watcher.start()
     for each in (watcher, visitor):
         await each.ok("room.join", room="lobby")
     await _told()
     await watcher.event("participant.joined")
-    await visitor.leave()
+    await visitor._socket.send_input({"type": "websocket.disconnect", "code": code})
+    await visitor._socket.future
     await _told()
     again = browser(token=visitor.token)
     await again.start()
     await again.ok("room.join", room="lobby")
     await _told()
     assert await watcher.hears_nothing()
+    # Nor later, when the time is over for which one waits for them to come back.
+    for _ in range(3):
+        clock.ahead += max(*members.GRACE.values(), members.PATIENCE) + 1
+        await _told()
+    assert await watcher.hears_nothing()
+    assert (await watcher.ok("room.members", room=str(lobby.uid)))["online"] == 2
+    # Whoever does not come back is told as gone, once that time is over and not before.
+    await again._socket.send_input({"type": "websocket.disconnect", "code": code})
+    await again._socket.future
+    await _told()
+    assert await watcher.hears_nothing()
+    clock.ahead += members.GRACE[code == 1001] + 1
+    await _told()
+    assert (await watcher.event("participant.left"))["payload"]["clean"] is (code == 1001)
 
 
 async def test_a_room_is_joined_and_heard_while_redis_cannot_say_who_is_there(

@@ -1,6 +1,7 @@
 """The writer's traps, each of which lost or doubled a message, or stopped all others, somewhere once."""
 
 import asyncio
+import json
 import threading
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -13,9 +14,11 @@ from django.db import DataError, IntegrityError, OperationalError, connection, c
 
 from bridge import actions, writer
 from bridge.actions import Opening, Post, Posted, Target, posting, rows
+from bridge.broadcast import Change
 from bridge.errors import BridgeError
 from bridge.models import Connection, Delivery, Inbox, Message
 from bridge.writer import Writer
+from tests.web.conftest import Open as OpenBrowser
 
 Open = Callable[[], Target]
 
@@ -214,6 +217,44 @@ def test_a_database_that_stays_away_refuses_as_unavailable(
     monkeypatch.setattr(writer, "post_messages", away)
     results = writer.write([post(opened())])
     assert [result.code for result in results if isinstance(result, BridgeError)] == ["unavailable"]
+
+
+@pytest.mark.parametrize(
+    ("origins", "skipped"),
+    [
+        (["here"], "here"),
+        (["here", "here"], "here"),
+        (["here", "there"], ""),
+        (["here", "here", "there"], ""),
+        (["there", "here", "there"], ""),
+        (["", "here"], ""),
+    ],
+)
+def test_who_writes_in_one_batch_with_others_hears_what_those_wrote(
+    opened: Open, monkeypatch: pytest.MonkeyPatch, origins: list[str], skipped: str
+) -> None:
+    target, other, published = opened(), opened(), list[Change]()
+    monkeypatch.setattr("bridge.broadcast.publish", lambda changes, **_: published.extend(changes))
+    # Somebody who writes in another conversation makes no difference here.
+    batch = [post(target, origin=origin) for origin in origins]
+    actions.post_messages([post(other, origin="elsewhere"), *batch])
+    (change,) = (each for each in published if each.connection == target.uid)
+    assert json.loads(change.frame)["payload"]["messages"][-1]["seq"] == len(origins)
+    assert change.skip == skipped
+
+
+async def test_two_tabs_that_write_in_the_same_moment_hear_each_other(browser: OpenBrowser) -> None:
+    here = browser()
+    await here.start()
+    await here.write("Hello")
+    there = browser(token=here.token)
+    await there.start()
+    said = await asyncio.gather(here.write("from here"), there.write("from there"))
+    for tab, missing in ((here, said[1]), (there, said[0])):
+        await tab.event(
+            "message.posted",
+            lambda frame, uid=missing["uid"]: uid in {each["uid"] for each in frame["payload"]["messages"]},
+        )
 
 
 def test_nothing_is_published_where_the_transaction_fails(

@@ -33,6 +33,12 @@ export class Catchup {
     this.cover(revision, revision);
   }
 
+  /** The server is at `revision`; where that is less than was known here its database is an older one: asked for, it says so. */
+  stands(revision) {
+    if (revision < this.head) this.now();
+    else this.expect(revision);
+  }
+
   async now() {
     if (this.#asking || this.#ended) return;
     clearTimeout(this.#timer);
@@ -60,8 +66,8 @@ export class Catchup {
     const since = this.head;
     const reply = await this.ask(since);
     if (this.#ended) return false;
-    if (reply.reset) this.#revisions.head = reply.revision; // it may lie before ours: a restored database
-    this.#revisions.cover(since, reply.revision);
+    if (reply.reset) this.#revisions.restart(reply.revision);
+    else this.#revisions.cover(since, reply.revision);
     this.take(reply);
     return reply.has_more && !reply.reset;
   }

@@ -4,6 +4,7 @@
 
 import { CommandFailed } from "../wire/failures.js";
 import { Changes } from "./changes.js";
+import { clock } from "./clock.js";
 import { Conversation } from "./conversation.js";
 import { Earlier } from "./earlier.js";
 import { below, goOn } from "./late.js";
@@ -99,12 +100,14 @@ export class Chat extends EventTarget {
   }
 
   /** How far the visitor's conversations are, the newest first, as a pong says. */
-  heads(heads) {
+  pong({ heads, time }, asked) {
+    if (clock.set(time, asked)) this.#changed();
     for (const [at, [uid, revision]] of Object.entries(heads).entries()) {
       if (this.room && uid !== this.conversation?.uid) continue;
       const heard = this.#heard.get(uid);
       const news = heard === undefined ? at === 0 : revision > heard;
-      this.#hear(uid, revision);
+      this.#heard.set(uid, revision); // fewer than before, where the database is an older one
+      if (uid === this.conversation?.uid) this.conversation.catchup.stands(revision);
       if (news) this.#notice(uid, { away: this.visiting, begun: heard === undefined });
     }
   }
@@ -132,7 +135,8 @@ export class Chat extends EventTarget {
     this.#changed();
   }
 
-  #started({ visitor, connection, messages, has_more, earlier, nick, contact, staff_online, inbox }) {
+  #started({ visitor, connection, messages, has_more, earlier, nick, contact, staff_online, inbox, time, asked }) {
+    clock.set(time, asked);
     const stays = this.visiting && visitor === this.#visitor && connection?.uid !== this.conversation.uid;
     this.#visitor = visitor;
     this.nick = nick;
@@ -290,7 +294,7 @@ export class Chat extends EventTarget {
     if (first.reset) conversation.timeline.reset(first.messages);
     conversation.page(first.messages, conversation.timeline.older);
     conversation.catchup.expect(first.connection.revision);
-    if (first.has_more && !first.reset) await conversation.catchup.now();
+    if (first.has_more && !first.reset) await (conversation.filled = conversation.catchup.now());
   }
 
   #show(connection) {

@@ -7,6 +7,7 @@ import { Timeline } from "./timeline.js";
 import { Typists } from "./typists.js";
 
 const READ_IN_ROOM = 45_000; // a thousand readers of every message would be a thousand receipts each
+const READ_ALONE = 2_000; // they come into view one after the other
 const STATES = new Set(["connection.opened", "connection.closed", "connection.reopened"]);
 
 export class Conversation extends EventTarget {
@@ -15,6 +16,8 @@ export class Conversation extends EventTarget {
   typists = new Typists();
   #stated; // the revision that its state is from
   #telling = null;
+  #told = -Infinity; // when
+  filled = null; // promise: what was there before the page came is still being loaded
 
   constructor(connection, socket) {
     super();
@@ -35,11 +38,10 @@ export class Conversation extends EventTarget {
 
   /** A new session says how things stand; what was missed is asked for. */
   resume(connection) {
-    const behind = connection.revision > this.catchup.head;
     this.#state(connection);
     if (this.reading.start(connection.read_seq)) this.#tellRead();
-    if (behind) {
-      this.catchup.expect(connection.revision);
+    if (connection.revision !== this.catchup.head) {
+      this.catchup.stands(connection.revision);
       this.catchup.now();
     }
     this.#changed();
@@ -90,18 +92,22 @@ export class Conversation extends EventTarget {
 
   end() {
     this.catchup.end();
+    if (this.#telling && this.kind !== "room") this.#tellReadNow();
     clearTimeout(this.#telling);
     this.typists.clear();
   }
 
   #tellRead() {
-    if (this.kind === "room")
-      this.#telling ??= setTimeout(() => this.#tellReadNow(), READ_IN_ROOM * (0.5 + Math.random()));
-    else this.#tellReadNow();
+    const since = performance.now() - this.#told;
+    const wait = this.kind === "room" ? READ_IN_ROOM * (0.5 + Math.random()) : READ_ALONE - since;
+    if (wait <= 0) this.#tellReadNow();
+    else this.#telling ??= setTimeout(() => this.#tellReadNow(), wait);
   }
 
   #tellReadNow() {
+    clearTimeout(this.#telling);
     this.#telling = null;
+    this.#told = performance.now();
     const receipt = { connection: this.uid, seq: this.reading.mine };
     // If it is lost or refused, the next session's read_seq shows it and it is told again.
     this.socket
@@ -113,8 +119,10 @@ export class Conversation extends EventTarget {
     this.#state(connection);
     this.reading.start(connection.read_seq);
     this.#learn(messages);
-    if (reset) this.timeline.reset(messages);
-    else this.timeline.apply(messages);
+    if (reset) {
+      this.timeline.reset(messages);
+      this.reading.restart(Math.max(connection.read_seq, messages.at(-1)?.seq ?? 0));
+    } else this.timeline.apply(messages);
     this.#changed();
   }
 

@@ -1,5 +1,7 @@
 // How far this visitor has read, and how far the others have.
 
+import { placeOf } from "./timeline.js";
+
 export class Reading {
   mine = 0;
   #told = 0; // what the server knows of it
@@ -10,6 +12,12 @@ export class Reading {
     this.#told = seq;
     this.mine = Math.max(this.mine, seq);
     return this.mine > this.#told;
+  }
+
+  /** The conversation begins anew, and ends at `seq`: what is said after that is not read yet. */
+  restart(seq) {
+    this.mine = Math.min(this.mine, seq);
+    this.#others = Math.min(this.#others, seq);
   }
 
   /** He sees everything up to `seq`; false if that is no news. */
@@ -31,10 +39,10 @@ export class Reading {
     return Math.max(this.#others, answer?.seq ?? 0);
   }
 
-  unread(messages, me) {
-    return messages.filter(
-      ({ kind, seq, author, deleted_at }) =>
-        kind === "message" && seq > this.mine && author?.id !== me && !deleted_at,
-    );
+  /** What others said after the place `after`. */
+  unread(messages, me, after = this.mine) {
+    return messages
+      .slice(placeOf(messages, after + 1))
+      .filter(({ kind, author, deleted_at }) => kind === "message" && author?.id !== me && !deleted_at);
   }
 }

@@ -18,6 +18,13 @@ export class Revisions {
     this.cover(revision, revision);
   }
 
+  /** All that there is up to `revision` is known. Less than before is a restored database, which what came of the lost one says nothing about. */
+  restart(revision) {
+    if (revision < this.head) this.#beyond = [];
+    this.head = revision;
+    this.#absorb();
+  }
+
   get hole() {
     return this.#beyond.length > 0;
   }

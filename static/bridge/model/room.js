@@ -2,6 +2,8 @@
 //
 // Dispatches "change".
 
+import { clock } from "./clock.js";
+
 const FULL = 200; // members that the server names at most
 const MOST_NOTICES = 100;
 const SOON = 1_500;
@@ -124,7 +126,7 @@ export class Room extends EventTarget {
         kind: "event",
         key: `notice:${after}:${Date.now()}`,
         after,
-        at: new Date(),
+        at: new Date(clock.now()),
         came: new Map(),
         left: new Map(),
         renamed: new Map(),

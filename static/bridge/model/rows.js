@@ -1,11 +1,14 @@
 // Turns messages and what waits into the rows to be shown: days, groups of one author, gaps, notices.
 
+import { clock } from "./clock.js";
+
 const TOGETHER = 5 * 60_000; // messages of one author that stand so close are one group
 
 /**
  * Rows in order, each with a stable `key`; the same input gives the same rows.
  *
- * `reactions(message)`: what is shown below it.
+ * `newAfter`: the line that counts the `news` stands behind this place; `further`: there are more than were loaded.
+ * `end`: nothing comes after them. `reactions(message)`: what is shown below it.
  * `changes`: edits and deletions that wait, by message. `open`: whether the conversation takes anything. `editable`:
  * milliseconds for which an own message may be changed.
  */
@@ -19,6 +22,9 @@ export function rowsOf({
   me,
   readUpTo,
   newAfter,
+  news = 0,
+  further = false,
+  end = true,
   connected,
   open,
   editable,
@@ -41,13 +47,13 @@ export function rowsOf({
     // Named by its row too: what was caught up on from another day can part a day in two.
     if (date !== day) rows.push({ kind: "day", key: `day:${date}:${each.key}`, at: each.at });
     if (newAfter !== null && each.seq > newAfter && !each.own) {
-      rows.push({ kind: "unread", key: "unread" });
+      rows.push({ kind: "unread", key: "unread", count: news, further });
       newAfter = null;
     }
     day = date;
     rows.push(each);
   }
-  return grouped(rows);
+  return grouped(rows, end);
 }
 
 /** Notices stand behind the message that was the latest when they came. */
@@ -116,7 +122,7 @@ function waiting({ client_id, content, quote, attachments = [], at, error }, { c
   return {
     kind: "message",
     key: `own:${client_id}`,
-    at: new Date(at),
+    at: new Date(clock.corrected(at)),
     own: true,
     content,
     attachments,
@@ -129,12 +135,12 @@ function waiting({ client_id, content, quote, attachments = [], at, error }, { c
   };
 }
 
-function grouped(rows) {
+function grouped(rows, end) {
   rows.forEach((row, at) => {
     row.first = !together(rows[at - 1], row);
     row.last = !together(row, rows[at + 1]);
   });
-  const latest = rows.findLast((row) => row.own && row.kind === "message");
+  const latest = end && rows.findLast((row) => row.own && row.kind === "message");
   if (latest) latest.latest = true;
   return rows;
 }

@@ -1,6 +1,8 @@
 // Where the visitor writes. What he has not sent yet survives a reload.
 
 import { texts } from "../texts.js";
+import { say } from "./header.js";
+import { composing } from "./keys.js";
 
 const NEAR_LIMIT = 0.9;
 // What the server would refuse: controls, and the two overrides that make text read as what it is not.
@@ -8,6 +10,8 @@ const REFUSED = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202d\u202e]/g;
 const DRAFT = "text";
 
 export class Composer {
+  barred = false;
+  #left = false; // the focus was in it when it was barred
   #borrowed = false; // it holds the text of another message just now, not the draft
 
   /** `send(content)` on Enter; `shortcut(key)` for keys that mean something outside of it, true where they did. */
@@ -55,6 +59,21 @@ export class Composer {
     this.text.focus();
   }
 
+  /** Nothing can be written, for the reason that stands below; empty: it can. What was begun stays. */
+  bar(reason) {
+    if (this.barred === Boolean(reason) && this.why.textContent === reason) return;
+    const focused = document.activeElement === this.text;
+    this.barred = Boolean(reason);
+    say(this.why, reason);
+    this.why.hidden = !reason;
+    this.text.disabled = this.attach.disabled = this.barred;
+    this.form.classList.toggle("barred", this.barred);
+    if (this.barred) this.#left ||= focused;
+    else if (this.#left && document.activeElement === document.body) this.focus();
+    if (!this.barred) this.#left = false;
+    this.#measure();
+  }
+
   /** What the button does, for who cannot see its arrow. */
   label(text) {
     this.button.setAttribute("aria-label", text);
@@ -67,12 +86,12 @@ export class Composer {
   }
 
   #key(event) {
+    if (composing(event)) return;
     const outside = event.key === "Escape" || (event.key === "ArrowUp" && !this.text.value);
-    if (outside && !event.isComposing && this.shortcut(event.key)) event.preventDefault();
-    // On a phone Enter makes a new line; while an input method composes it belongs to that.
-    const composing = event.isComposing || event.keyCode === 229; // 229: Safari's word for it
+    if (outside && this.shortcut(event.key)) event.preventDefault();
+    // On a phone Enter makes a new line.
     const newLine = event.shiftKey || matchMedia("(pointer: coarse)").matches;
-    if (event.key !== "Enter" || composing || newLine) return;
+    if (event.key !== "Enter" || newLine) return;
     event.preventDefault();
     this.#submit();
   }
@@ -91,7 +110,7 @@ export class Composer {
 
   /** A new message may be files alone, and waits for those that are on their way. */
   #sendable(content) {
-    if ([...content].length > this.limit) return false;
+    if (this.barred || [...content].length > this.limit) return false;
     if (this.#borrowed) return Boolean(content);
     return !this.uploads.busy && Boolean(content || this.uploads.ready);
   }

@@ -1,9 +1,11 @@
 // The list of the visitor's conversations, in place of the one that is on the screen; and what is said of a late answer.
 
+import { clock } from "../model/clock.js";
 import { plain } from "../model/markdown.js";
 import { texts } from "../texts.js";
 import { say } from "./header.js";
-import { dateOf, timeOf } from "./moments.js";
+import { escapes } from "./keys.js";
+import { dateOf, isToday, timeOf } from "./moments.js";
 
 export class EarlierView {
   #shown = "";
@@ -19,7 +21,7 @@ export class EarlierView {
     this.further.addEventListener("click", () => chat.earlier.further());
     this.rows.addEventListener("click", ({ target }) => this.#choose(target.closest("[data-uid]")));
     this.panel.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape") return;
+      if (!escapes(event)) return;
       event.stopPropagation();
       this.close();
     });
@@ -84,7 +86,7 @@ export class EarlierView {
     const text = earlier.failed ? texts.earlier.failed : earlier.busy && !earlier.rows.length ? texts.earlier.loading : "";
     say(this.status, text);
     this.further.hidden = !earlier.more;
-    const signature = JSON.stringify([earlier.rows, conversation?.uid, new Date().toDateString()]);
+    const signature = JSON.stringify([earlier.rows, conversation?.uid, new Date(clock.now()).toDateString()]);
     if (signature === this.#shown) return;
     this.#shown = signature;
     const focused = this.rows.contains(document.activeElement) ? document.activeElement.dataset.uid : null;
@@ -102,7 +104,7 @@ export class EarlierView {
     part("earlier-words").textContent = plain(title).replace(/\s+/g, " ").trim() || texts.earlier.untitled(dateOf(new Date(created_at)));
     const at = new Date(active_at);
     part("earlier-time").dateTime = at.toISOString();
-    part("earlier-time").textContent = new Date().toDateString() === at.toDateString() ? timeOf(at) : dateOf(at);
+    part("earlier-time").textContent = isToday(at) ? timeOf(at) : dateOf(at);
     part("earlier-state").textContent = state === "open" ? texts.earlier.open : texts.earlier.ended;
     part("earlier-unread").hidden = !unread;
     part("earlier-unread").textContent = unread ? texts.earlier.unread(unread) : "";

@@ -1,5 +1,6 @@
 // The chat in a frame of another page of this site, where `widget.js` shows and hides it. Dispatches "shown".
 
+import { escapes } from "./keys.js";
 import { root } from "./page.js";
 
 const BUSY = "dialog[open], [data-intent]:not([hidden]), [data-picker]:not([hidden]), [aria-expanded='true']";
@@ -45,7 +46,7 @@ export class Frame extends EventTarget {
     this.dispatchEvent(new Event("shown"));
   }
 
-  #escape({ key }) {
-    if (key === "Escape" && !root.querySelector(BUSY)) this.#post({ chatbridge: "close" });
+  #escape(event) {
+    if (escapes(event) && !root.querySelector(BUSY)) this.#post({ chatbridge: "close" });
   }
 }

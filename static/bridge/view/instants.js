@@ -1,5 +1,7 @@
 // Moments that somebody named in a message, in the reader's language and time zone.
 
+import { clock } from "../model/clock.js";
+
 const looks = (options) => new Intl.DateTimeFormat(undefined, options);
 const FORMATS = {
   t: looks({ timeStyle: "short" }),
@@ -33,7 +35,7 @@ export function showInstant(seconds, format = "f") {
   return element;
 }
 
-export function fromNow(at, now = Date.now()) {
+export function fromNow(at, now = clock.now()) {
   const seconds = Math.round((at - now) / 1000);
   const [unit, size] = STEPS.find(([, size]) => Math.abs(seconds) >= size) ?? STEPS.at(-1);
   return relative.format(Math.trunc(seconds / size), unit);

@@ -1,5 +1,6 @@
 // Times and days as the reader's language and clock have them.
 
+import { clock } from "../model/clock.js";
 import { texts } from "../texts.js";
 
 const time = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
@@ -17,11 +18,16 @@ export function timeOf(at) {
   return time.format(at);
 }
 
+/** Whether it is the reader's day. */
+export function isToday(at) {
+  return new Date(clock.now()).toDateString() === at.toDateString();
+}
+
 export function dateOf(at) {
   return year.format(at);
 }
 
-export function showDay(element, at, now = new Date()) {
+export function showDay(element, at, now = new Date(clock.now())) {
   const days = Math.round((midnight(now) - midnight(at)) / 86_400_000);
   const named = { 0: texts.today, 1: texts.yesterday }[days];
   element.textContent = named ?? (days < 300 ? day : year).format(at);

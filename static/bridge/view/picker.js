@@ -1,6 +1,7 @@
 // The choice of emoji. It is loaded when it is first opened: four times as large as everything else on the page.
 
 import { texts } from "../texts.js";
+import { escapes } from "./keys.js";
 
 const GAP = 8; // pixels between it and its button, and to the edges of the window
 
@@ -15,6 +16,10 @@ export class Picker {
     document.addEventListener("pointerdown", ({ target }) => {
       if (!box.contains(target)) this.close();
     });
+    // The focus may leave to nowhere, as past the last thing in a frame; what is no button in here takes it to the box.
+    box.tabIndex = -1;
+    document.addEventListener("focusin", ({ target }) => this.#elsewhere(target));
+    box.addEventListener("focusout", () => setTimeout(() => this.#elsewhere(document.activeElement)));
     document.addEventListener("keydown", (event) => this.#escape(event), { capture: true });
     window.addEventListener("resize", () => this.close());
   }
@@ -47,8 +52,12 @@ export class Picker {
     if (back && this.#opener?.isConnected) this.#opener.focus();
   }
 
+  #elsewhere(focused) {
+    if (!this.box.contains(focused) && focused !== this.#opener) this.close();
+  }
+
   #escape(event) {
-    if (event.key !== "Escape" || this.box.hidden) return;
+    if (this.box.hidden || !escapes(event)) return;
     event.preventDefault();
     event.stopPropagation(); // it would also end an answer or an edit
     this.close({ back: true });

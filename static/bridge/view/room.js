@@ -3,6 +3,7 @@
 import { texts } from "../texts.js";
 import { showAvatar } from "./avatar.js";
 import { say } from "./header.js";
+import { escapes } from "./keys.js";
 import { part, template } from "./page.js";
 
 const WIDE = matchMedia("(min-width: 60rem) and (min-height: 30rem)");
@@ -84,7 +85,7 @@ export class RoomView {
   }
 
   #key(event) {
-    if (event.key !== "Escape") return;
+    if (!escapes(event)) return;
     if (!this.#form.hidden) this.#edited();
     else if (this.#panel.classList.contains("open")) this.#open(false);
   }

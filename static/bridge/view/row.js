@@ -12,7 +12,7 @@ const part = (element, name) => element.querySelector(`[data-${name}]`);
 
 export const fill = {
   day: (element, { at }) => showDay(element.querySelector("time"), at),
-  unread: () => {},
+  unread: (element, { count, further }) => (element.querySelector("span").textContent = texts.news(count, further)),
   gap: (element, { size }) => (element.querySelector("span").textContent = texts.gap(size)),
   event: (element, row) => (element.querySelector("span").textContent = happened(row)),
   message,
@@ -34,7 +34,8 @@ function message(element, row) {
   showRole(part(element, "name"), row.author?.colour);
   // A word outside of the name: whatever somebody calls themselves, this they cannot say of themselves.
   part(element, "staff").hidden = row.author?.role !== "staff";
-  part(element, "speaker").textContent = `${name}: `;
+  // Once for all that one says in a row: the others' name stands above it, one's own only here.
+  part(element, "speaker").textContent = row.own && row.first ? `${name}: ` : "";
   showTime(part(element, "time"), row.at);
   if (!row.own && row.author) showAvatar(element.querySelector(".avatar"), row.author);
   const words = part(element, "words");

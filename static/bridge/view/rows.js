@@ -1,15 +1,24 @@
 // Keeps the list's elements in step with the rows: moves, fills and removes only what changed.
 
+import { clock } from "../model/clock.js";
 import { fill } from "./row.js";
 
 export class Rows {
   #elements = new Map(); // key -> element
   #shown = new WeakMap(); // element -> what it shows
   #rows = new Map(); // key -> row
+  elements = []; // in order
 
   constructor(list, template) {
     this.list = list;
     this.template = template;
+  }
+
+  /** Whether to show these puts anything elsewhere than behind what is shown: the past, and no news. */
+  bringPast(rows) {
+    const known = rows.findLastIndex(({ key }) => this.#elements.has(key));
+    const above = known < 0 ? rows : rows.slice(0, known);
+    return above.some(({ key, kind }) => kind !== "day" && kind !== "unread" && !this.#elements.has(key));
   }
 
   show(rows) {
@@ -27,6 +36,7 @@ export class Rows {
       else this.list.insertBefore(element, next);
       this.#fill(element, row);
     }
+    this.elements = rows.map(({ key }) => this.#elements.get(key));
   }
 
   get all() {
@@ -56,7 +66,7 @@ export class Rows {
 
   #fill(element, row) {
     // The day is in it since “Today” is “Yesterday” tomorrow.
-    const signature = JSON.stringify([row, new Date().toDateString()]);
+    const signature = JSON.stringify([row, new Date(clock.now()).toDateString()]);
     if (this.#shown.get(element) === signature) return;
     this.#shown.set(element, signature);
     fill[row.kind](element, row);

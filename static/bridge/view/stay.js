@@ -3,6 +3,7 @@
 import { texts } from "../texts.js";
 import { CommandFailed } from "../wire/failures.js";
 import { say } from "./header.js";
+import { escapes } from "./keys.js";
 
 export class Stay {
   #asking = false;
@@ -13,7 +14,7 @@ export class Stay {
     this.open.addEventListener("click", () => this.#ask());
     this.cancel.addEventListener("click", () => this.#close());
     this.form.addEventListener("submit", (event) => this.#submit(event));
-    this.form.addEventListener("keydown", (event) => event.key === "Escape" && this.#close());
+    this.form.addEventListener("keydown", (event) => escapes(event) && this.#close());
   }
 
   /** Once he has written, or while nobody is there to answer; and only where answers are mailed. */

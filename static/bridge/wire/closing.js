@@ -10,6 +10,12 @@ const PAUSE = new Map([
 ]);
 
 const MISTAKES = new Set(["proxy_port", "proxy_scheme"]); // of who set up the proxy in front
+// These end without the page: the team takes the visitor back, or they sign in elsewhere.
+const PASSING = new Set(["blocked", "sign_in"]);
+
+export function passes(reason) {
+  return PASSING.has(reason);
+}
 
 /** Why not to come back (or null), and how long to stay away at least. */
 export function afterClose(code, reason = "") {

@@ -4,17 +4,19 @@
 const EVERY = 25_000; // the server gives up a socket that was silent for 75 s
 const PATIENCE = 8_000;
 
-export function beat(socket, { onHeads }) {
+export function beat(socket, { onPong }) {
   const ping = async () => {
     if (socket.state !== "ready") return;
     try {
-      onHeads((await socket.command("ping", {}, PATIENCE)).heads);
+      const asked = Date.now();
+      onPong(await socket.command("ping", {}, PATIENCE), asked);
     } catch (failure) {
       // Refused (throttled) or lost: the next one asks again, and a lost socket comes back by itself.
       console.debug("ping:", failure.message || failure.name);
     }
   };
-  const wake = () => (socket.state === "waiting" ? socket.connect() : ping());
+  // Whoever comes back may have signed in meanwhile.
+  const wake = () => (socket.state === "ready" ? ping() : socket.connect());
 
   setInterval(ping, EVERY);
   window.addEventListener("online", wake);

@@ -3,21 +3,23 @@
 // Dispatches "state" (connecting, ready, waiting, stopped), "session" with the reply to session.start, and "event".
 
 import { Backoff } from "./backoff.js";
-import { afterClose, afterRefusal } from "./closing.js";
+import { afterClose, afterRefusal, passes } from "./closing.js";
 import { CommandFailed, ConnectionLost } from "./failures.js";
 import { onlySocketsAreStopped } from "./reach.js";
 
+const SLOW = { first: 10_000, most: 300_000 }; // milliseconds
 const PATIENCE = 15_000; // without a reply for so long the network is dead, whatever the browser says
 
 export class Socket extends EventTarget {
   state = "connecting";
-  reason = null; // why it stopped
+  reason = null; // why it stopped: it may still ask now and then whether that is over
   started = false; // whether there ever was a session
   trouble = null; // why it does not get through, where that is known
   #ws = null;
   #waiting = new Map(); // command id -> what its caller waits for
   #last = 0;
   #backoff = new Backoff();
+  #patience = new Backoff(SLOW);
   #timer;
   #pause = 0;
   #opened = false;
@@ -31,7 +33,7 @@ export class Socket extends EventTarget {
   }
 
   connect() {
-    if (this.#ws || this.state === "stopped") return;
+    if (this.#ws || (this.reason && !passes(this.reason))) return;
     clearTimeout(this.#timer);
     const ws = new WebSocket(this.url, this.protocol);
     this.#ws = ws;
@@ -78,12 +80,15 @@ export class Socket extends EventTarget {
 
   async #start() {
     try {
+      const asked = Date.now();
       const started = await this.command("session.start", this.session());
       clearTimeout(this.#timer);
       this.#backoff.reset();
+      this.#patience.reset();
+      this.reason = null;
       this.started = true;
       this.#enter("ready");
-      this.dispatchEvent(new CustomEvent("session", { detail: started }));
+      this.dispatchEvent(new CustomEvent("session", { detail: { ...started, asked } }));
     } catch (failure) {
       if (!(failure instanceof CommandFailed)) return; // lost: its closing has been handled
       this.refused(failure);
@@ -114,9 +119,10 @@ export class Socket extends EventTarget {
       reject(new ConnectionLost());
     }
     this.#waiting.clear();
-    if (stop && this.state !== "stopped") this.#stop(stop);
-    if (this.state === "stopped") return;
-    const delay = Math.max(this.#pause, pause) + this.#backoff.next();
+    if (stop && !this.reason) this.#stop(stop);
+    if (this.reason && !passes(this.reason)) return;
+    const wait = this.reason ? SLOW.first + this.#patience.next() : this.#backoff.next();
+    const delay = Math.max(this.#pause, pause) + wait;
     this.#pause = 0;
     this.#timer = setTimeout(() => this.connect(), delay);
     this.#enter("waiting");
@@ -138,8 +144,9 @@ export class Socket extends EventTarget {
     this.#enter("stopped");
   }
 
+  /** While it asks whether the reason is over it is still the reason. */
   #enter(state) {
-    this.state = state;
+    this.state = this.reason ? "stopped" : state;
     this.dispatchEvent(new Event("state"));
   }
 }
