@@ -38,6 +38,8 @@ class Script:
         self.revision = 0
         self.read_seq = 0
         self.state = "open"
+        self.ahead = timedelta()
+        """By how much its clock is ahead of the test's."""
         self.page_size = 50
         self.contact: Json = {"name": "", "email": "", "identified": False}
         self.email_after = 0
@@ -100,6 +102,7 @@ class Script:
             "uid": str(uid),
             "seq": message["seq"],
             "name": name,
+            "role": message["author"]["role"],
             "content": message["content"],
             "deleted": False,
         }
@@ -202,8 +205,11 @@ class Script:
                 "upload_types": ["image/*"],
                 "email_after": self.email_after,
             },
-            "time": _now(),
+            "time": self._time(),
         }
+
+    def _time(self) -> str:
+        return protocol.rfc3339(datetime.now(UTC) + self.ahead)
 
     def _on_connection_list(self, _: protocol.ConnectionList) -> Json:
         return {"connections": [], "has_more": False}
@@ -298,7 +304,7 @@ class Script:
         return {}
 
     def _on_ping(self, _: protocol.Ping) -> Json:
-        return {"heads": {self.uid: self.revision} if self.messages else {}, "time": _now()}
+        return {"heads": {self.uid: self.revision} if self.messages else {}, "time": self._time()}
 
 
 def _now() -> str:
