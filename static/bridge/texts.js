@@ -107,6 +107,12 @@ export const texts = {
   },
   refusedNickOther: "The name could not be changed. Please try again.",
 
+  // In place of the chat in a site's corner, until it is there.
+  shell: {
+    coming: "The chat is being opened…",
+    away: "The chat cannot be reached right now. It opens here by itself as soon as it can.",
+  },
+
   banner: {
     connecting: "Connecting…",
     waiting: "Connection lost – trying again. What you write is kept.",

@@ -2,6 +2,7 @@
 
 import { Kept } from "./model/kept.js";
 import { texts } from "./texts.js";
+import { Arrival } from "./wire/arrival.js";
 
 const NARROW = matchMedia("(max-width: 30rem), (max-height: 30rem)");
 const kept = new Kept("chatbridge.widget."); // by inbox: whether its visitor has a conversation
@@ -10,6 +11,7 @@ class Widget extends HTMLElement {
   #parts;
   #heard = (event) => this.#hear(event);
   #fit = () => this.#fitScreen();
+  #arrival;
 
   connectedCallback() {
     this.#parts ??= this.#prepare();
@@ -28,13 +30,17 @@ class Widget extends HTMLElement {
 
   /** The chat's own, for the site's scripts: null until the frame has it, which "socket" tells. */
   get socket() {
-    return this.#parts?.frame.contentWindow?.chatbridge ?? null;
+    try {
+      return this.#parts?.frame.contentWindow?.chatbridge ?? null;
+    } catch {
+      return null; // the browser's own page, of an error
+    }
   }
 
   #prepare() {
     const shadow = this.shadowRoot ?? this.#shadow();
     const part = (name) => shadow.querySelector(`[data-${name}]`);
-    const names = ["panel", "close", "frame", "launcher", "badge", "status", "style"];
+    const names = ["panel", "close", "shell", "frame", "launcher", "badge", "status", "style"];
     const parts = Object.fromEntries(names.map((name) => [name, part(name)]));
     const show = () => (parts.launcher.hidden = false);
     if (parts.style.sheet) show();
@@ -42,9 +48,9 @@ class Widget extends HTMLElement {
     parts.launcher.addEventListener("click", () => (parts.panel.open ? parts.panel.close() : this.#open()));
     parts.close.addEventListener("click", () => parts.panel.close());
     parts.panel.addEventListener("close", () => this.#changed());
-    parts.frame.addEventListener("load", () => {
-      this.#changed();
-      if (this.socket) this.dispatchEvent(new Event("socket"));
+    this.#arrival = new Arrival(parts.frame, {
+      isThere: () => Boolean(this.socket),
+      show: (state) => this.#arrived(state),
     });
     return parts;
   }
@@ -57,8 +63,18 @@ class Widget extends HTMLElement {
   }
 
   #load() {
-    const { frame } = this.#parts;
-    if (!frame.src) frame.src = this.dataset.framed;
+    this.#arrival.begin(this.dataset.framed);
+  }
+
+  #arrived(state) {
+    const { panel, frame, shell } = this.#parts;
+    frame.hidden = state !== "there";
+    shell.hidden = !frame.hidden;
+    shell.textContent = texts.shell[state] ?? "";
+    if (frame.hidden) return;
+    this.#changed();
+    this.dispatchEvent(new Event("socket"));
+    if (panel.open) frame.focus();
   }
 
   #open() {

@@ -1,5 +1,6 @@
 """`{% chat_widget %}` on another page of the site, before the real server: opened, read, closed, told of answers."""
 
+import asyncio
 import re
 from typing import Any
 
@@ -73,6 +74,59 @@ async def test_a_visitor_chats_in_the_corner_and_goes_on_on_the_chat_page(
     await expect(whole.locator(".message [data-words]")).to_have_text(["Do you have green tea?"])
     theirs = await opened(await visit(stranger))
     await expect(theirs.locator(".message")).to_have_count(0)
+
+
+async def _bad_gateway(route: Route) -> None:
+    await route.fulfill(status=502, body="<h1>502 Bad Gateway</h1>", content_type="text/html")
+
+
+async def _away(route: Route) -> None:
+    await route.fulfill(status=503, body="<h1>Just a moment</h1>", content_type="text/html")
+
+
+async def _refuses(route: Route) -> None:
+    await route.abort("connectionrefused")
+
+
+async def _hangs(route: Route) -> None:
+    """Nothing comes, for as long as anybody waits."""
+
+
+@pytest.mark.parametrize("answer", [_bad_gateway, _away, _refuses, _hangs])
+async def test_opened_while_the_server_is_away_it_says_so_and_the_chat_comes_by_itself(
+    visitor: Visitor, answer: Any
+) -> None:
+    visitor.expected = re.compile("Failed to load resource")
+    asked: asyncio.Queue[str] = asyncio.Queue()
+    is_back = False
+
+    async def serve(route: Route) -> None:
+        asked.put_nowait(route.request.url)
+        await (route.continue_() if is_back else answer(route))
+
+    await visitor.context.route("**/?inbox=default&embedded=1", serve)
+    page = await visit(visitor)
+    await page.clock.install()
+    await launcher(page).click()
+    shell = widget(page).locator("[data-shell]")
+    for tries in (1, 2):
+        if answer is _hangs:
+            await page.clock.fast_forward(15_000)
+        await expect(shell).to_contain_text("cannot be reached right now")
+        # The error of whoever answered is not shown.
+        await expect(page.locator("iframe")).to_have_css("visibility", "hidden")
+        await asyncio.wait_for(asked.get(), 30)
+        if tries == 1:
+            await shoot(page, "widget-away")
+            await page.clock.fast_forward(10_000)
+            await expect(shell).to_contain_text("cannot be reached right now")
+    is_back = True
+    await page.clock.fast_forward(30_000)
+    await expect(inside(page).locator("[data-chat]")).to_have_attribute("data-state", "ready")
+    await expect(shell).to_be_hidden()
+    await expect(inside(page).get_by_label("Your message")).to_be_focused()
+    # Its tries are no steps back.
+    assert await page.evaluate("history.length") <= 2
 
 
 async def test_keys_open_and_close_it_and_the_focus_comes_back(visitor: Visitor) -> None:
