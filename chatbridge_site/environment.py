@@ -56,6 +56,10 @@ class Environment(BaseSettings):
         SecretStr(""),
         description="`postgres://user:password@host/name`. Default: SQLite, `db.sqlite3` in `VAR_DIR`",
     )
+    database_pooler: bool = Field(
+        False,
+        description="`DATABASE_URL` is that of PgBouncer or a hosted pooler, with a connection a transaction",
+    )
     redis_url: SecretStr = Field(
         SecretStr(""), description="`redis://…`, `rediss://…` or `unix://…`. Default: the embedded Valkey"
     )

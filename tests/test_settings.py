@@ -158,6 +158,18 @@ def test_postgresql_has_a_pool_and_waits_for_locks_but_not_for_those_of_a_hung_p
     assert made["OPTIONS"]["pool"]
 
 
+def test_a_pooler_is_asked_for_nothing_that_outlives_a_transaction() -> None:
+    from chatbridge_site.settings import database
+
+    made = database("postgres://me:secret@db.example:6432/chat", var_dir=Path("/somewhere"), pooler=True)
+    assert "options" not in made["OPTIONS"]
+    assert made["OPTIONS"]["prepare_threshold"] is None
+    assert made["DISABLE_SERVER_SIDE_CURSORS"]
+    # What its address asks for is its owner's choice.
+    url = "postgres://me:secret@db.example/chat?options=endpoint%3Dmine"
+    assert database(url, var_dir=Path("/somewhere"), pooler=True)["OPTIONS"]["options"] == "endpoint=mine"
+
+
 def test_two_starts_at_once_agree_on_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The other process links its key between our look and our link."""
     path = tmp_path / "secret_key"
