@@ -83,7 +83,7 @@ async def test_a_widget_hands_out_the_socket_of_its_frame(visitor: Visitor) -> N
     told = f'{widget}.addEventListener("socket", ({{ target }}) => (window.told = target.socket !== null))'
     await page.evaluate(told)
     await opened(page)
-    assert await page.evaluate(f"{widget}.socket.command('ping')") == {"heads": {}}
+    assert (await page.evaluate(f"{widget}.socket.command('ping')"))["heads"] == {}
     assert await page.evaluate("window.told")
     await page.close()
     assert visitor.unexpected() == []

@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -286,6 +287,16 @@ async def test_the_pong_says_where_each_of_his_conversations_stands(visitor: Bro
     await visitor.ok("connection.close", connection=first)
     second = (await visitor.write("Hello again"))["connection"]
     assert (await visitor.ok("ping"))["heads"] == {second: 2, first: 4}
+
+
+async def test_a_session_and_each_pong_say_what_time_it_is_here(browser: Open) -> None:
+    began, here = timezone.now(), browser()
+    said = [(await here.start())["time"], (await here.ok("ping"))["time"]]
+    times = [datetime.fromisoformat(each) for each in said]
+    assert times == sorted(times)
+    # To the millisecond, cut off.
+    assert began - timedelta(milliseconds=1) <= times[0]
+    assert times[1] <= timezone.now()
 
 
 async def test_a_read_mark_is_kept_and_told_to_his_other_tab(browser: Open, staff_write: Staff) -> None:
