@@ -12,6 +12,8 @@ from tests.bot.stage import Stage, db, eventually
 from tests.bot.test_files import in_discord, png, send
 from tests.bot.test_rooms import LOBBY, Room
 
+CALLED = "Quick Fox (visitor)"
+
 SUPPORT = defaults.SUPPORT_CHANNEL_ID
 FORUM = defaults.FORUM_CHANNEL_ID
 
@@ -59,7 +61,7 @@ async def test_a_name_or_picture_that_discord_does_not_take_gives_way(stage: Sta
     room = await Room(stage).make()
     await stage.start()
     refused = field if field in {"username", "avatar_url"} else "avatar_url"
-    plain = {"username": "Quick Fox"}.get(refused)
+    plain = {"username": CALLED}.get(refused)
     stage.refusals.append(
         refusing(lambda request, body: refused in body and plain in {None, body[refused]}, form_error(field))
     )
@@ -69,7 +71,7 @@ async def test_a_name_or_picture_that_discord_does_not_take_gives_way(stage: Sta
     assert "\n".join(each["content"] for each in said) == "Hello\nand again"
     names = {each["author"]["name"] for each in said}
     assert len(names) == 1
-    assert (names == {"Quick Fox"}) == (refused == "avatar_url")
+    assert (names == {CALLED}) == (refused == "avatar_url")
     assert set(await states()) == {"delivered"}
 
 
@@ -77,14 +79,14 @@ async def test_who_speaks_under_a_spare_name_is_found_by_it_and_nothing_doubles(
     room = await Room(stage).make()
     await stage.start()
     stage.refusals.append(
-        refusing(lambda request, body: body.get("username") == "Quick Fox", form_error("username"))
+        refusing(lambda request, body: body.get("username") == CALLED, form_error("username"))
     )
     await room.say("Hello")
     await stage.delivered()
 
     def forget() -> None:
         """As a crash leaves it, between the request and its answer."""
-        RemoteMessage.objects.filter(speaker="Quick Fox").update(remote_id=None, sender="")
+        RemoteMessage.objects.filter(speaker=CALLED).update(remote_id=None, sender="")
         Delivery.objects.update(settled_at=None)
         Endpoint.objects.update(due=stage.clock.now())
 
