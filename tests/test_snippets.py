@@ -79,7 +79,15 @@ def page_with(folder: Path, text: str) -> Path:
         ("```sh\npython manage.py brew\n```", r"manage\.py has no brew"),
         ("```sh\n.venv/bin/python manage.py run_discord_bot --loudly\n```", "does not take --loudly"),
         ("```sh\nTEA=1 kettle\n```", "nobody here knows the program kettle"),
-        ("```sh\nuvicorn chatbridge_site.asgi:app\n```", "app"),
+        ("```sh\nuvicorn chatbridge_site.asgi:application\n```", "--ws-max-size 65536"),
+        (
+            "```sh\nuvicorn --ws-max-size 65536 chatbridge_site.asgi:application\n```",
+            "--ws-per-message-deflate false",
+        ),
+        (
+            "```sh\nuvicorn --ws-max-size 65536 --ws-per-message-deflate false chatbridge_site.asgi:app\n```",
+            "app",
+        ),
         ("```sh\ncurl http://localhost:8000/nowhere/\n```", "nowhere"),
         (
             '```json\n{"command": "message.send", "id": "7", "payload": {"content": 5}}\n```',

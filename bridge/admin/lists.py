@@ -167,7 +167,7 @@ class MessageAdmin(OfConversation):
 class DeliveryAdmin(OfConversation):
     """Only what failed for good: what is still on its way needs nobody."""
 
-    list_prefetch = ("message__connection__inbox", "endpoint")
+    list_prefetch = ("message__connection__inbox", "message__author", "endpoint")
     list_display = ("message_text", "conversation", "why", "since")
     list_display_links = None
     list_filter = (filters.DeliveryByInbox, filters.DeliveryByService)

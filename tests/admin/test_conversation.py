@@ -206,7 +206,7 @@ def test_what_only_discord_and_the_page_can_show_is_readable(
 
     page = text(viewer, conversation)
 
-    assert "**So** :wave: shop (https://shop.example) at 00:00 UTC @[Ada]" in page
+    assert "So :wave: shop &lt;https://shop.example&gt; at 00:00 UTC @[Ada]" in page
 
 
 def test_hostile_texts_stay_texts(viewer: Client, conversation: Connection) -> None:
