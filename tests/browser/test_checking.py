@@ -37,17 +37,17 @@ async def test_a_browser_is_checked_beside_the_page_before_its_first_message_and
         await route.continue_()
 
     await page.route("**/proof/worker*.js", late)
-    await write(page, "Is anybody there?")
-    message = page.locator(".message.own", has_text="Is anybody there?")
+    await write(page, "Is this a browser?")
+    message = page.locator(".message.own", has_text="Is this a browser?")
     await expect(message.locator("[data-status-text]")).to_have_text("Checking your browser…")
     await shoot(page, "checking")
     # The page goes on meanwhile.
     await write(page, "Hello?")
-    assert stored(site, "Is anybody there?") == 0
+    assert stored(site, "Is this a browser?") == 0
     seen.set()
-    for text in ("Is anybody there?", "Hello?"):
+    for text in ("Is this a browser?", "Hello?"):
         await expect(page.locator(".message.own", has_text=text)).to_have_attribute("data-state", THERE)
-    await expect(words(page)).to_have_text(["Is anybody there?", "Hello?"])
+    await expect(words(page)).to_have_text(["Is this a browser?", "Hello?"])
     await page.reload()
     await write(page, "And again")
     last = page.locator(".message.own", has_text="And again")
