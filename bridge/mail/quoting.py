@@ -71,18 +71,25 @@ def _line(text: str) -> Line:
 
 
 def _mark_prefixed(lines: list[Line], known: Known) -> None:
-    """Lines that begin with “>”. Where most of a quote is known to be ours, what is not was written into it."""
+    """Lines that begin with “>”. Where some of a quote is known to be ours, what is not was written into it."""
+    # Of all quotes together: an answer may stand within a line of ours.
+    _mark_ours([line for line in lines if line.depth and not line.is_blank], known, parts=True)
     for start, end in _runs(lines):
         run = [line for line in lines[start:end] if not line.is_blank]
-        ours = [known.take(line.text) for line in run]
-        reliable = 2 * sum(ours) > len(run)
-        for line, is_ours in zip(run, ours, strict=True):
-            line.quoted = is_ours or not reliable or MARK in line.text
+        is_known = any(line.quoted for line in run)
+        for line in run:
+            line.quoted = line.quoted or not is_known
         for line, after in pairwise(run):
             # Who wrote what is quoted more deeply below it.
             line.quoted = line.quoted or (after.depth > line.depth and _names_somebody(line.text))
         for line in lines[start:end]:
             line.quoted = line.quoted or line.is_blank
+
+
+def _mark_ours(lines: Sequence[Line], known: Known, *, parts: bool = False) -> None:
+    ours = known.take([line.text for line in lines], parts=parts)
+    for line, is_ours in zip(lines, ours, strict=True):
+        line.quoted = is_ours or MARK in line.text
 
 
 def _runs(lines: Sequence[Line]) -> list[tuple[int, int]]:
@@ -109,9 +116,8 @@ def _mark_bare(lines: list[Line], sender: Sender, known: Known) -> None:
         for line in lines[start:end]:
             line.quoted = True
         _mark_rule(lines, start, worded=True)
-    for line in lines[min(starts) :]:
-        if not line.depth and not line.is_blank and not line.quoted:
-            line.quoted = MARK in line.text or known.take(line.text)
+    rest = lines[min(starts) :]
+    _mark_ours([line for line in rest if not (line.depth or line.is_blank or line.quoted)], known)
 
 
 def _mark_headings(lines: list[Line], sender: Sender) -> None:
@@ -175,7 +181,7 @@ def _header_blocks(lines: Sequence[Line], sender: Sender, known: Known) -> list[
         first = next((n for n in range(start, at) if sender.is_in(lines[n].text)), at)
         if at - first >= LEAST_HEADERS:
             below = next((line for line in lines[at : at + 5] if not line.is_blank), None)
-            if below is not None and (below.quoted or MARK in below.text or known.has(below.text)):
+            if below is not None and (below.quoted or MARK in below.text or known.begins(below.text)):
                 found.append((first, at))
         at = max(at, start + 1)
     return found

@@ -6,7 +6,7 @@ from bridge.delivery.composing import split
 from bridge.mail import letters
 from bridge.mail.arrived import Mail
 from bridge.mail.html import text_of_html
-from bridge.mail.known import Known
+from bridge.mail.known import Known, once
 from bridge.mail.quoting import MARK, Sender, answer_in
 from bridge.models import Endpoint
 from bridge.protocol import MAX_CONTENT, without_controls
@@ -47,7 +47,7 @@ def _answer(text: str, endpoint: Endpoint, sent: list[tuple[str, str]]) -> str:
         letters.reply_address(connection),
     )
     sender = Sender(tuple(name.lower() for name in names if name))
-    ours = [each for plain, html in sent for each in (plain, text_of_html(html))]
+    ours = [each for plain, html in sent for each in once(plain, text_of_html(html))]
     return without_controls(answer_in(text, sender=sender, known=Known(ours))) if text else ""
 
 

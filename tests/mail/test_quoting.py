@@ -3,11 +3,11 @@
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bridge.mail.html import text_of_html
-from bridge.mail.known import Known
+from bridge.mail.known import Known, once
 from bridge.mail.letters import LINE
 from bridge.mail.quoting import Sender, answer_in
 from tests.mail.programs import FROM, OURS, PROGRAMS, TITLE, Placed, Written
@@ -21,6 +21,8 @@ TRAPS = [
     "On Sunday I wrote:", "Am 22.11.2026 um 05:40:", "Vera <vera@example.net> wrote on 22 Nov 2026:", "Re: that",
     "Sent from my phone", "Name: Vera", "Phone: +49 30 1234", "Mail: vera@example.net", "* a\n* b", "\tindented",
     "a > b", "<b>not bold</b>", "&amp; so on", "https://example.com/?a=1&b=2", "no\n\n\n\nyes", "Yes", "39", "👍",
+    # Words of our own mails, of which they are no whole line.
+    "No", "Sam", "tomorrow", "you like", "to", "by", "in the chat", "Answer", "the end of the week.", "what", "one",
 ]  # fmt: skip
 LINES = st.one_of(
     st.sampled_from(TRAPS),
@@ -45,6 +47,8 @@ def squeezed(text: str) -> str:
 
 
 @settings(max_examples=200, deadline=None)
+@example(program="bare-en", above="", between="no\n\n\n\nyes", below="")
+@example(program="within", above="", between="39", below="")
 @given(program=st.sampled_from(list(PROGRAMS)), above=WORDS, between=WORDS, below=WORDS)
 def test_each_word_of_a_visitor_is_kept_wherever_it_stands(
     program: str, above: str, between: str, below: str
@@ -102,6 +106,19 @@ def test_what_repeats_our_words_is_kept_where_it_is_not_the_quote() -> None:
     assert answer_in(mail, sender=SENDER, known=known) == "Yes\n\nno"
 
 
+def test_what_a_mail_says_as_text_and_as_html_is_said_once() -> None:
+    said = once("Sam:\n\n- Yes\n", "Sam:\n- Yes\nthe kettle (https://example.com)")
+    mail = f"{LINE}\nSam:\n- Yes\nthe kettle"
+    assert answer_in(f"{mail}\n\nYes", sender=SENDER, known=Known(said)) == "Yes"
+    assert answer_in(mail, sender=SENDER, known=Known(said)) == ""
+
+
+def test_a_quote_of_which_only_parts_were_kept_is_none_of_the_answer() -> None:
+    quote = "> Sam, 22 November 2026, 05:40 UTC:\n>\n> The blue one costs 39 and is here\n> tomorrow, the red one not"
+    found = answer_in(f"{quote}\n\nBlue.", sender=SENDER, known=Known([OURS]))
+    assert found == "Blue."
+
+
 def test_addresses_that_a_mail_server_rewrote_are_still_ours() -> None:
     known = Known(["No more of these mails: https://chat.example.com/stop"])
     safe = f"Yes\n{LINE}\nNo more of these mails: https://safe.example.org/?url=https%3A%2F%2Fchat"
@@ -133,17 +150,18 @@ def test_words_that_something_odd_would_hide_are_read(html: str) -> None:
     assert "The blue one." in text_of_html(f"{html}The blue one.")
 
 
-@pytest.mark.parametrize("whole", ["text", "html"])
-def test_the_size_of_an_answer_makes_no_difference(whole: str) -> None:
+@pytest.mark.parametrize("program", ["bare-de", "bordered-de", "prefixed-en", "blockquote-en", "within"])
+def test_the_size_of_an_answer_makes_no_difference(program: str) -> None:
     words = "\n".join(f"word{n} " * 9 for n in range(40_000)).strip()
-    program = PROGRAMS["bare-de" if whole == "text" else "bordered-de"]
-    found = answer(program(Placed(above=words, between="yes", below="no")))
-    assert len(found) > 3_000_000
-    assert [squeezed(line) for line in found.split("\n") if line][-3:] == [
-        "word39999 " * 8 + "word39999",
-        "yes",
-        "no",
-    ]
+    last = words[words.rindex("\n") + 1 :]
+    for placed, ends in (
+        (Placed(above=words, between="yes", below="no"), [last, "yes", "no"]),
+        (Placed(between=words, below="no"), [last, "no"]),
+    ):
+        found = answer(PROGRAMS[program](placed))
+        lines = [squeezed(line) for line in found.split("\n") if squeezed(line).strip("> ")]
+        assert len(found) > 3_000_000
+        assert [line for line in lines if line in {*ends}][-len(ends) :] == ends
 
 
 COSTLY = {
