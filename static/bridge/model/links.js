@@ -29,7 +29,9 @@ export function addressAt(text) {
 /** Where a link may lead, or null. */
 export function hrefOf(address) {
   if (!/^https?:\/\//i.test(address) || !URL.canParse(address)) return null;
-  return new URL(address).href;
+  const { href, hostname } = new URL(address);
+  // Some browsers take what no host can have, a space for one, and write it so.
+  return /[ #<>^|%]/.test(decodeURIComponent(hostname)) ? null : href;
 }
 
 /** Without the sentence's own punctuation, and without a closing bracket that was opened outside. */
