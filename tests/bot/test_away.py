@@ -136,7 +136,7 @@ async def test_a_restart_costs_as_much_as_there_was_news(up: Stage, monkeypatch:
     # What was written just before the end is read again: let all that be older.
     monkeypatch.setattr(catchup, "OVERLAP", -catchup.MARGIN)
     swept: list[Any] = []
-    monkeypatch.setattr(catchup, "sweep", lambda relay, new_session: _note(swept, relay))
+    monkeypatch.setattr(catchup, "sweep", lambda relay, inspector, new_session: _note(swept, relay))
     await up.sandbox.post_as("ada", threads[3], "News")
     await up.sandbox.post_as("ada", threads[5], "More news")
     await up.sandbox.archive(threads[5])

@@ -338,7 +338,8 @@ class DeliveryMachine(RuleBasedStateMachine):
         ours = RemoteMessage.objects.filter(endpoint__connection=target.connection, ours=True, card=False)
         for remote in ours.filter(remote_id__isnull=False):
             authors = remote.parts.values_list("message__author__nick", flat=True)
-            assert {said[remote.remote_id or ""].name} == ({*authors} if room else {""})
+            names = {f"{author} (visitor)" for author in authors} if room else {""}
+            assert {said[remote.remote_id or ""].name} == names
 
     def compare_replies(self, target: Target, said: dict[str, Said]) -> None:
         """Each goes alone, and answers over there what it answers here, if that is there to be answered."""
