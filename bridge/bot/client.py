@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +10,7 @@ import discord
 import yarl
 from discord.backoff import ExponentialBackoff
 from discord.ext import commands, tasks
-from discord.gateway import DiscordWebSocket
+from discord.gateway import DiscordWebSocket, KeepAliveHandler
 from discord.http import Route
 from django.db import Error as DatabaseProblem
 
@@ -174,6 +175,10 @@ class BridgeBot(commands.Bot):
         await self.aside.stop()
         await self.copier.stop()
         await super().close()
+        # discord.py knows nothing more of a connection whose session was refused here: its thread would go on.
+        for each in threading.enumerate():
+            if isinstance(each, KeepAliveHandler) and each.ws.loop is asyncio.get_running_loop():
+                each.stop()
 
 
 class Backoff(ExponentialBackoff[Literal[False]]):

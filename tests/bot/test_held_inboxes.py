@@ -1,12 +1,14 @@
 """An inbox or a room that cannot be used in Discord holds itself alone, and goes on by itself once it can."""
 
 import asyncio
+import threading
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from discord.gateway import KeepAliveHandler
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from simcord.backend.models import Channel
@@ -408,6 +410,10 @@ async def test_a_process_that_does_nothing_else_waits_before_it_ends_for_good(
     assert 86_400 / runner.WAIT_FOR_HELP < 1_000
 
 
+def keepers() -> list[KeepAliveHandler]:
+    return [each for each in threading.enumerate() if isinstance(each, KeepAliveHandler)]
+
+
 async def test_sessions_are_not_spent_to_the_last(
     up: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -421,6 +427,9 @@ async def test_sessions_are_not_spent_to_the_last(
     await eventually(lambda: up.server.sandbox.gateway.identifies == 2)
     await up.until_caught_up()
     await up.converse("Hello")
+    # No try left a thread behind that keeps nothing alive.
+    loop = asyncio.get_running_loop()
+    await eventually(lambda: [each.ws.loop for each in keepers()].count(loop) == 1, seconds=5)
 
 
 async def test_whatever_ends_a_session_it_is_begun_again(
