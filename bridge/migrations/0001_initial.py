@@ -7,461 +7,241 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     initial = True
 
-    dependencies = []
+    dependencies = [
+    ]
 
     operations = [
         migrations.CreateModel(
-            name="Connection",
+            name='Connection',
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("uid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[("private", "Private"), ("room", "Room")], default="private", max_length=8
-                    ),
-                ),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[("open", "Open"), ("closed", "Closed")], default="open", max_length=8
-                    ),
-                ),
-                ("visitor", models.UUIDField(editable=False, null=True)),
-                ("nick", models.CharField(blank=True, max_length=32)),
-                ("revision", models.BigIntegerField(default=0)),
-                ("last_seq", models.BigIntegerField(default=0)),
-                ("page_url", models.CharField(blank=True, max_length=1000)),
-                ("page_title", models.CharField(blank=True, max_length=200)),
-                ("referrer", models.CharField(blank=True, max_length=1000)),
-                ("locale", models.CharField(blank=True, max_length=35)),
-                ("user_agent", models.CharField(blank=True, max_length=300)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("active_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('uid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('kind', models.CharField(choices=[('private', 'Private'), ('room', 'Room')], default='private', max_length=8)),
+                ('state', models.CharField(choices=[('open', 'Open'), ('closed', 'Closed')], default='open', max_length=8)),
+                ('visitor', models.UUIDField(editable=False, null=True)),
+                ('nick', models.CharField(blank=True, max_length=32)),
+                ('revision', models.BigIntegerField(default=0)),
+                ('last_seq', models.BigIntegerField(default=0)),
+                ('page_url', models.CharField(blank=True, max_length=1000)),
+                ('page_title', models.CharField(blank=True, max_length=200)),
+                ('referrer', models.CharField(blank=True, max_length=1000)),
+                ('locale', models.CharField(blank=True, max_length=35)),
+                ('user_agent', models.CharField(blank=True, max_length=300)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('active_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('closed_at', models.DateTimeField(blank=True, null=True)),
             ],
         ),
         migrations.CreateModel(
-            name="Inbox",
+            name='Inbox',
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                (
-                    "name",
-                    models.SlugField(
-                        help_text="What a page asks for in session.start, e.g. “default”.", unique=True
-                    ),
-                ),
-                (
-                    "title",
-                    models.CharField(
-                        default="Chat with us", help_text="Shown above the chat.", max_length=80
-                    ),
-                ),
-                (
-                    "greeting",
-                    models.CharField(
-                        blank=True,
-                        default="Hello! Write to us: we read every message.",
-                        help_text="Shown first.",
-                        max_length=500,
-                    ),
-                ),
-                (
-                    "enabled",
-                    models.BooleanField(default=True, help_text="Switched off, it opens no new sessions."),
-                ),
-                (
-                    "discord_channel_id",
-                    models.CharField(
-                        blank=True,
-                        help_text="Text or forum channel for new conversations. Empty on “default”: DISCORD_CHANNEL_ID.",
-                        max_length=20,
-                    ),
-                ),
-                (
-                    "allowed_origins",
-                    models.TextField(
-                        blank=True,
-                        help_text="Other sites that may open this chat, one origin a line, e.g. https://example.com. The site's own address is always allowed.",
-                    ),
-                ),
-                (
-                    "mark_relayed",
-                    models.BooleanField(
-                        default=False,
-                        help_text="React in Discord with ✅ to what the visitor was given, ⚠ to what failed.",
-                    ),
-                ),
-                (
-                    "relay_bots",
-                    models.BooleanField(default=False, help_text="Relay what other Discord bots write too."),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.SlugField(help_text='What a page asks for in session.start, e.g. “default”.', unique=True)),
+                ('title', models.CharField(default='Chat with us', help_text='Shown above the chat.', max_length=80)),
+                ('greeting', models.CharField(blank=True, default='Hello! Write to us: we read every message.', help_text='Shown first.', max_length=500)),
+                ('enabled', models.BooleanField(default=True, help_text='Switched off, it opens no new sessions.')),
+                ('discord_channel_id', models.CharField(blank=True, help_text='Text or forum channel for new conversations. Empty on “default”: DISCORD_CHANNEL_ID.', max_length=20)),
+                ('allowed_origins', models.TextField(blank=True, help_text="Other sites that may open this chat, one origin a line, e.g. https://example.com. The site's own address is always allowed.")),
+                ('mark_relayed', models.BooleanField(default=False, help_text='React in Discord with ✅ to what the visitor was given, ⚠ to what failed.')),
+                ('relay_bots', models.BooleanField(default=False, help_text='Relay what other Discord bots write too.')),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                "verbose_name_plural": "inboxes",
+                'verbose_name_plural': 'inboxes',
             },
         ),
         migrations.CreateModel(
-            name="Lease",
+            name='Lease',
             fields=[
-                ("name", models.CharField(max_length=32, primary_key=True, serialize=False)),
-                ("holder", models.CharField(blank=True, max_length=64)),
-                ("expires_at", models.DateTimeField()),
-                ("heartbeat_at", models.DateTimeField(null=True)),
+                ('name', models.CharField(max_length=32, primary_key=True, serialize=False)),
+                ('holder', models.CharField(blank=True, max_length=64)),
+                ('expires_at', models.DateTimeField()),
+                ('heartbeat_at', models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name="Endpoint",
+            name='Endpoint',
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("service", models.CharField(max_length=32)),
-                ("remote_id", models.CharField(blank=True, max_length=64, null=True)),
-                ("predecessor_id", models.CharField(blank=True, max_length=64)),
-                ("watermark", models.BigIntegerField(blank=True, null=True)),
-                ("due", models.DateTimeField(blank=True, null=True)),
-                ("attempts", models.BigIntegerField(default=0)),
-                ("failures", models.IntegerField(default=0)),
-                ("trouble", models.CharField(blank=True, max_length=300)),
-                (
-                    "connection",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="endpoints",
-                        to="bridge.connection",
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('service', models.CharField(max_length=32)),
+                ('remote_id', models.CharField(blank=True, max_length=64, null=True)),
+                ('predecessor_id', models.CharField(blank=True, max_length=64)),
+                ('watermark', models.BigIntegerField(blank=True, null=True)),
+                ('due', models.DateTimeField(blank=True, null=True)),
+                ('attempts', models.BigIntegerField(default=0)),
+                ('failures', models.IntegerField(default=0)),
+                ('trouble', models.CharField(blank=True, max_length=300)),
+                ('connection', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='endpoints', to='bridge.connection')),
             ],
         ),
         migrations.AddField(
-            model_name="connection",
-            name="inbox",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="connections", to="bridge.inbox"
-            ),
+            model_name='connection',
+            name='inbox',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='connections', to='bridge.inbox'),
         ),
         migrations.CreateModel(
-            name="Message",
+            name='Message',
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("uid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[("message", "Message"), ("gap", "Gap"), ("event", "Event")],
-                        default="message",
-                        max_length=8,
-                    ),
-                ),
-                ("seq", models.BigIntegerField()),
-                ("revision", models.BigIntegerField()),
-                ("client_id", models.UUIDField(editable=False, null=True)),
-                ("service", models.CharField(default="web", max_length=32)),
-                ("content", models.TextField(blank=True)),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[("sent", "Sent"), ("delivered", "Delivered"), ("failed", "Failed")],
-                        default="sent",
-                        max_length=9,
-                    ),
-                ),
-                ("failure", models.CharField(blank=True, max_length=32)),
-                ("gap_size", models.IntegerField(null=True)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("edited_at", models.DateTimeField(null=True)),
-                ("deleted_at", models.DateTimeField(null=True)),
-                (
-                    "connection",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="messages",
-                        to="bridge.connection",
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('uid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('kind', models.CharField(choices=[('message', 'Message'), ('gap', 'Gap'), ('event', 'Event')], default='message', max_length=8)),
+                ('seq', models.BigIntegerField()),
+                ('revision', models.BigIntegerField()),
+                ('client_id', models.UUIDField(editable=False, null=True)),
+                ('service', models.CharField(default='web', max_length=32)),
+                ('content', models.TextField(blank=True)),
+                ('state', models.CharField(choices=[('sent', 'Sent'), ('delivered', 'Delivered'), ('failed', 'Failed')], default='sent', max_length=9)),
+                ('failure', models.CharField(blank=True, max_length=32)),
+                ('gap_size', models.IntegerField(null=True)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('edited_at', models.DateTimeField(null=True)),
+                ('deleted_at', models.DateTimeField(null=True)),
+                ('connection', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='bridge.connection')),
             ],
         ),
         migrations.CreateModel(
-            name="Delivery",
+            name='Delivery',
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                (
-                    "operation",
-                    models.CharField(
-                        choices=[("post", "Post"), ("edit", "Edit"), ("delete", "Delete")], max_length=8
-                    ),
-                ),
-                ("revision", models.BigIntegerField()),
-                ("settled_at", models.DateTimeField(null=True)),
-                (
-                    "outcome",
-                    models.CharField(
-                        blank=True,
-                        choices=[
-                            ("delivered", "Delivered"),
-                            ("failed", "Failed"),
-                            ("superseded", "Superseded"),
-                        ],
-                        max_length=10,
-                    ),
-                ),
-                ("reason", models.CharField(blank=True, max_length=32)),
-                ("detail", models.CharField(blank=True, max_length=300)),
-                (
-                    "endpoint",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="deliveries",
-                        to="bridge.endpoint",
-                    ),
-                ),
-                (
-                    "message",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="deliveries",
-                        to="bridge.message",
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('operation', models.CharField(choices=[('post', 'Post'), ('edit', 'Edit'), ('delete', 'Delete')], max_length=8)),
+                ('revision', models.BigIntegerField()),
+                ('settled_at', models.DateTimeField(null=True)),
+                ('outcome', models.CharField(blank=True, choices=[('delivered', 'Delivered'), ('failed', 'Failed'), ('superseded', 'Superseded')], max_length=10)),
+                ('reason', models.CharField(blank=True, max_length=32)),
+                ('detail', models.CharField(blank=True, max_length=300)),
+                ('endpoint', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='bridge.endpoint')),
+                ('message', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='bridge.message')),
             ],
             options={
-                "verbose_name_plural": "deliveries",
+                'verbose_name_plural': 'deliveries',
             },
         ),
         migrations.CreateModel(
-            name="Participant",
+            name='Participant',
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("uid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                (
-                    "role",
-                    models.CharField(
-                        choices=[("visitor", "Visitor"), ("staff", "Staff"), ("system", "System")],
-                        max_length=8,
-                    ),
-                ),
-                ("service", models.CharField(default="web", max_length=32)),
-                ("visitor", models.UUIDField(editable=False, null=True)),
-                ("remote_id", models.CharField(blank=True, max_length=64)),
-                ("nick", models.CharField(max_length=80)),
-                ("avatar", models.CharField(blank=True, max_length=300)),
-                ("read_seq", models.BigIntegerField(default=0)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
-                (
-                    "connection",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="participants",
-                        to="bridge.connection",
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('uid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('role', models.CharField(choices=[('visitor', 'Visitor'), ('staff', 'Staff'), ('system', 'System')], max_length=8)),
+                ('service', models.CharField(default='web', max_length=32)),
+                ('visitor', models.UUIDField(editable=False, null=True)),
+                ('remote_id', models.CharField(blank=True, max_length=64)),
+                ('nick', models.CharField(max_length=80)),
+                ('avatar', models.CharField(blank=True, max_length=300)),
+                ('read_seq', models.BigIntegerField(default=0)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('connection', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='participants', to='bridge.connection')),
             ],
         ),
         migrations.AddField(
-            model_name="message",
-            name="author",
-            field=models.ForeignKey(
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="messages",
-                to="bridge.participant",
-            ),
+            model_name='message',
+            name='author',
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='bridge.participant'),
         ),
         migrations.CreateModel(
-            name="RemoteMessage",
+            name='RemoteMessage',
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("remote_id", models.CharField(max_length=64, null=True)),
-                ("ours", models.BooleanField()),
-                ("card", models.BooleanField(default=False)),
-                ("nonce", models.CharField(blank=True, max_length=25)),
-                ("text", models.TextField(blank=True)),
-                ("sent_at", models.DateTimeField(null=True)),
-                ("edited_at", models.DateTimeField(null=True)),
-                ("deleted_at", models.DateTimeField(null=True)),
-                (
-                    "endpoint",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="remote_messages",
-                        to="bridge.endpoint",
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('remote_id', models.CharField(max_length=64, null=True)),
+                ('ours', models.BooleanField()),
+                ('card', models.BooleanField(default=False)),
+                ('nonce', models.CharField(blank=True, max_length=25)),
+                ('text', models.TextField(blank=True)),
+                ('sent_at', models.DateTimeField(null=True)),
+                ('edited_at', models.DateTimeField(null=True)),
+                ('deleted_at', models.DateTimeField(null=True)),
+                ('endpoint', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='remote_messages', to='bridge.endpoint')),
             ],
         ),
         migrations.CreateModel(
-            name="RemotePart",
+            name='RemotePart',
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("position", models.IntegerField()),
-                (
-                    "message",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="remote_parts",
-                        to="bridge.message",
-                    ),
-                ),
-                (
-                    "remote",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="parts",
-                        to="bridge.remotemessage",
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('position', models.IntegerField()),
+                ('message', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='remote_parts', to='bridge.message')),
+                ('remote', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='parts', to='bridge.remotemessage')),
             ],
         ),
         migrations.AddIndex(
-            model_name="endpoint",
-            index=models.Index(
-                condition=models.Q(("due__isnull", False)), fields=["service", "due"], name="endpoint_due"
-            ),
+            model_name='endpoint',
+            index=models.Index(condition=models.Q(('due__isnull', False)), fields=['service', 'due'], name='endpoint_due'),
         ),
         migrations.AddConstraint(
-            model_name="endpoint",
-            constraint=models.UniqueConstraint(fields=("service", "remote_id"), name="endpoint_remote"),
+            model_name='endpoint',
+            constraint=models.UniqueConstraint(fields=('service', 'remote_id'), name='endpoint_remote'),
         ),
         migrations.AddConstraint(
-            model_name="endpoint",
-            constraint=models.UniqueConstraint(
-                fields=("connection", "service"), name="endpoint_of_connection"
-            ),
+            model_name='endpoint',
+            constraint=models.UniqueConstraint(fields=('connection', 'service'), name='endpoint_of_connection'),
         ),
         migrations.AddIndex(
-            model_name="connection",
-            index=models.Index(fields=["visitor", "inbox"], name="connection_visitor"),
+            model_name='connection',
+            index=models.Index(fields=['visitor', 'inbox'], name='connection_visitor'),
         ),
         migrations.AddIndex(
-            model_name="connection",
-            index=models.Index(fields=["-active_at", "-id"], name="connection_active"),
+            model_name='connection',
+            index=models.Index(fields=['-active_at', '-id'], name='connection_active'),
         ),
         migrations.AddIndex(
-            model_name="connection",
-            index=models.Index(fields=["inbox", "state", "-active_at"], name="connection_inbox_state"),
+            model_name='connection',
+            index=models.Index(fields=['inbox', 'state', '-active_at'], name='connection_inbox_state'),
         ),
         migrations.AddConstraint(
-            model_name="connection",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("kind", "private"), ("state", "open")),
-                fields=("inbox", "visitor"),
-                name="one_open_private_connection",
-            ),
+            model_name='connection',
+            constraint=models.UniqueConstraint(condition=models.Q(('kind', 'private'), ('state', 'open')), fields=('inbox', 'visitor'), name='one_open_private_connection'),
         ),
         migrations.AddIndex(
-            model_name="delivery",
-            index=models.Index(
-                condition=models.Q(("settled_at__isnull", True)),
-                fields=["endpoint", "revision"],
-                name="delivery_unsettled",
-            ),
+            model_name='delivery',
+            index=models.Index(condition=models.Q(('settled_at__isnull', True)), fields=['endpoint', 'revision'], name='delivery_unsettled'),
         ),
         migrations.AddIndex(
-            model_name="delivery",
-            index=models.Index(
-                condition=models.Q(("outcome", "failed")), fields=["-id"], name="delivery_failed"
-            ),
+            model_name='delivery',
+            index=models.Index(condition=models.Q(('outcome', 'failed')), fields=['-id'], name='delivery_failed'),
         ),
         migrations.AddConstraint(
-            model_name="delivery",
-            constraint=models.UniqueConstraint(
-                fields=("message", "endpoint", "operation", "revision"), name="delivery_once"
-            ),
+            model_name='delivery',
+            constraint=models.UniqueConstraint(fields=('message', 'endpoint', 'operation', 'revision'), name='delivery_once'),
         ),
         migrations.AddIndex(
-            model_name="participant",
-            index=models.Index(fields=["nick"], name="participant_nick"),
+            model_name='participant',
+            index=models.Index(fields=['nick'], name='participant_nick'),
         ),
         migrations.AddConstraint(
-            model_name="participant",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("visitor__isnull", False)),
-                fields=("connection", "visitor"),
-                name="participant_visitor",
-            ),
+            model_name='participant',
+            constraint=models.UniqueConstraint(condition=models.Q(('visitor__isnull', False)), fields=('connection', 'visitor'), name='participant_visitor'),
         ),
         migrations.AddConstraint(
-            model_name="participant",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("remote_id", ""), _negated=True),
-                fields=("connection", "service", "remote_id"),
-                name="participant_remote",
-            ),
+            model_name='participant',
+            constraint=models.UniqueConstraint(condition=models.Q(('remote_id', ''), _negated=True), fields=('connection', 'service', 'remote_id'), name='participant_remote'),
         ),
         migrations.AddIndex(
-            model_name="message",
-            index=models.Index(fields=["connection", "revision"], name="message_revision"),
+            model_name='message',
+            index=models.Index(fields=['connection', 'revision'], name='message_revision'),
         ),
         migrations.AddIndex(
-            model_name="message",
-            index=models.Index(fields=["-created_at", "-id"], name="message_created"),
+            model_name='message',
+            index=models.Index(fields=['-created_at', '-id'], name='message_created'),
         ),
         migrations.AddConstraint(
-            model_name="message",
-            constraint=models.UniqueConstraint(fields=("connection", "seq"), name="message_place"),
+            model_name='message',
+            constraint=models.UniqueConstraint(fields=('connection', 'seq'), name='message_place'),
         ),
         migrations.AddConstraint(
-            model_name="message",
-            constraint=models.UniqueConstraint(
-                fields=("connection", "author", "client_id"), name="message_client_id"
-            ),
+            model_name='message',
+            constraint=models.UniqueConstraint(fields=('connection', 'author', 'client_id'), name='message_client_id'),
         ),
         migrations.AddIndex(
-            model_name="remotemessage",
-            index=models.Index(
-                condition=models.Q(("remote_id__isnull", True)),
-                fields=["endpoint"],
-                name="remote_message_unknown",
-            ),
+            model_name='remotemessage',
+            index=models.Index(condition=models.Q(('remote_id__isnull', True)), fields=['endpoint'], name='remote_message_unknown'),
         ),
         migrations.AddConstraint(
-            model_name="remotemessage",
-            constraint=models.UniqueConstraint(fields=("endpoint", "remote_id"), name="remote_message_once"),
+            model_name='remotemessage',
+            constraint=models.UniqueConstraint(fields=('endpoint', 'remote_id'), name='remote_message_once'),
         ),
         migrations.AddConstraint(
-            model_name="remotepart",
-            constraint=models.UniqueConstraint(fields=("remote", "position"), name="remote_part_place"),
+            model_name='remotepart',
+            constraint=models.UniqueConstraint(fields=('remote', 'position'), name='remote_part_place'),
         ),
     ]

@@ -5,29 +5,20 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("bridge", "0003_admin_indexes"),
+        ('bridge', '0003_admin_indexes'),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name="delivery",
-            name="message",
-            field=models.ForeignKey(
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="deliveries",
-                to="bridge.message",
-            ),
+            model_name='delivery',
+            name='message',
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='bridge.message'),
         ),
         migrations.AlterField(
-            model_name="message",
-            name="connection",
-            field=models.ForeignKey(
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="messages",
-                to="bridge.connection",
-            ),
+            model_name='message',
+            name='connection',
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='bridge.connection'),
         ),
     ]

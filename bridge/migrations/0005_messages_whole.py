@@ -7,153 +7,103 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("bridge", "0004_fewer_indexes"),
+        ('bridge', '0004_fewer_indexes'),
     ]
 
     operations = [
         migrations.CreateModel(
-            name="Attachment",
+            name='Attachment',
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("uid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ("visitor", models.UUIDField(editable=False, null=True)),
-                ("position", models.IntegerField(default=0)),
-                ("name", models.CharField(max_length=200)),
-                ("content_type", models.CharField(max_length=100)),
-                ("size", models.BigIntegerField(help_text="Bytes.")),
-                ("width", models.IntegerField(help_text="Pixels, of an image.", null=True)),
-                ("height", models.IntegerField(help_text="Pixels, of an image.", null=True)),
-                ("file", models.FileField(blank=True, max_length=200, upload_to="attachments/%Y/%m/%d")),
-                ("thumbnail", models.FileField(blank=True, max_length=200, upload_to="thumbnails/%Y/%m/%d")),
-                ("remote_id", models.CharField(blank=True, max_length=64)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('uid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('visitor', models.UUIDField(editable=False, null=True)),
+                ('position', models.IntegerField(default=0)),
+                ('name', models.CharField(max_length=200)),
+                ('content_type', models.CharField(max_length=100)),
+                ('size', models.BigIntegerField(help_text='Bytes.')),
+                ('width', models.IntegerField(help_text='Pixels, of an image.', null=True)),
+                ('height', models.IntegerField(help_text='Pixels, of an image.', null=True)),
+                ('file', models.FileField(blank=True, max_length=200, upload_to='attachments/%Y/%m/%d')),
+                ('thumbnail', models.FileField(blank=True, max_length=200, upload_to='thumbnails/%Y/%m/%d')),
+                ('remote_id', models.CharField(blank=True, max_length=64)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
             ],
-            options={},
+            options={
+            },
         ),
         migrations.CreateModel(
-            name="MessageVersion",
+            name='MessageVersion',
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("content", models.TextField()),
-                ("replaced_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('content', models.TextField()),
+                ('replaced_at', models.DateTimeField(default=django.utils.timezone.now)),
             ],
         ),
         migrations.CreateModel(
-            name="Reaction",
+            name='Reaction',
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("emoji", models.CharField(max_length=64)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('emoji', models.CharField(max_length=64)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
             ],
         ),
         migrations.AddField(
-            model_name="inbox",
-            name="edit_window",
-            field=models.PositiveIntegerField(
-                default=900,
-                help_text="Seconds in which visitors may edit and delete what they wrote. 0: never.",
-            ),
+            model_name='inbox',
+            name='edit_window',
+            field=models.PositiveIntegerField(default=900, help_text='Seconds in which visitors may edit and delete what they wrote. 0: never.'),
         ),
         migrations.AddField(
-            model_name="message",
-            name="reply_to",
-            field=models.ForeignKey(
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="replies",
-                to="bridge.message",
-            ),
+            model_name='message',
+            name='reply_to',
+            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='replies', to='bridge.message'),
         ),
         migrations.AddField(
-            model_name="remotemessage",
-            name="reactions",
+            model_name='remotemessage',
+            name='reactions',
             field=models.JSONField(default=list),
         ),
         migrations.AlterField(
-            model_name="delivery",
-            name="operation",
-            field=models.CharField(
-                choices=[("post", "Post"), ("edit", "Edit"), ("delete", "Delete"), ("react", "React")],
-                max_length=8,
-            ),
+            model_name='delivery',
+            name='operation',
+            field=models.CharField(choices=[('post', 'Post'), ('edit', 'Edit'), ('delete', 'Delete'), ('react', 'React')], max_length=8),
         ),
         migrations.AddIndex(
-            model_name="message",
-            index=models.Index(
-                condition=models.Q(("reply_to__isnull", False)), fields=["reply_to"], name="message_reply_to"
-            ),
+            model_name='message',
+            index=models.Index(condition=models.Q(('reply_to__isnull', False)), fields=['reply_to'], name='message_reply_to'),
         ),
         migrations.AddField(
-            model_name="attachment",
-            name="inbox",
-            field=models.ForeignKey(
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="+",
-                to="bridge.inbox",
-            ),
+            model_name='attachment',
+            name='inbox',
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='bridge.inbox'),
         ),
         migrations.AddField(
-            model_name="attachment",
-            name="message",
-            field=models.ForeignKey(
-                null=True,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="attachments",
-                to="bridge.message",
-            ),
+            model_name='attachment',
+            name='message',
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='attachments', to='bridge.message'),
         ),
         migrations.AddField(
-            model_name="messageversion",
-            name="message",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="versions", to="bridge.message"
-            ),
+            model_name='messageversion',
+            name='message',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='bridge.message'),
         ),
         migrations.AddField(
-            model_name="reaction",
-            name="message",
-            field=models.ForeignKey(
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="reactions",
-                to="bridge.message",
-            ),
+            model_name='reaction',
+            name='message',
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='reactions', to='bridge.message'),
         ),
         migrations.AddField(
-            model_name="reaction",
-            name="participant",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="reactions", to="bridge.participant"
-            ),
+            model_name='reaction',
+            name='participant',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reactions', to='bridge.participant'),
         ),
         migrations.AddIndex(
-            model_name="attachment",
-            index=models.Index(
-                condition=models.Q(("message__isnull", True)), fields=["created_at"], name="attachment_unsent"
-            ),
+            model_name='attachment',
+            index=models.Index(condition=models.Q(('message__isnull', True)), fields=['created_at'], name='attachment_unsent'),
         ),
         migrations.AddConstraint(
-            model_name="reaction",
-            constraint=models.UniqueConstraint(
-                fields=("message", "emoji", "participant"), name="reaction_once"
-            ),
+            model_name='reaction',
+            constraint=models.UniqueConstraint(fields=('message', 'emoji', 'participant'), name='reaction_once'),
         ),
     ]

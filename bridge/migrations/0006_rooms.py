@@ -6,124 +6,92 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("bridge", "0005_messages_whole"),
+        ('bridge', '0005_messages_whole'),
     ]
 
     operations = [
         migrations.CreateModel(
-            name="Block",
+            name='Block',
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("visitor", models.UUIDField(editable=False)),
-                (
-                    "reason",
-                    models.CharField(
-                        blank=True, help_text="For staff; the visitor does not see it.", max_length=300
-                    ),
-                ),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("until", models.DateTimeField(blank=True, help_text="Empty: for good.", null=True)),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('visitor', models.UUIDField(editable=False)),
+                ('reason', models.CharField(blank=True, help_text='For staff; the visitor does not see it.', max_length=300)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('until', models.DateTimeField(blank=True, help_text='Empty: for good.', null=True)),
             ],
         ),
         migrations.AddField(
-            model_name="connection",
-            name="access",
-            field=models.CharField(
-                choices=[
-                    ("open", "open: listed, for everybody"),
-                    ("link", "by link: not listed, for whoever has its address"),
-                ],
-                default="open",
-                max_length=4,
-            ),
+            model_name='connection',
+            name='access',
+            field=models.CharField(choices=[('open', 'open: listed, for everybody'), ('link', 'by link: not listed, for whoever has its address')], default='open', max_length=4),
         ),
         migrations.AddField(
-            model_name="connection",
-            name="link_key",
+            model_name='connection',
+            name='link_key',
             field=models.CharField(blank=True, editable=False, max_length=32),
         ),
         migrations.AddField(
-            model_name="connection",
-            name="name",
+            model_name='connection',
+            name='name',
             field=models.CharField(blank=True, max_length=80),
         ),
         migrations.AddField(
-            model_name="connection",
-            name="read_only",
-            field=models.BooleanField(default=False, help_text="Only staff write; visitors read."),
+            model_name='connection',
+            name='read_only',
+            field=models.BooleanField(default=False, help_text='Only staff write; visitors read.'),
         ),
         migrations.AddField(
-            model_name="connection",
-            name="slow_mode",
-            field=models.PositiveIntegerField(
-                default=0, help_text="Seconds that a visitor waits between two of his messages. 0: none."
-            ),
+            model_name='connection',
+            name='slow_mode',
+            field=models.PositiveIntegerField(default=0, help_text='Seconds that a visitor waits between two of his messages. 0: none.'),
         ),
         migrations.AddField(
-            model_name="connection",
-            name="slug",
-            field=models.SlugField(blank=True, db_index=False, help_text="Its address: /rooms/<slug>/"),
+            model_name='connection',
+            name='slug',
+            field=models.SlugField(blank=True, db_index=False, help_text='Its address: /rooms/<slug>/'),
         ),
         migrations.AddField(
-            model_name="connection",
-            name="topic",
+            model_name='connection',
+            name='topic',
             field=models.CharField(blank=True, max_length=300),
         ),
         migrations.AddField(
-            model_name="inbox",
-            name="reserved_nicks",
-            field=models.TextField(
-                blank=True,
-                help_text="Names that no visitor may take in this inbox's rooms, one a line, whatever their case and script. Staff's own names, “staff”, “admin” and “moderator” are always reserved.",
-            ),
+            model_name='inbox',
+            name='reserved_nicks',
+            field=models.TextField(blank=True, help_text="Names that no visitor may take in this inbox's rooms, one a line, whatever their case and script. Staff's own names, “staff”, “admin” and “moderator” are always reserved."),
         ),
         migrations.AddField(
-            model_name="participant",
-            name="colour",
+            model_name='participant',
+            name='colour',
             field=models.CharField(blank=True, max_length=7),
         ),
         migrations.AddField(
-            model_name="participant",
-            name="muted_until",
+            model_name='participant',
+            name='muted_until',
             field=models.DateTimeField(blank=True, null=True),
         ),
         migrations.AddField(
-            model_name="participant",
-            name="nick_key",
+            model_name='participant',
+            name='nick_key',
             field=models.CharField(blank=True, editable=False, max_length=255),
         ),
         migrations.AddConstraint(
-            model_name="connection",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("slug", ""), _negated=True), fields=("slug",), name="room_slug"
-            ),
+            model_name='connection',
+            constraint=models.UniqueConstraint(condition=models.Q(('slug', ''), _negated=True), fields=('slug',), name='room_slug'),
         ),
         migrations.AddConstraint(
-            model_name="participant",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("nick_key", ""), _negated=True),
-                fields=("connection", "nick_key"),
-                name="participant_nick_key",
-            ),
+            model_name='participant',
+            constraint=models.UniqueConstraint(condition=models.Q(('nick_key', ''), _negated=True), fields=('connection', 'nick_key'), name='participant_nick_key'),
         ),
         migrations.AddField(
-            model_name="block",
-            name="inbox",
-            field=models.ForeignKey(
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="blocks",
-                to="bridge.inbox",
-            ),
+            model_name='block',
+            name='inbox',
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='blocks', to='bridge.inbox'),
         ),
         migrations.AddConstraint(
-            model_name="block",
-            constraint=models.UniqueConstraint(fields=("inbox", "visitor"), name="block_once"),
+            model_name='block',
+            constraint=models.UniqueConstraint(fields=('inbox', 'visitor'), name='block_once'),
         ),
     ]

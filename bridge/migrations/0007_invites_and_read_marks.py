@@ -4,49 +4,30 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("bridge", "0006_rooms"),
+        ('bridge', '0006_rooms'),
     ]
 
     operations = [
         migrations.AddField(
-            model_name="endpoint",
-            name="read_mark",
+            model_name='endpoint',
+            name='read_mark',
             field=models.CharField(blank=True, max_length=64),
         ),
         migrations.AddField(
-            model_name="inbox",
-            name="invites",
-            field=models.CharField(
-                choices=[
-                    ("keep", "Keep: Discord shows a card to join"),
-                    ("break", "Show as text without a card"),
-                    ("remove", "Remove"),
-                ],
-                default="break",
-                help_text="What becomes of invites to Discord servers in what visitors write.",
-                max_length=6,
-            ),
+            model_name='inbox',
+            name='invites',
+            field=models.CharField(choices=[('keep', 'Keep: Discord shows a card to join'), ('break', 'Show as text without a card'), ('remove', 'Remove')], default='break', help_text='What becomes of invites to Discord servers in what visitors write.', max_length=6),
         ),
         migrations.AddField(
-            model_name="inbox",
-            name="link_previews",
-            field=models.BooleanField(
-                default=True, help_text="Discord shows what the links lead to that visitors write."
-            ),
+            model_name='inbox',
+            name='link_previews',
+            field=models.BooleanField(default=True, help_text='Discord shows what the links lead to that visitors write.'),
         ),
         migrations.AddField(
-            model_name="inbox",
-            name="show_read",
-            field=models.CharField(
-                choices=[
-                    ("off", "Not at all"),
-                    ("reaction", "With 👁 on the newest message that the visitor has read"),
-                    ("card", "In the card that the thread began with"),
-                ],
-                default="off",
-                help_text="How Discord shows what the visitor has read.",
-                max_length=8,
-            ),
+            model_name='inbox',
+            name='show_read',
+            field=models.CharField(choices=[('off', 'Not at all'), ('reaction', 'With 👁 on the newest message that the visitor has read'), ('card', 'In the card that the thread began with')], default='off', help_text='How Discord shows what the visitor has read.', max_length=8),
         ),
     ]

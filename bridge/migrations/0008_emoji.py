@@ -4,17 +4,18 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("bridge", "0007_invites_and_read_marks"),
+        ('bridge', '0007_invites_and_read_marks'),
     ]
 
     operations = [
         migrations.CreateModel(
-            name="Emoji",
+            name='Emoji',
             fields=[
-                ("remote_id", models.BigIntegerField(primary_key=True, serialize=False)),
-                ("name", models.CharField(max_length=32)),
-                ("animated", models.BooleanField(default=False)),
+                ('remote_id', models.BigIntegerField(primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=32)),
+                ('animated', models.BooleanField(default=False)),
             ],
         ),
     ]

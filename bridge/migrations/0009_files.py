@@ -4,56 +4,44 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("bridge", "0008_emoji"),
+        ('bridge', '0008_emoji'),
     ]
 
     operations = [
         migrations.AddField(
-            model_name="attachment",
-            name="linked",
+            model_name='attachment',
+            name='linked',
             field=models.BooleanField(default=False),
         ),
         migrations.AddField(
-            model_name="attachment",
-            name="remote_url",
+            model_name='attachment',
+            name='remote_url',
             field=models.CharField(blank=True, max_length=1000),
         ),
         migrations.AddField(
-            model_name="attachment",
-            name="state",
-            field=models.CharField(
-                choices=[("stored", "Stored"), ("pending", "Pending"), ("remote", "Remote")],
-                default="stored",
-                max_length=7,
-            ),
+            model_name='attachment',
+            name='state',
+            field=models.CharField(choices=[('stored', 'Stored'), ('pending', 'Pending'), ('remote', 'Remote')], default='stored', max_length=7),
         ),
         migrations.AddField(
-            model_name="inbox",
-            name="max_upload",
-            field=models.PositiveIntegerField(
-                default=25,
-                help_text="Megabytes that one file may have, from either side. 0: visitors send no files.",
-            ),
+            model_name='inbox',
+            name='max_upload',
+            field=models.PositiveIntegerField(default=25, help_text='Megabytes that one file may have, from either side. 0: visitors send no files.'),
         ),
         migrations.AddField(
-            model_name="inbox",
-            name="upload_types",
-            field=models.CharField(
-                default="image/* audio/* video/* application/pdf text/plain",
-                help_text="What visitors may send, as media types with spaces between. What a file is, its content decides.",
-                max_length=500,
-            ),
+            model_name='inbox',
+            name='upload_types',
+            field=models.CharField(default='image/* audio/* video/* application/pdf text/plain', help_text='What visitors may send, as media types with spaces between. What a file is, its content decides.', max_length=500),
         ),
         migrations.AddField(
-            model_name="remotemessage",
-            name="files",
+            model_name='remotemessage',
+            name='files',
             field=models.JSONField(default=list),
         ),
         migrations.AddIndex(
-            model_name="attachment",
-            index=models.Index(
-                condition=models.Q(("state", "pending")), fields=["id"], name="attachment_pending"
-            ),
+            model_name='attachment',
+            index=models.Index(condition=models.Q(('state', 'pending')), fields=['id'], name='attachment_pending'),
         ),
     ]

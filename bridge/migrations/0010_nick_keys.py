@@ -4,34 +4,27 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("bridge", "0009_files"),
+        ('bridge', '0009_files'),
     ]
 
     operations = [
         migrations.RemoveConstraint(
-            model_name="participant",
-            name="participant_nick_key",
+            model_name='participant',
+            name='participant_nick_key',
         ),
         migrations.AddField(
-            model_name="participant",
-            name="spoke_at",
+            model_name='participant',
+            name='spoke_at',
             field=models.DateTimeField(null=True),
         ),
         migrations.AddIndex(
-            model_name="participant",
-            index=models.Index(
-                condition=models.Q(("role", "staff"), models.Q(("nick_key", ""), _negated=True)),
-                fields=["nick_key"],
-                name="participant_staff_key",
-            ),
+            model_name='participant',
+            index=models.Index(condition=models.Q(('role', 'staff'), models.Q(('nick_key', ''), _negated=True)), fields=['nick_key'], name='participant_staff_key'),
         ),
         migrations.AddConstraint(
-            model_name="participant",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("role", "visitor"), models.Q(("nick_key", ""), _negated=True)),
-                fields=("connection", "nick_key"),
-                name="participant_nick_key",
-            ),
+            model_name='participant',
+            constraint=models.UniqueConstraint(condition=models.Q(('role', 'visitor'), models.Q(('nick_key', ''), _negated=True)), fields=('connection', 'nick_key'), name='participant_nick_key'),
         ),
     ]

@@ -4,14 +4,15 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("bridge", "0010_nick_keys"),
+        ('bridge', '0010_nick_keys'),
     ]
 
     operations = [
         migrations.AddField(
-            model_name="remotemessage",
-            name="unwanted",
+            model_name='remotemessage',
+            name='unwanted',
             field=models.BooleanField(default=False),
         ),
     ]

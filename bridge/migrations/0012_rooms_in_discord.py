@@ -4,49 +4,38 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("bridge", "0011_own_deletions"),
+        ('bridge', '0011_own_deletions'),
     ]
 
     operations = [
         migrations.AddField(
-            model_name="inbox",
-            name="blocked_words",
-            field=models.TextField(
-                blank=True,
-                help_text="Words and phrases that visitors may not write, one a line: whole words, whatever their case.",
-            ),
+            model_name='inbox',
+            name='blocked_words',
+            field=models.TextField(blank=True, help_text='Words and phrases that visitors may not write, one a line: whole words, whatever their case.'),
         ),
         migrations.AddField(
-            model_name="inbox",
-            name="links",
-            field=models.CharField(
-                choices=[("allow", "Allow"), ("refuse", "Refuse the message, and say why")],
-                default="allow",
-                help_text="What becomes of links of visitors.",
-                max_length=6,
-            ),
+            model_name='inbox',
+            name='links',
+            field=models.CharField(choices=[('allow', 'Allow'), ('refuse', 'Refuse the message, and say why')], default='allow', help_text='What becomes of links of visitors.', max_length=6),
         ),
         migrations.AddField(
-            model_name="remotemessage",
-            name="sender",
+            model_name='remotemessage',
+            name='sender',
             field=models.CharField(blank=True, max_length=64),
         ),
         migrations.AddField(
-            model_name="remotemessage",
-            name="speaker",
+            model_name='remotemessage',
+            name='speaker',
             field=models.CharField(blank=True, max_length=80),
         ),
         migrations.AddIndex(
-            model_name="block",
-            index=models.Index(fields=["created_at"], name="block_created"),
+            model_name='block',
+            index=models.Index(fields=['created_at'], name='block_created'),
         ),
         migrations.AddIndex(
-            model_name="participant",
-            index=models.Index(
-                condition=models.Q(("muted_until__isnull", False)),
-                fields=["muted_until"],
-                name="participant_muted",
-            ),
+            model_name='participant',
+            index=models.Index(condition=models.Q(('muted_until__isnull', False)), fields=['muted_until'], name='participant_muted'),
         ),
     ]

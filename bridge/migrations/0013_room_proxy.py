@@ -4,19 +4,21 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("bridge", "0012_rooms_in_discord"),
+        ('bridge', '0012_rooms_in_discord'),
     ]
 
     operations = [
         migrations.CreateModel(
-            name="Room",
-            fields=[],
+            name='Room',
+            fields=[
+            ],
             options={
-                "proxy": True,
-                "indexes": [],
-                "constraints": [],
+                'proxy': True,
+                'indexes': [],
+                'constraints': [],
             },
-            bases=("bridge.connection",),
+            bases=('bridge.connection',),
         ),
     ]

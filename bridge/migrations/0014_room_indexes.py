@@ -4,21 +4,22 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("bridge", "0013_room_proxy"),
+        ('bridge', '0013_room_proxy'),
     ]
 
     operations = [
         migrations.RemoveIndex(
-            model_name="participant",
-            name="participant_staff_key",
+            model_name='participant',
+            name='participant_staff_key',
         ),
         migrations.AddIndex(
-            model_name="connection",
-            index=models.Index(fields=["kind", "inbox"], name="connection_kind"),
+            model_name='connection',
+            index=models.Index(fields=['kind', 'inbox'], name='connection_kind'),
         ),
         migrations.AddIndex(
-            model_name="participant",
-            index=models.Index(fields=["nick_key"], name="participant_look"),
+            model_name='participant',
+            index=models.Index(fields=['nick_key'], name='participant_look'),
         ),
     ]

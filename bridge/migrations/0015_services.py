@@ -13,64 +13,57 @@ CAME_IN_AT = """
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("bridge", "0014_room_indexes"),
+        ('bridge', '0014_room_indexes'),
     ]
 
     operations = [
         migrations.RemoveConstraint(
-            model_name="endpoint",
-            name="endpoint_of_connection",
+            model_name='endpoint',
+            name='endpoint_of_connection',
         ),
         migrations.AddField(
-            model_name="connection",
-            name="properties",
+            model_name='connection',
+            name='properties',
             field=models.JSONField(blank=True, default=dict),
         ),
         migrations.AddField(
-            model_name="message",
-            name="endpoint",
-            field=models.ForeignKey(
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="+",
-                to="bridge.endpoint",
-            ),
+            model_name='message',
+            name='endpoint',
+            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='bridge.endpoint'),
         ),
         migrations.AlterField(
-            model_name="endpoint",
-            name="predecessor_id",
+            model_name='endpoint',
+            name='predecessor_id',
             field=models.CharField(blank=True, max_length=255),
         ),
         migrations.AlterField(
-            model_name="endpoint",
-            name="remote_id",
+            model_name='endpoint',
+            name='remote_id',
             field=models.CharField(blank=True, max_length=255, null=True),
         ),
         migrations.AlterField(
-            model_name="participant",
-            name="remote_id",
+            model_name='participant',
+            name='remote_id',
             field=models.CharField(blank=True, max_length=255),
         ),
         migrations.AlterField(
-            model_name="remotemessage",
-            name="remote_id",
+            model_name='remotemessage',
+            name='remote_id',
             field=models.CharField(max_length=255, null=True),
         ),
         migrations.AddIndex(
-            model_name="attachment",
-            index=models.Index(fields=["file"], name="attachment_file"),
+            model_name='attachment',
+            index=models.Index(fields=['file'], name='attachment_file'),
         ),
         migrations.AddIndex(
-            model_name="attachment",
-            index=models.Index(fields=["thumbnail"], name="attachment_thumbnail"),
+            model_name='attachment',
+            index=models.Index(fields=['thumbnail'], name='attachment_thumbnail'),
         ),
         migrations.AddIndex(
-            model_name="message",
-            index=models.Index(
-                condition=models.Q(("endpoint__isnull", False)), fields=["endpoint"], name="message_endpoint"
-            ),
+            model_name='message',
+            index=models.Index(condition=models.Q(('endpoint__isnull', False)), fields=['endpoint'], name='message_endpoint'),
         ),
         migrations.RunSQL(CAME_IN_AT, migrations.RunSQL.noop),
     ]

@@ -7,61 +7,34 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("bridge", "0015_services"),
+        ('bridge', '0015_services'),
     ]
 
     operations = [
         migrations.AddField(
-            model_name="endpoint",
-            name="failing_since",
+            model_name='endpoint',
+            name='failing_since',
             field=models.DateTimeField(blank=True, null=True),
         ),
         migrations.CreateModel(
-            name="Webhook",
+            name='Webhook',
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("uid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ("name", models.CharField(help_text="For staff.", max_length=80)),
-                (
-                    "url",
-                    models.CharField(
-                        help_text="Where it listens: https://…", max_length=1000, verbose_name="address"
-                    ),
-                ),
-                (
-                    "enabled",
-                    models.BooleanField(
-                        default=True,
-                        help_text="Switched off, nothing is sent there, also not later, and nothing is taken.",
-                    ),
-                ),
-                (
-                    "secret",
-                    models.CharField(
-                        default=bridge.models.new_webhook_secret, editable=False, max_length=100
-                    ),
-                ),
-                ("previous_secret", models.CharField(blank=True, editable=False, max_length=100)),
-                ("previous_until", models.DateTimeField(editable=False, null=True)),
-                ("rests_until", models.DateTimeField(editable=False, null=True)),
-                ("succeeded_at", models.DateTimeField(editable=False, null=True)),
-                ("failed_at", models.DateTimeField(editable=False, null=True)),
-                ("failure", models.CharField(blank=True, editable=False, max_length=300)),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "inbox",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="webhooks",
-                        to="bridge.inbox",
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('uid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('name', models.CharField(help_text='For staff.', max_length=80)),
+                ('url', models.CharField(help_text='Where it listens: https://…', max_length=1000, verbose_name='address')),
+                ('enabled', models.BooleanField(default=True, help_text='Switched off, nothing is sent there, also not later, and nothing is taken.')),
+                ('secret', models.CharField(default=bridge.models.new_webhook_secret, editable=False, max_length=100)),
+                ('previous_secret', models.CharField(blank=True, editable=False, max_length=100)),
+                ('previous_until', models.DateTimeField(editable=False, null=True)),
+                ('rests_until', models.DateTimeField(editable=False, null=True)),
+                ('succeeded_at', models.DateTimeField(editable=False, null=True)),
+                ('failed_at', models.DateTimeField(editable=False, null=True)),
+                ('failure', models.CharField(blank=True, editable=False, max_length=300)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('inbox', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='webhooks', to='bridge.inbox')),
             ],
         ),
     ]

@@ -5,38 +5,27 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("bridge", "0016_webhooks"),
+        ('bridge', '0016_webhooks'),
     ]
 
     operations = [
         migrations.AddField(
-            model_name="endpoint",
-            name="id_type",
+            model_name='endpoint',
+            name='id_type',
             field=models.CharField(blank=True, editable=False, max_length=4),
         ),
         migrations.CreateModel(
-            name="Cursor",
+            name='Cursor',
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("name", models.CharField(max_length=64)),
-                ("seq", models.BigIntegerField(default=0)),
-                (
-                    "connection",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="cursors",
-                        to="bridge.connection",
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=64)),
+                ('seq', models.BigIntegerField(default=0)),
+                ('connection', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='cursors', to='bridge.connection')),
             ],
             options={
-                "constraints": [models.UniqueConstraint(fields=("name", "connection"), name="cursor_once")],
+                'constraints': [models.UniqueConstraint(fields=('name', 'connection'), name='cursor_once')],
             },
         ),
     ]

@@ -7,116 +7,58 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("bridge", "0017_python_api"),
+        ('bridge', '0017_python_api'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name="inbox",
-            name="identity",
-            field=models.CharField(
-                choices=[
-                    ("off", "Nobody: all visitors are anonymous"),
-                    ("login", "This site’s login, on its own pages"),
-                    ("jwt", "A JWT, signed by another site with this chat’s secret"),
-                    ("both", "Both"),
-                ],
-                default="off",
-                help_text="Who says who a visitor is: docs/identity.md.",
-                max_length=5,
-            ),
+            model_name='inbox',
+            name='identity',
+            field=models.CharField(choices=[('off', 'Nobody: all visitors are anonymous'), ('login', 'This site’s login, on its own pages'), ('jwt', 'A JWT, signed by another site with this chat’s secret'), ('both', 'Both')], default='off', help_text='Who says who a visitor is: docs/identity.md.', max_length=5),
         ),
         migrations.AddField(
-            model_name="inbox",
-            name="identity_required",
-            field=models.BooleanField(default=False, help_text="Nobody chats here for whom nobody vouches."),
+            model_name='inbox',
+            name='identity_required',
+            field=models.BooleanField(default=False, help_text='Nobody chats here for whom nobody vouches.'),
         ),
         migrations.AddField(
-            model_name="inbox",
-            name="identity_secret",
+            model_name='inbox',
+            name='identity_secret',
             field=models.CharField(blank=True, editable=False, max_length=64),
         ),
         migrations.CreateModel(
-            name="RevokedToken",
+            name='RevokedToken',
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("digest", models.CharField(max_length=16, unique=True)),
-                ("revoked_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("expires_at", models.DateTimeField(null=True)),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('digest', models.CharField(max_length=16, unique=True)),
+                ('revoked_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('expires_at', models.DateTimeField(null=True)),
             ],
             options={
-                "indexes": [
-                    models.Index(fields=["revoked_at"], name="revoked_token_recent"),
-                    models.Index(
-                        condition=models.Q(("expires_at__isnull", False)),
-                        fields=["expires_at"],
-                        name="revoked_token_expired",
-                    ),
-                ],
+                'indexes': [models.Index(fields=['revoked_at'], name='revoked_token_recent'), models.Index(condition=models.Q(('expires_at__isnull', False)), fields=['expires_at'], name='revoked_token_expired')],
             },
         ),
         migrations.CreateModel(
-            name="Contact",
+            name='Contact',
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("visitor", models.UUIDField(editable=False)),
-                (
-                    "issuer",
-                    models.CharField(
-                        blank=True,
-                        choices=[
-                            ("", "nobody: he says so himself"),
-                            ("site", "this site’s login"),
-                            ("jwt", "a JWT"),
-                        ],
-                        default="",
-                        max_length=4,
-                    ),
-                ),
-                ("subject", models.CharField(blank=True, max_length=255, null=True)),
-                ("name", models.CharField(blank=True, max_length=80)),
-                ("email", models.CharField(blank=True, max_length=254)),
-                ("name_verified", models.BooleanField(default=False)),
-                ("email_verified", models.BooleanField(default=False)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("updated_at", models.DateTimeField(default=django.utils.timezone.now)),
-                (
-                    "inbox",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="contacts",
-                        to="bridge.inbox",
-                    ),
-                ),
-                (
-                    "user",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('visitor', models.UUIDField(editable=False)),
+                ('issuer', models.CharField(blank=True, choices=[('', 'nobody: he says so himself'), ('site', 'this site’s login'), ('jwt', 'a JWT')], default='', max_length=4)),
+                ('subject', models.CharField(blank=True, max_length=255, null=True)),
+                ('name', models.CharField(blank=True, max_length=80)),
+                ('email', models.CharField(blank=True, max_length=254)),
+                ('name_verified', models.BooleanField(default=False)),
+                ('email_verified', models.BooleanField(default=False)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('inbox', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='contacts', to='bridge.inbox')),
+                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
-                "constraints": [
-                    models.UniqueConstraint(fields=("visitor", "inbox"), name="contact_of_visitor"),
-                    models.UniqueConstraint(fields=("inbox", "issuer", "subject"), name="contact_of_subject"),
-                ],
+                'constraints': [models.UniqueConstraint(fields=('visitor', 'inbox'), name='contact_of_visitor'), models.UniqueConstraint(fields=('inbox', 'issuer', 'subject'), name='contact_of_subject')],
             },
         ),
     ]

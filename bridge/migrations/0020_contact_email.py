@@ -6,14 +6,15 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("bridge", "0019_file_storage"),
+        ('bridge', '0019_file_storage'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name="contact",
-            index=models.Index(django.db.models.functions.text.Lower("email"), name="contact_email"),
+            model_name='contact',
+            index=models.Index(django.db.models.functions.text.Lower('email'), name='contact_email'),
         ),
     ]

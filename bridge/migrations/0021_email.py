@@ -4,31 +4,25 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("bridge", "0020_contact_email"),
+        ('bridge', '0020_contact_email'),
     ]
 
     operations = [
         migrations.AddField(
-            model_name="contact",
-            name="email_stopped",
+            model_name='contact',
+            name='email_stopped',
             field=models.BooleanField(default=False),
         ),
         migrations.AddField(
-            model_name="inbox",
-            name="email_after",
-            field=models.PositiveIntegerField(
-                default=0,
-                help_text="Minutes in which nobody reads an answer after which it goes to the visitor by mail, where he left an address. 0: never.",
-            ),
+            model_name='inbox',
+            name='email_after',
+            field=models.PositiveIntegerField(default=0, help_text='Minutes in which nobody reads an answer after which it goes to the visitor by mail, where he left an address. 0: never.'),
         ),
         migrations.AddField(
-            model_name="inbox",
-            name="email_from",
-            field=models.EmailField(
-                blank=True,
-                help_text="Whom these mails are from. Empty: EMAIL_FROM of the settings.",
-                max_length=254,
-            ),
+            model_name='inbox',
+            name='email_from',
+            field=models.EmailField(blank=True, help_text='Whom these mails are from. Empty: EMAIL_FROM of the settings.', max_length=254),
         ),
     ]

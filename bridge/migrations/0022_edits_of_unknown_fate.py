@@ -4,14 +4,15 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("bridge", "0021_email"),
+        ('bridge', '0021_email'),
     ]
 
     operations = [
         migrations.AddField(
-            model_name="remotemessage",
-            name="text_unsure",
+            model_name='remotemessage',
+            name='text_unsure',
             field=models.BooleanField(default=False),
         ),
     ]

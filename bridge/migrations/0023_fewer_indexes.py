@@ -5,54 +5,44 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("bridge", "0022_edits_of_unknown_fate"),
+        ('bridge', '0022_edits_of_unknown_fate'),
     ]
 
     operations = [
         migrations.RemoveConstraint(
-            model_name="message",
-            name="message_client_id",
+            model_name='message',
+            name='message_client_id',
         ),
         migrations.RemoveIndex(
-            model_name="delivery",
-            name="delivery_unsettled",
+            model_name='delivery',
+            name='delivery_unsettled',
         ),
         migrations.RemoveIndex(
-            model_name="message",
-            name="message_created",
+            model_name='message',
+            name='message_created',
         ),
         migrations.AlterField(
-            model_name="delivery",
-            name="endpoint",
-            field=models.ForeignKey(
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="deliveries",
-                to="bridge.endpoint",
-            ),
+            model_name='delivery',
+            name='endpoint',
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='bridge.endpoint'),
         ),
         migrations.AlterField(
-            model_name="message",
-            name="author",
-            field=models.ForeignKey(
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="messages",
-                to="bridge.participant",
-            ),
+            model_name='message',
+            name='author',
+            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='bridge.participant'),
         ),
         migrations.AddIndex(
-            model_name="delivery",
-            index=models.Index(fields=["endpoint", "settled_at", "revision"], name="delivery_line"),
+            model_name='delivery',
+            index=models.Index(fields=['endpoint', 'settled_at', 'revision'], name='delivery_line'),
         ),
         migrations.AddIndex(
-            model_name="message",
-            index=models.Index(fields=["created_at", "id"], name="message_created"),
+            model_name='message',
+            index=models.Index(fields=['created_at', 'id'], name='message_created'),
         ),
         migrations.AddConstraint(
-            model_name="message",
-            constraint=models.UniqueConstraint(fields=("author", "client_id"), name="message_client_id"),
+            model_name='message',
+            constraint=models.UniqueConstraint(fields=('author', 'client_id'), name='message_client_id'),
         ),
     ]

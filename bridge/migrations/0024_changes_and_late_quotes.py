@@ -25,9 +25,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="message",
             index=models.Index(
-                condition=models.Q(("changed", True)),
-                fields=["connection", "revision"],
-                name="message_changed",
+                condition=models.Q(("changed", True)), fields=["connection", "revision"], name="message_changed"
             ),
         ),
         migrations.AlterField(
