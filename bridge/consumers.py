@@ -71,7 +71,7 @@ class ChatConsumer(AsyncConsumer):
             await close(send, code, reason=_reason(code, arrival))
 
     def _read(self, scope: Any) -> tuple[Arrival | None, int | None]:
-        """Who comes, and the code to close with where his handshake alone says that he may not stay."""
+        """Who comes, and the code to close with where the handshake alone says that they may not stay."""
         if protocol.SUBPROTOCOL not in scope["subprotocols"]:
             return None, protocol.CLOSE_PROTOCOL
         try:

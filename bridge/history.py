@@ -102,7 +102,7 @@ def _participant(reader: Reader) -> Participant:
 
 
 def heads(visitor: uuid.UUID, *, inbox: int, rooms: Collection[str] = ()) -> dict[str, int]:
-    """The revision at which each of his newest conversations stands, the open one first; then each of these rooms."""
+    """The revision at which each of their newest conversations stands, the open one first; then each of these rooms."""
     found = listing.newest(visitor, inbox=inbox, limit=FEW)
     if rooms:
         found += Connection.objects.filter(uid__in=rooms).values_list("uid", "revision")

@@ -37,11 +37,11 @@ class Standing(NamedTuple):
 
     inbox: Inbox
     target: Target | None
-    """Himself in his open conversation, where he has one."""
+    """The visitor in their open conversation, where they have one."""
     is_resend: bool
     """The message is stored already, wherever."""
     after: int
-    """The key of his last conversation, 0 for none."""
+    """The key of their last conversation, 0 for none."""
     bits: int
     """Of the proof of work that is asked of whom nobody knows; 0: none is."""
     now: datetime
@@ -51,7 +51,7 @@ class Standing(NamedTuple):
 
 
 def look(opening: Opening, *, client_id: uuid.UUID) -> Standing:
-    """Raises BridgeError where he may not write here: `blocked`, or `not_permitted` with `muted_until`."""
+    """Raises BridgeError where they may not write here: `blocked`, or `not_permitted` with `muted_until`."""
     inbox = Inbox.objects.annotate(now=Now()).get(pk=opening.inbox)
     now: datetime = inbox.now
     if is_blocked(inbox.pk, {opening.visitor}):

@@ -103,7 +103,7 @@ class Session:
         return self.opening
 
     def hear_as(self, visitor: uuid.UUID, *, inbox: int) -> None:
-        """Hear of what this visitor opens elsewhere, and of what comes in his earlier conversations."""
+        """Hear of what this visitor opens elsewhere, and of what comes in their earlier conversations."""
         # A start that failed half-way may be tried again as somebody else, who inherits nothing.
         self.end(clean=True)
         self.connections.clear()

@@ -42,4 +42,4 @@ class Opening:
     locale: str = ""
     user_agent: str = ""
     after: int | None = None
-    """The key of his last conversation here, 0 for none: there must be no later one. None: whatever there is."""
+    """The key of their last conversation here, 0 for none: there must be no later one. None: whatever there is."""

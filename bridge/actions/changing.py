@@ -22,7 +22,7 @@ def edit_own_message(uid: UUID, *, visitor: UUID, content: str) -> Message:
 
     Raises:
         BridgeError: `not_found` where it is not his or was deleted, `not_permitted` once the inbox's time for that
-            is over or while he may not write here, `throttled` by slow mode, `closed` where the conversation is.
+            is over or while they may not write here, `throttled` by slow mode, `closed` where the conversation is.
     """
     message = _own(uid, visitor=visitor)
     if not message.connection.is_open:

@@ -15,7 +15,7 @@ from bridge.wire import connection_state
 
 
 class Overtaken(Exception):
-    """He has opened another conversation since, which may be closed again: what was asked for this one is spent."""
+    """The visitor has opened another conversation since: the turn or proof for this one is spent."""
 
 
 def open_connection(opening: Opening) -> tuple[Connection, Participant]:

@@ -39,8 +39,8 @@ def react(message_uid: uuid.UUID, *, visitor: uuid.UUID, emoji: str, added: bool
 
     Raises:
         BridgeError: `not_found` where it is no message of his, it was deleted, or a server's own emoji is not on
-            it yet; `conflict` where there are too many already; `closed`, `not_permitted` while he may say nothing
-            here, and `throttled` by slow mode, where he sets one.
+            it yet; `conflict` where there are too many already; `closed`, `not_permitted` while they may say nothing
+            here, and `throttled` by slow mode, where they set one.
     """
     found = Message.objects.filter(uid=message_uid).values_list("pk", "connection_id").first()
     if found is None:

@@ -73,7 +73,7 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
     """Store a message and move the watermark. None where it was here already, or is gone again.
 
     A closed conversation is opened again by it, unless the visitor has begun a newer one: then it is a late answer,
-    which his pages are told of all the same. It is `sent` until another service has it whose people read it,
+    which the visitor's pages are told of all the same. It is `sent` until another service has it whose people read it,
     `delivered` where there is none.
     """
     endpoint = locked(endpoint_id)
@@ -113,7 +113,7 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
 def open_or_complete(connection: Connection) -> None:
     """Before something is said in a closed conversation, within the transaction that holds its row.
 
-    Where it stays closed it gets the places that its visitor has by now, e.g. an address that he left later.
+    Where it stays closed it gets the places that its visitor has by now, e.g. an address that they left later.
     """
     if not reopen_connection(connection):
         complete(connection)

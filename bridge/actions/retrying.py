@@ -38,10 +38,10 @@ def retry_own_message(uid: UUID, *, visitor: UUID) -> Message:
     """Carry a failed message once more, for the visitor who wrote it. One that is on its way or arrived stays so.
 
     Raises:
-        BridgeError: `not_found` where it is not his or was deleted, `not_permitted` while he may say nothing here.
+        BridgeError: `not_found` where it is not theirs or was deleted, `not_permitted` while they may say nothing here.
     """
-    his = Message.objects.filter(uid=uid, author__visitor=visitor, deleted_at__isnull=True)
-    message = his.select_related("connection", "author__connection").first()
+    own = Message.objects.filter(uid=uid, author__visitor=visitor, deleted_at__isnull=True)
+    message = own.select_related("connection", "author__connection").first()
     if message is None or message.author is None:
         raise BridgeError(Code.NOT_FOUND, "There is no such message.")
     if (refusal := silenced(message.author, now=timezone.now())) is not None:

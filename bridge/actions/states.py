@@ -48,7 +48,7 @@ def reopen_connection(connection: Connection, *, by: Participant | None = None) 
                     state=Connection.State.OPEN, closed_at=None
                 )
         except IntegrityError:
-            # one_open_private_connection: the newer one is where he reads and writes.
+            # one_open_private_connection: the newer one is where they read and write.
             return False
         if changed:
             _changed("connection.reopened", connection)

@@ -103,7 +103,7 @@ async def _post_to_open(process: Process, session: Session, payload: MessageSend
 
 
 async def _post_to_whichever(process: Process, session: Session, payload: MessageSend) -> Posted:
-    """To his open conversation as the database has it, else to a new one.
+    """To their open conversation as the database has it, else to a new one.
 
     Raises BridgeError: `closed` where that changed meanwhile; `proof_required`; `throttled`.
     """

@@ -282,7 +282,7 @@ class Visitor:
                 self._note("This conversation has ended." if name.endswith("closed") else "It goes on.")
 
     def _elsewhere(self, uid: str, messages: Iterable[Frame]) -> None:
-        """In a conversation that has ended, while he is in another."""
+        """In a conversation that has ended, while another is open."""
         if any(
             each["author"] and each["author"]["role"] == "staff" and each["kind"] == "message"
             for each in messages
@@ -317,7 +317,7 @@ class Visitor:
         task.add_done_callback(self._syncing.discard)
 
     async def _tell_read(self, uid: str, seq: int) -> None:
-        """It is before his eyes: an earlier conversation has nothing unread that was shown here."""
+        """It was shown: an earlier conversation has nothing unread that was shown here."""
         with contextlib.suppress(BridgeError, NotConnected):
             await self._client.command("receipt.read", connection=uid, seq=seq)
 

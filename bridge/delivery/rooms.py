@@ -9,7 +9,7 @@ from bridge.services.base import Service, Speaker
 from bridge.text.characters import shortened
 
 VISITORS = "{} (visitor)"
-"""What a visitor is called where he speaks beside staff."""
+"""What a visitor is called where they speak beside staff."""
 
 
 def speaks(message: Message, endpoint: Endpoint) -> str:

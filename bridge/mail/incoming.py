@@ -112,17 +112,17 @@ def _take(mail: Mail, endpoint: Endpoint, reader: Participant, text: str) -> Out
     shown, is_cut = parts_of(text)
     whole = [MailFile(WHOLE, text.encode(errors="replace"))] if is_cut else []
     kept, left = _keep([*whole, *mail.files], reader)
-    his = contact_of(endpoint.connection)
-    is_his = his is not None and mail.address == his.email.casefold()
+    contact = contact_of(endpoint.connection)
+    is_known = contact is not None and mail.address == contact.email.casefold()
     before = (
         ""
-        if is_his
+        if is_known
         else f"(From {mail.address or 'an unknown address'}, not the address that was left here.)"
     )
     after = f"(Files that were not taken: {', '.join(left)})" if left else ""
     pieces = [f"{before}\n\n{shown[0]}".strip(), *shown[1:]]
     pieces[-1] = f"{pieces[-1]}\n\n{after}".strip()
-    if is_his:
+    if is_known:
         _note_read(mail, endpoint, reader)
     if not _store(mail, endpoint, pieces if any(pieces) or kept else ["(An empty mail.)"], kept):
         return Outcome.KNOWN

@@ -58,7 +58,7 @@ class Speaker:
     uid: UUID
     name: str
     nick: str
-    """What he is called here, of which his picture shows the beginning."""
+    """What they are called here, of which their picture shows the beginning."""
 
 
 @dataclass(frozen=True)

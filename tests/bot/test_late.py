@@ -47,7 +47,7 @@ def sign_out() -> None:
 
 
 def known_no_more() -> None:
-    """His site vouched for him, and does so no more: an anonymous token is not enough."""
+    """Their site vouched for them, and does so no more: an anonymous token is not enough."""
     contacts.identify(inbox().pk, Claims(Contact.Issuer.JWT, "u-1"), visitor=VISITOR)
     Inbox.objects.update(identity="off")
 
@@ -66,7 +66,7 @@ def vouched_for() -> None:
 
 
 def merged() -> None:
-    """Identified just now, which ends his anonymous tokens: he comes back by his site."""
+    """Identified just now, which ends their anonymous tokens: they come back by their site."""
     vouched_for()
     revoke_nameless(VISITOR)
 

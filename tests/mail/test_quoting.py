@@ -1,4 +1,4 @@
-"""What somebody answers, without what he answers: each of his words, wherever he puts them."""
+"""What somebody answers, without what they answer: each of their words, wherever they put them."""
 
 import time
 

@@ -35,7 +35,7 @@ async def test_a_visitor_comes_back_to_his_conversation_with_a_new_token(
     assert started["connection"]["uid"] == visitor.connection
     assert started["token"] != old
     assert tokens.read(started["token"]).signed_with == 0
-    # The old key is dropped: with the new token it is still his, with the old one nobody's.
+    # The old key is dropped: with the new token it is still theirs, with the old one nobody's.
     settings.SECRET_KEY_FALLBACKS = []
     later = browser(token=started["token"])
     assert (await later.start())["connection"]["uid"] == visitor.connection

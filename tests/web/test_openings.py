@@ -253,7 +253,7 @@ async def _muted(browser: Open) -> Browser:
 
 
 async def _blocked(browser: Open) -> Browser:
-    """So long ago that no process looks for his sockets any more."""
+    """So long ago that no process looks for their sockets any more."""
     someone = await newcomer(browser, "10.1.1.1")
     await Block.objects.acreate(
         inbox=await Inbox.objects.aget(),
