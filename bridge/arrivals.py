@@ -3,7 +3,7 @@
 import ipaddress
 import logging
 from collections.abc import Mapping
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,10 +13,14 @@ from django.http.request import split_domain_port, validate_host
 
 from bridge import addresses
 from bridge.conf import settings
+from bridge.notices import warn_once
 from bridge.sessions import Arrival
 from bridge.tokens import cookie_in, in_cookies
 
 logger = logging.getLogger(__name__)
+
+MOST_ORIGINS = 20
+"""Pages of other origins that the log names: anybody may make one up."""
 
 
 class Foreign(Exception):
@@ -111,42 +115,40 @@ def _is_named(scheme: str, name: str, port: int | None) -> bool:
     )
 
 
-@lru_cache(maxsize=100)
 def _tell_other_scheme(origin: str, scheme: str) -> None:
-    """Once for each."""
-    logger.warning(
+    warn_once(
+        logger,
         "The page %s is taken for another site, since this one speaks %s. If it is ours: the proxy in front must set "
         "X-Forwarded-Proto, and TRUSTED_PROXIES must count it.",
         origin,
         scheme,
+        most=MOST_ORIGINS,
     )
 
 
-@lru_cache(maxsize=100)
 def _tell_other_port(origin: str, host: str) -> None:
-    """Once for each."""
-    logger.warning(
+    warn_once(
+        logger,
         "The page %s is taken for another site, since it was asked for as %s. If it is ours: the proxy in front must "
         "pass on the Host with its port (nginx: proxy_set_header Host $http_host;), or SITE_URL must say where "
         "this site is.",
         origin,
         host,
+        most=MOST_ORIGINS,
     )
 
 
-@lru_cache(maxsize=1)
 def _tell_untrusted() -> None:
-    """Once: anybody may send that header."""
-    logger.warning(
+    warn_once(
+        logger,
         "A request came with X-Forwarded-For, and TRUSTED_PROXIES is 0. If a proxy of yours wrote it, all visitors "
-        "share one address and its limits, and HTTPS is not seen: set TRUSTED_PROXIES to how many proxies there are."
+        "share one address and its limits, and HTTPS is not seen: set TRUSTED_PROXIES to how many proxies there are.",
     )
 
 
-@lru_cache(maxsize=1)
 def _tell_missing(trusted: int, hops: int) -> None:
-    """Once."""
-    logger.warning(
+    warn_once(
+        logger,
         "TRUSTED_PROXIES is %d, and X-Forwarded-For names %d: all visitors share one address, or may make one up. Set "
         "it to how many proxies there are; each must add to the header (nginx: proxy_set_header X-Forwarded-For "
         "$proxy_add_x_forwarded_for;).",

@@ -2,12 +2,12 @@
 socket's address and is no WebSocket is told why."""
 
 import logging
-from functools import lru_cache
 from typing import Any
 
 import orjson
 
 from bridge import addresses
+from bridge.notices import warn_once
 
 logger = logging.getLogger(__name__)
 
@@ -46,10 +46,10 @@ def _without(beginning: str, path: str) -> str:
     return path.removeprefix(beginning) if path.startswith(f"{beginning}/") else path
 
 
-@lru_cache(maxsize=1)
 def _tell_root_path(told: str, below: str) -> None:
-    """Once: a client of daphne may send it in a header."""
-    logger.warning(
+    # A client of daphne may send it in a header.
+    warn_once(
+        logger,
         "The server says that this site is below %r, the settings say %r: links in mails and Discord, and files, would "
         "not be found. Set SITE_URL to where the site is reached, with that path.",
         told,
@@ -72,11 +72,10 @@ async def _refuse(scope: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": orjson.dumps({"error": error})})
 
 
-@lru_cache(maxsize=1)
 def _tell_no_upgrade() -> None:
-    """Once."""
-    logger.warning(
+    warn_once(
+        logger,
         "A browser asked for the chat's WebSocket, and a proxy in front took that out of its request: nobody can chat. "
         "nginx needs: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; "
-        'proxy_set_header Connection "upgrade"; (docs/operating.md).'
+        'proxy_set_header Connection "upgrade"; (docs/operating.md).',
     )

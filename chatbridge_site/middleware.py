@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
@@ -12,6 +11,7 @@ from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
 from bridge.headers import POLICY
+from bridge.notices import warn_once
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ def content_security_policy(
 
     def stamped(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         if _leads_back(request, response):
-            _tell_endless()
+            warn_once(logger, ENDLESS)
             response = HttpResponse(f"{ENDLESS}\n", status=503, content_type="text/plain; charset=utf-8")
         response.headers.setdefault("Content-Security-Policy", POLICY)
         return response
@@ -58,12 +58,6 @@ def _leads_back(request: HttpRequest, response: HttpResponseBase) -> bool:
     host = request.get_host()
     is_local = split_domain_port(host)[0] in {"localhost", "127.0.0.1", "[::1]"}
     return not is_local and response.headers.get("Location") == f"https://{host}{request.get_full_path()}"
-
-
-@lru_cache(maxsize=1)
-def _tell_endless() -> None:
-    """Once."""
-    logger.error(ENDLESS)
 
 
 def too_many_logins(request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:

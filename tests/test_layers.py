@@ -11,7 +11,7 @@ import bridge
 ROOT = Path(bridge.__file__).parent
 
 LAYERS = [
-    {"ending", "errors", "clock", "emojis", "text", "valkey", "memory"},
+    {"ending", "errors", "clock", "emojis", "text", "valkey", "memory", "notices"},
     {"conf", "inspection", "lookalikes", "nicks"},
     {"filtering", "addresses"},
     {"models", "protocol", "signals", "markdown", "avatars", "migrations"},

@@ -6,14 +6,13 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from bridge import addresses, mounting
+from bridge import addresses, notices
 from bridge.mounting import Mounted
 
 
 @pytest.fixture(autouse=True)
 def _not_told_yet() -> None:
-    mounting._tell_root_path.cache_clear()
-    mounting._tell_no_upgrade.cache_clear()
+    notices.forget()
 
 
 async def seen(path: str, root_path: str = "", kind: str = "http") -> tuple[str, str]:

@@ -9,7 +9,7 @@ from daphne import http_protocol, ws_protocol
 from django.test import Client, RequestFactory
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from bridge import arrivals, tokens
+from bridge import arrivals, notices, tokens
 from bridge.arrivals import Foreign
 from bridge.models import Inbox
 from chatbridge_site import servers
@@ -20,13 +20,7 @@ HOST = (b"host", b"chat.example.com")
 @pytest.fixture(autouse=True)
 def _host(settings: Any) -> None:
     settings.ALLOWED_HOSTS = ["chat.example.com", "testserver"]
-    for each in (
-        arrivals._tell_other_scheme,
-        arrivals._tell_other_port,
-        arrivals._tell_untrusted,
-        arrivals._tell_missing,
-    ):
-        each.cache_clear()
+    notices.forget()
 
 
 def arrive(*headers: tuple[str, str], scheme: str = "ws", client: Any = ("127.0.0.1", 5)) -> arrivals.Arrival:
@@ -244,3 +238,16 @@ def test_a_host_that_is_none_of_ours_is_foreign_whatever_the_scheme(settings: An
     settings.ALLOWED_HOSTS = ["other.example"]
     with pytest.raises(Foreign):
         arrive(scheme="wss")
+
+
+@pytest.mark.parametrize("trusted", [0, 2])
+def test_nobody_fills_the_log_with_what_they_make_up(
+    settings: Any, caplog: pytest.LogCaptureFixture, trusted: int
+) -> None:
+    settings.TRUSTED_PROXIES = trusted
+    for number in range(200):
+        arrive(
+            ("origin", f"https://chat.example.com:{1000 + number}"), ("x-forwarded-for", "1.1.1.1, " * number)
+        )
+        arrive(("origin", f"http://chat.example.com:{1000 + number}"), scheme="wss")
+    assert 0 < len(caplog.records) <= 2 * arrivals.MOST_ORIGINS + 2
