@@ -1,5 +1,6 @@
 """The chat in a project's ASGI application: one line in its `asgi.py`."""
 
+import sys
 from typing import Any
 
 from channels.routing import ProtocolTypeRouter, URLRouter
@@ -18,7 +19,7 @@ def with_chat(pages: Any, *, largest_body: int | None = None) -> Any:
     BRIDGE_THROTTLES is wrong.
     """
     # Only here, when Django is set up, which `get_asgi_application()` did: these import models.
-    from bridge import memory, redis, servers, throttling
+    from bridge import memory, redis, throttling
     from bridge.guard import Guard
     from bridge.mounting import Mounted
     from bridge.routing import websocket_urlpatterns
@@ -29,6 +30,10 @@ def with_chat(pages: Any, *, largest_body: int | None = None) -> Any:
     throttling.throttles()
     redis.start()
     memory.keep_little()
-    servers.bound_daphne(elsewhere=largest_body)
+    if "daphne.server" in sys.modules:
+        # This process is one. Nobody else needs Twisted.
+        from bridge import daphne_limits
+
+        daphne_limits.hold(elsewhere=largest_body)
     guard = Guard(Uploads(pages), elsewhere=largest_body)
     return Mounted(ProtocolTypeRouter({"http": guard, "websocket": URLRouter(websocket_urlpatterns)}))

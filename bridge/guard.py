@@ -1,7 +1,7 @@
 """In front of all pages: bodies that are too large, too slow or too many are refused before anything reads them.
 
 uvicorn hands a body on as it comes in, and stops reading where nobody asks for more. daphne reads all of it first:
-there `bridge.servers` holds the same limits.
+there `bridge.daphne_limits` holds the same limits.
 """
 
 import asyncio
