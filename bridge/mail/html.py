@@ -12,6 +12,8 @@ from lxml import etree
 
 DEEPEST = 300
 """Open elements. The mails of a long thread that mail programs wrote have about a hundred."""
+MOST_QUOTES = 20
+"""Signs before a line that is quoted more deeply still: 300 before each would be a text many times its document."""
 PIECE = 16 * 1024
 """Characters that are read at once. How deep it is, is known after each."""
 _BLOCKS = frozenset(
@@ -108,7 +110,9 @@ class _Reader:
         self._links = [(address, 0) for address, _ in self._links]
         words = text.rstrip() if self._verbatim else " ".join(_words(text))
         if words or (blank and self._lines):
-            self._lines.append(f"{'>' * self._quotes} {words}".rstrip() if self._quotes else words)
+            self._lines.append(
+                f"{'>' * min(MOST_QUOTES, self._quotes)} {words}".rstrip() if self._quotes else words
+            )
 
 
 def _words(text: str) -> list[str]:

@@ -159,13 +159,19 @@ PERCENT = [
 @pytest.mark.parametrize("fill", PERCENT)
 def test_a_form_is_read_as_python_reads_it(fill: bytes) -> None:
     body = b"first=1&&=none&" + fill * 3 + b"=x&text=" + fill * (2**16 // len(fill)) + b"&same=1&same=2"
-    fields, files = providers.read_form(
-        request_with(body, "application/x-www-form-urlencoded; charset=utf-8")
-    )
+    fields = providers.read_urlencoded(body)
     expected = dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
     del expected[""]
     assert fields == expected
-    assert files == []
+
+
+def test_a_form_that_nobody_signed_is_not_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    unquoted = providers._unquoted
+    monkeypatch.setattr(providers, "_unquoted", lambda value: read.append(len(value)) or unquoted(value))
+    body = b"timestamp=1&token=x&signature=y&body-plain=" + b"%" * 2**20
+    assert views.mailgun(request_with(body, "application/x-www-form-urlencoded")).status_code == 406
+    assert 0 < sum(read) < 1000
 
 
 @pytest.mark.parametrize("length", [None, "", "-1", "9" * 50])

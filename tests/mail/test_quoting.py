@@ -174,6 +174,17 @@ COSTLY = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "around", ["", "<blockquote>" * 290, "<ul><li>" * 140, "<pre>", "<table><tr><td>" * 90]
+)
+@pytest.mark.parametrize(
+    "part", ["<br>a", "<p>a", "a\n", "<li>a", "<a href=http://a>b</a>", "&amp;", "<td>a"]
+)
+def test_the_text_of_a_mail_is_no_longer_than_a_few_times_its_html(around: str, part: str) -> None:
+    html = around + part * 4000
+    assert len(text_of_html(html)) < 6 * len(html)
+
+
 @pytest.mark.parametrize("part", COSTLY)
 def test_a_mail_costs_in_proportion_to_its_length(part: str) -> None:
     def cost(length: int) -> float:
