@@ -1,13 +1,16 @@
 """The chat in a project's ASGI application: one line in its `asgi.py`."""
 
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 
 
-def with_chat(pages: Any, *, largest_body: int | None = None) -> Any:
+def with_chat(pages: Any, *, sockets: Iterable[Any] = (), largest_body: int | None = None) -> Any:
     """`application = with_chat(get_asgi_application())`: the project's pages, uploads and the chat socket.
+
+    `sockets`: routes of the project's own sockets, as for Channels' URLRouter.
 
     What is sent to the chat's own addresses is limited in size and time. `largest_body`: bytes that may be sent to any
     other; without it nothing is changed there, for the project may have uploads of its own.
@@ -36,4 +39,6 @@ def with_chat(pages: Any, *, largest_body: int | None = None) -> Any:
 
         daphne_limits.hold(elsewhere=largest_body)
     guard = Guard(Uploads(pages), elsewhere=largest_body)
-    return Mounted(ProtocolTypeRouter({"http": guard, "websocket": URLRouter(websocket_urlpatterns)}))
+    return Mounted(
+        ProtocolTypeRouter({"http": guard, "websocket": URLRouter([*websocket_urlpatterns, *sockets])})
+    )
