@@ -35,12 +35,15 @@ class Script:
         self.visitor = _author("Brave Otter", "visitor", "web")
         self.ada = _author("Ada Lovelace", "staff", "discord")
         self.messages: list[Json] = []
+        self.others: list[Json] = []
+        """What connection.list has: the visitor's other conversations."""
         self.revision = 0
         self.read_seq = 0
         self.state = "open"
         self.ahead = timedelta()
         """By how much its clock is ahead of the test's."""
         self.page_size = 50
+        self.max_upload = 10 * 2**20
         self.contact: Json = {"name": "", "email": "", "identified": False}
         self.email_after = 0
         self.received: list[tuple[str, Json]] = []
@@ -194,14 +197,17 @@ class Script:
             "connection": self._connection() if self.messages else None,
             "messages": page,
             "has_more": len(page) < len(self.messages),
-            "earlier": {"connections": 0, "unread": 0},
+            "earlier": {
+                "connections": len(self.others),
+                "unread": sum(each["unread"] for each in self.others),
+            },
             "staff_online": True,
             "inbox": {
                 "name": "default",
                 "title": "Chat with us",
                 "greeting": "Hello!",
                 "edit_window": 900,
-                "max_upload": 10 * 2**20,
+                "max_upload": self.max_upload,
                 "upload_types": ["image/*"],
                 "email_after": self.email_after,
             },
@@ -212,7 +218,7 @@ class Script:
         return protocol.rfc3339(datetime.now(UTC) + self.ahead)
 
     def _on_connection_list(self, _: protocol.ConnectionList) -> Json:
-        return {"connections": [], "has_more": False}
+        return {"connections": self.others, "has_more": False}
 
     def _on_contact_set(self, payload: protocol.ContactSet) -> Json:
         self.contact = {**self.contact, "email": payload.email or ""}

@@ -8,6 +8,17 @@ import { showInstant } from "./instants.js";
 export function showWords(element, content, { masked = false } = {}) {
   element.replaceChildren(...nodes(parse(content, { masked })));
   element.normalize();
+  outline(element);
+}
+
+/** With whatever heading a message begins, to screen readers it is the one below the page's own, and no step is left out. */
+function outline(element) {
+  const above = [];
+  for (const heading of element.querySelectorAll("h3, h4, h5")) {
+    while (above.at(-1) >= heading.tagName) above.pop();
+    above.push(heading.tagName);
+    heading.ariaLevel = String(above.length + 1);
+  }
 }
 
 const nodes = (content) => (typeof content === "string" ? [content] : content.map(shown));
@@ -24,7 +35,7 @@ const SHOWN = {
   subtext: inside("small"),
   inlineCode: inside("code"),
   blockQuote: inside("blockquote"),
-  heading: (node) => made(`h${node.level + 2}`, nodes(node.content)), // below the page's own
+  heading: (node) => made(`h${node.level + 2}`, nodes(node.content)),
   spoiler,
   codeBlock,
   list,
