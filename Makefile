@@ -59,8 +59,8 @@ format: .venv/develops  ## what can be put right by itself
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-mutate: .venv/develops  ## plant small faults: make mutate MODULES="bridge/throttling.py bridge/files"; FRESH=1 measures anew
-	$(PY) -m scripts.mutation $(if $(FRESH),--fresh) $(MODULES)
+mutate: .venv/develops  ## plant small faults: make mutate MODULES="bridge/throttling.py bridge/files"; FRESH=1 measures anew, MOST=40 plants so many in a module
+	$(PY) -m scripts.mutation $(if $(FRESH),--fresh) $(if $(MOST),--most $(MOST)) $(MODULES)
 
 COUNT ?= 20000
 fuzz: .venv/develops  ## hostile frames and requests for a running server, on loopback; make fuzz COUNT=1000000

@@ -3,21 +3,27 @@
 import argparse
 import ast
 import os
+import random
 import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
 from cosmic_ray.work_db import WorkDB, use_db
 from cosmic_ray.work_item import TestOutcome, WorkerOutcome, WorkItem, WorkResult
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIENT = Path(__file__).with_name("client.py")
-TIMEOUT = 120.0
+TIMEOUT = 60.0
 """Seconds that the tests of one fault may take. What hangs is noticed, too."""
+JOBS = os.cpu_count() or 1
 # Those in processes of their own say nothing of the lines that they run, and pages in a browser take too long.
 CONTEXTS = ["-m", "not browser and not processes", "--cov=bridge", "--cov-context=test", "--cov-report="]
+# Each copy of the project has the same files.
+CONFIGURATION = "[run]\nrelative_files = true\n"
 
 
 def main() -> int:
@@ -25,15 +31,29 @@ def main() -> int:
     parser.add_argument("modules", nargs="+", type=Path, help="files or folders below bridge/")
     parser.add_argument("--tests", nargs="*", default=[], help="run these for the coverage, not all")
     parser.add_argument("--fresh", action="store_true", help="make the coverage anew")
+    parser.add_argument("--most", type=int, help="plant so many faults in a module, chosen at random")
+    parser.add_argument("--seed", type=int, default=1, help="of that choice")
     options = parser.parse_args()
     place = ROOT / "var" / "mutation"
-    tree = place / "tree"
-    copy_tree(tree)
     coverage = place / "coverage"
+    benches: SimpleQueue[Bench] = SimpleQueue()
+    for number in range(JOBS):
+        benches.put(Bench(place / str(number), coverage))
     if options.fresh or not coverage.exists():
-        measure(tree, coverage, options.tests)
-    with server(tree, coverage, place / "socket"):
-        results = [run(tree, each, place) for each in modules_of(options.modules)]
+        first = benches.get()
+        measure(first.tree, coverage, options.tests)
+        benches.put(first)
+
+    def plant(module: Path) -> tuple[str, int, int]:
+        bench = benches.get()
+        try:
+            with bench:
+                return bench.run(module, most=options.most, seed=options.seed)
+        finally:
+            benches.put(bench)
+
+    with ThreadPoolExecutor(JOBS) as jobs:
+        results = list(jobs.map(plant, modules_of(options.modules)))
     print(f"\n{'module':48} {'faults':>6} {'noticed':>8} {'survived':>9}")
     for module, faults, survived in results:
         print(f"{module:48} {faults:6} {faults - survived:8} {survived:9}")
@@ -59,7 +79,10 @@ def copy_tree(tree: Path) -> None:
 
 def measure(tree: Path, coverage: Path, tests: list[str]) -> None:
     print("Running the tests once, to see which of them run which lines.", flush=True)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *CONTEXTS, *tests]
+    configuration = coverage.with_suffix(".ini")
+    configuration.write_text(CONFIGURATION)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", str(JOBS)]
+    command += [*CONTEXTS, f"--cov-config={configuration}", *tests]
     environment = os.environ | {"COVERAGE_FILE": str(coverage)}
     # A test that fails here tells as much of where it was.
     subprocess.run(command, cwd=tree, env=environment, check=False)
@@ -67,17 +90,39 @@ def measure(tree: Path, coverage: Path, tests: list[str]) -> None:
         raise SystemExit("No coverage was written.")
 
 
-class server:
-    """Pytest with all its plug-ins loaded, which forks for each fault: a start takes seconds, a fork none."""
+class Bench:
+    """A copy of the project to plant faults in, and pytest with all its plug-ins loaded, which forks for each fault:
+    a start takes seconds, a fork none."""
 
-    def __init__(self, tree: Path, coverage: Path, socket: Path) -> None:
-        self._socket = socket
-        socket.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "scripts.mutation.forking"]
-        environment = os.environ | {"MUTATION_SOCKET": str(socket), "MUTATION_COVERAGE": str(coverage)}
-        self._process = subprocess.Popen(command, cwd=tree, env=environment, stdout=subprocess.DEVNULL)
+    def __init__(self, place: Path, coverage: Path) -> None:
+        self.place, self.tree, self._coverage = place, place / "tree", coverage
+        place.mkdir(parents=True, exist_ok=True)
+        copy_tree(self.tree)
+        self._database = place / "database"
+        self._database.unlink(missing_ok=True)
+        subprocess.run(
+            [sys.executable, "manage.py", "migrate", "--verbosity=0"],
+            cwd=self.tree,
+            env=os.environ
+            | {
+                "DJANGO_SETTINGS_MODULE": "tests.settings",
+                "TEST_DATABASE_URL": f"sqlite:///{self._database}",
+            },
+            check=True,
+        )
 
     def __enter__(self) -> None:
+        self._socket = self.place / "socket"
+        self._socket.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "scripts.mutation.forking"]
+        environment = os.environ | {
+            "MUTATION_SOCKET": str(self._socket),
+            "MUTATION_COVERAGE": str(self._coverage),
+            "MUTATION_DATABASE": str(self._database),
+        }
+        self._process = subprocess.Popen(
+            command, cwd=self.tree, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         deadline = time.monotonic() + 120
         while not self._socket.exists():
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -87,6 +132,43 @@ class server:
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
         self._process.wait()
+
+    def run(self, module: Path, *, most: int | None, seed: int) -> tuple[str, int, int]:
+        """Its name, the number of faults planted in it, and of those that survived."""
+        session, config = self.place / "session.sqlite", self.place / "session.toml"
+        session.unlink(missing_ok=True)
+        client = [sys.executable, "-S", "-E", str(CLIENT), str(self._socket), str(module)]
+        config.write_text(
+            "[cosmic-ray]\n"
+            f'module-path = "{module}"\n'
+            f"timeout = {TIMEOUT}\n"
+            "excluded-modules = []\n"
+            f'test-command = "{" ".join(client)}"\n'
+            "[cosmic-ray.distributor]\n"
+            'name = "local"\n'
+        )
+        # Else each fault would be noticed by a test that fails anyway.
+        if subprocess.run(client, check=False).returncode:
+            raise SystemExit(f"The tests of {module} fail as it is, so they say nothing of its faults.")
+        cosmic_ray = [sys.executable, "-m", "scripts.mutation.cosmic"]
+        subprocess.run([*cosmic_ray, "init", str(config), str(session)], cwd=self.tree, check=True)
+        with use_db(str(session), mode=WorkDB.Mode.open) as work:
+            types = annotated(self.tree / module)
+            items = [each for each in work.work_items if position(each) not in types]
+            if most is not None and len(items) > most:
+                items = random.Random(f"{seed} {module}").sample(items, most)  # noqa: S311
+            planted = {each.job_id for each in items}
+            for each in list(work.work_items):
+                if each.job_id not in planted:
+                    work.set_result(each.job_id, WorkResult(WorkerOutcome.SKIPPED))
+        subprocess.run([*cosmic_ray, "exec", str(config), str(session)], cwd=self.tree, check=True)
+        with use_db(str(session), mode=WorkDB.Mode.open) as work:
+            results = [result for job, result in work.results if job in planted]
+        survivors = [result.diff for result in results if result.test_outcome == TestOutcome.SURVIVED]
+        told = [f"{module}: {len(results)} faults, {len(survivors)} survived"]
+        told += ["\n" + "\n".join((diff or "").splitlines()[2:]) for diff in survivors]
+        print("\n".join(told), flush=True)
+        return str(module), len(results), len(survivors)
 
 
 def modules_of(paths: list[Path]) -> list[Path]:
@@ -99,40 +181,6 @@ def modules_of(paths: list[Path]) -> list[Path]:
             else [inside]
         )
     return found
-
-
-def run(tree: Path, module: Path, place: Path) -> tuple[str, int, int]:
-    """Its name, the number of faults planted in it, and of those that survived."""
-    session, config = place / "session.sqlite", place / "session.toml"
-    session.unlink(missing_ok=True)
-    config.write_text(
-        "[cosmic-ray]\n"
-        f'module-path = "{module}"\n'
-        f"timeout = {TIMEOUT}\n"
-        "excluded-modules = []\n"
-        f'test-command = "{sys.executable} -S -E {CLIENT} {place / "socket"} {module}"\n'
-        "[cosmic-ray.distributor]\n"
-        'name = "local"\n'
-    )
-    # Else each fault would be noticed by a test that fails anyway.
-    if subprocess.run(
-        [sys.executable, "-S", "-E", str(CLIENT), str(place / "socket"), str(module)], check=False
-    ).returncode:
-        raise SystemExit(f"The tests of {module} fail as it is, so they say nothing of its faults.")
-    cosmic_ray = [sys.executable, "-m", "scripts.mutation.cosmic"]
-    subprocess.run([*cosmic_ray, "init", str(config), str(session)], cwd=tree, check=True)
-    with use_db(str(session), mode=WorkDB.Mode.open) as work:
-        types = annotated(tree / module)
-        annotations = {each.job_id for each in work.work_items if position(each) in types}
-        for job in annotations:
-            work.set_result(job, WorkResult(WorkerOutcome.SKIPPED))
-    subprocess.run([*cosmic_ray, "exec", str(config), str(session)], cwd=tree, check=True)
-    with use_db(str(session), mode=WorkDB.Mode.open) as work:
-        results = [result for job, result in work.results if job not in annotations]
-    survivors = [result.diff for result in results if result.test_outcome == TestOutcome.SURVIVED]
-    for diff in survivors:
-        print("\n" + "\n".join((diff or "").splitlines()[2:]), flush=True)
-    return str(module), len(results), len(survivors)
 
 
 def position(item: WorkItem) -> tuple[int, int]:

@@ -5,33 +5,60 @@ Nothing of the project is imported by then, so that each fork imports it with it
 
 import ast
 import os
+import shutil
 import signal
 import socket
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import discord  # noqa: F401
+import django.db.models
+import django.forms
+import django.http  # noqa: F401
+import playwright.sync_api  # noqa: F401
+import psycopg  # noqa: F401
 import pytest
+import redis.asyncio  # noqa: F401
 from coverage import CoverageData
 
 MOST_TESTS = 60
 """For one fault. Those that run little else come first, so a fault that is noticed at all is so soon."""
+ENOUGH = 8.0
+"""Seconds, after which no further test is begun for one fault."""
+LONGEST = 40.0
+HUNG = 98
 
 _chosen: list[str] = []
+_started = time.monotonic()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: Any) -> Iterator[None]:
+    global _started
     _serve(Path(os.environ["MUTATION_SOCKET"]), Tests(Path(os.environ["MUTATION_COVERAGE"])))
+    _started = time.monotonic()
     return (yield)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
+    from django.conf import settings
+
     config.args = list(_chosen)
     # What a worker of the same command leaves behind is none of ours.
-    config.option.timeout = 60
+    config.option.timeout = 20
+    # To migrate an empty database would take longer than all else.
+    shutil.copy(os.environ["MUTATION_DATABASE"], settings.DATABASES["default"]["TEST"]["NAME"])
+    config.option.reuse_db = True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol() -> bool | None:
+    """Whether this test was done, by leaving it out."""
+    return True if time.monotonic() - _started > ENOUGH else None
 
 
 class Tests:
@@ -40,10 +67,7 @@ class Tests:
     def __init__(self, coverage: Path) -> None:
         data = CoverageData(str(coverage))
         data.read()
-        self._contexts = {
-            str(Path(file).relative_to(Path.cwd())): data.contexts_by_lineno(file)
-            for file in data.measured_files()
-        }
+        self._contexts = {file: data.contexts_by_lineno(file) for file in data.measured_files()}
         self._pristine = {name: Path(name).read_text(encoding="utf-8") for name in self._contexts}
         self._breadth = Counter(
             test for lines in self._contexts.values() for tests in lines.values() for test in tests
@@ -55,7 +79,7 @@ class Tests:
         here = _statements(self._pristine.get(module, ""), changed=Path(module).read_text(encoding="utf-8"))
         found = {test for line in here for test in lines.get(line, ()) if test}
         found = found or {test for tests in lines.values() for test in tests if test}
-        nodes = {test.partition("|")[0]: self._breadth[test] for test in found}
+        nodes = {test.rpartition("|")[0]: self._breadth[test] for test in found}
         return sorted(nodes, key=nodes.__getitem__)[:MOST_TESTS]
 
 
@@ -95,6 +119,19 @@ def _serve(place: Path, tests: Tests) -> None:
                 child = os.fork()
                 if child == 0:
                     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                    os.setsid()
                     return
-                _, status = os.waitpid(child, 0)
-                connection.sendall(str(os.waitstatus_to_exitcode(status)).encode())
+                connection.sendall(str(_code_of(child)).encode())
+
+
+def _code_of(child: int) -> int:
+    """Its exit code. What hangs, even after pytest has given its test up, is ended with all that it started."""
+    deadline = time.monotonic() + LONGEST
+    while time.monotonic() < deadline:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.02)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return HUNG
