@@ -10,10 +10,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from bench import bombs, memory, room, size, throughput, ways
+from bench import bombs, memory, page, room, size, throughput, ways
 from bench.servers import Bench
 from bridge.sandbox.client import POSTS, SandboxClient
 from tests import postgres
+from tests.processes import Site
 
 PARTS = {
     "b": "(a) plain Channels echo and (b) message.send to its acknowledgement",
@@ -23,6 +24,7 @@ PARTS = {
     "room": "a message's way to all members of a room, and joining it",
     "memory": "an idle visitor",
     "bombs": "files that are made to be expensive, in the process that looks at them",
+    "page": "5,000 messages in a browser: tasks of more than 50 ms",
     "size": "reading at ten thousand and a million messages",
 }
 
@@ -181,6 +183,21 @@ def _bombs(folder: Path, databases: dict[str, str], options: argparse.Namespace)
     for name, length, spent in bombs.costs():
         what = f"{name}: {'shown' if 'width' in spent.found else spent.found.get('refused', 'kept')}"
         _line(length // 1024, spent.memory // bombs.MIB, spent.cpu, spent.took, what)
+
+
+def _page(folder: Path, databases: dict[str, str], options: argparse.Namespace) -> None:
+    _line("processor", "", "> 50 ms", "ms", "CPU ms", "what")
+    for slower in (1, 4):
+        with Site(folder / f"page-{slower}") as site:
+            found = page.run(site, slower=slower, rounds=options.rounds)
+        name = "this one" if slower == 1 else f"a {slower}th of it"
+        for phase in found.phases:
+            _line(name, "", phase.tasks, phase.longest, phase.cpu, phase.name)
+        _line(name, "", "", found.key, "", "from a key to what it shows, at most")
+        _line(name, "", found.rows, "", "", "rows, at most")
+        _line(name, "", "", found.early, "", f"for a page of history, {page.EARLY} loaded")
+        _line(name, "", "", found.late, "", f"with {page.LATE}")
+        _line(name, "", "", found.late / found.early, "", "times")
 
 
 def _size(folder: Path, databases: dict[str, str], options: argparse.Namespace) -> None:

@@ -15,8 +15,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.asyncio(lo
 HIDE = "Object.defineProperty(document, 'hidden', {value: %s, configurable: true});"
 BACK = HIDE % "false" + "document.dispatchEvent(new Event('visibilitychange'))"
 BELOW = "({scrollHeight, scrollTop, clientHeight}) => scrollHeight - scrollTop - clientHeight"
-MOST = 150
-"""Messages that are on the page at once."""
+MOST = 100
+"""Messages that are on the page at once, on such a screen."""
 
 
 def scroller(page: Page) -> Locator:
@@ -205,6 +205,38 @@ async def test_five_thousand_messages_keep_the_page_small_and_each_costs_the_sam
         await scroller(page).evaluate("(element) => element.scrollTop = 0")
         await page.wait_for_timeout(10)
     assert await page.evaluate("document.activeElement.closest('[data-scroller]') !== null")
+
+
+DRAWN = """
+() => new Promise((done) => {
+  let changed = 0;
+  const watch = new MutationObserver((changes) => (changed += changes.length));
+  watch.observe(document.querySelector("[data-rows]"), { childList: true });
+  let frames = 20;
+  const next = () => (frames-- ? requestAnimationFrame(next) : (watch.disconnect(), done(changed)));
+  next();
+})
+"""
+
+
+@pytest.mark.parametrize("height", [500, 2600])
+async def test_a_screen_is_filled_and_the_page_comes_to_rest(
+    page: Page, visitor: Visitor, server: Script, height: int
+) -> None:
+    talk(server, 400, read=400)
+    await page.set_viewport_size({"width": 1280, "height": height})
+    await load(page, visitor)
+    await expect(said(page, "message 400")).to_be_in_viewport()
+    for text in ("message 330", "message 200"):
+        while not await said(page, text).is_visible():
+            await scroller(page).evaluate("(element) => element.scrollTop -= element.clientHeight")
+            await page.wait_for_timeout(20)
+    while await page.evaluate(DRAWN):
+        pass
+    above, below = await scroller(page).evaluate(
+        "(element) => [element.scrollTop, element.scrollHeight - element.scrollTop - element.clientHeight]"
+    )
+    assert min(above, below) > 300
 
 
 async def asked_again(page: Page, server: Script) -> int:

@@ -15,6 +15,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.asyncio(lo
 HOSTILE = "<script>window.stolen = 1</script><img src=x onerror='window.stolen = 2'>"
 CUT_OFF = re.compile("WebSocket connection|Failed to load resource|ERR_INTERNET_DISCONNECTED")
 
+MOST = 100
+"""Messages that are on the page at once, on such a screen."""
+
 SEED = """
 from bridge.models import Connection
 from bridge.tokens import COOKIE_NAME, issue
@@ -158,13 +161,12 @@ async def test_older_messages_come_in_while_scrolling_up_and_the_place_is_kept(
     await visitor.context.add_cookies([{"name": name, "value": token, "url": site.url}])
     page = await visitor.open()
     messages = page.locator(".message")
-    await expect(messages).to_have_count(50)
-    first = messages.first
-    await first.evaluate("(row) => row.id = 'anchor'")
+    await expect(messages.last).to_be_in_viewport()
+    await messages.first.evaluate("(row) => row.id = 'anchor'")
     await page.locator("[data-scroller]").evaluate("(element) => element.scrollTop = 300")
     seen = page.locator("#anchor")
     before = await seen.bounding_box()
-    await expect(messages).to_have_count(80)
+    await expect(messages.first).not_to_have_id("anchor")
     after = await seen.bounding_box()
     assert before is not None
     assert after is not None
@@ -175,10 +177,10 @@ async def test_older_messages_come_in_while_scrolling_up_and_the_place_is_kept(
         await page.wait_for_timeout(50)
     await expect(page.locator("[data-welcome]")).to_be_visible()
     # What they have left behind is off the page, and on it again where they go back.
-    await expect(messages).to_have_count(150)
+    assert await messages.count() < MOST
     await page.locator("[data-newer]").click()
     await expect(seen).to_have_count(0)
-    await expect(messages).to_have_count(150)
+    assert await messages.count() < MOST
     await expect(page.locator("[data-newer]")).to_be_hidden()
 
 

@@ -8,7 +8,7 @@ import { texts } from "../texts.js";
 import { say } from "./header.js";
 import { part, template } from "./page.js";
 import { Rows } from "./rows.js";
-import { Scroll } from "./scroll.js";
+import { FAR, Scroll } from "./scroll.js";
 import { Tools } from "./tools.js";
 
 const FURTHEST = 3; // pages of a hundred back to the first message that was not read
@@ -18,8 +18,9 @@ export class ConversationView {
   #loading = null; // promise
   #timer;
   #quiet;
+  #growing = null; // timer
   #news = new News();
-  #stretch = new Stretch();
+  #stretch = new Stretch({ room: () => part("scroller").clientHeight + 3 * FAR });
   #shown = null; // the conversation
   #entering = false; // the reader is about to be put where they begin
   #from = 0; // up to where they have read when the line “New” was drawn
@@ -222,7 +223,7 @@ export class ConversationView {
   /** What came into view is read. */
   #moved() {
     const { unread } = this;
-    if (unread.length && this.#looks && !this.#entering) {
+    if (unread.length && this.#looks && !this.#entering && !this.#filling) {
       const seq = this.scroll.atBottom ? Infinity : this.#seen();
       const last = unread.findLast((message) => message.seq <= seq);
       if (last) this.chat.conversation.read(last.seq);
@@ -232,6 +233,11 @@ export class ConversationView {
     say(part("newer-text"), texts.newer(this.unread.length));
   }
 
+  /** The page ends where they are: what comes below in a moment is seen together with this. */
+  get #filling() {
+    return !this.#here.end && this.scroll.nearEnd;
+  }
+
   #seen() {
     const seen = this.#rows.all.slice(0, this.scroll.seen(this.#rows.elements));
     return seen.findLast(({ seq }) => seq)?.seq ?? 0;
@@ -239,11 +245,20 @@ export class ConversationView {
 
   /** Near either end of what is on the page more comes onto it. */
   #reach() {
-    const { start, end } = this.#here;
-    if (this.scroll.nearTop) {
-      if (start) this.#loadOlder();
-      else this.#turn(() => this.#stretch.up(this.#messages));
-    } else if (!end && this.scroll.nearEnd) this.#turn(() => this.#stretch.down(this.#messages));
+    const { start } = this.#here;
+    // In a task of its own: this one goes on with putting on the screen what was scrolled.
+    if (this.#filling || (this.scroll.nearTop && !start)) this.#growing ??= setTimeout(() => this.#grow());
+    else if (this.scroll.nearTop) this.#loadOlder();
+  }
+
+  #grow() {
+    this.#growing = null;
+    const down = this.#filling;
+    if (!down && (!this.scroll.nearTop || this.#here.start)) return;
+    this.#quietly();
+    if (down) this.#stretch.down(this.#messages);
+    else this.#stretch.up(this.#messages);
+    this.show();
   }
 
   #further() {
@@ -267,7 +282,8 @@ export class ConversationView {
   }
 
   #loadOlder() {
-    if (this.chat.conversation?.timeline.older && !this.#gathering) this.#load();
+    // Where they were put they stay, until they scroll themselves.
+    if (this.chat.conversation?.timeline.older && !this.#gathering && !this.scroll.put) this.#load();
   }
 
   /** The messages before the first one; false where they did not come. */

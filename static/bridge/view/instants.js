@@ -1,17 +1,17 @@
 // Moments that somebody named in a message, in the reader's language and time zone.
 
 import { clock } from "../model/clock.js";
+import { dates, formatter } from "./formatter.js";
 
-const looks = (options) => new Intl.DateTimeFormat(undefined, options);
 const FORMATS = {
-  t: looks({ timeStyle: "short" }),
-  T: looks({ timeStyle: "medium" }),
-  d: looks({ dateStyle: "short" }),
-  D: looks({ dateStyle: "long" }),
-  f: looks({ dateStyle: "long", timeStyle: "short" }),
-  F: looks({ dateStyle: "full", timeStyle: "short" }),
+  t: dates({ timeStyle: "short" }),
+  T: dates({ timeStyle: "medium" }),
+  d: dates({ dateStyle: "short" }),
+  D: dates({ dateStyle: "long" }),
+  f: dates({ dateStyle: "long", timeStyle: "short" }),
+  F: dates({ dateStyle: "full", timeStyle: "short" }),
 };
-const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+const relative = formatter(() => new Intl.RelativeTimeFormat(undefined, { numeric: "auto" }));
 const STEPS = [
   ["year", 31_557_600],
   ["month", 2_629_800],
@@ -29,16 +29,16 @@ export function showInstant(seconds, format = "f") {
   const element = document.createElement("time");
   element.className = "instant";
   element.dateTime = at.toISOString();
-  element.title = FORMATS.F.format(at);
+  element.title = FORMATS.F(at);
   if (format === "R") element.dataset.relative = "";
-  element.textContent = format === "R" ? fromNow(at) : FORMATS[format].format(at);
+  element.textContent = format === "R" ? fromNow(at) : FORMATS[format](at);
   return element;
 }
 
 export function fromNow(at, now = clock.now()) {
   const seconds = Math.round((at - now) / 1000);
   const [unit, size] = STEPS.find(([, size]) => Math.abs(seconds) >= size) ?? STEPS.at(-1);
-  return relative.format(Math.trunc(seconds / size), unit);
+  return relative(Math.trunc(seconds / size), unit);
 }
 
 setInterval(() => {

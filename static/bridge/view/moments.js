@@ -2,20 +2,21 @@
 
 import { clock } from "../model/clock.js";
 import { texts } from "../texts.js";
+import { dates } from "./formatter.js";
 
-const time = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
-const day = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
-const year = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", year: "numeric" });
+const time = dates({ hour: "numeric", minute: "2-digit" });
+const full = dates({ dateStyle: "full", timeStyle: "short" });
+const day = dates({ weekday: "long", day: "numeric", month: "long" });
+const year = dates({ day: "numeric", month: "long", year: "numeric" });
 
 export function showTime(element, at) {
-  element.textContent = time.format(at);
-  element.title = full.format(at);
+  element.textContent = time(at);
+  element.title = full(at);
   element.dateTime = at.toISOString();
 }
 
 export function timeOf(at) {
-  return time.format(at);
+  return time(at);
 }
 
 /** Whether it is the reader's day. */
@@ -24,13 +25,13 @@ export function isToday(at) {
 }
 
 export function dateOf(at) {
-  return year.format(at);
+  return year(at);
 }
 
 export function showDay(element, at, now = new Date(clock.now())) {
   const days = Math.round((midnight(now) - midnight(at)) / 86_400_000);
   const named = { 0: texts.today, 1: texts.yesterday }[days];
-  element.textContent = named ?? (days < 300 ? day : year).format(at);
+  element.textContent = named ?? (days < 300 ? day : year)(at);
   element.dateTime = at.toISOString().slice(0, 10);
 }
 

@@ -1,7 +1,7 @@
 // Where the reader is: kept at the bottom only while they are there, and where they read when older messages come in.
 
 const NEAR = 48; // pixels from the end that still count as the end
-const FAR = 400; // pixels from either end at which more is fetched
+export const FAR = 400; // pixels from either end at which more is fetched
 const ABOVE = 12; // pixels between the top and where the reader begins
 
 export class Scroll {
@@ -26,6 +26,11 @@ export class Scroll {
     });
     resized.observe(scroller);
     resized.observe(content);
+  }
+
+  /** Whether they are where they were made to begin, and have not scrolled yet. */
+  get put() {
+    return this.#start !== null;
   }
 
   get nearTop() {

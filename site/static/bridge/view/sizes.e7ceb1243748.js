@@ -1,0 +1,13 @@
+// How large a file is, for people.
+
+export function sizeOf(bytes) {
+  const [unit, size] =
+    bytes >= 1_000_000 ? ["megabyte", 1_000_000] : bytes >= 1000 ? ["kilobyte", 1000] : ["byte", 1];
+  const options = {
+    style: "unit",
+    unit,
+    unitDisplay: bytes < 1000 ? "long" : "short",
+    maximumFractionDigits: bytes >= 1_000_000 ? 1 : 0,
+  };
+  return new Intl.NumberFormat(undefined, options).format(bytes / size);
+}
