@@ -239,6 +239,18 @@ async def test_a_screen_is_filled_and_the_page_comes_to_rest(
     assert min(above, below) > 300
 
 
+async def test_who_writes_many_lines_stays_at_the_end(page: Page, visitor: Visitor, server: Script) -> None:
+    talk(server, 30, read=30)
+    await load(page, visitor)
+    text = page.get_by_label("Your message")
+    await text.fill("one\ntwo\nthree\nfour\nfive")
+    await text.press_sequentially(" six")
+    assert await scroller(page).evaluate(BELOW) < 2
+    server.answer("message 31")
+    await expect(said(page, "message 31")).to_be_in_viewport()
+    await expect(page.locator("[data-newer]")).to_be_hidden()
+
+
 async def asked_again(page: Page, server: Script) -> int:
     """Lets the page's clock go on until it asks for a session once more. Returns for how long, in milliseconds."""
     asked, waited = len(server.commands("session.start")), 0

@@ -133,7 +133,10 @@ export class Composer {
         ? texts.tooLong(over)
         : texts.counter(length, this.limit);
     this.text.setAttribute("aria-invalid", String(over > 0));
+    // What is around it stays as it is meanwhile, or the conversation above would be scrolled up by what it lacks.
+    this.form.style.minHeight = `${this.form.offsetHeight}px`;
     this.text.style.height = "auto";
     this.text.style.height = `${this.text.scrollHeight}px`;
+    this.form.style.minHeight = "";
   }
 }
