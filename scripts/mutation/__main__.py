@@ -17,11 +17,12 @@ from cosmic_ray.work_item import TestOutcome, WorkerOutcome, WorkItem, WorkResul
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIENT = Path(__file__).with_name("client.py")
-TIMEOUT = 60.0
+TIMEOUT = 90.0
 """Seconds that the tests of one fault may take. What hangs is noticed, too."""
 JOBS = os.cpu_count() or 1
 # Those in processes of their own say nothing of the lines that they run, and pages in a browser take too long.
-CONTEXTS = ["-m", "not browser and not processes", "--cov=bridge", "--cov-context=test", "--cov-report="]
+WHICH = ["-m", "not browser and not processes"]
+CONTEXTS = ["--cov=bridge", "--cov-context=test", "--cov-report="]
 # Each copy of the project has the same files.
 CONFIGURATION = "[run]\nrelative_files = true\n"
 
@@ -36,24 +37,27 @@ def main() -> int:
     options = parser.parse_args()
     place = ROOT / "var" / "mutation"
     coverage = place / "coverage"
-    benches: SimpleQueue[Bench] = SimpleQueue()
-    for number in range(JOBS):
-        benches.put(Bench(place / str(number), coverage))
+    benches = [Bench(place / str(number)) for number in range(JOBS)]
     if options.fresh or not coverage.exists():
-        first = benches.get()
-        measure(first.tree, coverage, options.tests)
-        benches.put(first)
+        measure(benches[0].tree, coverage, options.tests)
+    free: SimpleQueue[Bench] = SimpleQueue()
 
     def plant(module: Path) -> tuple[str, int, int]:
-        bench = benches.get()
+        bench = free.get()
         try:
-            with bench:
-                return bench.run(module, most=options.most, seed=options.seed)
+            return bench.run(module, most=options.most, seed=options.seed)
         finally:
-            benches.put(bench)
+            free.put(bench)
 
-    with ThreadPoolExecutor(JOBS) as jobs:
-        results = list(jobs.map(plant, modules_of(options.modules)))
+    try:
+        for bench in benches:
+            bench.start(coverage)
+            free.put(bench)
+        with ThreadPoolExecutor(JOBS) as jobs:
+            results = list(jobs.map(plant, modules_of(options.modules)))
+    finally:
+        for bench in benches:
+            bench.stop()
     print(f"\n{'module':48} {'faults':>6} {'noticed':>8} {'survived':>9}")
     for module, faults, survived in results:
         print(f"{module:48} {faults:6} {faults - survived:8} {survived:9}")
@@ -82,7 +86,7 @@ def measure(tree: Path, coverage: Path, tests: list[str]) -> None:
     configuration = coverage.with_suffix(".ini")
     configuration.write_text(CONFIGURATION)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", str(JOBS)]
-    command += [*CONTEXTS, f"--cov-config={configuration}", *tests]
+    command += [*WHICH, *CONTEXTS, f"--cov-config={configuration}", *tests]
     environment = os.environ | {"COVERAGE_FILE": str(coverage)}
     # A test that fails here tells as much of where it was.
     subprocess.run(command, cwd=tree, env=environment, check=False)
@@ -91,53 +95,61 @@ def measure(tree: Path, coverage: Path, tests: list[str]) -> None:
 
 
 class Bench:
-    """A copy of the project to plant faults in, and pytest with all its plug-ins loaded, which forks for each fault:
-    a start takes seconds, a fork none."""
+    """A copy of the project to plant faults in, and two pytests that fork for each fault: a start takes seconds, a fork
+    none. One has all tests collected, the other its plug-ins loaded and nothing of the project."""
 
-    def __init__(self, place: Path, coverage: Path) -> None:
-        self.place, self.tree, self._coverage = place, place / "tree", coverage
+    def __init__(self, place: Path) -> None:
+        self.place, self.tree = place, place / "tree"
+        self._sockets = (place / "loaded", place / "bare")
+        self._processes: list[subprocess.Popen[bytes]] = []
         place.mkdir(parents=True, exist_ok=True)
         copy_tree(self.tree)
-        self._database = place / "database"
-        self._database.unlink(missing_ok=True)
-        subprocess.run(
-            [sys.executable, "manage.py", "migrate", "--verbosity=0"],
-            cwd=self.tree,
-            env=os.environ
-            | {
-                "DJANGO_SETTINGS_MODULE": "tests.settings",
-                "TEST_DATABASE_URL": f"sqlite:///{self._database}",
-            },
-            check=True,
-        )
 
-    def __enter__(self) -> None:
-        self._socket = self.place / "socket"
-        self._socket.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "scripts.mutation.forking"]
-        environment = os.environ | {
-            "MUTATION_SOCKET": str(self._socket),
-            "MUTATION_COVERAGE": str(self._coverage),
-            "MUTATION_DATABASE": str(self._database),
-        }
-        self._process = subprocess.Popen(
-            command, cwd=self.tree, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        deadline = time.monotonic() + 120
-        while not self._socket.exists():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+    def start(self, coverage: Path) -> None:
+        database = self.place / "database"
+        database.unlink(missing_ok=True)
+        on_it = {"DJANGO_SETTINGS_MODULE": "tests.settings", "TEST_DATABASE_URL": f"sqlite:///{database}"}
+        migrate = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
+        subprocess.run(migrate, cwd=self.tree, env=os.environ | on_it, check=True)
+        for place in self._sockets:
+            place.unlink(missing_ok=True)
+            environment = os.environ | {
+                "MUTATION_SOCKET": str(place),
+                "MUTATION_COVERAGE": str(coverage),
+                "MUTATION_DATABASE": str(database),
+                "MUTATION_BARE": "1" if place.name == "bare" else "",
+            }
+            command = [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-q",
+                "-x",
+                "--tb=no",
+                *WHICH,
+                "-p",
+                "scripts.mutation.forking",
+            ]
+            with (self.place / f"{place.name}.log").open("wb") as log:
+                self._processes.append(
+                    subprocess.Popen(command, cwd=self.tree, env=environment, stdout=log, stderr=log)
+                )
+        deadline = time.monotonic() + 300
+        while not all(place.exists() for place in self._sockets):
+            if any(each.poll() is not None for each in self._processes) or time.monotonic() > deadline:
                 raise SystemExit("pytest did not come up.")
             time.sleep(0.1)
 
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.wait()
+    def stop(self) -> None:
+        for each in self._processes:
+            each.terminate()
+            each.wait()
 
     def run(self, module: Path, *, most: int | None, seed: int) -> tuple[str, int, int]:
         """Its name, the number of faults planted in it, and of those that survived."""
         session, config = self.place / "session.sqlite", self.place / "session.toml"
         session.unlink(missing_ok=True)
-        client = [sys.executable, "-S", "-E", str(CLIENT), str(self._socket), str(module)]
+        client = [sys.executable, "-S", "-E", str(CLIENT), str(module), *map(str, self._sockets)]
         config.write_text(
             "[cosmic-ray]\n"
             f'module-path = "{module}"\n'
@@ -149,7 +161,8 @@ class Bench:
         )
         # Else each fault would be noticed by a test that fails anyway.
         if subprocess.run(client, check=False).returncode:
-            raise SystemExit(f"The tests of {module} fail as it is, so they say nothing of its faults.")
+            print(f"The tests of {module} fail as it is, so they say nothing of its faults.", flush=True)
+            return str(module), 0, 0
         cosmic_ray = [sys.executable, "-m", "scripts.mutation.cosmic"]
         subprocess.run([*cosmic_ray, "init", str(config), str(session)], cwd=self.tree, check=True)
         with use_db(str(session), mode=WorkDB.Mode.open) as work:

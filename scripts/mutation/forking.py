@@ -1,9 +1,11 @@
-"""A plug-in of pytest: once the others are loaded it waits, and forks for each fault.
+"""A plug-in of pytest that waits, and forks for each fault.
 
-Nothing of the project is imported by then, so that each fork imports it with its fault.
+It waits once all tests are collected, and a fork puts the fault into what is loaded. Or, where `MUTATION_BARE` is set,
+before anything of the project is imported, so that a fork imports it with its fault.
 """
 
 import ast
+import functools
 import os
 import shutil
 import signal
@@ -23,42 +25,85 @@ import psycopg  # noqa: F401
 import pytest
 import redis.asyncio  # noqa: F401
 from coverage import CoverageData
+from hypothesis.internal.conjecture.engine import ConjectureRunner
+
+from scripts.mutation.swapping import CannotSwap, Loaded
 
 MOST_TESTS = 60
 """For one fault. Those that run little else come first, so a fault that is noticed at all is so soon."""
-ENOUGH = 8.0
-"""Seconds, after which no further test is begun for one fault."""
-LONGEST = 40.0
-HUNG = 98
+ENOUGH = 6.0
+"""CPU seconds of tests, after which no further one is begun for one fault."""
+LONGEST = 60.0
+NOT_HERE, HUNG = 97, 98
 
+_bare = bool(os.environ.get("MUTATION_BARE"))
 _chosen: list[str] = []
-_started = time.monotonic()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: Any) -> Iterator[None]:
-    global _started
-    _serve(Path(os.environ["MUTATION_SOCKET"]), Tests(Path(os.environ["MUTATION_COVERAGE"])))
-    _started = time.monotonic()
+    if _bare:
+        _serve()
     return (yield)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    from django.conf import settings
-
-    config.args = list(_chosen)
+    if _bare:
+        config.args = list(_chosen)
+        _give_database()
     # What a worker of the same command leaves behind is none of ours.
-    config.option.timeout = 20
-    # To migrate an empty database would take longer than all else.
-    shutil.copy(os.environ["MUTATION_DATABASE"], settings.DATABASES["default"]["TEST"]["NAME"])
+    config.option.timeout = 30
+    # That an example fails is enough; which is the smallest nobody reads.
+    ConjectureRunner.shrink_interesting_examples = lambda self: None  # type: ignore[method-assign]
     config.option.reuse_db = True
+
+
+def _give_database() -> None:
+    """A migrated one: that, and even to look whether it is, would take longer than most tests."""
+    from django.conf import settings
+    from django.core.management.commands.migrate import Command
+
+    Command.handle = lambda *_, **__: None
+    shutil.copy(os.environ["MUTATION_DATABASE"], settings.DATABASES["default"]["TEST"]["NAME"])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    if _bare:
+        return
+    items = {item.nodeid: item for item in session.items}
+    loaded, folder = Loaded(), Path(os.environ["VAR_DIR"])
+    kept = set(folder.iterdir())
+    module, before = _serve()
+    try:
+        loaded.swap(module, before=before, after=module.read_text(encoding="utf-8"))
+    except (CannotSwap, SyntaxError):
+        if before != module.read_text(encoding="utf-8"):
+            os._exit(NOT_HERE)
+    # What the forks before this one have left.
+    for each in set(folder.iterdir()) - kept:
+        shutil.rmtree(each) if each.is_dir() else each.unlink()
+    _give_database()
+    session.items = [items[each] for each in _chosen if each in items]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if not _bare:
+        # What stands in `atexit` belongs to the one that waits.
+        os._exit(session.exitstatus)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol() -> bool | None:
     """Whether this test was done, by leaving it out."""
-    return True if time.monotonic() - _started > ENOUGH else None
+    return True if time.process_time() - _begun() > ENOUGH else None
+
+
+@functools.cache
+def _begun() -> float:
+    return time.process_time()
 
 
 class Tests:
@@ -68,7 +113,7 @@ class Tests:
         data = CoverageData(str(coverage))
         data.read()
         self._contexts = {file: data.contexts_by_lineno(file) for file in data.measured_files()}
-        self._pristine = {name: Path(name).read_text(encoding="utf-8") for name in self._contexts}
+        self.pristine = {name: Path(name).read_text(encoding="utf-8") for name in self._contexts}
         self._breadth = Counter(
             test for lines in self._contexts.values() for tests in lines.values() for test in tests
         )
@@ -76,7 +121,7 @@ class Tests:
     def of(self, module: str) -> list[str]:
         """The tests that run the lines in which it differs now; of its whole where only an import runs those."""
         lines = self._contexts.get(module, {})
-        here = _statements(self._pristine.get(module, ""), changed=Path(module).read_text(encoding="utf-8"))
+        here = _statements(self.pristine.get(module, ""), changed=Path(module).read_text(encoding="utf-8"))
         found = {test for line in here for test in lines.get(line, ()) if test}
         found = found or {test for tests in lines.values() for test in tests if test}
         nodes = {test.rpartition("|")[0]: self._breadth[test] for test in found}
@@ -102,11 +147,12 @@ def _statements(pristine: str, *, changed: str) -> set[int]:
     return starts
 
 
-def _serve(place: Path, tests: Tests) -> None:
-    """Return in each fork, never here."""
+def _serve() -> tuple[Path, str]:
+    """Returns in each fork, never here: the module with the fault, and its text without."""
+    tests = Tests(Path(os.environ["MUTATION_COVERAGE"]))
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(place))
+        listener.bind(os.environ["MUTATION_SOCKET"])
         listener.listen()
         while True:
             connection, _ = listener.accept()
@@ -120,7 +166,7 @@ def _serve(place: Path, tests: Tests) -> None:
                 if child == 0:
                     signal.signal(signal.SIGTERM, signal.SIG_DFL)
                     os.setsid()
-                    return
+                    return Path(module), tests.pristine.get(module, "")
                 connection.sendall(str(_code_of(child)).encode())
 
 
