@@ -4,7 +4,6 @@ On free ports, with a folder and a database of its own. Each part can be killed 
 what it printed is kept in the folder.
 """
 
-import fcntl
 import os
 import random
 import shutil
@@ -25,7 +24,7 @@ import orjson
 import psutil
 
 from bridge.sandbox import defaults
-from tests import prepared  # noqa: F401
+from tests.prepared import Once
 
 HERE = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
@@ -239,16 +238,14 @@ class Site:
 def _prepared() -> Path:
     """The folder of a site that was migrated and has its static files: each site gets a copy. It is made by whoever
     asks first, in whichever thread or worker of this run; the others wait for it."""
-    folder = Path(os.environ["PREPARED"])
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "site").exists():
-            made = Site(folder / "unfinished")
+    with Once("site") as site:
+        if not site.path.exists():
+            made = Site(site.path.with_name("unfinished"))
             made.folder.mkdir()
             made.manage("migrate", "--verbosity=0")
             made.manage("collectstatic", "--noinput", "--verbosity=0")
-            made.folder.rename(folder / "site")
-    return folder / "site"
+            made.folder.rename(site.path)
+    return site.path
 
 
 def lease_is_over(folder: Path) -> None:

@@ -4,7 +4,7 @@ import ast
 import importlib
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,38 +40,43 @@ class Found(NamedTuple):
 
 
 def collected() -> Iterator[Found]:
-    used = methods_of_names()
-    for path in sorted(ROOT.rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        names = {node.value: target_of(node) for node in ast.walk(tree) if isinstance(node, ast.Assign)}
-        for node in ast.walk(tree):
-            if not (isinstance(node, ast.Call) and ast.unparse(node.func).removeprefix("re.") in CALLS):
+    sources = {
+        path: list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        for path in sorted(ROOT.rglob("*.py"))
+    }
+    used = methods_of_names(sources.values())
+    for path, nodes in sources.items():
+        for node in nodes:
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
-            if not ast.unparse(node.func).startswith("re."):
+            method = node.func.attr
+            if method not in CALLS or ast.unparse(node.func.value) != "re":
                 continue
-            method = ast.unparse(node.func).removeprefix("re.")
-            name = next((name for value, name in names.items() if node in ast.walk(value)), "")
-            methods = used.get(name, {"search"}) if method == "compile" else {method}
+            methods = used.get(name_of(node, nodes), {"search"}) if method == "compile" else {method}
             where = f"{path.relative_to(ROOT)}:{node.lineno}"
-            for pattern, flags in evaluated(path, node, tree):
+            for pattern, flags in evaluated(path, node, nodes):
                 yield Found(where, ast.unparse(node.args[0]), pattern, flags, frozenset(methods))
 
 
-def target_of(node: ast.Assign) -> str:
-    return ast.unparse(node.targets[0])
+def name_of(call: ast.Call, nodes: list[ast.AST]) -> str:
+    """What the value is assigned to that the call stands in."""
+    for node in nodes:
+        if isinstance(node, ast.Assign) and call in ast.walk(node.value):
+            return ast.unparse(node.targets[0])
+    return ""
 
 
-def methods_of_names() -> dict[str, set[str]]:
+def methods_of_names(sources: Iterable[list[ast.AST]]) -> dict[str, set[str]]:
     """What patterns are asked for, by the name that they are kept under, anywhere in the package."""
     used: dict[str, set[str]] = defaultdict(set)
-    for path in ROOT.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for nodes in sources:
+        for node in nodes:
             if isinstance(node, ast.Attribute) and node.attr in CALLS:
                 used[ast.unparse(node.value).rpartition(".")[2]].add(node.attr)
     return used
 
 
-def evaluated(path: Path, node: ast.Call, tree: ast.Module) -> Iterator[tuple[Any, int]]:
+def evaluated(path: Path, node: ast.Call, nodes: list[ast.AST]) -> Iterator[tuple[Any, int]]:
     """The pattern, or each of them where a comprehension makes several; nothing for one that is none of ours."""
     parts = ["bridge", *path.relative_to(ROOT).with_suffix("").parts]
     module = importlib.import_module(".".join(parts).removesuffix(".__init__"))
@@ -79,9 +84,7 @@ def evaluated(path: Path, node: ast.Call, tree: ast.Module) -> Iterator[tuple[An
     if text in MADE and MADE[text] is None:
         return
     known = {**vars(module), **(MADE.get(text) or {})}
-    around = [
-        each for each in ast.walk(tree) if isinstance(each, ast.DictComp) and node in ast.walk(each.value)
-    ]
+    around = [each for each in nodes if isinstance(each, ast.DictComp) and node in ast.walk(each.value)]
     loops = " ".join(ast.unparse(each) for each in around[0].generators) if around else "for _ in '1'"
     yield from ((pattern, flags_of(node, known)) for pattern in eval(f"[{text} {loops}]", known))
 

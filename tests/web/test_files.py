@@ -5,6 +5,8 @@ import json
 import threading
 import uuid
 import zipfile
+from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -207,17 +209,21 @@ async def test_a_picture_that_cannot_be_shown_is_kept_as_it_is_for_download_alon
     ("limits", "data"),
     [
         (Limits(memory=1), b"words"),
-        (Limits(memory=160 << 20), png(6000, 6000)),
-        (Limits(cpu=1), frames(1_500_000)),
+        (Limits(memory=160 << 20), partial(png, 6000, 6000)),
+        (Limits(cpu=1), partial(frames, 1_500_000)),
         (Limits(wall=0.01), b"words"),
-        (Limits(largest=1000), png(300, 300, noise=True)),
+        (Limits(largest=1000), partial(png, 300, 300, noise=True)),
     ],
 )
 async def test_a_file_that_costs_too_much_is_refused_with_a_reason_and_nothing_is_kept(
-    visitor: Browser, storage: Path, monkeypatch: pytest.MonkeyPatch, limits: Limits, data: bytes
+    visitor: Browser,
+    storage: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    limits: Limits,
+    data: bytes | Callable[[], bytes],
 ) -> None:
     monkeypatch.setattr(inspecting, "LIMITS", limits)
-    answer = await upload(visitor.token, "file", data)
+    answer = await upload(visitor.token, "file", data() if callable(data) else data)
     assert (answer.status, answer.reason) == (422, "costly")
     assert answer.json["error"]["message"].endswith(".")
     assert stored(storage) == []
