@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.driver_info import DriverInfo
 from redis.exceptions import RedisError
 
 from bridge import valkey
@@ -24,6 +25,8 @@ OPTIONS: dict[str, Any] = {
     "socket_connect_timeout": 1,
     "socket_timeout": 1,
     "retry": Retry(NoBackoff(), 1),
+    # Each connection would look up the client's version in the package's files, which takes longer than to connect.
+    "driver_info": DriverInfo(),
 }
 
 # The client's default, version 3, has it write the text of each event that it hears, for a log that nobody reads.

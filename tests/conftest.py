@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from urllib.parse import unquote
@@ -150,9 +151,13 @@ def _flushes_keep_what_migrating_makes() -> None:
 
     def quickly_empty(case: TransactionTestCase) -> None:
         for name in case._databases_names(include_mirrors=False):
-            one = connections[name]
-            tables = one.introspection.django_table_names(only_existing=True, include_views=False)
-            one.ops.execute_sql_flush(one.ops.sql_flush(no_style(), [t for t in tables if t not in kept]))
+            connections[name].ops.execute_sql_flush(emptying(name))
+
+    @cache
+    def emptying(name: str) -> list[str]:
+        one = connections[name]
+        tables = one.introspection.django_table_names(only_existing=True, include_views=False)
+        return list(one.ops.sql_flush(no_style(), [t for t in tables if t not in kept]))
 
     as_made, inboxes = made(), list(Inbox.objects.values())
     TransactionTestCase._fixture_teardown = empty
