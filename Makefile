@@ -21,7 +21,7 @@ BESIDE := tests/delivery/test_workers.py tests/process tests/browser
 CACHE := -o cache_dir=var/cache/
 AGAIN := --last-failed --last-failed-no-failures none
 
-.PHONY: help run test test-postgres check format fuzz bench mutate lock browser clean
+.PHONY: help run test test-postgres check lint format fuzz bench mutate lock browser clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,6 +34,7 @@ ifdef TESTS
 	$(PY) -m pytest $(TESTS)
 else
 	@mkdir -p var; main=0; status=0; \
+	export PREPARED=$$(mktemp -d -t chatbridge-prepared-XXXXXX); trap 'rm -rf "$$PREPARED"' EXIT; \
 	($(PY) -m pytest $(SHOP) && { $(PY) -m pytest $(CACHE)beside $(BESIDE) || $(PY) -m pytest $(CACHE)beside $(AGAIN) $(BESIDE); }) \
 		>var/beside.log 2>&1 & beside=$$!; \
 	$(PY) -m pytest -n 3 --dist worksteal $(CACHE)main $(addprefix --ignore=,$(BESIDE)) || main=$$?; \
@@ -46,14 +47,16 @@ endif
 test-postgres: .venv/develops  ## the tests that use the database in their own process, on PostgreSQL
 	$(PY) -m tests.postgres $(PY) -m pytest -m "not browser and not processes" $(TESTS)
 
-check: .venv/develops  ## format, lint, types, settings, migrations, layers, docs
+check: lint  ## what must pass before the tests: `make lint`, layers, docs, published descriptions
+	$(PY) -m pytest -q tests/test_layers.py tests/test_settings.py tests/test_docs.py tests/web/test_schema.py \
+		tests/http/test_described.py::test_the_published_description_is_current
+
+lint: .venv/develops  ## format, lint, types, settings, migrations
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	ENV_FILE= DEBUG=1 $(PY) -m mypy
 	$(DEPLOYED) $(PY) manage.py check --deploy --fail-level WARNING
 	$(DEPLOYED) $(PY) manage.py makemigrations --check --dry-run
-	$(PY) -m pytest -q tests/test_layers.py tests/test_settings.py tests/test_docs.py tests/web/test_schema.py \
-		tests/http/test_described.py::test_the_published_description_is_current
 
 format: .venv/develops  ## what can be put right by itself
 	$(PY) -m ruff format .

@@ -171,7 +171,7 @@ def postgres_server() -> Iterator[str]:
 
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
-    """The address of a new, empty database, not yet migrated: what a process gets as DATABASE_URL."""
+    """The address of a new, empty database: what a process gets as DATABASE_URL. `Site` migrates it where it is not."""
     with postgres.database(postgres_server) as url:
         yield url
 

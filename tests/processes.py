@@ -24,6 +24,7 @@ import orjson
 import psutil
 
 from bridge.sandbox import defaults
+from tests import postgres
 from tests.prepared import Once
 
 HERE = Path(__file__).resolve().parent.parent
@@ -169,7 +170,7 @@ class Site:
         shutil.copytree(_prepared(), self.folder, dirs_exist_ok=True)
         # A copy of what everybody may read.
         self.folder.chmod(0o700)
-        if self.env["DATABASE_URL"]:
+        if self.env["DATABASE_URL"] and not postgres.is_migrated(self.env["DATABASE_URL"]):
             self.manage("migrate", "--verbosity=0")
         return self
 

@@ -45,3 +45,6 @@ if DATABASES["default"]["ENGINE"] == "bridge.sqlite":
     # No test in this process cuts the power: 5 ms a commit on a slow disk for nothing. That a site syncs is seen in
     # tests/test_sqlite.py, and those that are started as processes do.
     DATABASES["default"]["OPTIONS"] = {"init_command": OPTIONS["init_command"].replace("=FULL", "=OFF")}
+else:
+    # A database there that is migrated: the new one begins as its copy.
+    DATABASES["default"]["TEST"] = {"TEMPLATE": os.environ.get("TEST_DATABASE_TEMPLATE") or None}

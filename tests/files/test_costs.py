@@ -76,17 +76,19 @@ def test_a_process_that_looks_at_a_file_has_no_secrets_and_little_of_the_rest(
 
 
 def test_it_ends_with_who_asked(tmp_path: Path) -> None:
-    """Killed, that says nothing any more."""
+    """Killed, that says nothing any more. Instead of looking at its file this one waits for the first byte."""
     script = """
 import json, os, subprocess, sys
+waiting = "import json, sys; from bridge.inspection import __main__ as it; "
+waiting += "it.look = lambda source, **_: source.read(1); it.main(json.loads(sys.argv[1]))"
 job = {"name": "a", "allowed": None, "data": 1, "thumbnail": 1}
 job |= {"limits": [1 << 30, 600, 600, 1 << 30], "parent": os.getpid()}
-command = [sys.executable, "-P", "-m", "bridge.inspection", json.dumps(job)]
+command = [sys.executable, "-P", "-c", waiting, json.dumps(job)]
 worker = subprocess.Popen(command, stdin=open(sys.argv[1], "rb"))
 print(worker.pid, flush=True)
 worker.wait()
 """
-    # Never written to: it waits for its first byte.
+    # Never written to.
     os.mkfifo(tmp_path / "pipe")
     holder = os.open(tmp_path / "pipe", os.O_RDWR)
     parent = subprocess.Popen(

@@ -8,6 +8,8 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
+from tests import postgres
+
 
 @pytest.mark.postgres
 @pytest.mark.timeout(600)
@@ -18,7 +20,11 @@ def test_the_socket_and_the_writer_keep_their_promises_on_postgresql(postgres_se
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests],
         cwd=settings.BASE_DIR,
-        env={**os.environ, "TEST_DATABASE_URL": postgres_server},
+        env={
+            **os.environ,
+            "TEST_DATABASE_URL": postgres_server,
+            "TEST_DATABASE_TEMPLATE": postgres.template(postgres_server),
+        },
         capture_output=True,
         text=True,
     )
