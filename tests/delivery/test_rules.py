@@ -15,7 +15,7 @@ from tests.delivery.machine import DeliveryMachine
 from tests.delivery.mutations import MUTATIONS, Mutation, without
 from tests.delivery.scenes import SCENES, Play, Scene
 
-SCHEDULES = int(os.environ.get("DELIVERY_SCHEDULES", "60"))
+SCHEDULES = int(os.environ.get("DELIVERY_SCHEDULES", "40"))
 
 STEPS = settings(
     max_examples=SCHEDULES,

@@ -195,6 +195,6 @@ def test_a_mail_costs_in_proportion_to_its_length(part: str) -> None:
         answer_in(text_of_html(text), sender=SENDER, known=known)
         return time.thread_time() - started
 
-    short, long = (min(cost(length) for _ in range(3)) for length in (40_000, 320_000))
+    short, long = (min(cost(length) for _ in range(3)) for length in (20_000, 160_000))
     # In proportion it is 8, and 64 where it is not.
     assert long < 30 * max(short, 0.005)
