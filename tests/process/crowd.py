@@ -160,18 +160,28 @@ class Crowd:
 
     async def settle(self, *, seconds: float = PATIENCE) -> Counts:
         """Wait until all sides hold the same, then look for what must not be there. Raises AssertionError."""
-        waiting = ["not looked yet"]
         try:
             async with asyncio.timeout(seconds):
-                while waiting:
+                waits = True
+                while waits:
                     await asyncio.sleep(0.5)
-                    waiting = [line for each in self.conversations for line in await self._missing(each)]
-                    if not waiting and (lines := await asyncio.to_thread(self.ledger.waiting)):
-                        waiting = [f"{lines} lines are still due"]
+                    waits = await self._something_waits()
         except TimeoutError:
-            listed = "\n".join(waiting[:40])
+            waiting = [line for each in self.conversations for line in await self._missing(each)]
+            listed = "\n".join(
+                waiting[:40] or [f"{await asyncio.to_thread(self.ledger.waiting)} lines are due"]
+            )
             raise AssertionError(f"after {seconds:.0f} s there is still missing:\n{listed}") from None
         return await self.prove()
+
+    async def _something_waits(self) -> bool:
+        """The first that does is enough. A line is looked for before and after: what is missing costs more to find."""
+        if await asyncio.to_thread(self.ledger.waiting):
+            return True
+        for conversation in self.conversations:
+            if await self._missing(conversation):
+                return True
+        return bool(await asyncio.to_thread(self.ledger.waiting))
 
     async def prove(self) -> Counts:
         """Each message once and in order, on the page, in the database and in Discord."""

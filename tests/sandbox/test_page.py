@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import discord
 import pytest
+import pytest_asyncio
 from discord import app_commands
-from playwright.async_api import ConsoleMessage, Page, Route, async_playwright, expect
+from playwright.async_api import Browser, ConsoleMessage, Page, Route, async_playwright, expect
 
 from bridge.sandbox import defaults
 from bridge.sandbox.client import SandboxClient
@@ -16,6 +18,8 @@ from tests.chromium import ARGUMENTS
 from tests.sandbox.api import Api
 from tests.sandbox.bots import Bot, running
 from tests.web.files import png
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SUPPORT = defaults.SUPPORT_CHANNEL_ID
 MESSAGE = "/channels/{channel_id}/messages/{message_id}"
@@ -30,20 +34,50 @@ def unexpected(message: ConsoleMessage) -> bool:
     )
 
 
-@pytest.fixture
-async def page(chromium: str, server: Server) -> AsyncIterator[Page]:
-    """The page, open. Whatever the browser complains about fails the test."""
-    complaints: list[str] = []
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def browser(chromium: str) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        opened = await browser.new_page()
-        opened.on("console", lambda message: complaints.append(message.text) if unexpected(message) else None)
-        opened.on("pageerror", lambda error: complaints.append(str(error)))
-        opened.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
-        await opened.goto(server.url)
-        await expect(opened.locator("#title")).to_have_text("support")
-        yield opened
+        yield browser
         await browser.close()
+
+
+# Each test's own, in the loop of the one browser.
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    running = Server(host="127.0.0.1", port=0, state=tmp_path / "state")
+    await running.start()
+    yield running
+    await running.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def sandbox(server: Server) -> AsyncIterator[SandboxClient]:
+    async with SandboxClient(server.url) as client:
+        yield client
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def api(server: Server) -> AsyncIterator[Api]:
+    async with Api(server.url) as client:
+        yield client
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(browser: Browser, server: Server) -> AsyncIterator[Page]:
+    """The page, open. Whatever the browser complains about fails the test."""
+    complaints: list[str] = []
+    context = await browser.new_context()
+    opened = await context.new_page()
+    opened.on("console", lambda message: complaints.append(message.text) if unexpected(message) else None)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
+    await opened.goto(server.url)
+    await expect(opened.locator("#title")).to_have_text("support")
+    yield opened
+    await context.close()
     assert complaints == []
 
 
