@@ -3,6 +3,7 @@
 import ipaddress
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,13 +15,28 @@ from django.http.request import split_domain_port, validate_host
 from bridge import addresses
 from bridge.conf import settings
 from bridge.notices import warn_once
-from bridge.sessions import Arrival
 from bridge.tokens import cookie_in, in_cookies
 
 logger = logging.getLogger(__name__)
 
 MOST_ORIGINS = 20
 """Pages of other origins that the log names: anybody may make one up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How a socket came in, before anybody said who he is."""
+
+    address: str
+    user_agent: str
+    origin: str
+    """The page's origin where that is another site; empty for our own pages and for clients without one."""
+    token: str | None
+    """From the cookie of our own page."""
+    login: str | None = None
+    """The key of the Django session that came with it, from our own pages alone."""
+    doubt: str = ""
+    """What a proxy in front hides, `port` or `scheme`, where `origin` may well be our own page."""
 
 
 class Foreign(Exception):

@@ -12,10 +12,11 @@ import orjson
 from django.urls import Resolver404, resolve
 
 from bridge.errors import HTTP_STATUS, BridgeError, Code
-from bridge.protocol import MAX_FRAME
 
 View = TypeVar("View", bound=Callable[..., Any])
 
+USUAL = 64 * 1024
+"""Bytes, as many as a frame of the socket (`protocol.MAX_FRAME`)."""
 GRACE = 20.0
 SLOWEST = 8 * 1024
 """A body may take GRACE seconds, and one more for each so many bytes of it that have come: a phone at the edge of its
@@ -82,7 +83,7 @@ def largest_of(path: str, *, root: str = "") -> int | None:
         match = resolve(inside)
     except Resolver404:
         return None
-    return getattr(match.func, "largest_body", MAX_FRAME) if "bridge" in match.app_names else None
+    return getattr(match.func, "largest_body", USUAL) if "bridge" in match.app_names else None
 
 
 def seconds_for(size: int) -> float:

@@ -10,13 +10,14 @@ from typing import Any
 from channels.consumer import AsyncConsumer
 
 from bridge import arrivals, protocol
+from bridge.arrivals import Arrival
 from bridge.closing import backlog, close
 from bridge.models import Inbox
+from bridge.moderation import Proof
 from bridge.outlet import MOST_WAITING, Outlet
 from bridge.process import Process
 from bridge.registry import answer
-from bridge.sessions import Arrival, Ears, Session
-from bridge.tokens import Proof
+from bridge.sessions import Ears, Session
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError
 from typing_extensions import is_typeddict
 
-from bridge import broadcast, protocol
+from bridge import protocol, publishing
 from bridge.dependencies import Misfit, Plan, hints_of, payload_of
 from bridge.models import Connection, Contact, Participant
 from bridge.permissions import NEEDS, Permission
@@ -54,7 +54,7 @@ class Event(Generic[Model]):
         body = payload.model_dump(mode="json", by_alias=True)
         if isinstance(to, Connection):
             uid = str(to.uid)
-            broadcast.tell(uid, protocol.event_frame(self.name, body, connection=uid))
+            publishing.tell(uid, protocol.event_frame(self.name, body, connection=uid))
             return
         frame = protocol.event_frame(self.name, body)
         if isinstance(to, Session):
@@ -64,7 +64,7 @@ class Event(Generic[Model]):
         visitor = to if isinstance(to, UUID) else to.visitor
         if visitor is None:
             raise ValueError(f"{to} has no page: only visitors have")
-        broadcast.tell_visitor(str(visitor), frame)
+        publishing.tell_visitor(str(visitor), frame)
 
 
 class CommandGroup:

@@ -7,7 +7,7 @@ from typing import Any
 
 from channels.layers import get_channel_layer
 
-from bridge.broadcast import BOT_GROUP
+from bridge.publishing import BOT_GROUP
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bridge import broadcast, hooks, presence, redis, signals
+from bridge import hooks, presence, publishing, redis, signals
 from bridge.protocol import MAX_MEMBERS, Author, event_frame
 
 logger = logging.getLogger(__name__)
@@ -232,7 +232,7 @@ class Members:
         payload: dict[str, Any],
     ) -> None:
         (online,) = await self._call(_ROSTER, room, 0)
-        broadcast.tell(room, event_frame(event, payload | {"online": online}, connection=room))
+        publishing.tell(room, event_frame(event, payload | {"online": online}, connection=room))
 
     async def _call(self, script: str, room: str, *arguments: str | int) -> list[Any]:
         answer: list[Any] = await redis.client().register_script(script)(keys=_keys(room), args=arguments)

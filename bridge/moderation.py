@@ -5,6 +5,7 @@ The database holds the truth. A nudge makes a process look at once, its beat mak
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from urllib.parse import unquote
 from uuid import UUID
 
@@ -15,7 +16,6 @@ from bridge import protocol
 from bridge.errors import BridgeError, Code
 from bridge.filtering import Filter, compiled
 from bridge.models import Block, Connection, Inbox, Participant, RevokedToken
-from bridge.tokens import Proof
 
 RECENT = timedelta(minutes=2)
 """Whoever was blocked or signed out longer ago has no socket any more, and gets none."""
@@ -24,6 +24,13 @@ SAID = {
     "words": "A word in it is not allowed here.",
     "links": "Links are not allowed here.",
 }
+
+
+class Proof(NamedTuple):
+    """What a session rests on: digests, any of which may be revoked, and since when it does."""
+
+    digests: tuple[str, ...]
+    since: datetime
 
 
 def is_blocked(inbox: int, visitors: Collection[UUID]) -> bool:

@@ -10,15 +10,15 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError
 
-from bridge import broadcast, online, presence, redis
-from bridge.broadcast import Hub, Listener
+from bridge import online, presence, publishing, redis
 from bridge.closing import LIMIT as CLOSING_LIMIT
 from bridge.closing import before_daphne_stops
 from bridge.conf import settings
 from bridge.database import DatabaseThreads
 from bridge.ending import end
+from bridge.hub import Hub, Listener
 from bridge.members import FLUSH, Members
-from bridge.moderation import Moderation, blocked, signed_out
+from bridge.moderation import Moderation, Proof, blocked, signed_out
 from bridge.protocol import (
     CLOSE_FLOODING,
     CLOSE_FORBIDDEN,
@@ -29,7 +29,6 @@ from bridge.protocol import (
     event_frame,
 )
 from bridge.throttling import Throttler
-from bridge.tokens import Proof
 from bridge.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -101,7 +100,7 @@ class Process:
         if self._task is None:
             async with self._starting:
                 if self._task is None:
-                    broadcast.use_loop(asyncio.get_running_loop())
+                    publishing.use_loop(asyncio.get_running_loop())
                     await self._beat()
                     self._task = asyncio.create_task(self._look_after())
                     self._telling = asyncio.create_task(self._tell_members())

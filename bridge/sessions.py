@@ -2,51 +2,17 @@
 
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
 
-from bridge.broadcast import Hub, Listener, pages_of
+from bridge.arrivals import Arrival
 from bridge.database import DatabaseThreads
 from bridge.errors import BridgeError, Code
+from bridge.hub import Hub, Listener
+from bridge.identity.contacts import Identity
 from bridge.members import Members
-from bridge.models import Contact
+from bridge.moderation import Proof
 from bridge.online import Registry
+from bridge.publishing import pages_of
 from bridge.speaking import Opening, Target
-from bridge.tokens import Proof
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """How a socket came in, before anybody said who he is."""
-
-    address: str
-    user_agent: str
-    origin: str
-    """The page's origin where that is another site; empty for our own pages and for clients without one."""
-    token: str | None
-    """From the cookie of our own page."""
-    login: str | None = None
-    """The key of the Django session that came with it, from our own pages alone."""
-    doubt: str = ""
-    """What a proxy in front hides, `port` or `scheme`, where `origin` may well be our own page."""
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Whom a visitor's site says he is."""
-
-    issuer: str
-    """`site`: the user of this site's login; `jwt`: whom another site vouches for."""
-    subject: str
-    """What he is called there for ever: the user's primary key as text; the JWT's `sub`."""
-    name: str
-    email: str
-    """As his site says, else as he said himself; empty where nobody did."""
-    user: Any
-    """The primary key of the Django user, None where he is none."""
-
-    @classmethod
-    def of(cls, contact: Contact) -> "Identity":
-        return cls(contact.issuer, contact.subject or "", contact.name, contact.email, contact.user_id)
 
 
 @dataclass(frozen=True, slots=True)

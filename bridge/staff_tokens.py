@@ -13,8 +13,9 @@ from django.core import signing
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from bridge import actions, tokens
+from bridge import tokens
 from bridge.errors import BridgeError, Code
+from bridge.identity import revoking
 from bridge.models import RevokedToken
 
 PREFIX = "staff."
@@ -69,4 +70,4 @@ def _unknown() -> BridgeError:
 def revoke(text: str) -> None:
     """Let it count no more. Raises BridgeError for what is no token of ours."""
     _, until, _, _ = _read(text)
-    actions.revoke(tokens.digests(text), until=datetime.fromtimestamp(until, UTC))
+    revoking.revoke(tokens.digests(text), until=datetime.fromtimestamp(until, UTC))

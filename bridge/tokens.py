@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.cookies import CookieError, SimpleCookie
-from typing import NamedTuple
 
 from django.conf import settings as project
 from django.core import signing
@@ -58,13 +57,6 @@ class Token:
     def is_dated(self) -> bool:
         """It was signed with a key that counts for a while only, or has no number: another one takes its place."""
         return self.signed_with > 0 or self.issued_at == _EPOCH
-
-
-class Proof(NamedTuple):
-    """What a session rests on: digests, any of which may be revoked, and since when it does."""
-
-    digests: tuple[str, ...]
-    since: datetime
 
 
 def signing_keys() -> tuple[str | bytes, ...]:

@@ -17,14 +17,13 @@ import orjson
 from django.db import InterfaceError, OperationalError
 
 from bridge import actions, addresses, arrivals, files, identity, retention, tokens, wire
-from bridge.arrivals import Foreign
+from bridge.arrivals import Arrival, Foreign
 from bridge.errors import BridgeError, Code
 from bridge.files import Kept
 from bridge.guard import Application, Receive, Scope, Send, Slots, announced
 from bridge.models import Inbox
 from bridge.moderation import check_name_of_file, is_blocked
 from bridge.process import Process
-from bridge.sessions import Arrival
 
 logger = logging.getLogger(__name__)
 

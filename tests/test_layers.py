@@ -19,7 +19,7 @@ LAYERS = [
     {"layer", "headers", "receivers", "bodies", "mounting"},
     {"away"},
     {"hooks"},
-    {"broadcast", "services", "presence", "speaking", "listing"},
+    {"publishing", "hub", "services", "presence", "speaking", "listing"},
     {"members"},
     {"online"},
     {"sessions"},

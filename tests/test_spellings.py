@@ -16,10 +16,10 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge import actions, arrivals, staff_tokens, tokens
+from bridge import arrivals, staff_tokens, tokens
 from bridge.errors import BridgeError
 from bridge.files.links import is_signed, key_of
-from bridge.identity import read_jwt
+from bridge.identity import read_jwt, revoking
 from bridge.mail.codes import Purpose, code_for, read_code
 from bridge.models import Inbox, RevokedToken
 
@@ -104,8 +104,8 @@ def test_a_revoked_staff_token_does_not_revive_when_a_later_revocation_forgets_w
     for hours in (0, 1, 25, 71, 71.99, 72, 73, 80):
         now = issued + timedelta(hours=hours)
         monkeypatch.setattr(timezone, "now", lambda now=now: now)
-        actions.revoke_visitor(uuid.uuid4())
-        actions.revoke_login(f"a login {hours}")
+        revoking.revoke_visitor(uuid.uuid4())
+        revoking.revoke_login(f"a login {hours}")
         # A machine whose clock is half an hour behind is asked, too.
         for behind in (0, 30):
             monkeypatch.setattr(timezone, "now", lambda now=now, by=behind: now - timedelta(minutes=by))

@@ -2,20 +2,17 @@
 
 from bridge.actions.attaching import Uploads, keep_upload
 from bridge.actions.changing import delete_own_message, edit_own_message
-from bridge.actions.contacts import Claims, find_identified, identify, set_contact
 from bridge.actions.opening import open_connection
 from bridge.actions.posting import Post, Posted, fan_out, post_messages
 from bridge.actions.reacting import react
 from bridge.actions.receipts import is_shown, mark_read
 from bridge.actions.renaming import rename
 from bridge.actions.retrying import retry_own_message
-from bridge.actions.revoking import revoke, revoke_login, revoke_token, revoke_visitor
 from bridge.actions.rooms import enter_room, find_room, list_rooms, save_room
 from bridge.actions.states import close_connection, reopen_connection
 from bridge.speaking import Opening, Target
 
 __all__ = [
-    "Claims",
     "Opening",
     "Post",
     "Posted",
@@ -26,9 +23,7 @@ __all__ = [
     "edit_own_message",
     "enter_room",
     "fan_out",
-    "find_identified",
     "find_room",
-    "identify",
     "is_shown",
     "keep_upload",
     "list_rooms",
@@ -39,10 +34,5 @@ __all__ = [
     "rename",
     "reopen_connection",
     "retry_own_message",
-    "revoke",
-    "revoke_login",
-    "revoke_token",
-    "revoke_visitor",
     "save_room",
-    "set_contact",
 ]

@@ -9,7 +9,7 @@ from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from bridge import broadcast
+from bridge import publishing
 from bridge.models import Connection, Contact, Endpoint, RemoteMessage
 
 RECENT = timedelta(days=7)
@@ -37,7 +37,7 @@ def _tell(contact: Contact) -> None:
         .filter(visitor=contact.visitor, inbox=contact.inbox_id)
         .values_list("uid", flat=True)
     ):
-        broadcast.tell_bot_card(str(uid))
+        publishing.tell_bot_card(str(uid))
 
 
 def outdated(uid: str) -> Card | None:

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from bridge import broadcast
+from bridge import publishing
 from bridge.models import Block, Connection, Endpoint, Inbox, Participant, RemoteMessage
 
 
@@ -70,4 +70,4 @@ def unblock(inbox: Inbox, visitor: UUID) -> bool:
 
 
 def _tell() -> None:
-    transaction.on_commit(broadcast.tell_moderation, robust=True)
+    transaction.on_commit(publishing.tell_moderation, robust=True)

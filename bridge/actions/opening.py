@@ -6,10 +6,10 @@ from collections.abc import Callable
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from bridge import broadcast, hooks, services, signals
-from bridge.broadcast import Change
+from bridge import hooks, publishing, services, signals
 from bridge.models import Advance, Connection, Endpoint, Participant
 from bridge.protocol import event_frame
+from bridge.publishing import Change
 from bridge.speaking import Opening
 from bridge.wire import connection_state
 
@@ -130,8 +130,8 @@ def publish_state(event: str, connection: Connection, advance: Advance) -> None:
         revision=advance.revision,
     )
     # By the visitor too: his other tabs do not know this conversation yet.
-    pages = broadcast.pages_of(connection.visitor, connection.inbox_id) if connection.visitor else None
-    broadcast.publish_on_commit([Change(uid, advance.since, advance.revision, frame, pages)])
+    pages = publishing.pages_of(connection.visitor, connection.inbox_id) if connection.visitor else None
+    publishing.publish_on_commit([Change(uid, advance.since, advance.revision, frame, pages)])
 
 
 def add_places(service: str, connections: QuerySet[Connection], place: Callable[[Connection], str]) -> None:

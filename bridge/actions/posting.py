@@ -15,14 +15,14 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from bridge import broadcast, hooks, signals, wire
+from bridge import hooks, publishing, signals, wire
 from bridge.actions import rows, speaking_rules
 from bridge.actions.attaching import Uploads, attach, claim
 from bridge.actions.opening import Overtaken, open_connection
-from bridge.broadcast import Change
 from bridge.errors import BridgeError, Code
 from bridge.models import Attachment, Connection, Delivery, Endpoint, Message, Participant
 from bridge.protocol import MessageOut, Quote, event_frame, rfc3339
+from bridge.publishing import Change
 from bridge.speaking import Opening, Target
 
 
@@ -262,7 +262,7 @@ def _store(
         # A KeyError is right: a row that was not returned was not stored, and nobody may be told so.
         results[index] = Posted(ids[row.connection, row.seq], targets[index], body)
         said.setdefault(body["connection"], []).append((body, batch[index].origin))
-    broadcast.publish_on_commit([_posted(uid, bodies) for uid, bodies in said.items()], nudge=nudge)
+    publishing.publish_on_commit([_posted(uid, bodies) for uid, bodies in said.items()], nudge=nudge)
     hooks.tell_on_commit(signals.message_posted, ids.values())
 
 

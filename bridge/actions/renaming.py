@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from bridge import broadcast
+from bridge import publishing
 from bridge.actions import speaking_rules
 from bridge.errors import BridgeError, Code
 from bridge.lookalikes import is_reserved, key_of, readings
@@ -60,7 +60,7 @@ def _call(participant: Participant, nick: str) -> None:
     uid = str(connection.uid)
     payload = {"participant": author_out(participant), "previous": previous}
     frame = event_frame("participant.renamed", payload, connection=uid)
-    transaction.on_commit(lambda: broadcast.tell(uid, frame), robust=True)
+    transaction.on_commit(lambda: publishing.tell(uid, frame), robust=True)
 
 
 def yield_on_commit(staff: Participant) -> None:

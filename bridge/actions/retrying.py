@@ -10,7 +10,7 @@ from django.db.models import Case, F, When
 from django.db.models.functions import Least, Now
 from django.utils import timezone
 
-from bridge import broadcast
+from bridge import publishing
 from bridge.actions.settling import publish_changed
 from bridge.actions.speaking_rules import silenced
 from bridge.errors import BridgeError, Code
@@ -95,4 +95,4 @@ def hurry_lines(endpoint_pks: Iterable[int]) -> None:
     """
     soon = Case(When(due__isnull=True, then=Now()), default=Least(F("due"), Now() + SOON))
     Endpoint.objects.filter(pk__in=list(endpoint_pks)).update(failures=0, failing_since=None, due=soon)
-    broadcast.publish_on_commit([], nudge=True)
+    publishing.publish_on_commit([], nudge=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from django.db import transaction
 from django.db.models.functions import Now
 
-from bridge import broadcast, hooks, protocol, services, signals, wire
+from bridge import hooks, protocol, publishing, services, signals, wire
 from bridge.actions.posting import fan_out
 from bridge.models import Advance, Connection, Delivery, Endpoint, Message
 
@@ -112,9 +112,9 @@ def publish_messages(
     # No page follows a conversation that ended before it was loaded, and what comes in there is for its visitor, too.
     pages = None
     if connection.visitor is not None and not connection.is_open:
-        pages = broadcast.pages_of(connection.visitor, connection.inbox_id)
-    change = broadcast.Change(uid, advance.since, advance.revision, frame, pages)
-    broadcast.publish_on_commit([change], nudge=nudge)
+        pages = publishing.pages_of(connection.visitor, connection.inbox_id)
+    change = publishing.Change(uid, advance.since, advance.revision, frame, pages)
+    publishing.publish_on_commit([change], nudge=nudge)
 
 
 def record_gap(connection: Connection, *, size: int | None) -> Message:

@@ -13,11 +13,11 @@ from django.views.decorators.http import require_POST
 
 from bridge.actions import close_connection, reopen_connection
 from bridge.actions.retrying import hurry_lines, retry_deliveries
-from bridge.actions.revoking import revoke_visitor
 from bridge.actions.staffing import user_in
 from bridge.admin import conversation, filters, words
 from bridge.admin.finding import Found, find_connections, find_messages
 from bridge.admin.paging import HistoryAdmin
+from bridge.identity.revoking import revoke_visitor
 from bridge.models import Connection, Delivery, Endpoint, Message
 
 NAMES_AND_IDS = (

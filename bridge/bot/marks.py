@@ -4,8 +4,8 @@ import discord
 
 from bridge.bot.aside import Aside
 from bridge.bot.database import db
+from bridge.identity.reaching import reaches_visitor
 from bridge.models import Endpoint, Inbox
-from bridge.reaching import reaches_visitor
 
 
 class Marks:

@@ -10,7 +10,7 @@ import aiohttp
 import discord
 from django.db import Error as DatabaseProblem
 
-from bridge import broadcast, carriers, presence, retention
+from bridge import carriers, presence, publishing, retention
 from bridge.bot import database, lease, setup
 from bridge.bot.client import BridgeBot, SessionsSpent, point_at_discord
 from bridge.bot.inspecting import NothingThere
@@ -59,7 +59,7 @@ class Runner:
         Raises SetupError, after a wait, where only a person can help and nothing else is done here.
         """
         point_at_discord()
-        broadcast.use_loop(asyncio.get_running_loop())
+        publishing.use_loop(asyncio.get_running_loop())
         hosted = carriers.hosted()
         others = carriers.Carriers(hosted, clock=self._clock)
         carrying = asyncio.create_task(others.run(), name="other services")

@@ -4,7 +4,7 @@ import time
 
 import discord
 
-from bridge import broadcast, presence, protocol, wire
+from bridge import presence, protocol, publishing, wire
 from bridge.actions import receiving
 from bridge.bot.aside import Aside
 from bridge.bot.database import db
@@ -45,7 +45,7 @@ class Typists:
         frame = protocol.event_frame(
             "typing.started", {"author": wire.author_out(participant)}, connection=uid
         )
-        broadcast.tell(uid, frame)
+        publishing.tell(uid, frame)
         if speaker.is_staff:
             await presence.staff_seen(endpoint.connection.inbox_id)
 

@@ -2,7 +2,7 @@
 
 import uuid
 
-from bridge import actions, broadcast, history, listing
+from bridge import actions, history, listing, publishing
 from bridge.actions.speaking_rules import typist
 from bridge.errors import BridgeError, Code
 from bridge.groups import CommandGroup
@@ -108,8 +108,8 @@ async def typing_start(session: Session, payload: TypingStart) -> Nothing:
         author = author_out(await session.database.run(typist, target.participant))
         # In a private conversation nobody else reads what a visitor writes.
         frame = event_frame("typing.started", {"author": author}, connection=uid)
-        broadcast.tell(uid, frame, skip=session.name)
-    broadcast.tell_bot_typing(uid)
+        publishing.tell(uid, frame, skip=session.name)
+    publishing.tell_bot_typing(uid)
     return {}
 
 
@@ -119,11 +119,11 @@ async def receipt_read(session: Session, payload: ReceiptRead) -> Nothing:
     target = session.connections[reader.uid]
     changed = await session.database.run(actions.mark_read, reader.participant, seq=payload.seq)
     if changed and not target.room and await session.database.run(actions.is_shown, reader.connection):
-        broadcast.tell_bot_read(reader.uid)
+        publishing.tell_bot_read(reader.uid)
     # In a room each of a thousand readers would tell a thousand others.
     if changed and not target.room:
         author = target.author
-        broadcast.tell(
+        publishing.tell(
             reader.uid,
             event_frame(
                 "receipt.read",

@@ -6,11 +6,11 @@ from typing import Any
 
 from django.utils import timezone
 
-from bridge import actions, history, hooks, identity, listing, protocol, signals, tokens
+from bridge import history, hooks, identity, listing, protocol, signals, tokens
 from bridge.errors import BridgeError, Code
 from bridge.groups import CommandGroup
 from bridge.history import Reader
-from bridge.identity import Entrance
+from bridge.identity import Entrance, contacts
 from bridge.models import Contact, Inbox, Participant
 from bridge.moderation import blocked, is_blocked, unfit
 from bridge.nicks import nick_for
@@ -161,7 +161,7 @@ async def contact_set(session: Session, payload: ContactSet) -> ContactChanged:
     if not moderation.fit(inbox, payload.email or "", address=True) and payload.email:
         raise unfit("words")
     changed = await session.database.run(
-        actions.set_contact, session.start.inbox, session.who, name=payload.name, email=payload.email
+        contacts.set_contact, session.start.inbox, session.who, name=payload.name, email=payload.email
     )
     return {"contact": contact_out(changed)}
 

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 
 from bridge import arrivals
-from bridge.arrivals import Foreign
+from bridge.arrivals import Arrival, Foreign
 from bridge.errors import HTTP_STATUS, BridgeError, Code
 from bridge.http.operations import Operation, RequestSession
 from bridge.http.visitors import known
@@ -22,7 +22,6 @@ from bridge.models import Inbox
 from bridge.process import Process
 from bridge.protocol import MAX_FRAME, Payload
 from bridge.registry import perform
-from bridge.sessions import Arrival
 
 logger = logging.getLogger(__name__)
 

@@ -7,12 +7,12 @@ from typing import Annotated
 from pydantic import Field
 
 from bridge import listing
-from bridge.actions.revoking import revoke_token
 from bridge.commands.conversations import connection_sync, history_page
 from bridge.commands.messages import message_send
 from bridge.commands.rooms import room_members as members_of
 from bridge.commands.session import about_page, session_start
 from bridge.http.operations import RequestSession, entry
+from bridge.identity.revoking import revoke_token
 from bridge.permissions import anyone, started
 from bridge.process import Process
 from bridge.protocol import (

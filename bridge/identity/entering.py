@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bridge import actions, tokens
+from bridge import tokens
 from bridge.errors import BridgeError, Code
+from bridge.identity import contacts
+from bridge.identity.contacts import Identity
 from bridge.identity.vouching import Vouched, read_jwt, read_login
 from bridge.models import Contact, Inbox, RevokedToken
-from bridge.moderation import signed_out
-from bridge.sessions import Identity
-from bridge.tokens import Proof, Token
+from bridge.moderation import Proof, signed_out
+from bridge.tokens import Token
 
 MOST_SUCCESSORS = 8
 
@@ -86,13 +87,13 @@ def recognise(
 def _identified(
     inbox: Inbox, vouched: Vouched, held: Token | None, *, by_cookie: bool, create: bool
 ) -> Entrance | None:
-    contact = actions.find_identified(inbox.pk, vouched.claims)
+    contact = contacts.find_identified(inbox.pk, vouched.claims)
     if contact is None:
         if not create:
             return None
         # Whom the browser was until now he stays, where that was nobody known.
         nameless = _nameless(inbox, held, by_cookie=by_cookie) if held else None
-        contact = actions.identify(inbox.pk, vouched.claims, visitor=nameless)
+        contact = contacts.identify(inbox.pk, vouched.claims, visitor=nameless)
     visitor = contact.visitor
     if _is_revoked((*vouched.grants, *tokens.visitor_digests(visitor)), since=vouched.since):
         raise signed_out()

@@ -12,9 +12,10 @@ from django.contrib import auth
 from django.utils import timezone
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 
-from bridge import actions, tokens
-from bridge.actions import Claims
+from bridge import tokens
 from bridge.errors import BridgeError, Code
+from bridge.identity import revoking
+from bridge.identity.contacts import Claims
 from bridge.models import Contact, Inbox
 from bridge.protocol import Email, Line, as_name
 
@@ -135,4 +136,4 @@ def end_login(*, request: Any, **_: Any) -> None:
     keys = {key for key in (stored, given) if key}
     if keys and Inbox.objects.filter(identity__in=[Inbox.Identity.LOGIN, Inbox.Identity.BOTH]).exists():
         for key in keys:
-            actions.revoke_login(key)
+            revoking.revoke_login(key)

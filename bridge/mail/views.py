@@ -9,10 +9,10 @@ from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
-from bridge.actions.contacts import stop_mails
 from bridge.bodies import Budget, Refused, takes
 from bridge.conf import settings
 from bridge.files import NoRoom
+from bridge.identity.contacts import stop_mails
 from bridge.mail import providers
 from bridge.mail.codes import Purpose, read_code
 from bridge.mail.incoming import Mail, Outcome, take

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from bridge import broadcast
+from bridge import publishing
 from bridge.actions.retrying import SOON, hurry_lines, retry_deliveries
 from bridge.clock import Clock
 from bridge.delivery import lines
@@ -26,10 +26,10 @@ class Published:
     """Stands in for the channel layer's door: keeps what went through it."""
 
     def __init__(self) -> None:
-        self.changes: list[broadcast.Change] = []
+        self.changes: list[publishing.Change] = []
         self.nudges = 0
 
-    def publish(self, changes: list[broadcast.Change], *, nudge: bool = False) -> None:
+    def publish(self, changes: list[publishing.Change], *, nudge: bool = False) -> None:
         self.changes += changes
         self.nudges += nudge
 
@@ -37,7 +37,7 @@ class Published:
 @pytest.fixture
 def published(monkeypatch: pytest.MonkeyPatch) -> Published:
     door = Published()
-    monkeypatch.setattr(broadcast, "publish", door.publish)
+    monkeypatch.setattr(publishing, "publish", door.publish)
     return door
 
 

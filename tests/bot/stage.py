@@ -12,7 +12,7 @@ from typing import Any
 from channels.db import database_sync_to_async
 from django.db.models.functions import Now
 
-from bridge import actions, broadcast
+from bridge import actions, publishing
 from bridge.actions import Opening, Post
 from bridge.actions.changing import delete_message, edit_message
 from bridge.actions.posting import Busy
@@ -151,7 +151,7 @@ class Stage:
             await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
         with contextlib.suppress(AssertionError):
-            await eventually(broadcast._current().idle, seconds=2)
+            await eventually(publishing._current().idle, seconds=2)
 
     def pass_time(self, seconds: float) -> None:
         """Turn the clocks and let the outbox look."""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.actions import cards
-from bridge.actions.contacts import set_contact
+from bridge.identity.contacts import set_contact
 from bridge.models import Connection, Contact, Endpoint, Inbox
 from bridge.sandbox import defaults
 from bridge.services.discord_card import browser, card_embed, card_text, thread_name

@@ -8,11 +8,11 @@ import pytest
 from channels.layers import get_channel_layer
 from django.db import DatabaseError
 
-from bridge import broadcast, presence
+from bridge import presence, publishing
 from bridge.actions import receiving
 from bridge.bot import lanes, relay
-from bridge.broadcast import BOT_GROUP, WEB_GROUP
 from bridge.models import Endpoint, Inbox, Message, Participant, RemoteMessage
+from bridge.publishing import BOT_GROUP, WEB_GROUP
 from bridge.sandbox import defaults, gateway
 from tests.bot.stage import Stage, db, eventually
 
@@ -276,7 +276,7 @@ async def test_a_visitor_who_types_is_seen_in_discord_at_most_every_few_seconds(
     await up.converse("Hello")
     uid = str((await up.endpoint()).connection.uid)
     for _ in range(5):
-        broadcast.tell_bot_typing(uid)
+        publishing.tell_bot_typing(uid)
         await asyncio.sleep(0.01)
     await up.sandbox.wait_for_requests(1, route="POST /channels/*/typing")
     assert up.asked("POST /channels/*/typing") == 1

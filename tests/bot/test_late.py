@@ -9,9 +9,9 @@ from django.contrib.auth import get_user_model
 
 from bridge import actions, tokens
 from bridge.actions import contacts, moderating
-from bridge.actions.contacts import Claims
-from bridge.actions.revoking import revoke_nameless, revoke_token, revoke_visitor
 from bridge.bot.moderation import COMMANDS
+from bridge.identity.contacts import Claims
+from bridge.identity.revoking import revoke_nameless, revoke_token, revoke_visitor
 from bridge.models import Connection, Contact, Endpoint, Inbox, Message
 from tests.bot.stage import VISITOR, Stage, db, eventually
 from tests.bot.test_from_discord import reactions

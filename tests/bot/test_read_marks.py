@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bridge import actions, broadcast, emojis
+from bridge import actions, emojis, publishing
 from bridge.bot import readers
 from bridge.models import Endpoint, Inbox, Message, Participant
 from bridge.sandbox import defaults
@@ -35,7 +35,7 @@ async def reads(stage: Stage, content: str) -> None:
     """And the bot hears of it, as `receipt.read` lets it."""
     uid = await db(read_up_to, content)
     assert stage.runner is not None
-    broadcast.tell_bot_read(uid)
+    publishing.tell_bot_read(uid)
 
 
 async def marked(stage: Stage, thread: str) -> list[str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bridge import broadcast, presence
+from bridge import presence, publishing
 from bridge.bot.lanes import Compare
 from bridge.bot.moderation import COMMANDS, NOT_STAFF
 from bridge.models import Block, Message, Participant
@@ -132,7 +132,7 @@ async def test_typing_of_others_is_not_shown_and_says_nothing_of_the_team(
     async def staff_seen(inbox: int) -> None:
         seen.append(inbox)
 
-    monkeypatch.setattr(broadcast, "tell", lambda uid, frame: told.append(frame))
+    monkeypatch.setattr(publishing, "tell", lambda uid, frame: told.append(frame))
     monkeypatch.setattr(presence, "staff_seen", staff_seen)
     await up.sandbox.type_as("robin", thread)
     await up.sandbox.post_as("robin", thread, "Not yours")

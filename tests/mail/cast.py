@@ -8,6 +8,7 @@ from django.utils import timezone
 from bridge import actions
 from bridge.actions import Opening, Post, Posted, post_messages
 from bridge.actions.receiving import Incoming, RemoteAuthor, RemoteFile, receive_message
+from bridge.identity import contacts
 from bridge.mail.service import EmailService
 from bridge.models import Connection, Endpoint, Inbox, Message, Participant
 from tests.bot.stage import TimeMachine, db
@@ -47,7 +48,7 @@ class Cast:
         return found
 
     async def leaves_address(self, address: str = ADDRESS, *, visitor: uuid.UUID | None = None) -> None:
-        await db(actions.set_contact, self.inbox.pk, visitor or self.visitor, name=None, email=address)
+        await db(contacts.set_contact, self.inbox.pk, visitor or self.visitor, name=None, email=address)
 
     async def staff_write(
         self, connection: Connection, text: str, *, nick: str = "Sam", files: tuple[RemoteFile, ...] = ()

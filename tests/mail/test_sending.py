@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from bridge import actions, delivery
 from bridge.actions.changing import delete_message, edit_message
-from bridge.actions.contacts import stop_mails
+from bridge.identity.contacts import stop_mails
 from bridge.mail import failures
 from bridge.mail.html import text_of_html
 from bridge.mail.service import EmailService

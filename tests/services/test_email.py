@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bridge import actions
+from bridge.identity import contacts
 from bridge.mail.codes import Purpose, code_for
 from bridge.mail.incoming import Mail, take
 from bridge.mail.service import EmailService
@@ -61,5 +61,5 @@ class TestEmail(ServiceContract):
 
     async def _open(self, rig: Rig, visitor: uuid.UUID) -> Endpoint:
         """By somebody who left an address before: nobody else has a place there."""
-        await db(actions.set_contact, rig.wiring.inbox.pk, visitor, name=None, email=ADDRESS)
+        await db(contacts.set_contact, rig.wiring.inbox.pk, visitor, name=None, email=ADDRESS)
         return await super()._open(rig, visitor)

@@ -62,7 +62,7 @@ def _staff_write(connection: str, content: str) -> None:
     from django.db import transaction
     from django.utils import timezone
 
-    from bridge import broadcast
+    from bridge import publishing
     from bridge.protocol import event_frame
     from bridge.wire import load, message_out
 
@@ -92,7 +92,7 @@ def _staff_write(connection: str, content: str) -> None:
             since=advance.since,
             revision=advance.revision,
         )
-        broadcast.publish_on_commit([broadcast.Change(connection, advance.since, advance.revision, frame)])
+        publishing.publish_on_commit([publishing.Change(connection, advance.since, advance.revision, frame)])
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ import pytest_asyncio
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 
-from bridge import broadcast
-from bridge.broadcast import Change, Hub, Publisher
+from bridge import publishing
+from bridge.hub import Hub
 from bridge.outlet import Outlet
+from bridge.publishing import Change, Publisher
 from tests.web.browser import Browser
 
 
@@ -42,7 +43,7 @@ class Ear:
 
 @pytest_asyncio.fixture
 async def hub(valkey_url: str) -> AsyncIterator[Hub]:
-    broadcast.use_loop(asyncio.get_running_loop())
+    publishing.use_loop(asyncio.get_running_loop())
     made = Hub()
     await made.start()
     yield made
@@ -61,7 +62,7 @@ async def test_a_change_reaches_those_who_joined_and_nobody_else(hub: Hub) -> No
     ear, stranger = Ear(), Ear()
     hub.join(ear, "a")
     hub.join(stranger, "b")
-    broadcast.publish([Change("a", 0, 1, b"one"), Change("b", 0, 1, b"two")])
+    publishing.publish([Change("a", 0, 1, b"one"), Change("b", 0, 1, b"two")])
     assert await _heard(ear, 1) == ["one"]
     assert await _heard(stranger, 1) == ["two"]
 
@@ -69,9 +70,9 @@ async def test_a_change_reaches_those_who_joined_and_nobody_else(hub: Hub) -> No
 async def test_a_change_for_a_visitor_makes_his_sockets_follow(hub: Hub) -> None:
     ear = Ear()
     hub.join_visitor(ear, "v")
-    broadcast.publish([Change("a", 0, 1, b"opened", visitor="v"), Change("b", 0, 1, b"x", visitor="w")])
+    publishing.publish([Change("a", 0, 1, b"opened", visitor="v"), Change("b", 0, 1, b"x", visitor="w")])
     hub.join(ear, "last")
-    broadcast.publish([Change("last", 0, 1, b"end")])
+    publishing.publish([Change("last", 0, 1, b"end")])
     await _heard(ear, 1)
     assert ear.followed == ["a"]
 
@@ -80,7 +81,7 @@ async def test_the_socket_that_wrote_is_skipped(hub: Hub) -> None:
     writer, reader = Ear("writer"), Ear("reader")
     hub.join(writer, "a")
     hub.join(reader, "a")
-    broadcast.publish([Change("a", 0, 1, b"mine", skip="writer"), Change("a", 1, 2, b"end")])
+    publishing.publish([Change("a", 0, 1, b"mine", skip="writer"), Change("a", 1, 2, b"end")])
     assert await _heard(writer, 1) == ["end"]
     assert await _heard(reader, 2) == ["mine", "end"]
 
@@ -99,7 +100,7 @@ async def test_what_one_turn_of_the_loop_brings_is_one_frame(
     ear = Ear()
     hub.join(ear, "a")
     for number in range(50):
-        broadcast.publish([Change("a", number, number + 1, b"%d" % number)], nudge=True)
+        publishing.publish([Change("a", number, number + 1, b"%d" % number)], nudge=True)
     assert await _heard(ear, 50) == [str(number) for number in range(50)]
     assert [group for group, _ in frames] == ["web", "bot"]
 
@@ -107,7 +108,7 @@ async def test_what_one_turn_of_the_loop_brings_is_one_frame(
 async def test_a_thread_without_a_loop_publishes(hub: Hub) -> None:
     ear = Ear()
     hub.join(ear, "a")
-    await sync_to_async(broadcast.publish, thread_sensitive=False)([Change("a", 0, 1, b"from a thread")])
+    await sync_to_async(publishing.publish, thread_sensitive=False)([Change("a", 0, 1, b"from a thread")])
     assert await _heard(ear, 1) == ["from a thread"]
 
 
@@ -118,8 +119,8 @@ async def test_a_command_without_any_loop_publishes_before_it_ends(hub: Hub, set
         "import django; django.setup()\n"
         "from django.conf import settings\n"
         f"settings.CHANNEL_LAYERS['default']['CONFIG']['hosts'][0]['address'] = {settings.REDIS_URL!r}\n"
-        "from bridge import broadcast\n"
-        "broadcast.publish([broadcast.Change('a', 0, 1, b'from a command')])\n"
+        "from bridge import publishing\n"
+        "publishing.publish([publishing.Change('a', 0, 1, b'from a command')])\n"
     )
     environment = {"DJANGO_SETTINGS_MODULE": "tests.settings", "PATH": "/usr/bin:/bin"}
     await asyncio.to_thread(
@@ -135,11 +136,11 @@ async def test_a_layer_that_hangs_holds_up_nobody_and_is_counted(
         async def group_send(self, group: str, message: Any) -> None:
             await asyncio.Event().wait()
 
-    monkeypatch.setattr(broadcast, "get_channel_layer", Hanging)
-    monkeypatch.setattr(broadcast, "PUBLISH_TIMEOUT", 0.05)
-    publisher = broadcast.use_loop(asyncio.get_running_loop())
+    monkeypatch.setattr(publishing, "get_channel_layer", Hanging)
+    monkeypatch.setattr(publishing, "PUBLISH_TIMEOUT", 0.05)
+    publisher = publishing.use_loop(asyncio.get_running_loop())
     # It waits for nothing: it is no coroutine, and what hangs is a task's.
-    broadcast.publish([Change("a", 0, 1, b"lost")])
+    publishing.publish([Change("a", 0, 1, b"lost")])
     assert not publisher.failures
     async with asyncio.timeout(60):
         while not publisher.failures:  # noqa: ASYNC110
@@ -148,7 +149,7 @@ async def test_a_layer_that_hangs_holds_up_nobody_and_is_counted(
 
 
 async def test_what_waits_to_be_published_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broadcast, "MOST_WAITING", 10)
+    monkeypatch.setattr(publishing, "MOST_WAITING", 10)
     publisher = Publisher(asyncio.get_running_loop())
     monkeypatch.setattr(publisher, "_start", lambda: None)
     for number in range(30):
@@ -164,8 +165,8 @@ def test_publishing_at_the_end_of_a_process_raises_nothing(
         def add(self, *_: Any) -> None:
             raise RuntimeError("Event loop is closed")
 
-    monkeypatch.setattr(broadcast, "_current", Ended)
-    broadcast.publish([Change("a", 0, 1, b"late")])
+    monkeypatch.setattr(publishing, "_current", Ended)
+    publishing.publish([Change("a", 0, 1, b"late")])
     assert "process is ending" in caplog.text
 
 
@@ -200,7 +201,7 @@ async def test_one_sockets_trouble_is_not_its_neighbours(hub: Hub, caplog: pytes
     ears = [Broken(), Ear(), Broken(), Ear()]
     for ear in ears:
         hub.join(ear, "a")
-    broadcast.publish([Change("a", 0, 1, b"x")])
+    publishing.publish([Change("a", 0, 1, b"x")])
     assert [await _heard(ear, 1) for ear in ears if type(ear) is Ear] == [["x"], ["x"]]
     assert "did not take" in caplog.text
 
@@ -292,6 +293,6 @@ async def test_a_thousand_listeners_get_one_text_that_was_made_once(hub: Hub) ->
     ears = [Ear(str(number)) for number in range(1000)]
     for ear in ears:
         hub.join(ear, "a")
-    broadcast.publish([Change("a", 0, 1, json.dumps({"event": "x"}).encode())])
+    publishing.publish([Change("a", 0, 1, json.dumps({"event": "x"}).encode())])
     await _heard(ears[0], 1)
     assert len({id(ear.heard[0]) for ear in ears}) == 1

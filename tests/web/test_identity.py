@@ -11,9 +11,10 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from bridge import actions, identity, tokens
-from bridge.actions import Claims
+from bridge import identity, tokens
 from bridge.errors import BridgeError
+from bridge.identity import contacts
+from bridge.identity.contacts import Claims
 from bridge.models import Connection, Contact, Inbox
 from bridge.protocol import CLOSE_NO_SESSION
 from tests.web.browser import Browser
@@ -397,10 +398,10 @@ def test_a_visitor_whom_another_identity_has_is_not_taken_from_it() -> None:
     sales = Inbox.objects.create(name="sales")
     visitor = uuid.uuid4()
     ada, eve = (Claims(Contact.Issuer.JWT, sub) for sub in ("ada", "eve"))
-    assert actions.identify(inbox.pk, ada, visitor=visitor).visitor == visitor
-    assert actions.identify(inbox.pk, eve, visitor=visitor).visitor != visitor
+    assert contacts.identify(inbox.pk, ada, visitor=visitor).visitor == visitor
+    assert contacts.identify(inbox.pk, eve, visitor=visitor).visitor != visitor
     # Nor in another inbox, where `sub` may be anybody's.
-    assert actions.identify(sales.pk, ada, visitor=visitor).visitor != visitor
+    assert contacts.identify(sales.pk, ada, visitor=visitor).visitor != visitor
     assert Connection.objects.count() == 0
 
 

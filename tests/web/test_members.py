@@ -24,7 +24,7 @@ def told(valkey_url: str, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any
     """The events that were published, in order."""
     events: list[dict[str, Any]] = []
     monkeypatch.setattr(
-        "bridge.broadcast.tell", lambda connection, frame, **_: events.append(orjson.loads(frame))
+        "bridge.publishing.tell", lambda connection, frame, **_: events.append(orjson.loads(frame))
     )
     return events
 

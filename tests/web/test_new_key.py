@@ -9,9 +9,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from bridge import actions, staff_tokens, tokens
+from bridge import staff_tokens, tokens
 from bridge.errors import BridgeError
 from bridge.files.links import is_signed, key_of
+from bridge.identity import revoking
 from bridge.mail.codes import Purpose, code_for, read_code
 from bridge.models import Inbox
 from tests.web.browser import Browser
@@ -74,9 +75,9 @@ async def test_what_was_revoked_stays_revoked(
     await visitor.write("Hello")
     token = tokens.read(visitor.token or "")
     if way == "the token":
-        await sync_to_async(actions.revoke_token)(token.text)
+        await sync_to_async(revoking.revoke_token)(token.text)
     else:
-        await sync_to_async(actions.revoke_visitor)(token.visitor)
+        await sync_to_async(revoking.revoke_visitor)(token.visitor)
     renew_key(settings)
     again = browser(token=token.text)
     await again.open()
@@ -90,7 +91,7 @@ async def test_the_old_token_can_be_revoked_after_the_change_and_ends_the_sessio
     renew_key(settings)
     again = browser(token=visitor.token)
     await again.start()
-    await sync_to_async(actions.revoke_token)(visitor.token)
+    await sync_to_async(revoking.revoke_token)(visitor.token)
     while "error" not in (frame := await again.receive()):
         pass
     assert frame["error"]["details"] == {"reason": "revoked"}

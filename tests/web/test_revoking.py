@@ -10,8 +10,9 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
-from bridge import actions, broadcast, tokens
+from bridge import publishing, tokens
 from bridge.errors import BridgeError
+from bridge.identity import revoking
 from bridge.models import Inbox, RevokedToken
 from bridge.process import Process
 from bridge.protocol import CLOSE_NO_SESSION
@@ -20,8 +21,8 @@ from tests.web.conftest import Open
 from tests.web.files import http
 from tests.web.identities import Page, take, user, vouch
 
-revoke_token = sync_to_async(actions.revoke_token)
-revoke_visitor = sync_to_async(actions.revoke_visitor)
+revoke_token = sync_to_async(revoking.revoke_token)
+revoke_visitor = sync_to_async(revoking.revoke_visitor)
 
 
 async def _told(browser: Browser) -> dict[str, Any]:
@@ -97,7 +98,7 @@ async def test_a_nudge_that_was_lost_only_delays_it(
     browser: Open, visitor: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await visitor.write("Hello")
-    monkeypatch.setattr(broadcast, "tell_moderation", lambda: None)
+    monkeypatch.setattr(publishing, "tell_moderation", lambda: None)
     await revoke_token(visitor.token or "")
     assert (await _told(visitor))["error"]["code"] == "not_identified"
 
@@ -181,8 +182,8 @@ async def test_what_is_no_token_is_not_revoked(visitor: Browser) -> None:
 def test_what_would_be_over_by_itself_is_forgotten() -> None:
     past = timezone.now() - timedelta(hours=2)
     over = RevokedToken.objects.create(digest="over", expires_at=past)
-    actions.revoke_visitor(tokens.issue().visitor)
-    actions.revoke_token(tokens.issue_identified(tokens.issue().visitor, grant=tokens.digest("x")).text)
+    revoking.revoke_visitor(tokens.issue().visitor)
+    revoking.revoke_token(tokens.issue_identified(tokens.issue().visitor, grant=tokens.digest("x")).text)
     assert not RevokedToken.objects.filter(pk=over.pk).exists()
     assert RevokedToken.objects.count() == 2
 

@@ -14,9 +14,9 @@ from django.db import DataError, IntegrityError, OperationalError, connection, c
 
 from bridge import actions, writer
 from bridge.actions import Opening, Post, Posted, Target, posting, rows
-from bridge.broadcast import Change
 from bridge.errors import BridgeError
 from bridge.models import Connection, Delivery, Inbox, Message
+from bridge.publishing import Change
 from bridge.writer import Writer
 from tests.web.conftest import Open as OpenBrowser
 
@@ -234,7 +234,7 @@ def test_who_writes_in_one_batch_with_others_hears_what_those_wrote(
     opened: Open, monkeypatch: pytest.MonkeyPatch, origins: list[str], skipped: str
 ) -> None:
     target, other, published = opened(), opened(), list[Change]()
-    monkeypatch.setattr("bridge.broadcast.publish", lambda changes, **_: published.extend(changes))
+    monkeypatch.setattr("bridge.publishing.publish", lambda changes, **_: published.extend(changes))
     # Somebody who writes in another conversation makes no difference here.
     batch = [post(target, origin=origin) for origin in origins]
     actions.post_messages([post(other, origin="elsewhere"), *batch])
@@ -261,7 +261,7 @@ def test_nothing_is_published_where_the_transaction_fails(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published: list[Any] = []
-    monkeypatch.setattr("bridge.broadcast.publish", lambda changes, **_: published.append(changes))
+    monkeypatch.setattr("bridge.publishing.publish", lambda changes, **_: published.append(changes))
 
     def fails() -> None:
         with transaction.atomic():

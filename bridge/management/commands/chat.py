@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from django.core.management.base import BaseCommand, CommandError
 
-from bridge import addresses, broadcast, redis
+from bridge import addresses, publishing, redis
 from bridge.conf import settings
 from bridge.console import reading, typed
 from bridge.console.staff import Staff
@@ -51,7 +51,7 @@ class Command(BaseCommand):
 
 async def run(author: Any, options: dict[str, Any]) -> None:
     loop = asyncio.get_running_loop()
-    broadcast.use_loop(loop)
+    publishing.use_loop(loop)
     task = asyncio.current_task()
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel if task else loop.stop)

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from bridge import broadcast, redis
+from bridge import publishing, redis
 from bridge.carriers import Carriers, hosted
 from bridge.clock import Clock
 
@@ -36,7 +36,7 @@ class Command(BaseCommand):
 
 async def run(names: list[str]) -> None:
     loop = asyncio.get_running_loop()
-    broadcast.use_loop(loop)
+    publishing.use_loop(loop)
     carriers = Carriers(names, clock=Clock())
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

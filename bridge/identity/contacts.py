@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from bridge.actions.cards import tell_cards
 from bridge.actions.opening import complete_endpoints
-from bridge.actions.revoking import revoke_nameless
 from bridge.errors import BridgeError, Code
+from bridge.identity.revoking import revoke_nameless
 from bridge.models import Contact
 
 
@@ -24,6 +24,25 @@ class Claims:
     email: str = ""
     user: Any = None
     """The Django user, of this site's login."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom a visitor's site says he is."""
+
+    issuer: str
+    """`site`: the user of this site's login; `jwt`: whom another site vouches for."""
+    subject: str
+    """What he is called there for ever: the user's primary key as text; the JWT's `sub`."""
+    name: str
+    email: str
+    """As his site says, else as he said himself; empty where nobody did."""
+    user: Any
+    """The primary key of the Django user, None where he is none."""
+
+    @classmethod
+    def of(cls, contact: Contact) -> "Identity":
+        return cls(contact.issuer, contact.subject or "", contact.name, contact.email, contact.user_id)
 
 
 def find_identified(inbox: int, claims: Claims) -> Contact | None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from bridge import broadcast, tokens
+from bridge import publishing, tokens
 from bridge.models import RevokedToken
 
 MARGIN = timedelta(hours=1)
@@ -52,4 +52,4 @@ def revoke(digests: Sequence[str], *, until: datetime | None = None) -> None:
                 digest=digest, defaults={"revoked_at": now, "expires_at": until}
             )
         RevokedToken.objects.filter(expires_at__lt=now - MARGIN).delete()
-        transaction.on_commit(broadcast.tell_moderation, robust=True)
+        transaction.on_commit(publishing.tell_moderation, robust=True)
