@@ -29,7 +29,7 @@ help:  ## what there is
 run: .venv/runs  ## web, bot and (without DISCORD_TOKEN) a sandbox Discord, until Ctrl-C
 	@$(PY) -m scripts.run --port $(PORT) --sandbox-port $(SANDBOX_PORT)
 
-test: .venv/develops browser  ## all tests; make test TESTS=tests/test_valkey.py for some
+test: .venv/develops browser  ## all tests; make test TESTS=tests/infra/test_valkey.py for some
 ifdef TESTS
 	$(PY) -m pytest $(TESTS)
 else
@@ -62,7 +62,7 @@ format: .venv/develops  ## what can be put right by itself
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-mutate: .venv/develops  ## plant small faults: make mutate MODULES="bridge/throttling.py bridge/files"; FRESH=1 measures anew, MOST=40 plants so many in a module
+mutate: .venv/develops  ## plant small faults: make mutate MODULES="bridge/infra/throttling.py bridge/files"; FRESH=1 measures anew, MOST=40 plants so many in a module
 	$(PY) -m scripts.mutation $(if $(FRESH),--fresh) $(if $(MOST),--most $(MOST)) $(MODULES)
 
 COUNT ?= 20000

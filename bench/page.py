@@ -223,8 +223,8 @@ def seed() -> dict[str, str]:
     from django.core.files.base import ContentFile
     from django.utils import timezone
 
+    from bridge.identity.tokens import COOKIE_NAME, issue
     from bridge.models import Attachment, Connection, Message, Reaction
-    from bridge.tokens import COOKIE_NAME, issue
     from tests.seeding import seed
 
     seed(messages=MESSAGES, connections=1)
@@ -258,7 +258,7 @@ def live() -> None:
     """As the bot would: one message after the other."""
     from django.utils import timezone
 
-    from bridge.actions.receiving import Incoming, RemoteAuthor, receive_message
+    from bridge.chat.actions.receiving import Incoming, RemoteAuthor, receive_message
     from bridge.models import Endpoint
 
     endpoint = Endpoint.objects.get()

@@ -10,7 +10,7 @@ from django.urls import path
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.settings")
 pages = get_asgi_application()
 
-from bridge import redis  # noqa: E402
+from bridge.infra import redis  # noqa: E402
 
 redis.start()
 

@@ -27,7 +27,7 @@ PATIENCE = 120.0
 JOINS = 40
 AT_ONCE = 25
 MAKE = """
-from bridge.actions import save_room
+from bridge.chat.actions import save_room
 from bridge.models import Inbox, Room
 save_room(Room(inbox=Inbox.objects.get(name="default"), slug="bench", name="Bench"), channel="9" * 18, is_open=True)
 """

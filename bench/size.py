@@ -45,8 +45,8 @@ def read() -> dict[str, float]:
     from django.contrib.auth.models import User
     from django.test import Client
 
-    from bridge import history
-    from bridge.history import Reader
+    from bridge.chat import history
+    from bridge.chat.history import Reader
     from bridge.models import Connection, Participant
 
     readers = []

@@ -22,11 +22,11 @@ def with_chat(pages: Any, *, sockets: Iterable[Any] = (), largest_body: int | No
     BRIDGE_THROTTLES is wrong.
     """
     # Only here, when Django is set up, which `get_asgi_application()` did: these import models.
-    from bridge import memory, redis, throttling
-    from bridge.guard import Guard
-    from bridge.mounting import Mounted
+    from bridge.infra import memory, redis, throttling
     from bridge.routing import websocket_urlpatterns
-    from bridge.uploads import Uploads
+    from bridge.web.guard import Guard
+    from bridge.web.mounting import Mounted
+    from bridge.web.uploads import Uploads
 
     # Here, not in AppConfig.ready(): whoever asks for this serves the site; `migrate` and `check` need no Redis.
     # A mistake here would be every visitor's “internal”: servers do not run Django's checks.
@@ -35,7 +35,7 @@ def with_chat(pages: Any, *, sockets: Iterable[Any] = (), largest_body: int | No
     memory.keep_little()
     if "daphne.server" in sys.modules:
         # This process is one. Nobody else needs Twisted.
-        from bridge import daphne_limits
+        from bridge.web import daphne_limits
 
         daphne_limits.hold(elsewhere=largest_body)
     guard = Guard(Uploads(pages), elsewhere=largest_body)

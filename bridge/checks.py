@@ -13,8 +13,8 @@ from django.db import Error as DatabaseProblem
 from django.utils.module_loading import import_string
 from pydantic import TypeAdapter, ValidationError
 
-from bridge import throttling
 from bridge.conf import Setting, Settings, settings
+from bridge.infra import throttling
 from bridge.services.base import Service
 
 TOKEN = re.compile(r"[\w-]{18,}\.[\w-]{6,}\.[\w-]{27,}")
@@ -60,7 +60,7 @@ def check_throttles(**_: Any) -> Iterator[CheckMessage]:
         yield Error(
             str(error),
             hint='BRIDGE_THROTTLES = {"message": "60/minute"}, or '
-            '{"message": Throttle(visitor=Limit(20, 30), address=Limit(200, 60))} of bridge.throttling',
+            '{"message": Throttle(visitor=Limit(20, 30), address=Limit(200, 60))} of bridge.infra.throttling',
             id="bridge.E009",
         )
 
@@ -163,7 +163,7 @@ def check_channel_layer(**_: Any) -> Iterator[CheckMessage]:
     if not (isinstance(backend, type) and issubclass(backend, RedisPubSubChannelLayer)):
         yield Error(
             "The channel layer does not reach from bot to web, or drops what a busy chat sends.",
-            hint='CHANNEL_LAYERS = {"default": {"BACKEND": "bridge.layer.ChannelLayer"}}',
+            hint='CHANNEL_LAYERS = {"default": {"BACKEND": "bridge.infra.layer.ChannelLayer"}}',
             id="bridge.E005",
         )
 
@@ -177,14 +177,14 @@ def check_sqlite(**_: Any) -> Iterator[CheckMessage]:
     if options.get("transaction_mode") != "IMMEDIATE":
         yield Error(
             "On SQLite two visitors who write at once get “database is locked”.",
-            hint='DATABASES["default"]["ENGINE"] = "bridge.sqlite"',
+            hint='DATABASES["default"]["ENGINE"] = "bridge.infra.sqlite"',
             id="bridge.E006",
         )
     pragmas = options.get("init_command", "").replace(" ", "").lower()
     if "journal_mode=wal" not in pragmas or "synchronous=full" not in pragmas:
         yield Warning(
             "On SQLite an acknowledged message may be lost at a power cut, and readers wait for writers.",
-            hint='DATABASES["default"]["ENGINE"] = "bridge.sqlite"',
+            hint='DATABASES["default"]["ENGINE"] = "bridge.infra.sqlite"',
             id="bridge.W003",
         )
 

@@ -17,7 +17,7 @@ from django.conf import settings as project
 from django.core.files.storage import FileSystemStorage, Storage, storages
 from pydantic import AfterValidator, Field
 
-from bridge import valkey
+from bridge.infra import valkey
 
 T = TypeVar("T")
 
@@ -108,7 +108,9 @@ class Settings:
     MAILGUN_SIGNING_KEY = Setting[str](str)
     POSTMARK_SECRET = Setting[str](str)
 
-    BRIDGE_SERVICES = Setting[dict[str, str]](lambda: {"discord": "bridge.services.discord.DiscordService"})
+    BRIDGE_SERVICES = Setting[dict[str, str]](
+        lambda: {"discord": "bridge.services.discord.service.DiscordService"}
+    )
     BRIDGE_SOCKETS = Setting[Annotated[int, Field(ge=1)]](_most_sockets)
     BRIDGE_SOCKETS_PER_ADDRESS = Setting[Annotated[int, Field(ge=1)]](lambda: 200)
     BRIDGE_DISK_RESERVE = Setting[Annotated[int, Field(ge=0)]](lambda: 1024)

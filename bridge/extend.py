@@ -1,10 +1,9 @@
 """All that another app needs for commands and events of its own, in its `bridge_commands.py`: see docs/commands.md."""
 
-from bridge.dependencies import From, Row
 from bridge.errors import BridgeError, Code
-from bridge.groups import CommandGroup, Event
-from bridge.models import Connection, Contact, Message, Participant
-from bridge.permissions import (
+from bridge.live.dependencies import From, Row
+from bridge.live.groups import CommandGroup, Event
+from bridge.live.permissions import (
     anyone,
     author,
     member,
@@ -14,8 +13,9 @@ from bridge.permissions import (
     signed_in,
     started,
 )
+from bridge.live.sessions import Session
+from bridge.models import Connection, Contact, Message, Participant
 from bridge.protocol import Payload, Uuid
-from bridge.sessions import Session
 
 __all__ = [
     "BridgeError",

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from django.urls import URLResolver, include, path, re_path
 
-from bridge import downloads, emoji_pictures, services, views
+from bridge import services
+from bridge.web import downloads, emoji_pictures, views
 
 
 def _services() -> Iterator[URLResolver]:

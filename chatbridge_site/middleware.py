@@ -10,8 +10,8 @@ from django.http.request import split_domain_port
 from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
-from bridge.headers import POLICY
-from bridge.notices import warn_once
+from bridge.infra.notices import warn_once
+from bridge.web.headers import POLICY
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import dj_database_url
 import django
 from pydantic import SecretStr
 
-from bridge import redis, valkey
+from bridge.infra import redis, valkey
 from chatbridge_site import environment, secrecy
 
 BASE_DIR = environment.BASE_DIR
@@ -61,7 +61,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "bridge.away.DatabaseAwayMiddleware",
+    "bridge.web.away.DatabaseAwayMiddleware",
     "axes.middleware.AxesMiddleware",  # last: it answers whoever tried too often
 ]
 
@@ -94,7 +94,7 @@ def database(url: str, *, var_dir: Path, pooler: bool = False) -> dict[str, Any]
     if url:
         made = dict(dj_database_url.parse(url))
     if made["ENGINE"] == sqlite:
-        made["ENGINE"] = "bridge.sqlite"
+        made["ENGINE"] = "bridge.infra.sqlite"
     else:
         options: dict[str, Any] = made.setdefault("OPTIONS", {})
         # A pool, since persistent connections belong to a thread and ASGI makes one for each request.
@@ -145,10 +145,10 @@ BRIDGE_DISK_RESERVE = _environment.disk_reserve
 WEBHOOK_ALLOWED_NETWORKS = _environment.webhook_allowed_networks
 
 BRIDGE_SERVICES = {
-    "discord": "bridge.services.discord.DiscordService",
-    "webhook": "bridge.webhook.service.WebhookService",
-    "email": "bridge.mail.service.EmailService",
-    "console": "bridge.services.console.ConsoleService",
+    "discord": "bridge.services.discord.service.DiscordService",
+    "webhook": "bridge.services.webhook.service.WebhookService",
+    "email": "bridge.services.email.service.EmailService",
+    "console": "bridge.services.terminal.service.ConsoleService",
 }
 
 MAIL_SERVER = environment.mail_server(_environment.email_url.get_secret_value())
@@ -211,7 +211,7 @@ AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contri
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_CLIENT_IP_CALLABLE = "bridge.arrivals.address_of"
+AXES_CLIENT_IP_CALLABLE = "bridge.identity.arrivals.address_of"
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_SENSITIVE_PARAMETERS = ["password"]

@@ -14,7 +14,7 @@ def icon(request: HttpRequest) -> HttpResponse:
     return redirect(static("bridge/icon.svg"))
 
 
-handler500 = "bridge.away.server_error"
+handler500 = "bridge.web.away.server_error"
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("favicon.ico", icon),

@@ -67,7 +67,7 @@ def main() -> int:
     from django.conf import settings
     from django.core.management import call_command
 
-    from bridge import redis
+    from bridge.infra import redis
     from bridge.sandbox import launching
 
     sandboxed, discord = not settings.DISCORD_TOKEN, ""

@@ -21,8 +21,8 @@ from django.db import connection, connections
 from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker
 
-from bridge import redis, valkey
 from bridge.conf import settings
+from bridge.infra import redis, valkey
 from bridge.models import Inbox
 from tests import postgres
 from tests.chromium import find as find_chromium

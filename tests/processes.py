@@ -32,7 +32,7 @@ HOST = "127.0.0.1"
 PATIENCE = 90.0
 """Seconds that a part may take until it answers."""
 BETWEEN_TRIES = 60.0
-"""Seconds that a bot may wait after the gateway sent it away before it tries again (tests/bot/test_backoff.py)."""
+"""Seconds that a bot may wait after the gateway sent it away before it tries again (test_backoff.py)."""
 
 
 class NotReady(AssertionError):
@@ -227,7 +227,7 @@ class Site:
         return "valkey" in name and (str(self.folder) in command or self._socket() in command)
 
     def _socket(self) -> str:
-        from bridge import valkey
+        from bridge.infra import valkey
 
         return str(valkey.socket_path(self.folder))
 

@@ -19,7 +19,7 @@ from bridge.models import (
     RemoteMessage,
     RemotePart,
 )
-from bridge.nicks import nick_for
+from bridge.text.nicks import nick_for
 
 APART = timedelta(seconds=20)
 """Between two messages, whichever conversation they belong to."""

@@ -26,7 +26,7 @@ for name in (
     os.environ.pop(name, None)
 atexit.register(shutil.rmtree, os.environ["VAR_DIR"], ignore_errors=True)
 
-from bridge.sqlite.base import OPTIONS  # noqa: E402
+from bridge.infra.sqlite.base import OPTIONS  # noqa: E402
 from chatbridge_site.settings import *  # noqa: E402, F403
 from chatbridge_site.settings import DATABASES, INSTALLED_APPS, STORAGES, VAR_DIR  # noqa: E402
 from tests import prepared  # noqa: E402, F401
@@ -39,11 +39,11 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True
 
-if DATABASES["default"]["ENGINE"] == "bridge.sqlite":
+if DATABASES["default"]["ENGINE"] == "bridge.infra.sqlite":
     # A file: threads that share a database in memory lock each other out at once, whatever the time-out.
     DATABASES["default"]["TEST"] = {"NAME": str(Path(VAR_DIR) / "test.sqlite3")}
     # No test in this process cuts the power: 5 ms a commit on a slow disk for nothing. That a site syncs is seen in
-    # tests/test_sqlite.py, and those that are started as processes do.
+    # tests/infra/test_sqlite.py, and those that are started as processes do.
     DATABASES["default"]["OPTIONS"] = {"init_command": OPTIONS["init_command"].replace("=FULL", "=OFF")}
 else:
     # A database there that is migrated: the new one begins as its copy.

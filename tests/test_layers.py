@@ -1,7 +1,7 @@
 """Imports inside `bridge` point strictly down."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,70 +11,20 @@ import bridge
 ROOT = Path(bridge.__file__).parent
 
 LAYERS = [
-    {"ending", "errors", "clock", "emojis", "text", "valkey", "memory", "notices"},
-    {"conf", "inspection", "lookalikes", "nicks"},
-    {"filtering", "addresses"},
-    {"models", "protocol", "signals", "markdown", "avatars", "migrations"},
-    {"sqlite", "redis", "database", "outlet", "closing", "wire", "files", "tokens", "proofs"},
-    {"layer", "headers", "receivers", "bodies", "mounting"},
-    {"away"},
-    {"hooks"},
-    {"publishing", "hub", "services", "presence", "speaking", "listing"},
-    {"members"},
-    {"online"},
-    {"sessions"},
-    {"arrivals"},
-    {
-        "actions",
-        "history",
-        "delivery",
-        "retention",
-        "permissions",
-        "given",
-        "moderation",
-        "throttling",
-        "browsing",
-        "guard",
-        "daphne_limits",
-    },
-    {
-        "checks",
-        "openings",
-        "registry",
-        "writer",
-        "outbox",
-        "listening",
-        "dependencies",
-        "identity",
-        "staff_tokens",
-        "reaching",
-    },
-    {"carriers", "groups", "webhook"},
-    {"process", "extend", "description"},
-    {
-        "api",
-        "commands",
-        "bot",
-        "views",
-        "templatetags",
-        "uploads",
-        "downloads",
-        "emoji_pictures",
-        "console",
-        "mail",
-        "admin",
-        "sandbox",
-    },
-    {"http"},
-    {"consumers", "management"},
-    {"apps", "urls", "routing"},
-    {"asgi"},
+    {"conf", "errors", "signals", "text", "inspection"},
+    {"models", "migrations", "files", "infra"},
+    {"services", "protocol"},
+    {"chat"},
+    {"delivery", "identity", "presence"},
+    {"live", "api", "services/discord", "services/email", "services/terminal"},
+    {"web", "commands", "schemas", "services/webhook", "checks", "extend", "templatetags", "sandbox"},
+    {"admin", "http", "apps", "urls", "routing"},
+    {"management", "asgi"},
 ]
 LEVEL = {unit: level for level, units in enumerate(LAYERS) for unit in units}
 
 SIDEWAYS = {
-    ("retention", "actions"): "rows that a message may be taking are deleted in one way only",
-    ("delivery", "actions"): "what became of a delivery shows on its message, which only actions change",
+    ("conf", "infra"): "without REDIS_URL the address is that of the embedded server",
     ("migrations", "models"): "a migration may name a function of the models as a default",
 }
 
@@ -82,8 +32,15 @@ STAND_ALONE = {"sandbox"}
 """Imports nothing of the rest: it stands for a server of somebody else's."""
 
 
+def unit_of(parts: Sequence[str]) -> str:
+    """A module or package right under `bridge`; each service is one by itself."""
+    name = parts[0].removesuffix(".py")
+    inner = f"{name}/{parts[1]}" if len(parts) > 1 else name
+    return inner if inner in LEVEL else name
+
+
 def imported(path: Path, *, root: Path) -> Iterator[tuple[int, str]]:
-    """Each unit of `bridge` (a module or package right under it) that a file imports, with the line."""
+    """Each unit of `bridge` that a file imports, with the line."""
     package = ["bridge", *path.relative_to(root).parts[:-1]]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names: list[str] = []
@@ -96,14 +53,14 @@ def imported(path: Path, *, root: Path) -> Iterator[tuple[int, str]]:
         for name in names:
             parts = name.split(".")
             if parts[0] == "bridge" and len(parts) > 1 and not parts[1].startswith("__"):
-                yield node.lineno, parts[1]
+                yield node.lineno, unit_of(parts[1:])
 
 
 def violations(root: Path) -> list[str]:
     found = []
     for path in sorted(root.rglob("*.py")):
         inside = path.relative_to(root)
-        unit = inside.parts[0].removesuffix(".py")
+        unit = unit_of(inside.parts)
         if unit == "__init__":
             found += [f"{inside}:{line} imports {name}" for line, name in imported(path, root=root)]
         elif unit not in LEVEL:
@@ -131,7 +88,7 @@ def test_imports_point_down() -> None:
 
 def test_every_exception_has_a_use() -> None:
     used = {
-        (path.relative_to(ROOT).parts[0].removesuffix(".py"), name)
+        (unit_of(path.relative_to(ROOT).parts), name)
         for path in ROOT.rglob("*.py")
         for _, name in imported(path, root=ROOT)
     }
@@ -141,16 +98,17 @@ def test_every_exception_has_a_use() -> None:
 @pytest.mark.parametrize(
     ("file", "line", "offender"),
     [
-        ("models.py", "from bridge.actions import post_message", "actions"),
-        ("models.py", "from bridge import actions", "actions"),
-        ("models.py", "import bridge.actions.posting", "actions"),
-        ("models.py", "def late():\n    from bridge import consumers", "consumers"),
-        ("history.py", "from bridge import actions", "actions"),
-        ("bot/relay.py", "from ..consumers import ChatConsumer", "consumers"),
-        ("bot/relay.py", "from bridge.views import chat", "views"),
+        ("models.py", "from bridge.chat.actions import post_message", "chat"),
+        ("models.py", "from bridge import chat", "chat"),
+        ("models.py", "import bridge.chat.actions.posting", "chat"),
+        ("models.py", "def late():\n    from bridge.live import consumers", "live"),
+        ("chat/history.py", "from bridge.services.discord import card", "services/discord"),
+        ("services/discord/relay.py", "from ...live.consumers import ChatConsumer", "live"),
+        ("services/discord/relay.py", "from bridge.services.email import views", "services/email"),
+        ("services/base.py", "from bridge.services.email import views", "services/email"),
         ("sandbox/server.py", "from bridge.errors import Code", "errors"),
         ("sandbox/server.py", "from .. import errors", "errors"),
-        ("management/commands/x.py", "from bridge.urls import urlpatterns", "urls"),
+        ("management/commands/x.py", "from bridge import asgi", "asgi"),
         ("__init__.py", "from bridge import models", "models"),
         ("utils.py", "", "is in no layer"),
     ],
@@ -166,11 +124,12 @@ def test_a_planted_import_is_found(tmp_path: Path, file: str, line: str, offende
 @pytest.mark.parametrize(
     ("file", "line"),
     [
-        ("actions.py", "from bridge.models import Message"),
-        ("bot/relay.py", "from . import threads\nfrom ..actions import post_message\nimport discord"),
+        ("chat/actions.py", "from bridge.models import Message"),
+        ("services/discord/relay.py", "from . import threads\nfrom ...chat import history\nimport discord"),
+        ("services/discord/relay.py", "from bridge.services import base"),
         ("sandbox/server.py", "from .world import World\nfrom . import defaults"),
-        ("views.py", "from bridge import __version__"),
-        ("redis.py", "from redis.asyncio import Redis"),
+        ("web/views.py", "from bridge import __version__"),
+        ("infra/redis.py", "from redis.asyncio import Redis"),
     ],
 )
 def test_an_import_that_points_down_passes(tmp_path: Path, file: str, line: str) -> None:

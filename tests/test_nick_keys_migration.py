@@ -7,8 +7,8 @@ import pytest
 from django.apps import apps
 from django.db import connection as database
 
-from bridge.lookalikes import key_of
 from bridge.models import Connection, Inbox, Participant
+from bridge.text.lookalikes import key_of
 
 migration = importlib.import_module("bridge.migrations.0029_nick_keys_of_letters")
 

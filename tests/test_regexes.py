@@ -102,7 +102,7 @@ PATTERNS = list(collected())
 def test_they_are_all_found() -> None:
     assert len(PATTERNS) > 30
     files = {found.where.partition(":")[0] for found in PATTERNS}
-    assert {"markdown/parsing.py", "inspection/text.py", "services/discord_text.py"} <= files
+    assert {"text/markdown/parsing.py", "inspection/text.py", "services/discord/text.py"} <= files
 
 
 def _without_classes(pattern: str) -> str:
@@ -113,7 +113,7 @@ def _without_classes(pattern: str) -> str:
     return pattern
 
 
-@pytest.mark.parametrize("module", ["text.characters", "lookalikes", "filtering"])
+@pytest.mark.parametrize("module", ["text.characters", "text.lookalikes", "text.filtering"])
 def test_patterns_of_unicodes_properties_repeat_nothing_without_end_but_what_ends_them(module: str) -> None:
     found = [
         each
@@ -129,7 +129,7 @@ def test_such_patterns_are_nowhere_else() -> None:
     using = {
         path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py") if "import regex" in path.read_text()
     }
-    assert using == {"text/characters.py", "lookalikes.py", "filtering.py"}
+    assert using == {"text/characters.py", "text/lookalikes.py", "text/filtering.py"}
 
 
 @pytest.mark.parametrize("found", PATTERNS, ids=str)

@@ -17,10 +17,10 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import path
 
-from bridge import staff_tokens, tokens
 from bridge.checks import check_private
 from bridge.files.links import key_of
-from bridge.sqlite.base import DatabaseWrapper
+from bridge.identity import staff_tokens, tokens
+from bridge.infra.sqlite.base import DatabaseWrapper
 from chatbridge_site import environment, secrecy, servers
 from chatbridge_site.environment import Environment
 
@@ -338,7 +338,7 @@ def _sqlite(name: object) -> dict[str, Any]:
         "CONN_HEALTH_CHECKS": False,
         "TEST": {},
     }
-    return {**defaults, "ENGINE": "bridge.sqlite", "NAME": name, "OPTIONS": {}}
+    return {**defaults, "ENGINE": "bridge.infra.sqlite", "NAME": name, "OPTIONS": {}}
 
 
 def test_a_folder_is_made_for_its_owner_and_one_that_was_there_is_left_alone(tmp_path: Path) -> None:
@@ -380,7 +380,7 @@ def test_a_check_names_what_others_can_look_into(
     home.chmod(folder)
     settings.VAR_DIR = home
     monkeypatch.setitem(project.DATABASES["default"], "NAME", str(home / "db.sqlite3"))
-    monkeypatch.setitem(project.DATABASES["default"], "ENGINE", "bridge.sqlite")
+    monkeypatch.setitem(project.DATABASES["default"], "ENGINE", "bridge.infra.sqlite")
     found = list(check_private())
     assert bool(found) == warned
     if warned:

@@ -143,8 +143,8 @@ def test_sqlite_comes_with_our_own_engine() -> None:
     from chatbridge_site.settings import database
 
     made = database("sqlite:////somewhere/db", var_dir=Path("/elsewhere"))
-    assert (made["ENGINE"], made["NAME"]) == ("bridge.sqlite", "/somewhere/db")
-    assert database("", var_dir=Path("/elsewhere"))["ENGINE"] == "bridge.sqlite"
+    assert (made["ENGINE"], made["NAME"]) == ("bridge.infra.sqlite", "/somewhere/db")
+    assert database("", var_dir=Path("/elsewhere"))["ENGINE"] == "bridge.infra.sqlite"
 
 
 def test_postgresql_has_a_pool_and_waits_for_locks_but_not_for_those_of_a_hung_process() -> None:

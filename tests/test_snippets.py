@@ -148,7 +148,7 @@ def test_what_is_left_out_has_a_short_reason(tmp_path: Path) -> None:
 
 
 def test_a_page_leaves_no_command_behind(tmp_path: Path) -> None:
-    from bridge.registry import entries
+    from bridge.live.registry import entries
 
     before = dict(entries)
     with without_trace():

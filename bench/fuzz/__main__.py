@@ -41,8 +41,8 @@ import json
 from datetime import timedelta
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.backends.db import SessionStore
-from bridge import staff_tokens
-from bridge.actions.rooms import save_room
+from bridge.identity import staff_tokens
+from bridge.chat.actions.rooms import save_room
 from bridge.models import Connection, Inbox, Webhook
 inbox = Inbox.objects.get(name="default")
 save_room(Connection(kind="room", inbox=inbox, slug="lobby", name="Lobby"), channel="1180000000000000099", is_open=True)

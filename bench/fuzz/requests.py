@@ -17,7 +17,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from bench.fuzz.hostile import Hostile
 from bench.fuzz.settings import MAILGUN_SIGNING_KEY, POSTMARK_SECRET
 from bridge.http.addresses import operations
-from bridge.webhook import door, signing
+from bridge.services.webhook import door, signing
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "GeT", "\x00", "POST POST")
 ODD_HEADERS = (

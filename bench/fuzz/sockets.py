@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.client import HEADERS
 from bench.fuzz.hostile import Hostile
-from bridge import groups, registry
+from bridge.live import groups, registry
 
 PATIENCE = 20.0
 ENOUGH = 30

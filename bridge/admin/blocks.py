@@ -9,8 +9,8 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from bridge.actions import moderating
 from bridge.admin import words
+from bridge.chat.actions import moderating
 from bridge.models import Block, Connection, Participant
 
 

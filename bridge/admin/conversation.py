@@ -11,12 +11,14 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
-from bridge import emojis, online, wire
 from bridge.admin import words
+from bridge.chat import wire
+from bridge.infra.redis import RedisError
 from bridge.models import Block, Connection, Contact, Delivery, Message, MessageVersion, Reaction, RemotePart
+from bridge.presence import online
 from bridge.protocol import AttachmentOut
-from bridge.redis import RedisError
 from bridge.services.words import plain
+from bridge.text import emojis
 
 if TYPE_CHECKING:
     from bridge.admin.paging import HistoryAdmin

@@ -15,12 +15,12 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from bridge import online
 from bridge.admin import words
 from bridge.admin.words import conversation_link, moment
-from bridge.bodies import LARGEST_UPLOAD
+from bridge.infra.bodies import LARGEST_UPLOAD
+from bridge.infra.redis import RedisError
 from bridge.models import Connection, Inbox
-from bridge.redis import RedisError
+from bridge.presence import online
 
 MOST_SHOWN = 50
 """Visitors who are named as online."""

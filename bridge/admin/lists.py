@@ -11,12 +11,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from bridge.actions import close_connection, reopen_connection
-from bridge.actions.retrying import hurry_lines, retry_deliveries
-from bridge.actions.staffing import user_in
 from bridge.admin import conversation, filters, words
 from bridge.admin.finding import Found, find_connections, find_messages
 from bridge.admin.paging import HistoryAdmin
+from bridge.chat.actions import close_connection, reopen_connection
+from bridge.chat.actions.retrying import hurry_lines, retry_deliveries
+from bridge.chat.actions.staffing import user_in
 from bridge.identity.revoking import revoke_visitor
 from bridge.models import Connection, Delivery, Endpoint, Message
 

@@ -11,9 +11,9 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from bridge.actions.rooms import save_room
 from bridge.admin import words
 from bridge.admin.inboxes import channel_id
+from bridge.chat.actions.rooms import save_room
 from bridge.models import Connection, Endpoint, Inbox, Message, Room
 
 SERVICE = "discord"

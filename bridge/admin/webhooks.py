@@ -11,13 +11,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from yarl import URL
 
-from bridge import addresses, services
-from bridge.actions.opening import add_places
+from bridge import services
 from bridge.admin import words
+from bridge.chat.actions.opening import add_places
 from bridge.errors import DeliveryFailed
+from bridge.infra import addresses
 from bridge.models import Connection, Webhook
-from bridge.webhook.addresses import url_mistake
-from bridge.webhook.events import place
+from bridge.services.webhook.addresses import url_mistake
+from bridge.services.webhook.events import place
 
 MOST_TRIED = 3
 """Webhooks that one press of a button tries: each may take a quarter of a minute."""
@@ -104,7 +105,7 @@ class WebhookAdmin(admin.ModelAdmin[Webhook]):
     @admin.action(description="Send a test event", permissions=["change"])
     def send_test_event(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
         # Here and not above: its HTTP client is a seventh of a web process' start, which seldom needs it.
-        from bridge.webhook.trying import send_test
+        from bridge.services.webhook.trying import send_test
 
         for webhook in queryset.select_related("inbox").order_by("name")[:MOST_TRIED]:
             try:

@@ -13,11 +13,11 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.timezone import localtime
 
+from bridge.chat.openings import RECENT, bits_asked, opened_lately
 from bridge.delivery.composing import told
+from bridge.infra.throttling import throttles
 from bridge.models import Connection, Endpoint, Inbox, Message
-from bridge.openings import RECENT, bits_asked, opened_lately
 from bridge.services.words import plain
-from bridge.throttling import throttles
 
 REASONS: Mapping[str, str] = {
     "refused": "Discord refused the text as it is. Trying again helps only if its rules have changed.",

@@ -9,18 +9,20 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 
-from bridge import actions, addresses, files, services
-from bridge.actions import linking
-from bridge.actions.receiving import RemoteAuthor
-from bridge.actions.saying import Voice, say
+from bridge import files, services
+from bridge.chat import actions
+from bridge.chat.actions import linking
+from bridge.chat.actions.receiving import RemoteAuthor
+from bridge.chat.actions.saying import Voice, say
+from bridge.chat.speaking import Opening
 from bridge.delivery.composing import text_of
 from bridge.errors import BridgeError, Code
+from bridge.infra import addresses
 from bridge.models import WEB, Attachment, Endpoint, Inbox, Participant
 from bridge.models import Connection as Row
 from bridge.models import Message as MessageRow
-from bridge.nicks import nick_for
 from bridge.protocol import MAX_CONTENT, as_nick, clean_content, too_long
-from bridge.speaking import Opening
+from bridge.text.nicks import nick_for
 
 Id = str | int | UUID
 

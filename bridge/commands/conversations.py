@@ -2,14 +2,16 @@
 
 import uuid
 
-from bridge import actions, history, listing, publishing
-from bridge.actions.speaking_rules import typist
+from bridge.chat import actions, history, listing, publishing
+from bridge.chat.actions.speaking_rules import typist
+from bridge.chat.history import Reader
+from bridge.chat.wire import author_out
 from bridge.errors import BridgeError, Code
-from bridge.groups import CommandGroup
-from bridge.history import Reader
+from bridge.live.groups import CommandGroup
+from bridge.live.permissions import owner, participant, started
+from bridge.live.process import Process
+from bridge.live.sessions import Session
 from bridge.models import Participant
-from bridge.permissions import owner, participant, started
-from bridge.process import Process
 from bridge.protocol import (
     ConnectionChanged,
     ConnectionClose,
@@ -25,8 +27,6 @@ from bridge.protocol import (
     TypingStart,
     event_frame,
 )
-from bridge.sessions import Session
-from bridge.wire import author_out
 
 history_group = CommandGroup("history")
 connection = CommandGroup("connection")

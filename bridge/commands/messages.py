@@ -5,13 +5,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bridge import actions, history, openings, protocol
-from bridge.actions import Post, Posted, Uploads
+from bridge import protocol
+from bridge.chat import actions, history, openings
+from bridge.chat.actions import Post, Posted, Uploads
+from bridge.chat.speaking import Opening, Target
 from bridge.errors import BridgeError, Code
-from bridge.groups import CommandGroup
+from bridge.infra.throttling import InboxFull
+from bridge.live.groups import CommandGroup
+from bridge.live.permissions import author, message_participant, participant
+from bridge.live.process import Process
+from bridge.live.sessions import Session
 from bridge.models import Message
-from bridge.permissions import author, message_participant, participant
-from bridge.process import Process
 from bridge.protocol import (
     MessageChanged,
     MessageDelete,
@@ -22,9 +26,6 @@ from bridge.protocol import (
     Proof,
     ReactionChange,
 )
-from bridge.sessions import Session
-from bridge.speaking import Opening, Target
-from bridge.throttling import InboxFull
 
 message = CommandGroup("message")
 reaction = CommandGroup("reaction")

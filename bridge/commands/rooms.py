@@ -2,14 +2,20 @@
 
 from dataclasses import replace
 
-from bridge import actions, history, presence, protocol, redis
-from bridge.actions.rooms import read_members
+from bridge import protocol
+from bridge.chat import actions, history
+from bridge.chat.actions.rooms import read_members
+from bridge.chat.history import Reader
+from bridge.chat.speaking import Target
+from bridge.chat.wire import author_out, room_out
 from bridge.errors import BridgeError, Code
-from bridge.groups import CommandGroup
-from bridge.history import Reader
+from bridge.infra import redis
+from bridge.live.groups import CommandGroup
+from bridge.live.permissions import member, participant, started
+from bridge.live.process import Process
+from bridge.live.sessions import Session
 from bridge.models import Connection, Participant
-from bridge.permissions import member, participant, started
-from bridge.process import Process
+from bridge.presence import team
 from bridge.protocol import (
     ConnectionOut,
     HistoryRead,
@@ -24,9 +30,6 @@ from bridge.protocol import (
     RoomMembers,
     RoomsListed,
 )
-from bridge.sessions import Session
-from bridge.speaking import Target
-from bridge.wire import author_out, room_out
 
 room_group = CommandGroup("room")
 nick = CommandGroup("nick")
@@ -133,7 +136,7 @@ async def nick_set(session: Session, payload: NickSet) -> NickChanged:
 
 async def _bot_names() -> list[str]:
     try:
-        return [name] if (name := await presence.bot_name()) else []
+        return [name] if (name := await team.bot_name()) else []
     except redis.RedisError:
         # Then one may call himself like the bot for once: no reason to keep everybody from renaming.
         return []

@@ -6,16 +6,19 @@ from typing import Any
 
 from django.utils import timezone
 
-from bridge import history, hooks, identity, listing, protocol, signals, tokens
+from bridge import identity, protocol, signals
+from bridge.chat import history, hooks, listing
+from bridge.chat.history import Reader
+from bridge.chat.moderation import blocked, is_blocked, unfit
+from bridge.chat.speaking import Opening, Target
+from bridge.chat.wire import connection_out, inbox_out
 from bridge.errors import BridgeError, Code
-from bridge.groups import CommandGroup
-from bridge.history import Reader
-from bridge.identity import Entrance, contacts
+from bridge.identity import Entrance, contacts, tokens
+from bridge.live.groups import CommandGroup
+from bridge.live.permissions import anyone, started
+from bridge.live.process import Process
+from bridge.live.sessions import Session
 from bridge.models import Contact, Inbox, Participant
-from bridge.moderation import blocked, is_blocked, unfit
-from bridge.nicks import nick_for
-from bridge.permissions import anyone, started
-from bridge.process import Process
 from bridge.protocol import (
     ContactChanged,
     ContactOut,
@@ -28,9 +31,7 @@ from bridge.protocol import (
     SessionStart,
     SessionStarted,
 )
-from bridge.sessions import Session
-from bridge.speaking import Opening, Target
-from bridge.wire import connection_out, inbox_out
+from bridge.text.nicks import nick_for
 
 session_group = CommandGroup("session")
 contact_group = CommandGroup("contact")

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from bridge import addresses, files
+from bridge import files
+from bridge.infra import addresses
 from bridge.models import Attachment, Message
 
 LARGEST = 10 * 1024 * 1024

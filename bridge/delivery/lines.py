@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import F
 
-from bridge.clock import Clock
+from bridge.infra.clock import Clock
 from bridge.models import Connection, Endpoint
 
 CLAIM = timedelta(seconds=30)

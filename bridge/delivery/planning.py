@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from bridge.actions.settling import mark_delivered
-from bridge.clock import Clock
+from bridge.chat.actions.settling import mark_delivered
 from bridge.delivery import lines, reactions, rooms
 from bridge.delivery.carrying import carried
 from bridge.delivery.composing import Form, compose, join
 from bridge.delivery.lines import Line
+from bridge.infra.clock import Clock
 from bridge.models import Delivery, Endpoint, Message, RemoteMessage, RemotePart
 from bridge.services.base import Delete, Edit, FindOpening, Open, Post, ReadBack, Request, Service
 

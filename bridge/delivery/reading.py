@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from bridge.actions.settling import mark_delivered
-from bridge.clock import Clock
+from bridge.chat.actions.settling import mark_delivered
 from bridge.delivery import lines
 from bridge.delivery.lines import Line
+from bridge.infra.clock import Clock
 from bridge.models import Delivery, Endpoint, Message
 
 Operation = Delivery.Operation

@@ -10,13 +10,13 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from bridge import services
-from bridge.actions.attaching import link_instead
-from bridge.actions.receiving import learn_remote_id, position_of, take_as_deleted
-from bridge.actions.settling import mark_failed, record_gap
-from bridge.clock import Clock
+from bridge.chat.actions.attaching import link_instead
+from bridge.chat.actions.receiving import learn_remote_id, position_of, take_as_deleted
+from bridge.chat.actions.settling import mark_failed, record_gap
 from bridge.delivery import lines, reactions
 from bridge.delivery.lines import Line
 from bridge.errors import DeliveryFailed
+from bridge.infra.clock import Clock
 from bridge.models import Connection, Delivery, Endpoint, Message, RemoteMessage
 from bridge.services.base import (
     FILES_REFUSED,

@@ -14,7 +14,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 AT_ONCE = 2
-"""Files that one process has looked at at the same time: each may take the memory of `bridge.inspection.limits`."""
+"""Files that one process has looked at at the same time: each may take the memory of `inspection.limits`."""
 MOST_WAITING = 40
 """Beyond which who comes is sent away, to come again."""
 PATIENCE = 60.0

@@ -6,8 +6,8 @@ from typing import Any
 from bridge.http import entries, staff
 from bridge.http.operations import Method, Operation, guarded, older
 from bridge.http.visitors import IN_INBOX, IN_ROOM, visitor, visitor_at_message, visitor_in_room
-from bridge.registry import Entry
-from bridge.registry import entries as commands
+from bridge.live.registry import Entry
+from bridge.live.registry import entries as commands
 
 
 def _later(reply: Any) -> Mapping[str, Any]:

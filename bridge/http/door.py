@@ -13,15 +13,15 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 
-from bridge import arrivals
-from bridge.arrivals import Arrival, Foreign
 from bridge.errors import HTTP_STATUS, BridgeError, Code
 from bridge.http.operations import Operation, RequestSession
 from bridge.http.visitors import known
+from bridge.identity import arrivals
+from bridge.identity.arrivals import Arrival, Foreign
+from bridge.live.process import Process
+from bridge.live.registry import perform
 from bridge.models import Inbox
-from bridge.process import Process
 from bridge.protocol import MAX_FRAME, Payload
-from bridge.registry import perform
 
 logger = logging.getLogger(__name__)
 

@@ -6,15 +6,16 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bridge import listing
+from bridge.chat import listing
+from bridge.chat.speaking import Target
 from bridge.commands.conversations import connection_sync, history_page
 from bridge.commands.messages import message_send
 from bridge.commands.rooms import room_members as members_of
 from bridge.commands.session import about_page, session_start
 from bridge.http.operations import RequestSession, entry
 from bridge.identity.revoking import revoke_token
-from bridge.permissions import anyone, started
-from bridge.process import Process
+from bridge.live.permissions import anyone, started
+from bridge.live.process import Process
 from bridge.protocol import (
     MAX_PAGE,
     ConnectionSync,
@@ -38,7 +39,6 @@ from bridge.protocol import (
     SessionStarted,
     Written,
 )
-from bridge.speaking import Target
 
 
 class MessageOpen(FirstMessage):

@@ -10,10 +10,10 @@ from django.views.decorators.http import require_safe
 from pydantic import TypeAdapter
 
 from bridge import __version__
-from bridge.description.described import explain
 from bridge.errors import HTTP_STATUS, Code
 from bridge.http.addresses import operations
 from bridge.http.operations import Operation
+from bridge.schemas.described import explain
 
 API = "/api/"
 DESCRIPTION = """\

@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from django.http import HttpRequest
 
-from bridge.dependencies import hints_of, payload_of
-from bridge.permissions import Permission
-from bridge.registry import Entry
-from bridge.sessions import Session
+from bridge.live.dependencies import hints_of, payload_of
+from bridge.live.permissions import Permission
+from bridge.live.registry import Entry
+from bridge.live.sessions import Session
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Next = Callable[[Any], Mapping[str, Any] | None]

@@ -4,12 +4,14 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from bridge import actions, browsing, history, protocol
-from bridge.actions import Post
-from bridge.actions.staffing import user_in
-from bridge.browsing import Place
+from bridge import protocol
+from bridge.chat import actions, browsing, history
+from bridge.chat.actions import Post
+from bridge.chat.actions.staffing import user_in
+from bridge.chat.browsing import Place
+from bridge.chat.history import Reader
+from bridge.chat.speaking import Target
 from bridge.errors import BridgeError, Code
-from bridge.history import Reader
 from bridge.http.operations import Method, Operation, RequestSession, entry, older
 from bridge.http.staff_payloads import (
     StaffConnectionChanged,
@@ -22,11 +24,10 @@ from bridge.http.staff_payloads import (
     shown,
 )
 from bridge.http.staff_permissions import may
+from bridge.live.process import Process
+from bridge.live.registry import Entry
 from bridge.models import WEB, Connection, Participant
-from bridge.process import Process
 from bridge.protocol import MessageSent
-from bridge.registry import Entry
-from bridge.speaking import Target
 
 LOOK = may("view_connection", "view_message")
 WRITE = may("view_connection", "view_message", "add_message")

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from bridge.browsing import Place
+from bridge.chat.browsing import Place
 from bridge.http.visitors import InboxName
 from bridge.models import Connection
 from bridge.protocol import MAX_PAGE, Closed, Content, MessageOut, Payload, Seq, Uuid, rfc3339

@@ -5,10 +5,10 @@ from typing import Any, cast
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
-from bridge import staff_tokens
 from bridge.errors import BridgeError, Code
 from bridge.http.operations import RequestSession
-from bridge.permissions import Permission
+from bridge.identity import staff_tokens
+from bridge.live.permissions import Permission
 
 
 def may(*names: str) -> Permission:

@@ -5,17 +5,18 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from bridge import identity, protocol, tokens
-from bridge.actions import find_room
-from bridge.actions.rooms import lets_in
+from bridge import identity, protocol
+from bridge.chat.actions import find_room
+from bridge.chat.actions.rooms import lets_in
+from bridge.chat.moderation import Moderation, blocked, is_blocked
+from bridge.chat.speaking import Opening, Target
 from bridge.errors import BridgeError, Code
 from bridge.http.operations import Parameters, RequestSession
+from bridge.identity import tokens
+from bridge.live.process import Process
 from bridge.models import Connection, Inbox, Participant
-from bridge.moderation import Moderation, blocked, is_blocked
-from bridge.nicks import nick_for
-from bridge.process import Process
 from bridge.protocol import Line
-from bridge.speaking import Opening, Target
+from bridge.text.nicks import nick_for
 
 InboxName = Annotated[Line, Field(min_length=1, max_length=50)]
 Key = Annotated[Line, Field(max_length=64)]

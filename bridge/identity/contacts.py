@@ -7,8 +7,8 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from bridge.actions.cards import tell_cards
-from bridge.actions.opening import complete_endpoints
+from bridge.chat.actions.cards import tell_cards
+from bridge.chat.actions.opening import complete_endpoints
 from bridge.errors import BridgeError, Code
 from bridge.identity.revoking import revoke_nameless
 from bridge.models import Contact

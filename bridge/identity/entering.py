@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bridge import tokens
+from bridge.chat.moderation import Proof, signed_out
 from bridge.errors import BridgeError, Code
-from bridge.identity import contacts
+from bridge.identity import contacts, tokens
 from bridge.identity.contacts import Identity
+from bridge.identity.tokens import Token
 from bridge.identity.vouching import Vouched, read_jwt, read_login
 from bridge.models import Contact, Inbox, RevokedToken
-from bridge.moderation import Proof, signed_out
-from bridge.tokens import Token
 
 MOST_SUCCESSORS = 8
 

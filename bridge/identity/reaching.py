@@ -1,8 +1,9 @@
 """Whether there is a way by which a visitor comes to see what staff write to them."""
 
-from bridge import services, tokens
+from bridge import services
+from bridge.chat.moderation import is_blocked
+from bridge.identity import tokens
 from bridge.models import Connection, Contact, Endpoint, Inbox, RevokedToken
-from bridge.moderation import is_blocked
 
 
 def reaches_visitor(endpoint_id: int) -> bool:

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from bridge import publishing, tokens
+from bridge.chat import publishing
+from bridge.identity import tokens
 from bridge.models import RevokedToken
 
 MARGIN = timedelta(hours=1)

@@ -12,9 +12,8 @@ from django.contrib import auth
 from django.utils import timezone
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 
-from bridge import tokens
 from bridge.errors import BridgeError, Code
-from bridge.identity import revoking
+from bridge.identity import revoking, tokens
 from bridge.identity.contacts import Claims
 from bridge.models import Contact, Inbox
 from bridge.protocol import Email, Line, as_name

@@ -7,8 +7,8 @@ from itertools import islice
 
 from django.db import IntegrityError, migrations, transaction
 
-from bridge.lookalikes import key_of
-from bridge.nicks import numbered
+from bridge.text.lookalikes import key_of
+from bridge.text.nicks import numbered
 
 BATCH = 500
 TRIES = 20

@@ -234,7 +234,7 @@ class Participant(models.Model):
     # His id inside the service he speaks from, e.g. the Discord user's id.
     remote_id = models.CharField(max_length=255, blank=True)
     nick = models.CharField(max_length=80)
-    # What nicks that look alike have in common (`bridge.lookalikes`): of visitors in rooms, and of staff.
+    # What nicks that look alike have in common (`bridge.text.lookalikes`): of visitors in rooms, and of staff.
     nick_key = models.CharField(max_length=255, blank=True, editable=False)
     avatar = models.CharField(max_length=300, blank=True)
     # “#rrggbb”, of his role over there; empty for none.

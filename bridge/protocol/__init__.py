@@ -4,7 +4,6 @@ What comes in are closed pydantic models, validated once at the edge. What goes 
 nothing to build, and the same JSON Schema is generated from both (`manage.py protocol_schema`).
 """
 
-from bridge.nicks import MAX_NICK
 from bridge.protocol.commands import (
     ConnectionClose,
     ConnectionList,
@@ -106,6 +105,7 @@ from bridge.protocol.values import (
     clean_content,
     without_controls,
 )
+from bridge.text.nicks import MAX_NICK
 
 __all__ = [
     "CLOSE_FLOODING",

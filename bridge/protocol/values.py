@@ -8,9 +8,9 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from bridge import emojis
-from bridge.nicks import MAX_NICK
+from bridge.text import emojis
 from bridge.text.characters import clean_line, hides_something, is_blank
+from bridge.text.nicks import MAX_NICK
 
 VERSION = 1
 SUBPROTOCOL = "chatbridge.v1"

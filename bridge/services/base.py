@@ -10,8 +10,8 @@ from enum import Enum
 from typing import Any, ClassVar
 from uuid import UUID
 
-from bridge.clock import Clock
 from bridge.errors import DeliveryFailed
+from bridge.infra.clock import Clock
 from bridge.models import Connection, Delivery, Endpoint, Inbox, Message, Participant
 
 # Reasons that the delivery rules act upon; every other reason is only shown.
@@ -118,7 +118,7 @@ class React:
     thread: str
     remote_id: str
     emoji: str
-    """As `bridge.emojis` spells it."""
+    """As `bridge.text.emojis` spells it."""
     add: bool
 
 

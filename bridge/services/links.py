@@ -1,6 +1,7 @@
 """Addresses of files, for whoever reads a conversation where nobody is logged in here."""
 
-from bridge import addresses, files
+from bridge import files
+from bridge.infra import addresses
 from bridge.models import Attachment
 
 

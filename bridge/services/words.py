@@ -1,7 +1,7 @@
 """What a message says where nobody reads markdown: the same in mails, webhooks, terminals and the admin."""
 
-from bridge.markdown import Node, as_html, as_text, parse
 from bridge.models import Message, Participant
+from bridge.text.markdown import Node, as_html, as_text, parse
 
 
 def read(message: Message) -> list[Node]:

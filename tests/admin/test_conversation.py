@@ -13,8 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from bridge import tokens
-from bridge.actions import close_connection
+from bridge.chat.actions import close_connection
+from bridge.identity import tokens
 from bridge.models import (
     Attachment,
     Connection,
@@ -28,8 +28,8 @@ from bridge.models import (
     Reaction,
     RevokedToken,
 )
-from bridge.online import Registry
-from bridge.presence import blocking_client
+from bridge.presence.online import Registry
+from bridge.presence.team import blocking_client
 from tests.seeding import seed
 
 
@@ -230,7 +230,7 @@ def test_hostile_texts_stay_texts(viewer: Client, conversation: Connection) -> N
 
 def test_it_works_while_redis_is_away(viewer: Client, conversation: Connection) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bridge.online.blocking.blocking_client", _nowhere)
+        patch.setattr("bridge.presence.online.blocking.blocking_client", _nowhere)
         assert "Redis cannot be reached" in text(viewer, conversation)
 
 

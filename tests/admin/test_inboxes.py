@@ -13,8 +13,8 @@ from redis import Redis
 
 from bridge.admin.inboxes import InboxAdmin, origin_mistake
 from bridge.models import Connection, Contact, Inbox
-from bridge.online import Registry
-from bridge.presence import blocking_client
+from bridge.presence.online import Registry
+from bridge.presence.team import blocking_client
 from tests.admin.conftest import client_of
 
 ADD = reverse("admin:bridge_inbox_add")
@@ -227,7 +227,7 @@ def test_an_inbox_shows_who_is_online(valkey_url: str, viewer: Client, conversat
 
 def test_an_inbox_is_shown_while_redis_is_away(viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     nowhere = Redis(unix_socket_path="/nonexistent/valkey.sock")
-    monkeypatch.setattr("bridge.online.blocking.blocking_client", lambda: nowhere)
+    monkeypatch.setattr("bridge.presence.online.blocking.blocking_client", lambda: nowhere)
     assert "Redis cannot be reached" in viewer.get(_change(_shop())).content.decode()
 
 

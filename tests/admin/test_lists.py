@@ -16,16 +16,7 @@ from django.utils import timezone
 
 from bridge.admin import conversation as conversation_page
 from bridge.admin import finding, paging
-from bridge.models import (
-    Connection,
-    Contact,
-    Delivery,
-    Endpoint,
-    Inbox,
-    Message,
-    Participant,
-    RemoteMessage,
-)
+from bridge.models import Connection, Contact, Delivery, Endpoint, Inbox, Message, Participant, RemoteMessage
 from tests.admin.conftest import Failing
 from tests.seeding import seed
 

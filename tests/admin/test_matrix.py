@@ -11,16 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from bridge.conf import file_storage
-from bridge.models import (
-    Attachment,
-    Connection,
-    Delivery,
-    Endpoint,
-    Inbox,
-    Message,
-    MessageVersion,
-    Room,
-)
+from bridge.models import Attachment, Connection, Delivery, Endpoint, Inbox, Message, MessageVersion, Room
 from tests.admin.conftest import client_of
 
 pytestmark = pytest.mark.django_db

@@ -11,10 +11,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from bridge import publishing
-from bridge.actions.retrying import SOON, hurry_lines, retry_deliveries
-from bridge.clock import Clock
+from bridge.chat import publishing
+from bridge.chat.actions.retrying import SOON, hurry_lines, retry_deliveries
 from bridge.delivery import lines
+from bridge.infra.clock import Clock
 from bridge.models import Connection, Delivery, Endpoint, Message
 from tests.admin.conftest import Failing
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from bridge.models import Connection, Delivery, Endpoint, Inbox, Webhook
 from tests.admin.conftest import client_of
-from tests.services.receiver import Receiver
+from tests.services.webhook.receiver import Receiver
 
 ADD = reverse("admin:bridge_webhook_add")
 LIST = reverse("admin:bridge_webhook_changelist")

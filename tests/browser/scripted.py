@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from bridge import protocol
 from bridge.errors import BridgeError, Code
-from bridge.registry import entries
+from bridge.live.registry import entries
 
 Json = dict[str, Any]
 

@@ -8,7 +8,7 @@ from django.test import RequestFactory
 from django.views import defaults
 from playwright.async_api import Route, expect
 
-from bridge.away import LATEST, DatabaseAwayMiddleware
+from bridge.web.away import LATEST, DatabaseAwayMiddleware
 from tests.browser.conftest import Visitor, is_ready
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.asyncio(loop_scope="package")]

@@ -14,8 +14,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.asyncio(lo
 PHONE = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobile": True}
 
 ROOMS = """
-from bridge.actions import save_room
-from bridge.actions.receiving import Incoming, RemoteAuthor, receive_message
+from bridge.chat.actions import save_room
+from bridge.chat.actions.receiving import Incoming, RemoteAuthor, receive_message
 from bridge.models import Endpoint, Inbox, Participant, Room
 from django.utils import timezone
 if not Room.objects.filter(slug="harbour").exists():

@@ -186,7 +186,7 @@ def staff_answer(visitor: Visitor) -> None:
 
 ANSWER = """
 from django.utils import timezone
-from bridge.actions.receiving import Incoming, RemoteAuthor, receive_message
+from bridge.chat.actions.receiving import Incoming, RemoteAuthor, receive_message
 from bridge.models import Endpoint
 endpoint = Endpoint.objects.latest("pk")
 receive_message(endpoint.pk, Incoming("1", RemoteAuthor("7", "Ada"), "Good morning", created_at=timezone.now()))

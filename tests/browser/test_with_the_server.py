@@ -20,7 +20,7 @@ MOST = 100
 
 SEED = """
 from bridge.models import Connection
-from bridge.tokens import COOKIE_NAME, issue
+from bridge.identity.tokens import COOKIE_NAME, issue
 from tests.seeding import seed
 seed(messages=230, connections=1)
 connection = Connection.objects.latest("id")
@@ -228,7 +228,11 @@ async def test_a_chat_that_does_not_exist_is_a_page_that_says_so(arrive: Arrive)
     await expect(page.get_by_role("heading")).to_have_text("There is no chat here")
 
 
-SIGN_OUT = "from bridge import api, tokens; api.revoke_visitor(tokens.read('{token}').visitor)"
+SIGN_OUT = """
+from bridge import api
+from bridge.identity import tokens
+api.revoke_visitor(tokens.read("{token}").visitor)
+"""
 REQUIRE = """
 from bridge.models import Inbox
 Inbox.objects.update(identity="{identity}", identity_required={required})

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
-from bridge.markdown import Node, parse
+from bridge.text.markdown import Node, parse
 from tests.browser.conftest import Arrive, Visitor, load, one_dot, shoot, words
 from tests.browser.scripted import Script
 

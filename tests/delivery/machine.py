@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from bridge import delivery
-from bridge.actions.attaching import Uploads
-from bridge.actions.changing import delete_message, edit_message
-from bridge.actions.posting import Post as NewPost
-from bridge.actions.posting import Posted, Target, post_messages
-from bridge.actions.reacting import react
-from bridge.actions.receiving import receive_delete
+from bridge.chat.actions.attaching import Uploads
+from bridge.chat.actions.changing import delete_message, edit_message
+from bridge.chat.actions.posting import Post as NewPost
+from bridge.chat.actions.posting import Posted, Target, post_messages
+from bridge.chat.actions.reacting import react
+from bridge.chat.actions.receiving import receive_delete
 from bridge.delivery import Line, LineLost
 from bridge.delivery.composing import text_of
 from bridge.errors import DeliveryFailed

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 from django.db.models import DateTimeField, Value
 
-from bridge.clock import Clock
 from bridge.errors import DeliveryFailed
+from bridge.infra.clock import Clock
 from bridge.models import Attachment
 from bridge.services.base import (
     MESSAGE_GONE,

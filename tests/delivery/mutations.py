@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bridge import delivery
-from bridge.actions import posting, receiving
+from bridge.chat.actions import posting, receiving
 from bridge.delivery import composing, lines, planning, reactions, settling
 from bridge.errors import DeliveryFailed
 from bridge.models import Connection, Delivery, Endpoint, RemoteMessage

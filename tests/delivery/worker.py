@@ -13,12 +13,12 @@ from django.conf import settings
 
 
 async def work(name: str) -> None:
-    from bridge.bot.client import point_at_discord
-    from bridge.clock import Clock
-    from bridge.database import DatabaseThreads
-    from bridge.outbox import Brake, Outbox
-    from bridge.services.discord import DiscordService
-    from bridge.services.discord_errors import http_trace
+    from bridge.delivery.outbox import Brake, Outbox
+    from bridge.infra.clock import Clock
+    from bridge.infra.database import DatabaseThreads
+    from bridge.services.discord.bot.client import point_at_discord
+    from bridge.services.discord.errors import http_trace
+    from bridge.services.discord.service import DiscordService
 
     clock = Clock()
     brake = Brake(clock)

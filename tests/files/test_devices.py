@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from bridge.downloads import INLINE
 from bridge.errors import BridgeError
 from bridge.inspection.__main__ import look
 from bridge.inspection.images import MAX_FRAMES
 from bridge.models import Inbox
+from bridge.web.downloads import INLINE
 from tests.files import devices
 from tests.files.devices import Device
 from tests.web.files import bomb, frames, png

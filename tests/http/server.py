@@ -6,7 +6,7 @@ import threading
 
 import uvicorn
 
-from bridge.process import Process
+from bridge.live.process import Process
 
 
 class Server:

@@ -5,7 +5,7 @@ import uuid
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
-from bridge.actions.receiving import Incoming, RemoteAuthor, receive_message
+from bridge.chat.actions.receiving import Incoming, RemoteAuthor, receive_message
 from bridge.models import Endpoint, Message
 from tests.http.caller import Caller
 

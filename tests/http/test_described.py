@@ -21,8 +21,8 @@ from schemathesis import Case, GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.config import SchemathesisConfig
 
-from bridge import staff_tokens
-from bridge.actions import save_room
+from bridge.chat.actions import save_room
+from bridge.identity import staff_tokens
 from bridge.models import Inbox, Room
 from tests.http.caller import PUBLISHED, published
 from tests.http.server import Server

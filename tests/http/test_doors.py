@@ -7,10 +7,10 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 
-from bridge import redis
+from bridge.infra import redis
+from bridge.infra.redis import RedisError
 from bridge.models import Inbox, Message
 from bridge.protocol import MAX_FRAME
-from bridge.redis import RedisError
 from tests.http.caller import Caller
 
 SITE = "https://shop.example"
@@ -172,7 +172,7 @@ async def test_trouble_in_the_server_says_nothing_of_what_it_is(
     said = await visitor.write("Hello")
     address = f"/api/connections/{said['connection']}/messages"
     with monkeypatch.context() as broken:
-        broken.setattr("bridge.history.page", fail)
+        broken.setattr("bridge.chat.history.page", fail)
         answer = await visitor.ask("GET", address)
         assert (answer.status, answer.json()["error"]["code"]) == (status, code)
         assert "42" not in str(answer.content)

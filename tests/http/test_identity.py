@@ -12,8 +12,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from bridge.live.process import Process
 from bridge.models import Inbox, Message
-from bridge.process import Process
 from tests.http.caller import Caller
 from tests.http.test_staff import staff
 from tests.web.conftest import Open

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from bridge.infra.proofs import solve
+from bridge.infra.throttling import THROTTLES, Limit, Throttle
 from bridge.models import Connection, Endpoint, Inbox, Message
-from bridge.proofs import solve
-from bridge.throttling import THROTTLES, Limit, Throttle
 from tests.http.caller import Caller, Refused
 from tests.web.conftest import YEAR
 

@@ -11,10 +11,10 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from bridge import browsing, listing, openings
-from bridge.browsing import Place
+from bridge.chat import browsing, listing, openings
+from bridge.chat.browsing import Place
+from bridge.chat.speaking import Opening
 from bridge.models import Connection
-from bridge.speaking import Opening
 from tests.admin.test_plans import BIG, faults, seeded
 
 __all__ = ["seeded"]

@@ -8,8 +8,8 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
-from bridge.actions import save_room
-from bridge.actions.moderating import block
+from bridge.chat.actions import save_room
+from bridge.chat.actions.moderating import block
 from bridge.models import Connection, Inbox, Message, Participant, Room
 from tests.http.caller import Caller
 from tests.web.conftest import Open

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.middleware.csrf import _get_new_csrf_string
 from django.test import Client
 
-from bridge import staff_tokens
+from bridge.identity import staff_tokens
 from bridge.models import Connection, Delivery, Inbox, Message
 from tests.http.caller import Caller
 from tests.http.test_rooms import make_room
@@ -223,7 +223,7 @@ async def test_pages_follow_each_other_through_filters_without_a_gap_or_a_repeat
     ]
     # Two at the same moment: then the key decides.
     await Connection.objects.filter(pk__in=[made[3].pk, made[4].pk]).aupdate(active_at=made[5].active_at)
-    monkeypatch.setattr("bridge.browsing.STRETCH", 3)
+    monkeypatch.setattr("bridge.chat.browsing.STRETCH", 3)
     sam = await staff()
     for query, wanted in (
         ("limit=2", made),

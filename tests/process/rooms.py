@@ -13,7 +13,7 @@ from tests.processes import HOST, Site, answers, free_ports
 
 MINUTE = 60.0
 MAKE = """
-from bridge.actions import save_room
+from bridge.chat.actions import save_room
 from bridge.models import Inbox, Room
 save_room(Room(inbox=Inbox.objects.get(name="default"), slug="lobby", name="Lobby"), channel="9" * 18, is_open=True)
 """

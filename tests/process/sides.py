@@ -8,8 +8,8 @@ from typing import Any
 
 from playwright.async_api import Browser, Page
 
+from bridge.identity.tokens import COOKIE_NAME
 from bridge.sandbox.defaults import ADA_ID
-from bridge.tokens import COOKIE_NAME
 from tests.process.changes import Said, Story
 from tests.process.crowd import PATIENCE, persist
 

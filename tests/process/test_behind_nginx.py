@@ -20,11 +20,11 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from bridge.tokens import COOKIE_NAME, SECURE_COOKIE_NAME
+from bridge.identity.tokens import COOKIE_NAME, SECURE_COOKIE_NAME
 from tests import nginx
 from tests.chromium import ARGUMENTS
 from tests.processes import Site, answers, fetch, free_ports
-from tests.services.certificates import self_signed
+from tests.services.webhook.certificates import self_signed
 from tests.web.files import png
 from tests.web.test_servers import Tab
 
@@ -324,7 +324,7 @@ async def test_a_limit_of_the_proxys_is_not_called_ours(
 
 
 async def test_pages_speak_often_enough_for_the_documented_proxy() -> None:
-    every = re.search(r"EVERY = ([\d_]+)", (nginx.HERE / "static/bridge/wire/heartbeat.js").read_text())
+    every = re.search(r"EVERY = ([\d_]+)", (nginx.HERE / "static/bridge/chat/wire/heartbeat.js").read_text())
     assert every is not None
     for each in nginx.documented():
         (seconds,) = re.findall(r"proxy_read_timeout (\d+)s;", each)

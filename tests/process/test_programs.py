@@ -35,7 +35,8 @@ PROGRAM = """
 import sys, uuid
 import django; django.setup()
 from django.db import transaction
-from bridge import actions, signals
+from bridge.chat import actions
+from bridge import signals
 from bridge.models import Connection, Inbox, Message
 
 def plain(message, **_):

@@ -8,8 +8,8 @@ from urllib.request import Request, urlopen
 
 from bridge.models import Webhook
 from tests.processes import Process, Site, until
-from tests.services.receiver import Fault, Receiver
-from tests.services.webhooks import signed
+from tests.services.webhook.receiver import Fault, Receiver
+from tests.services.webhook.webhooks import signed
 from tests.visitor import Visitor
 
 SAID = [f"message {number}" for number in range(30)]

@@ -19,14 +19,14 @@ import pytest
 from django.utils import timezone
 
 from bridge import delivery, services
-from bridge.actions import Opening, Post, Posted, post_messages
-from bridge.actions.changing import delete_message, edit_message
-from bridge.actions.receiving import Incoming, RemoteAuthor, receive_message
+from bridge.chat.actions import Opening, Post, Posted, post_messages
+from bridge.chat.actions.changing import delete_message, edit_message
+from bridge.chat.actions.receiving import Incoming, RemoteAuthor, receive_message
 from bridge.delivery import Line
 from bridge.errors import DeliveryFailed
 from bridge.models import Delivery, Endpoint, Inbox, Message
 from bridge.services.base import Attempt, Service, attempting
-from tests.bot.stage import TimeMachine, db
+from tests.services.discord.bot.stage import TimeMachine, db
 from tests.services.memory import ELSEWHERE
 
 Trouble = Literal["away", "refused", "answer lost"]

@@ -8,10 +8,10 @@ from django.conf import settings
 from django.utils import timezone
 
 import tests.services
-from bridge.actions.receiving import Incoming, RemoteAuthor, receive_message
+from bridge.chat.actions.receiving import Incoming, RemoteAuthor, receive_message
 from bridge.models import Endpoint
-from tests.bot.stage import db
 from tests.services.contract import Rig, ServiceContract, Trouble, Wiring
+from tests.services.discord.bot.stage import db
 from tests.services.memory import Memory
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from bridge.actions.receiving import Incoming, RemoteAuthor, receive_message
+from bridge.chat.actions.receiving import Incoming, RemoteAuthor, receive_message
 from bridge.errors import DeliveryFailed
 from bridge.models import Endpoint
 from bridge.services.base import Answer, Request
 from chatbridge_site.environment import BASE_DIR
-from tests.bot.stage import db
 from tests.services.contract import Rig, ServiceContract, Trouble, Wiring
+from tests.services.discord.bot.stage import db
 
 PAGE = BASE_DIR / "docs" / "services.md"
 TOO_LONG = "x" * 300

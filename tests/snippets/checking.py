@@ -21,7 +21,7 @@ from jsonschema import Draft202012Validator
 from playwright._impl._driver import compute_driver_executable
 from uvicorn import main as uvicorn_command
 
-from bridge import description
+from bridge import schemas
 from bridge.http.door import nowhere
 from bridge.protocol import MAX_FRAME
 from chatbridge_site.environment import BASE_DIR, Environment
@@ -46,7 +46,7 @@ def _values(text: str) -> Iterator[Any]:
 
 
 def _check_frame(frame: dict[str, Any], *, kind: str) -> None:
-    schema = description.schema(description.everything())
+    schema = schemas.schema(schemas.everything())
     if kind == "reply":
         # It does not say which command it answers: there must be one that is answered so.
         names = [name for name in schema["$defs"] if name.startswith("reply:")]

@@ -15,7 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.dispatch import Signal
 
-from bridge import groups, registry
+from bridge.live import groups, registry
 from chatbridge_site.environment import BASE_DIR
 from tests.snippets.reading import Snippet
 

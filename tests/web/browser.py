@@ -9,7 +9,7 @@ from typing import Any
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
 
-from bridge import tokens
+from bridge.identity import tokens
 from bridge.protocol import SUBPROTOCOL
 
 PATIENCE = 60.0

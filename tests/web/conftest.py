@@ -7,9 +7,9 @@ import pytest
 import pytest_asyncio
 from asgiref.sync import sync_to_async
 
+from bridge.infra.throttling import THROTTLES, Limit, Throttle
+from bridge.live.process import Process
 from bridge.models import Connection, Inbox, Message, Participant
-from bridge.process import Process
-from bridge.throttling import THROTTLES, Limit, Throttle
 from tests.web.browser import Browser
 
 Open = Callable[..., Browser]
@@ -62,9 +62,9 @@ def _staff_write(connection: str, content: str) -> None:
     from django.db import transaction
     from django.utils import timezone
 
-    from bridge import publishing
+    from bridge.chat import publishing
+    from bridge.chat.wire import load, message_out
     from bridge.protocol import event_frame
-    from bridge.wire import load, message_out
 
     row = Connection.objects.get(uid=connection)
     with transaction.atomic():

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from asgiref.testing import ApplicationCommunicator
 from PIL import Image
 
-from bridge.tokens import COOKIE_NAME
+from bridge.identity.tokens import COOKIE_NAME
 
 PATIENCE = 60.0
 

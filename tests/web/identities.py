@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from bridge import tokens
+from bridge.identity import tokens
 from bridge.models import Inbox
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from bridge import description
-from bridge.registry import entries
+from bridge import schemas
+from bridge.live.registry import entries
 
 PUBLISHED = Path(__file__).resolve().parent.parent.parent / "docs" / "protocol.schema.json"
 
@@ -16,7 +16,7 @@ PUBLISHED = Path(__file__).resolve().parent.parent.parent / "docs" / "protocol.s
 @cache
 def _schema() -> dict[str, Any]:
     ours: dict[str, Any] = json.loads(PUBLISHED.read_text())
-    made = description.schema(description.everything())
+    made = schemas.schema(schemas.everything())
     return {"$defs": made["$defs"] | ours["$defs"]}
 
 

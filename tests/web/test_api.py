@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from bridge import api, tokens
+from bridge import api
+from bridge.identity import tokens
 from tests.web.browser import Browser
 from tests.web.conftest import Open
 

@@ -9,9 +9,9 @@ from asgiref.sync import sync_to_async
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bridge.live.registry import entries
 from bridge.models import Connection, Message
 from bridge.protocol import MAX_CONTENT, MAX_FRAME
-from bridge.registry import entries
 from tests.web.browser import Browser, Closed
 from tests.web.conftest import Open
 

@@ -13,10 +13,10 @@ import pytest_asyncio
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 
-from bridge import publishing
-from bridge.hub import Hub
-from bridge.outlet import Outlet
-from bridge.publishing import Change, Publisher
+from bridge.chat import publishing
+from bridge.chat.publishing import Change, Publisher
+from bridge.live.hub import Hub
+from bridge.live.outlet import Outlet
 from tests.web.browser import Browser
 
 
@@ -119,7 +119,7 @@ async def test_a_command_without_any_loop_publishes_before_it_ends(hub: Hub, set
         "import django; django.setup()\n"
         "from django.conf import settings\n"
         f"settings.CHANNEL_LAYERS['default']['CONFIG']['hosts'][0]['address'] = {settings.REDIS_URL!r}\n"
-        "from bridge import publishing\n"
+        "from bridge.chat import publishing\n"
         "publishing.publish([publishing.Change('a', 0, 1, b'from a command')])\n"
     )
     environment = {"DJANGO_SETTINGS_MODULE": "tests.settings", "PATH": "/usr/bin:/bin"}
@@ -272,7 +272,7 @@ async def test_a_socket_that_takes_nothing_is_given_up_before_memory_is(
 
 
 async def test_a_stalled_browser_is_closed_with_1013(visitor: Browser) -> None:
-    from bridge.process import Process
+    from bridge.live.process import Process
 
     (socket,) = Process.current().sockets
     hangs = asyncio.Event()

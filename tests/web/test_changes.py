@@ -12,12 +12,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from bridge import actions
-from bridge.actions import Opening, Post, Posted, Target
-from bridge.actions.changing import delete_message, edit_message
+from bridge.chat import actions
+from bridge.chat.actions import Opening, Post, Posted, Target
+from bridge.chat.actions.changing import delete_message, edit_message
+from bridge.infra.throttling import THROTTLES
 from bridge.models import Connection, Delivery, Inbox, Message, MessageVersion, Participant
 from bridge.protocol import MAX_CONTENT
-from bridge.throttling import THROTTLES
 from tests.web.browser import Browser
 from tests.web.conftest import Open
 

@@ -7,11 +7,12 @@ import pytest
 from asgiref.sync import sync_to_async
 from jsonschema import Draft202012Validator
 
-from bridge import description, groups
+from bridge import schemas
 from bridge.extend import anyone
+from bridge.infra.throttling import Limit, Throttle
+from bridge.live import groups
+from bridge.live.registry import entries
 from bridge.models import Connection, Contact, Inbox, Participant
-from bridge.registry import entries
-from bridge.throttling import Limit, Throttle
 from tests.shop_app.bridge_commands import Shipped, group, shipped
 from tests.shop_app.models import Order
 from tests.web.browser import Browser, Closed
@@ -36,7 +37,7 @@ async def test_a_command_of_another_app_is_answered_with_its_model(visitor: Brow
 
 async def test_its_frames_are_as_the_description_says(visitor: Browser) -> None:
     await order_of(visitor)
-    schema = description.schema(description.everything())
+    schema = schemas.schema(schemas.everything())
     for name in ("shop.status", "shop.state"):
         reply = await visitor.ask(name, number="A7")
         Draft202012Validator({"$ref": f"#/$defs/reply:{name}", "$defs": schema["$defs"]}).validate(reply)

@@ -11,9 +11,9 @@ from channels.layers import get_channel_layer
 from django.db import OperationalError
 from django.utils import timezone
 
-from bridge import actions
+from bridge.chat import actions
+from bridge.live.process import Process
 from bridge.models import Connection, Delivery, Endpoint, Inbox, Message, Participant
-from bridge.process import Process
 from tests.web.browser import Browser
 from tests.web.conftest import Open
 
@@ -381,7 +381,7 @@ async def test_a_session_that_could_not_start_leaves_nothing_and_can_start_again
     again = browser()
     await again.open()
     with monkeypatch.context() as broken:
-        broken.setattr("bridge.history.page", lambda *_, **__: 1 / 0)
+        broken.setattr("bridge.chat.history.page", lambda *_, **__: 1 / 0)
         assert await again.refused("session.start", token=known.token) == "internal"
     assert (await again.ok("session.start"))["connection"] is None
     assert await again.refused("history.page", connection=known.connection) == "not_found"
@@ -397,6 +397,6 @@ async def test_a_database_that_is_away_is_said_to_be(
         raise OperationalError("could not connect")
 
     with monkeypatch.context() as broken:
-        broken.setattr("bridge.history.heads", away)
+        broken.setattr("bridge.chat.history.heads", away)
         assert await visitor.refused("ping") == "unavailable"
     assert await visitor.ok("ping")

@@ -10,11 +10,18 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from bridge import actions, api, listing
-from bridge.actions import moderating
-from bridge.actions.receiving import Incoming, RemoteAuthor, receive_delete, receive_edit, receive_message
+from bridge import api
+from bridge.chat import actions, listing
+from bridge.chat.actions import moderating
+from bridge.chat.actions.receiving import (
+    Incoming,
+    RemoteAuthor,
+    receive_delete,
+    receive_edit,
+    receive_message,
+)
+from bridge.live.process import Process
 from bridge.models import Connection, Endpoint, Inbox, Message, Participant
-from bridge.process import Process
 from tests.web.browser import Browser, Closed
 from tests.web.conftest import Open
 

@@ -21,14 +21,15 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from PIL import Image
 
-from bridge import files, uploads
-from bridge.actions import Post, post_messages
-from bridge.actions.changing import delete_message
+from bridge import files
+from bridge.chat.actions import Post, post_messages
+from bridge.chat.actions.changing import delete_message
+from bridge.chat.speaking import Target
 from bridge.files import inspecting, workers
+from bridge.infra.throttling import THROTTLES, Limit, Throttle
 from bridge.inspection.limits import Limits
 from bridge.models import Attachment, Block, Connection, Inbox, Message, Participant
-from bridge.speaking import Target
-from bridge.throttling import THROTTLES, Limit, Throttle
+from bridge.web import uploads
 from tests.web.browser import Browser
 from tests.web.conftest import Open
 from tests.web.files import bomb, drawing, frames, http, png, saved, upload, uploaded

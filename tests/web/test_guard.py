@@ -9,10 +9,11 @@ import pytest
 from asgiref.testing import ApplicationCommunicator
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from bridge import bodies, guard
-from bridge.guard import Guard, Slots
-from bridge.mail.providers import LARGEST
+from bridge.infra import bodies
 from bridge.protocol import MAX_FRAME
+from bridge.services.email.providers import LARGEST
+from bridge.web import guard
+from bridge.web.guard import Guard, Slots
 from tests.web.browser import Browser
 from tests.web.files import http, png, upload
 

@@ -11,9 +11,9 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from bridge import identity, tokens
+from bridge import identity
 from bridge.errors import BridgeError
-from bridge.identity import contacts
+from bridge.identity import contacts, tokens
 from bridge.identity.contacts import Claims
 from bridge.models import Connection, Contact, Inbox
 from bridge.protocol import CLOSE_NO_SESSION

@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge import members as module
-from bridge import redis
-from bridge.members import Members
+from bridge.infra import redis
+from bridge.presence import members as module
+from bridge.presence.members import Members
 from bridge.protocol import Author
 
 ROOM = "6f0d3f3e-0000-4000-8000-000000000001"
@@ -24,7 +24,7 @@ def told(valkey_url: str, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any
     """The events that were published, in order."""
     events: list[dict[str, Any]] = []
     monkeypatch.setattr(
-        "bridge.publishing.tell", lambda connection, frame, **_: events.append(orjson.loads(frame))
+        "bridge.chat.publishing.tell", lambda connection, frame, **_: events.append(orjson.loads(frame))
     )
     return events
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import bridge
-from bridge import lookalikes
-from bridge.memory import ARENAS, LARGE
+from bridge.infra.memory import ARENAS, LARGE
+from bridge.text import lookalikes
 
 THREADS = 40
 PRINT_HEAPS = f"""

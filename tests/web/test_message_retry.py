@@ -5,9 +5,9 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.db import transaction
 
-from bridge.actions.settling import mark_failed
+from bridge.chat.actions.settling import mark_failed
+from bridge.infra.throttling import THROTTLES
 from bridge.models import Connection, Delivery, Message
-from bridge.throttling import THROTTLES
 from tests.web.browser import Browser
 from tests.web.conftest import Open
 

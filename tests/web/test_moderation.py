@@ -11,13 +11,14 @@ from asgiref.sync import sync_to_async
 from django.urls import reverse
 from django.utils import timezone
 
-from bridge import process, tokens
-from bridge.actions import moderating
-from bridge.filtering import compiled
+from bridge.chat.actions import moderating
+from bridge.identity import tokens
+from bridge.live import process
+from bridge.live.process import Process
 from bridge.models import Attachment, Block, Inbox, Message, Participant
-from bridge.process import Process
 from bridge.protocol import CLOSE_FORBIDDEN
-from tests.test_characters import IGNORABLE
+from bridge.text.filtering import compiled
+from tests.text.test_characters import IGNORABLE
 from tests.web.browser import Browser
 from tests.web.conftest import Open
 from tests.web.files import http

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from bridge import addresses, notices
-from bridge.mounting import Mounted
+from bridge.infra import addresses, notices
+from bridge.web.mounting import Mounted
 
 
 @pytest.fixture(autouse=True)

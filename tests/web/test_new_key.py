@@ -9,12 +9,11 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from bridge import staff_tokens, tokens
 from bridge.errors import BridgeError
 from bridge.files.links import is_signed, key_of
-from bridge.identity import revoking
-from bridge.mail.codes import Purpose, code_for, read_code
+from bridge.identity import revoking, staff_tokens, tokens
 from bridge.models import Inbox
+from bridge.services.email.codes import Purpose, code_for, read_code
 from tests.web.browser import Browser
 from tests.web.conftest import Open
 from tests.web.identities import Page, take, user

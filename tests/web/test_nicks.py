@@ -9,13 +9,13 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import connections
 
-from bridge import presence
-from bridge.actions import enter_room, rename
+from bridge.chat.actions import enter_room, rename
 from bridge.errors import BridgeError
-from bridge.lookalikes import is_reserved, key_of, readings
+from bridge.live.process import Process
 from bridge.models import Connection, Inbox, Participant
-from bridge.nicks import nick_for, nicks_for
-from bridge.process import Process
+from bridge.presence import team
+from bridge.text.lookalikes import is_reserved, key_of, readings
+from bridge.text.nicks import nick_for, nicks_for
 from tests.web.browser import Browser
 from tests.web.conftest import Open
 from tests.web.test_rooms import make_room
@@ -164,13 +164,13 @@ async def test_what_cannot_be_seen_is_no_name(visitor: Browser, lobby: Connectio
 async def test_staffs_names_are_reserved_in_every_room_of_their_inbox(
     visitor: Browser, lobby: Connection, inbox: Inbox, staff_write: Any
 ) -> None:
-    from bridge.actions.receiving import RemoteAuthor, participant_of
+    from bridge.chat.actions.receiving import RemoteAuthor, participant_of
     from bridge.models import Endpoint
 
     await visitor.write("Hello")
     endpoint = await Endpoint.objects.select_related("connection").aget(connection__kind="private")
     await sync_to_async(participant_of)(endpoint, RemoteAuthor("42", "Sam Miller"))
-    await presence.bot_named("Bridge Keeper")
+    await team.bot_named("Bridge Keeper")
     await Inbox.objects.aupdate(reserved_nicks="Head office\nThe Boss")
     before = await _joined(visitor)
     for name in (
@@ -206,7 +206,7 @@ async def test_who_answers_from_the_site_keeps_their_name_before_they_said_anyth
 async def test_a_visitor_makes_way_for_staff_who_speak_under_their_name(
     visitor: Browser, stranger: Browser, lobby: Connection, inbox: Inbox
 ) -> None:
-    from bridge.actions.receiving import RemoteAuthor, participant_of
+    from bridge.chat.actions.receiving import RemoteAuthor, participant_of
     from bridge.models import Endpoint
 
     await _joined(visitor, nick="Ada·")
@@ -248,7 +248,7 @@ async def test_a_name_that_a_site_vouches_for_is_kept_and_told_apart(lobby: Conn
 async def test_a_nick_that_is_taken_gets_a_number(
     visitor: Browser, browser: Open, lobby: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bridge.nicks.nick_for", lambda visitor: "Brave Fox")
+    monkeypatch.setattr("bridge.text.nicks.nick_for", lambda visitor: "Brave Fox")
     first, second = await _joined(visitor), browser()
     await second.start()
     assert first == "Brave Fox"
@@ -314,7 +314,7 @@ async def test_two_who_take_a_name_at_once_do_not_both_get_it(lobby: Connection)
 async def test_many_who_come_at_once_all_get_a_name(
     lobby: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bridge.nicks.nick_for", lambda visitor: "Brave Fox")
+    monkeypatch.setattr("bridge.text.nicks.nick_for", lambda visitor: "Brave Fox")
     room = await Connection.objects.select_related("inbox").aget(pk=lobby.pk)
 
     def come() -> str:

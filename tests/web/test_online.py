@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
-from bridge import online, redis
+from bridge.infra import redis
+from bridge.live.process import Process
 from bridge.models import Connection, Contact, Inbox
-from bridge.online import Registry
-from bridge.online import registry as registry_module
-from bridge.process import Process
+from bridge.presence import online
+from bridge.presence.online import Registry
+from bridge.presence.online import registry as registry_module
 from tests.web.browser import Browser
 from tests.web.conftest import Open
 from tests.web.identities import Page, take, user, vouch
@@ -105,7 +106,7 @@ async def test_one_question_is_asked_at_a_time(inbox: Inbox) -> None:
 
 
 def _who(browser: Browser) -> uuid.UUID:
-    from bridge import tokens
+    from bridge.identity import tokens
 
     return tokens.read(browser.token or "").visitor
 
@@ -207,7 +208,7 @@ async def test_ten_thousand_are_counted_and_only_some_are_named(
 
 @pytest.fixture
 def blocking(valkey_url: str) -> Any:
-    from bridge.presence import blocking_client
+    from bridge.presence.team import blocking_client
 
     yield
     blocking_client().close()

@@ -11,8 +11,11 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
-from bridge import tokens
 from bridge.errors import BridgeError
+from bridge.identity import tokens
+from bridge.infra.proofs import LEAST, solve
+from bridge.infra.throttling import THROTTLES, InboxFull, Limit, Throttle, Throttler
+from bridge.live.process import Process
 from bridge.models import (
     Attachment,
     Block,
@@ -24,9 +27,6 @@ from bridge.models import (
     Message,
     Participant,
 )
-from bridge.process import Process
-from bridge.proofs import LEAST, solve
-from bridge.throttling import THROTTLES, InboxFull, Limit, Throttle, Throttler
 from tests.web.browser import Browser
 from tests.web.conftest import YEAR, Open
 from tests.web.files import http

@@ -1,23 +1,24 @@
 """Whether the team is online. Of visitors: tests/web/test_online.py."""
 
-from bridge import presence, redis
+from bridge.infra import redis
+from bridge.live.process import Process
 from bridge.models import Inbox
-from bridge.process import Process
+from bridge.presence import team
 from tests.web.browser import Browser
 from tests.web.conftest import Open
 
 
 async def test_the_team_is_online_while_the_bot_is_and_one_of_them_spoke_lately(valkey_url: str) -> None:
-    assert not await presence.staff_online(1)
-    await presence.gateway_up()
-    assert not await presence.staff_online(1)
-    await presence.staff_seen(1)
-    assert await presence.staff_online(1)
-    assert not await presence.staff_online(2)
-    assert 0 < await redis.client().ttl("chatbridge:gateway") <= presence.GATEWAY_TTL
-    assert 0 < await redis.client().ttl("chatbridge:staff:1") <= presence.STAFF_TTL
-    await presence.gateway_down()
-    assert not await presence.staff_online(1)
+    assert not await team.staff_online(1)
+    await team.gateway_up()
+    assert not await team.staff_online(1)
+    await team.staff_seen(1)
+    assert await team.staff_online(1)
+    assert not await team.staff_online(2)
+    assert 0 < await redis.client().ttl("chatbridge:gateway") <= team.GATEWAY_TTL
+    assert 0 < await redis.client().ttl("chatbridge:staff:1") <= team.STAFF_TTL
+    await team.gateway_down()
+    assert not await team.staff_online(1)
 
 
 async def test_visitors_are_told_when_the_team_comes_and_goes(
@@ -27,14 +28,14 @@ async def test_visitors_are_told_when_the_team_comes_and_goes(
     await Inbox.objects.acreate(name="other")
     await other.start(inbox="other")
     process = Process.current()
-    await presence.gateway_up()
-    await presence.staff_seen(inbox.pk)
+    await team.gateway_up()
+    await team.staff_seen(inbox.pk)
     await process._beat()
     assert (await visitor.event("presence.changed"))["payload"] == {"staff_online": True}
     late = browser()
     assert (await late.start())["staff_online"]
     await process._beat()
-    await presence.gateway_down()
+    await team.gateway_down()
     await process._beat()
     assert (await visitor.event("presence.changed"))["payload"] == {"staff_online": False}
     assert (await late.event("presence.changed"))["payload"] == {"staff_online": False}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bridge.arrivals import read
+from bridge.identity.arrivals import read
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from daphne import http_protocol, ws_protocol
 from django.test import Client, RequestFactory
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from bridge import arrivals, notices, tokens
-from bridge.arrivals import Foreign
+from bridge.identity import arrivals, tokens
+from bridge.identity.arrivals import Foreign
+from bridge.infra import notices
 from bridge.models import Inbox
 from chatbridge_site import servers
 

@@ -8,9 +8,10 @@ from asgiref.sync import sync_to_async
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from bridge import emojis, history
-from bridge.actions import reacting
-from bridge.actions.receiving import RemoteAuthor
+from bridge.chat import history
+from bridge.chat.actions import reacting
+from bridge.chat.actions.receiving import RemoteAuthor
+from bridge.infra.throttling import THROTTLES
 from bridge.models import (
     Connection,
     Delivery,
@@ -21,7 +22,7 @@ from bridge.models import (
     RemoteMessage,
     RemotePart,
 )
-from bridge.throttling import THROTTLES
+from bridge.text import emojis
 from tests.web.browser import Browser
 from tests.web.conftest import Open
 
@@ -130,7 +131,7 @@ async def test_a_stranger_can_react_to_nothing_of_it(visitor: Browser, stranger:
 
 async def test_nobody_reacts_to_what_was_deleted(visitor: Browser) -> None:
     message = await visitor.write("Hello")
-    from bridge.actions.changing import delete_message
+    from bridge.chat.actions.changing import delete_message
 
     pk = await db(lambda: Message.objects.get(uid=message["uid"]).pk)()
     await db(delete_message)(pk)

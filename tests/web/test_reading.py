@@ -10,12 +10,12 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from bridge import actions, history, listing
-from bridge.actions import Opening, Post, rows
-from bridge.actions.copying import RemoteFile, file_left, note_files
-from bridge.actions.retrying import retry_deliveries
-from bridge.actions.settling import mark_delivered, mark_failed
-from bridge.history import Reader
+from bridge.chat import actions, history, listing
+from bridge.chat.actions import Opening, Post, rows
+from bridge.chat.actions.copying import RemoteFile, file_left, note_files
+from bridge.chat.actions.retrying import retry_deliveries
+from bridge.chat.actions.settling import mark_delivered, mark_failed
+from bridge.chat.history import Reader
 from bridge.models import Attachment, Connection, Delivery, Endpoint, Inbox, Message, Participant
 from tests.seeding import seed
 

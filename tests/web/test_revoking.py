@@ -10,11 +10,11 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
-from bridge import publishing, tokens
+from bridge.chat import publishing
 from bridge.errors import BridgeError
-from bridge.identity import revoking
+from bridge.identity import revoking, tokens
+from bridge.live.process import Process
 from bridge.models import Inbox, RevokedToken
-from bridge.process import Process
 from bridge.protocol import CLOSE_NO_SESSION
 from tests.web.browser import Browser
 from tests.web.conftest import Open

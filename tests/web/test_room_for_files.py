@@ -10,9 +10,10 @@ from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from django.core.files.storage import InMemoryStorage
 
-from bridge import bodies, uploads
+from bridge.infra import bodies
+from bridge.infra.throttling import THROTTLES, Limit, Throttle
 from bridge.models import Attachment
-from bridge.throttling import THROTTLES, Limit, Throttle
+from bridge.web import uploads
 from tests.web.browser import Browser
 from tests.web.conftest import Open
 from tests.web.files import png, upload

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
-from bridge import members, redis
-from bridge.actions import close_connection
+from bridge.chat.actions import close_connection
+from bridge.infra import redis
+from bridge.live.process import Process
+from bridge.live.registry import entries
 from bridge.models import Connection, Endpoint, Inbox, Message, Participant
-from bridge.process import Process
-from bridge.registry import entries
+from bridge.presence import members
 from tests.web.browser import Browser
 from tests.web.clock import Clock
 from tests.web.conftest import Open
@@ -310,7 +311,7 @@ async def test_who_goes_and_who_is_lost_are_told_apart(
     clean: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("bridge.members.GRACE", {True: 0.0, False: 0.0})
+    monkeypatch.setattr("bridge.presence.members.GRACE", {True: 0.0, False: 0.0})
     watcher = browser()
     await watcher.start()
     await watcher.ok("room.join", room="lobby")
@@ -368,7 +369,7 @@ async def test_a_room_is_joined_and_heard_while_redis_cannot_say_who_is_there(
     async def away(*_: object) -> list[Any]:
         raise redis.RedisError("away")
 
-    monkeypatch.setattr("bridge.members.Members._call", away)
+    monkeypatch.setattr("bridge.presence.members.Members._call", away)
     joined = await visitor.ok("room.join", room="lobby")
     assert joined["room"]["online"] == 1
     assert joined["members"] == [joined["you"]]

@@ -11,7 +11,8 @@ from django.core.management import CommandError, call_command
 from jsonschema import Draft7Validator, Draft202012Validator, ValidationError
 from pydantic import BaseModel, ConfigDict, Field
 
-from bridge import description, groups, protocol, registry
+from bridge import protocol, schemas
+from bridge.live import groups, registry
 from bridge.management.commands import protocol_schema
 from bridge.protocol import EVENTS, TypingPayload
 from bridge.routing import websocket_urlpatterns
@@ -94,7 +95,7 @@ def test_the_asyncapi_document_is_one_by_the_official_schema(capsys: pytest.Capt
 
 
 def test_the_asyncapi_document_tells_of_every_command_and_event() -> None:
-    document = description.document(description.everything())
+    document = schemas.document(schemas.everything())
     operations = document["operations"]
     assert set(operations) == {
         *(f"command.{name}" for name in registry.entries),
@@ -144,7 +145,7 @@ def test_two_apps_may_have_a_model_of_one_name(monkeypatch: pytest.MonkeyPatch) 
     class Author(BaseModel):
         books: int
 
-    described = description.Described([], {"book.written": Author, "typing.started": TypingPayload})
+    described = schemas.Described([], {"book.written": Author, "typing.started": TypingPayload})
     payloads, definitions = described.payloads(refer="{model}")
     ours = definitions[
         definitions[payloads["event", "typing.started"]["$ref"]]["properties"]["author"]["$ref"]
@@ -166,7 +167,7 @@ class Shapes(BaseModel):
 
 
 def test_every_shape_of_a_model_has_its_type() -> None:
-    text = description.types(description.document(description.Described([], {"shop.shapes": Shapes})))
+    text = schemas.types(schemas.document(schemas.Described([], {"shop.shapes": Shapes})))
     assert (
         """
 /** Every shape that a model may have, *\\/ too. */

@@ -18,7 +18,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from bench.client import HEADERS, framed
-from bridge.tokens import COOKIE_NAME
+from bridge.identity.tokens import COOKIE_NAME
 from tests.processes import HOST, Site, answers
 from tests.web.files import png
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 
-from bridge.arrivals import Arrival
+from bridge.identity.arrivals import Arrival
+from bridge.live.process import Process
+from bridge.live.registry import answer
+from bridge.live.sessions import Session
 from bridge.models import Inbox
-from bridge.process import Process
-from bridge.registry import answer
-from bridge.sessions import Session
 from tests.web.browser import Browser
 from tests.web.test_rooms import make_room
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from bridge import listing
-from bridge.process import Process
-from bridge.tokens import issue
+from bridge.chat import listing
+from bridge.identity.tokens import issue
+from bridge.live.process import Process
 from tests.web.conftest import Open
 
 

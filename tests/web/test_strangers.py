@@ -8,11 +8,11 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.conf import settings
 
-from bridge import tokens
-from bridge.actions.moderating import block
+from bridge.chat.actions.moderating import block
 from bridge.errors import BridgeError
+from bridge.identity import tokens
+from bridge.live.registry import entries
 from bridge.models import Connection, Inbox, Message, Participant
-from bridge.registry import entries
 from tests.web.browser import Browser, Closed
 from tests.web.conftest import Open
 
@@ -262,7 +262,7 @@ async def test_an_internal_error_says_nothing_of_what_went_wrong(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError(f"the key is {settings.SECRET_KEY}")
 
-    monkeypatch.setattr("bridge.history.heads", fail)
+    monkeypatch.setattr("bridge.chat.history.heads", fail)
     reply = await visitor.ask("ping")
     assert reply["error"] == {"code": "internal", "message": "Something went wrong on the server."}
     assert "the key is" in caplog.text

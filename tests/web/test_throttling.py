@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bridge import redis, throttling
 from bridge.errors import BridgeError
-from bridge.throttling import THROTTLES, Limit, Throttle, Throttler
+from bridge.infra import redis, throttling
+from bridge.infra.throttling import THROTTLES, Limit, Throttle, Throttler
 from tests.web.browser import Browser
 from tests.web.conftest import YEAR, Open
 

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
-from bridge import actions, hooks, signals
+from bridge import signals
+from bridge.chat import actions, hooks
+from bridge.live.process import Process
 from bridge.models import Connection, Inbox
-from bridge.process import Process
 from tests.web.browser import Browser
 from tests.web.conftest import Open
 
@@ -77,7 +78,7 @@ async def test_coming_into_a_room_and_going_are_told_once_whatever_the_number_of
 async def test_who_is_lost_did_not_go_by_himself(
     browser: Open, room: Connection, told: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bridge.members.GRACE", {True: 0.0, False: 0.0})
+    monkeypatch.setattr("bridge.presence.members.GRACE", {True: 0.0, False: 0.0})
     ada = browser()
     await ada.start()
     await ada.ok("room.join", room="lobby", nick="Ada")

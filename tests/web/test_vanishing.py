@@ -9,9 +9,10 @@ import pytest
 from channels.layers import get_channel_layer
 from websockets.asyncio.client import connect
 
-from bridge import online, redis
+from bridge.infra import redis
+from bridge.live.process import Process
 from bridge.models import Inbox
-from bridge.process import Process
+from bridge.presence import online
 from tests.processes import Site
 from tests.web.conftest import Open
 

@@ -15,11 +15,11 @@ from django.urls import URLPattern, reverse
 from django.utils import timezone
 from pydantic import BaseModel
 
-from bridge import tokens
 from bridge.http.addresses import operations
+from bridge.identity import tokens
+from bridge.live.process import Process
+from bridge.live.registry import entries
 from bridge.models import Attachment, Connection, Contact, Inbox, Message, Participant, Reaction
-from bridge.process import Process
-from bridge.registry import entries
 from tests.web.browser import Browser
 from tests.web.conftest import Open
 from tests.web.files import http

@@ -12,12 +12,13 @@ import pytest_asyncio
 from asgiref.sync import sync_to_async
 from django.db import DataError, IntegrityError, OperationalError, connection, connections, transaction
 
-from bridge import actions, writer
-from bridge.actions import Opening, Post, Posted, Target, posting, rows
+from bridge.chat import actions
+from bridge.chat.actions import Opening, Post, Posted, Target, posting, rows
+from bridge.chat.publishing import Change
 from bridge.errors import BridgeError
+from bridge.live import writer
+from bridge.live.writer import Writer
 from bridge.models import Connection, Delivery, Inbox, Message
-from bridge.publishing import Change
-from bridge.writer import Writer
 from tests.web.conftest import Open as OpenBrowser
 
 Open = Callable[[], Target]
@@ -234,7 +235,7 @@ def test_who_writes_in_one_batch_with_others_hears_what_those_wrote(
     opened: Open, monkeypatch: pytest.MonkeyPatch, origins: list[str], skipped: str
 ) -> None:
     target, other, published = opened(), opened(), list[Change]()
-    monkeypatch.setattr("bridge.publishing.publish", lambda changes, **_: published.extend(changes))
+    monkeypatch.setattr("bridge.chat.publishing.publish", lambda changes, **_: published.extend(changes))
     # Somebody who writes in another conversation makes no difference here.
     batch = [post(target, origin=origin) for origin in origins]
     actions.post_messages([post(other, origin="elsewhere"), *batch])
@@ -261,7 +262,7 @@ def test_nothing_is_published_where_the_transaction_fails(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published: list[Any] = []
-    monkeypatch.setattr("bridge.publishing.publish", lambda changes, **_: published.append(changes))
+    monkeypatch.setattr("bridge.chat.publishing.publish", lambda changes, **_: published.append(changes))
 
     def fails() -> None:
         with transaction.atomic():

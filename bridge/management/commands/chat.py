@@ -11,12 +11,13 @@ from urllib.parse import urlsplit, urlunsplit
 
 from django.core.management.base import BaseCommand, CommandError
 
-from bridge import addresses, publishing, redis
+from bridge.chat import publishing
 from bridge.conf import settings
-from bridge.console import reading, typed
-from bridge.console.staff import Staff
-from bridge.console.terminal import opened
-from bridge.console.visitor import Visitor
+from bridge.infra import addresses, redis
+from bridge.services.terminal import reading, typed
+from bridge.services.terminal.staff import Staff
+from bridge.services.terminal.terminal import opened
+from bridge.services.terminal.visitor import Visitor
 
 HERE = "http://127.0.0.1:8000"
 

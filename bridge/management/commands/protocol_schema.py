@@ -10,10 +10,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from bridge import description, protocol
-from bridge.description.described import Described, Schema, envelope
+from bridge import protocol, schemas
 from bridge.errors import Code
-from bridge.throttling import THROTTLES
+from bridge.infra.throttling import THROTTLES
+from bridge.schemas.described import Described, Schema, envelope
 
 REFERENCE = Path("docs/protocol.md")
 
@@ -25,11 +25,11 @@ def _as_json(made: Schema) -> str:
 
 
 FORMATS: dict[str, tuple[Path, Callable[[Described], str]]] = {
-    "jsonschema": (Path("docs/protocol.schema.json"), lambda of: _as_json(description.schema(of))),
-    "asyncapi": (Path("docs/asyncapi.json"), lambda of: _as_json(description.document(of))),
+    "jsonschema": (Path("docs/protocol.schema.json"), lambda of: _as_json(schemas.schema(of))),
+    "asyncapi": (Path("docs/asyncapi.json"), lambda of: _as_json(schemas.document(of))),
     "typescript": (
         Path("static/bridge/protocol.d.ts"),
-        lambda of: description.types(description.document(of)),
+        lambda of: schemas.types(schemas.document(of)),
     ),
 }
 """The file that each is shipped as, and what makes it."""
@@ -50,14 +50,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["write"] and not options["check"]:
-            self.stdout.write(FORMATS[options["format"]][1](description.everything()), ending="")
+            self.stdout.write(FORMATS[options["format"]][1](schemas.everything()), ending="")
             return
         root = Path(getattr(settings, "BASE_DIR", "."))
         if not (root / REFERENCE).is_file():
             raise CommandError(
                 f"There is no {REFERENCE} here: only ChatBridge's own repository has these files."
             )
-        ours = description.ours()
+        ours = schemas.ours()
         texts = {path: made(ours) for path, made in FORMATS.values()}
         texts[REFERENCE] = with_tables((root / REFERENCE).read_text(encoding="utf-8"))
         for name, text in texts.items():
@@ -70,7 +70,7 @@ class Command(BaseCommand):
 
 def with_tables(text: str) -> str:
     """The reference with its generated parts made anew."""
-    ours = description.ours()
+    ours = schemas.ours()
     payloads, definitions = ours.payloads(refer="{model}")
     fields = {
         key: _fields(definitions.get(payload.get("$ref", ""), payload)) for key, payload in payloads.items()

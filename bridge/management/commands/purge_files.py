@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from bridge import retention
+from bridge.chat import retention
 
 
 class Command(BaseCommand):

@@ -9,11 +9,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from bridge import redis
-from bridge.bot import setup
-from bridge.bot.runner import Runner
 from bridge.conf import settings
+from bridge.infra import redis
 from bridge.sandbox import defaults, launching
+from bridge.services.discord.bot import setup
+from bridge.services.discord.bot.runner import Runner
 
 logger = logging.getLogger(__name__)
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from bridge import publishing, redis
-from bridge.carriers import Carriers, hosted
-from bridge.clock import Clock
+from bridge.chat import publishing
+from bridge.delivery.carriers import Carriers, hosted
+from bridge.infra import redis
+from bridge.infra.clock import Clock
 
 
 class Command(BaseCommand):

@@ -7,8 +7,8 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 
-from bridge import staff_tokens
 from bridge.errors import BridgeError
+from bridge.identity import staff_tokens
 
 LONGEST = 400
 

@@ -19,7 +19,7 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from bridge.actions.receiving import Incoming, RemoteAuthor, receive_message
+from bridge.chat.actions.receiving import Incoming, RemoteAuthor, receive_message
 from bridge.errors import DeliveryFailed
 from bridge.models import Connection, Delivery, Endpoint
 from bridge.services.base import Answer, Delete, Done, Edit, Joining, Post, Request, Service, Stored

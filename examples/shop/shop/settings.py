@@ -44,15 +44,15 @@ TEMPLATES = [
         },
     }
 ]
-DATABASES = {"default": {"ENGINE": "bridge.sqlite", "NAME": BASE_DIR / "db.sqlite3"}}
+DATABASES = {"default": {"ENGINE": "bridge.infra.sqlite", "NAME": BASE_DIR / "db.sqlite3"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-CHANNEL_LAYERS = {"default": {"BACKEND": "bridge.layer.ChannelLayer"}}
+CHANNEL_LAYERS = {"default": {"BACKEND": "bridge.infra.layer.ChannelLayer"}}
 STATIC_URL = "static/"
 USE_TZ = True
 LOGIN_REDIRECT_URL = "/"
 
 BRIDGE_SERVICES = {
-    "discord": "bridge.services.discord.DiscordService",
+    "discord": "bridge.services.discord.service.DiscordService",
     "warehouse": "orders.warehouse.WarehouseService",
 }
 WAREHOUSE_DIR = BASE_DIR / "var" / "warehouse"

@@ -11,8 +11,8 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from orders.models import Order
 
+from bridge.live.process import Process
 from bridge.models import Inbox
-from bridge.process import Process
 from bridge.protocol import SUBPROTOCOL
 
 PATIENCE = 60.0

@@ -6,7 +6,7 @@ import uuid
 from asgiref.sync import sync_to_async
 from orders.models import Order
 
-from bridge import hooks
+from bridge.chat import hooks
 from bridge.models import Message
 from shop_tests.conftest import Open, Page
 

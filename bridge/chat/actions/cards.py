@@ -1,0 +1,86 @@
+"""Whether staff see on a conversation's card who the visitor is, as it is known today."""
+
+from datetime import datetime, timedelta
+from functools import partial
+from typing import NamedTuple
+
+from django.db import transaction
+from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from bridge.chat import publishing
+from bridge.models import Connection, Contact, Endpoint, RemoteMessage
+
+RECENT = timedelta(days=7)
+SERVICE = "discord"
+"""The one whose people are shown a card."""
+
+
+class Card(NamedTuple):
+    """One that says less than is known."""
+
+    endpoint: Endpoint
+    remote_id: str
+    contact_at: datetime
+    """When what it should say was last changed."""
+
+
+def tell_cards(contact: Contact) -> None:
+    """Have it shown on the cards of the visitor's open conversations, after the commit that changes it."""
+    transaction.on_commit(partial(_tell, contact), robust=True)
+
+
+def _tell(contact: Contact) -> None:
+    for uid in (
+        _open_connections()
+        .filter(visitor=contact.visitor, inbox=contact.inbox_id)
+        .values_list("uid", flat=True)
+    ):
+        publishing.tell_bot_card(str(uid))
+
+
+def outdated(uid: str) -> Card | None:
+    """The card of this conversation, where it is one."""
+    endpoint = _outdated().filter(connection__uid=uid).select_related("connection__inbox").first()
+    if endpoint is None:
+        return None
+    return Card(endpoint, endpoint.card, endpoint.contact_at)  # type: ignore[attr-defined]  # annotated
+
+
+def behind() -> list[str]:
+    """The conversations, of those that were used lately, whose card is outdated."""
+    # In two steps, as for read marks: asked at once, a database walks over all endpoints.
+    pks = list(_open_connections().filter(active_at__gt=timezone.now() - RECENT).values_list("pk", flat=True))
+    found: list[str] = []
+    for start in range(0, len(pks), 500):
+        stale = _outdated().filter(connection_id__in=pks[start : start + 500])
+        found += map(str, stale.values_list("connection__uid", flat=True))
+    return found
+
+
+def note_shown(card: Card) -> None:
+    """Staff see now what was known then."""
+    Endpoint.objects.filter(pk=card.endpoint.pk).update(card_at=card.contact_at)
+
+
+def _open_connections() -> QuerySet[Connection]:
+    return Connection.objects.filter(state=Connection.State.OPEN, kind=Connection.Kind.PRIVATE)
+
+
+def _outdated() -> QuerySet[Endpoint]:
+    """With its `card`, and `contact_at`. What a card says was asked for after it was about to be sent."""
+    contacts = Contact.objects.filter(
+        visitor=OuterRef("connection__visitor"), inbox=OuterRef("connection__inbox")
+    )
+    cards = RemoteMessage.objects.filter(
+        endpoint=OuterRef("pk"), card=True, deleted_at__isnull=True, remote_id__isnull=False
+    ).order_by("-pk")
+    opened = Endpoint.objects.filter(
+        service=SERVICE, remote_id__isnull=False, connection__kind=Connection.Kind.PRIVATE
+    )
+    return opened.annotate(
+        card=Subquery(cards.values("remote_id")[:1]),
+        contact_at=Subquery(contacts.values("updated_at")[:1]),
+        shown_at=Coalesce(F("card_at"), Subquery(cards.values("sent_at")[:1]), F("connection__created_at")),
+    ).filter(card__isnull=False, contact_at__gt=F("shown_at"))

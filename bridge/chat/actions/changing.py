@@ -1,0 +1,124 @@
+"""Change and take back what was said: by its author, in one place for all sides."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from bridge import signals
+from bridge.chat import hooks
+from bridge.chat.actions.attaching import discard_of
+from bridge.chat.actions.posting import fan_out
+from bridge.chat.actions.settling import publish_messages
+from bridge.chat.actions.speaking_rules import speak
+from bridge.errors import BridgeError, Code
+from bridge.models import Connection, Delivery, Message, MessageVersion
+
+
+@transaction.atomic
+def edit_own_message(uid: UUID, *, visitor: UUID, content: str) -> Message:
+    """The same as `edit_message`, for the visitor who wrote it.
+
+    Raises:
+        BridgeError: `not_found` where it is not his or was deleted, `not_permitted` once the inbox's time for that
+            is over or while they may not write here, `throttled` by slow mode, `closed` where the conversation is.
+    """
+    message = _own(uid, visitor=visitor)
+    if not message.connection.is_open:
+        raise BridgeError(Code.CLOSED, "This conversation is closed.")
+    if message.content != content and message.author:
+        speak(message.author, now=timezone.now())
+    return _edit(message, content=content)
+
+
+@transaction.atomic
+def delete_own_message(uid: UUID, *, visitor: UUID) -> Message:
+    """The same as `delete_message`, for the visitor who wrote it; in a closed conversation, too.
+
+    Raises:
+        BridgeError: `not_found` where it is not his or was deleted, `not_permitted` once the inbox's time for that
+            is over.
+    """
+    return _delete(_own(uid, visitor=visitor))
+
+
+@transaction.atomic
+def edit_message(message_id: int, *, content: str) -> Message:
+    """Give a message new content, and carry that to every other endpoint. The same content again is nothing.
+
+    Raises:
+        BridgeError: `not_found` where it was deleted.
+    """
+    message = _locked(pk=message_id)
+    if message.deleted_at:
+        raise BridgeError(Code.NOT_FOUND, "The message was deleted.")
+    return _edit(message, content=content)
+
+
+@transaction.atomic
+def delete_message(message_id: int) -> Message:
+    """Leave a tombstone without content. Deleting twice is nothing."""
+    message = _locked(pk=message_id)
+    if message.deleted_at:
+        return message
+    return _delete(message)
+
+
+def _own(uid: UUID, *, visitor: UUID) -> Message:
+    """The visitor's message, as long as he may change it."""
+    try:
+        message = _locked(uid=uid, author__visitor=visitor, deleted_at__isnull=True)
+    except Message.DoesNotExist:
+        raise BridgeError(Code.NOT_FOUND, "There is no such message.") from None
+    window = message.connection.inbox.edit_window
+    if not window:
+        raise BridgeError(Code.NOT_PERMITTED, "Messages cannot be changed here.", window=0)
+    if timezone.now() - message.created_at > timedelta(seconds=window):
+        raise BridgeError(
+            Code.NOT_PERMITTED,
+            f"A message can be changed within {_period(window)} of writing it, and that time is over.",
+            window=window,
+        )
+    return message
+
+
+def _period(seconds: int) -> str:
+    """For people: 90 seconds, 15 minutes, 2 hours."""
+    sizes = {"day": 86_400, "hour": 3600, "minute": 60, "second": 1}
+    unit, size = next((unit, size) for unit, size in sizes.items() if seconds % size == 0)
+    count = seconds // size
+    return f"{count:,} {unit}{'s' if count != 1 else ''}"
+
+
+def _locked(**which: object) -> Message:
+    """The message as it is once its connection's row is held: what is decided on is read after the lock."""
+    connection_id = Message.objects.values_list("connection_id", flat=True).get(**which)
+    Connection.objects.lock(connection_id)
+    return Message.objects.select_related("author__connection", "connection__inbox").get(**which)
+
+
+def _edit(message: Message, *, content: str) -> Message:
+    if message.content == content:
+        return message
+    MessageVersion.objects.create(message=message, content=message.content)
+    hooks.tell_on_commit(signals.message_edited, [message.pk])
+    return _change(message, "message.edited", Delivery.Operation.EDIT, content=content, edited_at=Now())
+
+
+def _delete(message: Message) -> Message:
+    message.versions.all().delete()
+    discard_of([message])
+    hooks.tell_on_commit(signals.message_deleted, [message.pk])
+    return _change(message, "message.deleted", Delivery.Operation.DELETE, content="", deleted_at=Now())
+
+
+def _change(message: Message, event: str, operation: Delivery.Operation, **fields: object) -> Message:
+    advance = Connection.objects.advance(message.connection_id)
+    Message.objects.filter(pk=message.pk).update(revision=advance.revision, changed=True, **fields)
+    message.refresh_from_db(fields=["revision", *fields])
+    # What came in from a service is not ours to change there.
+    waits = fan_out(message, operation=operation, source=message.endpoint_id)
+    publish_messages(event, [message], connection=message.connection, advance=advance, nudge=bool(waits))
+    return message

@@ -1,0 +1,110 @@
+"""Files that came from a service: noted with their message at once, copied to us when that is done."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from bridge.chat.actions.attaching import discard
+from bridge.chat.actions.settling import publish_changed
+from bridge.files import Kept
+from bridge.models import Attachment, Connection, Endpoint, Inbox, Message, RemotePart
+
+MOST = 25 * 1024 * 1024
+"""Bytes of a file that staff send, where the inbox takes none of visitors."""
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file as its service tells of it."""
+
+    remote_id: str
+    name: str
+    url: str
+    content_type: str = ""
+    size: int = 0
+    """Bytes; 0 where it does not say."""
+
+
+def limit_of(inbox: Inbox) -> int:
+    """Bytes of a file that are copied from a service."""
+    return inbox.max_upload_bytes or MOST
+
+
+def note_files(message: Message, found: Sequence[RemoteFile], *, inbox: Inbox, after: int = 0) -> None:
+    """The rows of a message's files, to be copied. Those that are too large never are: they stay where they are."""
+    Attachment.objects.bulk_create(
+        Attachment(
+            message=message,
+            inbox=inbox,
+            position=position,
+            name=each.name,
+            content_type=each.content_type[:100],
+            size=each.size,
+            remote_id=each.remote_id,
+            remote_url=each.url[:1000],
+            state=Attachment.State.REMOTE if each.size > limit_of(inbox) else Attachment.State.PENDING,
+        )
+        for position, each in enumerate(found, after)
+    )
+
+
+@transaction.atomic
+def add_files(endpoint_id: int, remote_id: str, found: Sequence[RemoteFile]) -> None:
+    """Note files that a message has over there now and had not when it came."""
+    connection_id = Endpoint.objects.values_list("connection_id", flat=True).get(pk=endpoint_id)
+    Connection.objects.lock(connection_id)
+    parts = RemotePart.objects.filter(
+        remote__endpoint=endpoint_id,
+        remote__remote_id=remote_id,
+        remote__ours=False,
+        message__deleted_at=None,
+    )
+    part = parts.select_related("message__connection__inbox").first()
+    if part is None:
+        return
+    known = set(part.message.attachments.values_list("remote_id", flat=True))
+    new = [each for each in found if each.remote_id not in known]
+    if new:
+        note_files(part.message, new, inbox=part.message.connection.inbox, after=len(known))
+        _show(part.message_id)
+
+
+@transaction.atomic
+def file_copied(pk: int, kept: Kept) -> bool:
+    """Its file is in the storage now. False where the message is gone meanwhile, or it was copied before."""
+    return _settle(pk, state=Attachment.State.STORED, **kept._asdict())
+
+
+@transaction.atomic
+def file_left(pk: int) -> bool:
+    """It is not copied, and never will be: only its service has it."""
+    return _settle(pk, state=Attachment.State.REMOTE)
+
+
+def drop_files(message_id: int, *, present: Collection[str]) -> None:
+    """Forget the files that its message has no more over there, its connection's row being held."""
+    gone = Attachment.objects.filter(message=message_id).exclude(remote_id__in=present)
+    if discard(gone):
+        _show(message_id)
+
+
+def _settle(pk: int, **fields: object) -> bool:
+    """Change a file that is still to be copied, and show that, its message's row being held."""
+    connection_id = Attachment.objects.filter(pk=pk).values_list("message__connection_id", flat=True).first()
+    if connection_id is None:
+        return False
+    Connection.objects.lock(connection_id)
+    # Read after the lock: a deletion takes its files with it.
+    pending = Attachment.objects.filter(pk=pk, state=Attachment.State.PENDING)
+    message_id = pending.values_list("message_id", flat=True).first()
+    if message_id is None:
+        return False
+    pending.update(**fields)
+    _show(message_id)
+    return True
+
+
+def _show(message_id: int) -> None:
+    message = Message.objects.select_related("connection").get(pk=message_id)
+    publish_changed("message.edited", [message], [], connection=message.connection)

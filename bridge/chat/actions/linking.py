@@ -1,0 +1,97 @@
+"""Conversations that other services begin or join, for code that has no class of its own for its service."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from bridge import services
+from bridge.chat.actions.opening import add_endpoints, begin
+from bridge.errors import BridgeError, Code
+from bridge.models import WEB, Connection, Endpoint, Inbox
+from bridge.protocol import as_nick
+
+LONGEST = 255
+"""Characters of an id, and 32 of a service's name: as the columns hold them."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a conversation is in a service: the id as text, and the type that it was given in."""
+
+    service: str
+    remote_id: str
+    id_type: str
+
+
+def place_of(service: str, remote_id: str | int | UUID) -> Place:
+    """Raises TypeError or ValueError where this can be no place of this service."""
+    if not service or len(service) > 32 or service == WEB:
+        raise ValueError(f"a service's name has 1 to 32 characters and is not “web”: {service!r}")
+    found = services.find(service)
+    expected: tuple[type, ...] = (found.id_type,) if found else (str, int, UUID)
+    if not isinstance(remote_id, expected) or isinstance(remote_id, bool):
+        names = ", ".join(each.__name__ for each in expected)
+        raise TypeError(f"an id of {service} is a {names}, not {remote_id!r}")
+    text = str(remote_id)
+    if not text or len(text) > LONGEST or "\0" in text:
+        raise ValueError(f"an id has 1 to {LONGEST} characters")
+    kind = next((each.__name__ for each in (int, UUID) if isinstance(remote_id, each)), "")
+    return Place(service, text, kind)
+
+
+def find_or_open(place: Place, *, inbox: str, nick: str, alone: bool) -> Endpoint:
+    """The endpoint of this place, with its connection; both are made now where there are none.
+
+    `alone`: without the endpoints that the installation's services have in every conversation.
+
+    Raises BridgeError: `not_found` where there is no such inbox.
+    """
+    if (found := _find(place)) is not None:
+        return found
+    owner = Inbox.objects.filter(name=inbox).first()
+    if owner is None:
+        raise BridgeError(Code.NOT_FOUND, f"There is no inbox {inbox!r}.")
+    try:
+        with transaction.atomic():
+            connection = Connection.objects.create(inbox=owner, nick=as_nick(nick) or "")
+            endpoint = _make(place, connection)
+            if not alone:
+                add_endpoints(connection, but=place.service)
+            begin(connection)
+            return endpoint
+    except IntegrityError:
+        # Another process was first: endpoint_remote.
+        if (found := _find(place)) is None:
+            raise
+        return found
+
+
+def join(connection: Connection, place: Place) -> Endpoint:
+    """Give a conversation this place, too: it gets what is said from now on. What it has already stays.
+
+    Raises BridgeError: `conflict` where the place is another conversation's.
+    """
+    with transaction.atomic():
+        Connection.objects.lock(connection.pk)
+        found = _find(place)
+        if found is None:
+            try:
+                with transaction.atomic():
+                    return _make(place, connection)
+            except IntegrityError:
+                found = _find(place)
+        if found is None or found.connection_id != connection.pk:
+            raise BridgeError(Code.CONFLICT, f"{place.service} {place.remote_id} is in another conversation.")
+        return found
+
+
+def _find(place: Place) -> Endpoint | None:
+    here = Endpoint.objects.filter(service=place.service, remote_id=place.remote_id)
+    return here.select_related("connection__inbox").first()
+
+
+def _make(place: Place, connection: Connection) -> Endpoint:
+    return Endpoint.objects.create(
+        connection=connection, service=place.service, remote_id=place.remote_id, id_type=place.id_type
+    )

@@ -1,0 +1,149 @@
+"""Opening a conversation, with its places in services."""
+
+import uuid
+from collections.abc import Callable
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+
+from bridge import services, signals
+from bridge.chat import hooks, publishing
+from bridge.chat.publishing import Change
+from bridge.chat.speaking import Opening
+from bridge.chat.wire import connection_state
+from bridge.models import Advance, Connection, Endpoint, Participant
+from bridge.protocol import event_frame
+
+
+class Overtaken(Exception):
+    """The visitor has opened another conversation since: the turn or proof for this one is spent."""
+
+
+def open_connection(opening: Opening) -> tuple[Connection, Participant]:
+    """The visitor's open conversation and himself in it; made now, with its endpoints, where there is none.
+
+    Within a transaction of several, call it in the order of (inbox, visitor) and before any row is locked:
+    two processes that insert the same visitor wait for each other.
+
+    Raises Overtaken where a new one would not come after the conversation that `opening.after` names.
+    """
+    with transaction.atomic():
+        connection, created = _find_or_create(opening)
+        if created:
+            visitor = Participant.objects.create(
+                connection=connection,
+                role=Participant.Role.VISITOR,
+                visitor=opening.visitor,
+                nick=opening.nick,
+            )
+            add_endpoints(connection)
+            begin(connection)
+            hooks.tell_on_commit(signals.participant_joined, [visitor.uid])
+        return connection, connection.participants.get(visitor=opening.visitor)
+
+
+def begin(connection: Connection) -> None:
+    """Tell that there is a new one, within the transaction that opens it."""
+    advance = Connection.objects.advance(connection.pk)
+    connection.revision = advance.revision
+    publish_state("connection.opened", connection, advance)
+    hooks.tell_on_commit(signals.connection_opened, [connection.pk], reopened=False)
+
+
+def add_endpoints(connection: Connection, *, but: str = "") -> None:
+    """Where each service has a place for a new connection, within the transaction that opens it.
+
+    `but`: a service that has one already.
+    """
+    Endpoint.objects.bulk_create(
+        Endpoint(connection=connection, service=name, remote_id=place)
+        for name, service in services.classes().items()
+        if name != but
+        for place in service.places(connection)
+    )
+
+
+def complete_endpoints(inbox: int, visitor: uuid.UUID) -> None:
+    """In the visitor's open conversations, the places of services that have none there yet: something new is known of
+    him that one of them waited for."""
+    mine = Connection.objects.filter(inbox=inbox, visitor=visitor, state=Connection.State.OPEN)
+    for connection in mine.order_by("pk"):
+        with transaction.atomic():
+            Connection.objects.lock(connection.pk)
+            complete(connection)
+
+
+def complete(connection: Connection) -> None:
+    """The same for one conversation, within the transaction that holds its row."""
+    known = set(connection.endpoints.values_list("service", flat=True))
+    Endpoint.objects.bulk_create(
+        Endpoint(connection=connection, service=name, remote_id=place)
+        for name, service in services.classes().items()
+        if name not in known
+        for place in service.places(connection)
+    )
+
+
+def _find_or_create(opening: Opening) -> tuple[Connection, bool]:
+    mine = Connection.objects.filter(
+        inbox_id=opening.inbox,
+        visitor=opening.visitor,
+        state=Connection.State.OPEN,
+        kind=Connection.Kind.PRIVATE,
+    )
+    if found := mine.first():
+        return found, False
+    if opening.after is not None and opening.after != last_of(opening):
+        raise Overtaken
+    try:
+        with transaction.atomic():
+            return Connection.objects.create(
+                inbox_id=opening.inbox,
+                visitor=opening.visitor,
+                nick=opening.nick,
+                page_url=opening.page_url,
+                page_title=opening.page_title,
+                referrer=opening.referrer,
+                locale=opening.locale,
+                user_agent=opening.user_agent,
+            ), True
+    except IntegrityError:
+        # Another tab, in another process, was first: one_open_private_connection.
+        return mine.get(), False
+
+
+def last_of(opening: Opening) -> int:
+    """The key of the visitor's last conversation here; 0 where they had none."""
+    mine = Connection.objects.filter(
+        visitor=opening.visitor, inbox=opening.inbox, kind=Connection.Kind.PRIVATE
+    )
+    return mine.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+def publish_state(event: str, connection: Connection, advance: Advance) -> None:
+    """Tell every page of its visitor, and whoever reads it, within the transaction that changed it."""
+    uid = str(connection.uid)
+    frame = event_frame(
+        event,
+        {"connection": connection_state(connection)},
+        connection=uid,
+        since=advance.since,
+        revision=advance.revision,
+    )
+    # By the visitor too: his other tabs do not know this conversation yet.
+    pages = publishing.pages_of(connection.visitor, connection.inbox_id) if connection.visitor else None
+    publishing.publish_on_commit([Change(uid, advance.since, advance.revision, frame, pages)])
+
+
+def add_places(service: str, connections: QuerySet[Connection], place: Callable[[Connection], str]) -> None:
+    """Give conversations that are there already one endpoint more, in which nothing waits yet; not where they have it.
+
+    A thousand at a time, each by itself: nobody who writes waits for all of them.
+    """
+    after = 0
+    while batch := list(connections.filter(pk__gt=after).only("pk", "uid").order_by("pk")[:1000]):
+        Endpoint.objects.bulk_create(
+            [Endpoint(connection=each, service=service, remote_id=place(each)) for each in batch],
+            ignore_conflicts=True,
+        )
+        after = batch[-1].pk

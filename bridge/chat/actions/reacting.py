@@ -1,0 +1,268 @@
+"""Reactions: a visitor's from the page, staff's from a service, each once whoever tells of it and how often.
+
+A service holds one reaction of ours for all visitors together; `bridge.delivery` brings it in line with the rows here.
+"""
+
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from bridge.chat.actions.noting import note_emojis
+from bridge.chat.actions.posting import fan_out
+from bridge.chat.actions.receiving import RemoteAuthor, locked, participant_of
+from bridge.chat.actions.settling import publish_messages
+from bridge.chat.actions.speaking_rules import speak
+from bridge.errors import BridgeError, Code
+from bridge.models import Connection, Delivery, Endpoint, Message, Participant, Reaction, RemoteMessage
+from bridge.text import emojis
+
+
+@dataclass(frozen=True)
+class Change:
+    """One reaction that was set or taken back. Without a participant or emoji: several were cleared."""
+
+    participant: Participant | None
+    emoji: str | None
+    added: bool
+    source: int | None
+    """The endpoint that it came from, None for the page: everybody else is told."""
+
+
+@transaction.atomic
+def react(message_uid: uuid.UUID, *, visitor: uuid.UUID, emoji: str, added: bool) -> bool:
+    """A visitor sets a reaction or takes it back. False where that is no news.
+
+    Raises:
+        BridgeError: `not_found` where it is no message of his, it was deleted, or a server's own emoji is not on
+            it yet; `conflict` where there are too many already; `closed`, `not_permitted` while they may say nothing
+            here, and `throttled` by slow mode, where they set one.
+    """
+    found = Message.objects.filter(uid=message_uid).values_list("pk", "connection_id").first()
+    if found is None:
+        raise _unknown()
+    Connection.objects.lock(found[1])
+    message = Message.objects.select_related("connection").get(pk=found[0])
+    participant = (
+        Participant.objects.select_related("connection").filter(connection=found[1], visitor=visitor).first()
+    )
+    if participant is None or message.deleted_at or message.kind != Message.Kind.MESSAGE:
+        raise _unknown()
+    if added:
+        if not message.connection.is_open:
+            raise BridgeError(Code.CLOSED, "This conversation is closed.")
+        emoji = _allowed(message, emoji)
+        if _mine(message, participant, emoji).exists():
+            return False
+        speak(participant, now=timezone.now())
+    return _set(message, Change(participant, emoji, added, None))
+
+
+def _unknown() -> BridgeError:
+    return BridgeError(Code.NOT_FOUND, "You have no such message.")
+
+
+def _allowed(message: Message, emoji: str) -> str:
+    """In the spelling that the message has it in already."""
+    there = list(message.reactions.order_by("pk").values_list("emoji", flat=True))
+    known = {emojis.key(each): each for each in reversed(there)}
+    if found := known.get(emojis.key(emoji)):
+        return found
+    if emojis.is_custom(emoji):
+        raise BridgeError(Code.NOT_FOUND, "There is no such emoji on this message.")
+    if len(known) >= emojis.MOST_ON_A_MESSAGE:
+        most = emojis.MOST_ON_A_MESSAGE
+        raise BridgeError(Code.CONFLICT, f"A message takes {most} different emoji.", limit=most)
+    return emoji
+
+
+def _same(emoji: str) -> Q:
+    """The rows of an emoji, whatever its name was when they were written."""
+    key = emojis.key(emoji)
+    return Q(emoji=emoji) if key == emoji else Q(emoji__endswith=f":{key}")
+
+
+def _mine(message: Message, participant: Participant, emoji: str) -> QuerySet[Reaction]:
+    return Reaction.objects.filter(_same(emoji), message=message, participant=participant)
+
+
+def _set(message: Message, change: Change) -> bool:
+    """Within the transaction that holds the connection's row. False where nothing changed."""
+    assert change.participant is not None  # noqa: S101  # only clearing has none
+    assert change.emoji is not None  # noqa: S101
+    mine = _mine(message, change.participant, change.emoji)
+    if mine.exists() == change.added:
+        return False
+    if change.added:
+        Reaction.objects.create(message=message, participant=change.participant, emoji=change.emoji)
+    else:
+        mine.delete()
+    _changed(message, change)
+    return True
+
+
+def _changed(message: Message, change: Change) -> None:
+    """Stamp the message, tell everybody, and carry it to the other services."""
+    advance = Connection.objects.advance(message.connection_id)
+    Message.objects.filter(pk=message.pk).update(revision=advance.revision, changed=True)
+    # Read anew: of several changes in a row each shows what there is after it.
+    message = Message.objects.select_related("author", "connection").get(pk=message.pk)
+    waits = fan_out(message, operation=Delivery.Operation.REACT, source=change.source)
+    publish_messages(
+        "reaction.changed",
+        [message],
+        connection=message.connection,
+        advance=advance,
+        nudge=bool(waits),
+        more={
+            "participant": str(change.participant.uid) if change.participant else None,
+            "emoji": change.emoji,
+            "added": change.added,
+        },
+    )
+
+
+# ------------------------------------------------------------------------------------------------- from a service
+
+
+@transaction.atomic
+def receive_reaction(
+    endpoint_id: int, remote_id: str, *, author: RemoteAuthor, emoji: str, added: bool
+) -> bool | None:
+    """Somebody in a service reacted, or took it back. False where that is no news, None where nobody knows the message.
+
+    Of a message that holds several of ours, joined, it counts on the last one.
+    """
+    endpoint = locked(endpoint_id)
+    holds = _held_by(endpoint, remote_id)
+    if holds is None:
+        return None
+    message = _counted_on(holds)
+    if added:
+        if message is None:
+            return False
+        note_emojis([emoji])
+        participant = _known(endpoint, author) or participant_of(endpoint, author)
+        known = message.reactions.filter(_same(emoji)).values_list("emoji", flat=True).first()
+        return _set(message, Change(participant, known or emoji, True, endpoint.pk))
+    mine = {"participant__service": endpoint.service, "participant__remote_id": author.remote_id}
+    return _take_back(holds, Reaction.objects.filter(_same(emoji), **mine), emoji=emoji, endpoint=endpoint)
+
+
+@transaction.atomic
+def receive_clearing(endpoint_id: int, remote_id: str, *, emoji: str | None) -> bool | None:
+    """Somebody cleared a message of one emoji, or of all. What visitors set stays on the page: it is theirs."""
+    endpoint = locked(endpoint_id)
+    holds = _held_by(endpoint, remote_id)
+    if holds is None:
+        return None
+    theirs = Reaction.objects.filter(participant__service=endpoint.service)
+    if emoji is not None:
+        theirs = theirs.filter(_same(emoji))
+    return _take_back(holds, theirs, emoji=emoji, endpoint=endpoint)
+
+
+def _take_back(
+    holds: list[Message], rows: QuerySet[Reaction], *, emoji: str | None, endpoint: Endpoint
+) -> bool:
+    changed = False
+    for message in holds:
+        gone = list(rows.filter(message=message).select_related("participant"))
+        if not gone:
+            continue
+        Reaction.objects.filter(pk__in=[each.pk for each in gone]).delete()
+        who = gone[0].participant if len(gone) == 1 else None
+        _changed(message, Change(who, gone[0].emoji if who else emoji, False, endpoint.pk))
+        changed = True
+    return changed
+
+
+Standing = Mapping[str, Iterable[RemoteAuthor]]
+"""Who stands behind each emoji on a message, as the service holds it."""
+
+
+@transaction.atomic
+def receive_standing(endpoint_id: int, remote_ids: list[str], standing: Standing) -> bool:
+    """Who stands behind these emoji on one message (in one piece or several): what was missed is set and taken back.
+
+    The others stay as they are.
+    """
+    endpoint = locked(endpoint_id)
+    holds = _held_by(endpoint, remote_ids[0])
+    message = _counted_on(holds) if holds else None
+    if message is None:
+        return False
+    changed = False
+    there = {emojis.key(emoji): {each.remote_id for each in people} for emoji, people in standing.items()}
+    theirs = Reaction.objects.filter(message=message, participant__service=endpoint.service)
+    for reaction in list(theirs.select_related("participant")):
+        people = there.get(emojis.key(reaction.emoji))
+        if people is not None and reaction.participant.remote_id not in people:
+            change = Change(reaction.participant, reaction.emoji, False, endpoint.pk)
+            changed = _set(message, change) or changed
+    for emoji, authors in standing.items():
+        for author in authors:
+            new = receive_reaction(endpoint_id, remote_ids[0], author=author, emoji=emoji, added=True)
+            changed = bool(new) or changed
+    return changed
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is here of the reactions of a service's people on one message: how many behind each emoji, by its key."""
+
+    remote_ids: tuple[str, ...]
+    counts: Mapping[str, int]
+
+
+def known_standing(endpoint_id: int, remote_ids: Iterable[str], *, reacted: Iterable[str]) -> list[Known]:
+    """Of these remote messages, for each message they hold that has reactions here or (`reacted`) there.
+
+    One that is in pieces is left out unless all of them are among these.
+    """
+    endpoint = Endpoint.objects.get(pk=endpoint_id)
+    given = set(remote_ids)
+    theirs = Reaction.objects.filter(participant__service=endpoint.service)
+    here = theirs.filter(message__connection=endpoint.connection_id).values("message")
+    alive = endpoint.remote_messages.filter(card=False, deleted_at__isnull=True, remote_id__isnull=False)
+    relevant = alive.filter(Q(remote_id__in=list(reacted)) | Q(parts__message__in=here), remote_id__in=given)
+    pieces: dict[int, list[str]] = {}
+    for message in {_counted_on(_messages_in(remote)) for remote in relevant.distinct()} - {None}:
+        assert message is not None  # noqa: S101  # taken out above
+        own = alive.filter(parts__message=message).order_by("pk").values_list("remote_id", flat=True)
+        ids = [remote_id for remote_id in own if remote_id]
+        if given.issuperset(ids):
+            pieces[message.pk] = ids
+    counts: dict[int, Counter[str]] = {pk: Counter() for pk in pieces}
+    for pk, emoji in theirs.filter(message__in=pieces).values_list("message_id", "emoji"):
+        counts[pk][emojis.key(emoji)] += 1
+    return [Known(tuple(ids), counts[pk]) for pk, ids in pieces.items()]
+
+
+def _held_by(endpoint: Endpoint, remote_id: str) -> list[Message] | None:
+    """The messages inside a remote message, in order; None where it is not known."""
+    remote = endpoint.remote_messages.filter(remote_id=remote_id, card=False).first()
+    if remote is None:
+        return None
+    return _messages_in(remote)
+
+
+def _messages_in(remote: RemoteMessage) -> list[Message]:
+    parts = remote.parts.order_by("position").select_related("message")
+    return [part.message for part in parts]
+
+
+def _known(endpoint: Endpoint, author: RemoteAuthor) -> Participant | None:
+    """Under the name he wrote under: what lists who reacted knows less of him."""
+    return Participant.objects.filter(
+        connection=endpoint.connection_id, service=endpoint.service, remote_id=author.remote_id
+    ).first()
+
+
+def _counted_on(holds: list[Message]) -> Message | None:
+    alive = [message for message in holds if not message.deleted_at]
+    return alive[-1] if alive else None

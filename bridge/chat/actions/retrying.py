@@ -1,0 +1,98 @@
+"""Trying again what failed for good: staff removed the cause, or looked and it is not there."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Case, F, When
+from django.db.models.functions import Least, Now
+from django.utils import timezone
+
+from bridge.chat import publishing
+from bridge.chat.actions.settling import publish_changed
+from bridge.chat.actions.speaking_rules import silenced
+from bridge.errors import BridgeError, Code
+from bridge.models import Connection, Delivery, Endpoint, Message, RemoteMessage
+
+SOON = timedelta(seconds=30)
+"""As long as a claim lasts: a line that a worker holds stays held, one that waits longer is due by then."""
+
+
+@transaction.atomic
+def retry_deliveries(deliveries: Iterable[Delivery]) -> int:
+    """Set failed deliveries unsettled again and wake their lines. Returns how many; others stay as they are.
+
+    A delivery keeps its revision, and with it its place among what is still unsettled in its line. A message
+    whose post is tried again is `sent` once more, and everybody sees it so.
+    """
+    owners: dict[int, list[int]] = defaultdict(list)
+    for delivery in deliveries:
+        owners[delivery.message.connection_id].append(delivery.pk)
+    return sum(_retry(owner, owners[owner]) for owner in sorted(owners))
+
+
+@transaction.atomic
+def retry_own_message(uid: UUID, *, visitor: UUID) -> Message:
+    """Carry a failed message once more, for the visitor who wrote it. One that is on its way or arrived stays so.
+
+    Raises:
+        BridgeError: `not_found` where it is not theirs or was deleted, `not_permitted` while they may say nothing here.
+    """
+    own = Message.objects.filter(uid=uid, author__visitor=visitor, deleted_at__isnull=True)
+    message = own.select_related("connection", "author__connection").first()
+    if message is None or message.author is None:
+        raise BridgeError(Code.NOT_FOUND, "There is no such message.")
+    if (refusal := silenced(message.author, now=timezone.now())) is not None:
+        raise refusal
+    failed = Delivery.objects.filter(message=message, operation=Delivery.Operation.POST)
+    _retry(message.connection_id, list(failed.values_list("pk", flat=True)))
+    message.refresh_from_db()
+    return message
+
+
+def _retry(connection_pk: int, pks: Sequence[int]) -> int:
+    Connection.objects.lock(connection_pk)
+    # Read under the lock: another member of staff may have pressed the same button.
+    failed = list(
+        Delivery.objects.filter(pk__in=pks, outcome=Delivery.Outcome.FAILED)
+        .select_related("message__author")
+        .order_by("message__seq")
+    )
+    if not failed:
+        return 0
+    Delivery.objects.filter(pk__in=[each.pk for each in failed]).update(
+        settled_at=None, outcome="", reason="", detail=""
+    )
+    _forget_refusals([each.message_id for each in failed if each.operation == Delivery.Operation.REACT])
+    hurry_lines({each.endpoint_id for each in failed})
+    posted = {each.message_id: each.message for each in failed if each.operation == Delivery.Operation.POST}
+    if posted:
+        _send_again(list(posted.values()), connection=Connection.objects.get(pk=connection_pk))
+    return len(failed)
+
+
+def _forget_refusals(reacted: Sequence[int]) -> None:
+    """The emoji that a service did not take are asked for again."""
+    for remote in RemoteMessage.objects.filter(parts__message__in=reacted).exclude(reactions=[]).distinct():
+        remote.reactions = [pair for pair in remote.reactions if pair[1] != RemoteMessage.Fate.REFUSED]
+        remote.save(update_fields=["reactions"])
+
+
+def _send_again(messages: Sequence[Message], *, connection: Connection) -> None:
+    for message in messages:
+        message.state, message.failure = Message.State.SENT, ""
+    # Clients put in what they do not have and replace what they have.
+    publish_changed("message.posted", messages, ["state", "failure"], connection=connection)
+
+
+def hurry_lines(endpoint_pks: Iterable[int]) -> None:
+    """Work these lines soon, however long they were to wait. Commits nudge the bot.
+
+    Never at once where a time is set: it may be the end of a worker's claim, and a second worker would send
+    what the first is just sending.
+    """
+    soon = Case(When(due__isnull=True, then=Now()), default=Least(F("due"), Now() + SOON))
+    Endpoint.objects.filter(pk__in=list(endpoint_pks)).update(failures=0, failing_since=None, due=soon)
+    publishing.publish_on_commit([], nudge=True)

@@ -1,0 +1,69 @@
+"""What other code says in a conversation, in the name of a service."""
+
+from dataclasses import dataclass
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from django.db import transaction
+from django.utils import timezone
+
+from bridge.chat.actions.receiving import RemoteAuthor, open_or_complete, participant_of, store, visitor_of
+from bridge.errors import BridgeError, Code
+from bridge.models import Connection, Endpoint, Message
+
+
+@dataclass(frozen=True)
+class Voice:
+    """Who speaks: somebody of a service, at one of its places in the conversation or at none of them.
+
+    Without an `author` it is the visitor whose private conversation it is.
+    """
+
+    service: str
+    endpoint: Endpoint | None
+    author: RemoteAuthor | None
+
+
+@transaction.atomic
+def say(
+    connection_id: int, content: str, *, voice: Voice, key: str = "", reply_to: UUID | None = None
+) -> Message:
+    """Store it, once for each `key` of this author. A closed conversation is opened again by it, unless the visitor has
+    a newer one.
+
+    Raises BridgeError: `closed` for a closed room; `not_found` where the message that it answers is not here.
+    """
+    Connection.objects.lock(connection_id)
+    connection = Connection.objects.select_related("inbox").get(pk=connection_id)
+    stands = voice.endpoint or Endpoint(connection=connection, service=voice.service)
+    author = participant_of(stands, voice.author) if voice.author else visitor_of(connection)
+    client_id = uuid5(NAMESPACE_URL, f"{voice.service} {key}") if key else None
+    if client_id:
+        said = Message.objects.filter(connection=connection, author=author, client_id=client_id)
+        if (known := said.select_related("connection", "author").first()) is not None:
+            return known
+    answered = _answered(connection, reply_to) if reply_to else None
+    if not connection.is_open:
+        if connection.kind == Connection.Kind.ROOM:
+            raise BridgeError(Code.CLOSED, "This room is closed.")
+        open_or_complete(connection)
+    message = Message(
+        connection=connection,
+        author=author,
+        service=voice.service,
+        endpoint=voice.endpoint,
+        client_id=client_id,
+        content=content,
+        created_at=timezone.now(),
+        reply_to=answered,
+    )
+    store(message)
+    return message
+
+
+def _answered(connection: Connection, uid: UUID) -> Message:
+    here = Message.objects.filter(connection=connection, kind=Message.Kind.MESSAGE, deleted_at__isnull=True)
+    message = here.filter(uid=uid).first()
+    if message is None:
+        # Another conversation's message and one that does not exist get the same answer.
+        raise BridgeError(Code.NOT_FOUND, "The message that you answer is not there.", reply_to=str(uid))
+    return message

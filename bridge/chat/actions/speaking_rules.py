@@ -1,0 +1,102 @@
+"""What a room lets a visitor say, and when: read-only rooms, slow mode, who was muted."""
+
+import math
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from bridge.chat.actions import rows
+from bridge.chat.speaking import Target
+from bridge.errors import BridgeError, Code
+from bridge.models import Connection, Participant
+from bridge.protocol import muted
+
+
+def apply(wanted: Mapping[int, Target]) -> tuple[dict[int, Target | BridgeError], set[int]]:
+    """For each post in a room: who speaks, as he is called today, or why he may not.
+
+    And the rooms that another transaction holds, or that are closed: their posts have no answer here. Within the
+    transaction that stores what is let in.
+    """
+    now = timezone.now()
+    speakers = _speakers(wanted)
+    slow = {speaker.connection_id for speaker in speakers.values() if speaker.connection.slow_mode}
+    held: set[int] = set()
+    if slow:
+        # Two posts of one visitor at once, in two processes: when he last spoke is read under the row's lock.
+        held = slow - rows.advance(dict.fromkeys(slow, 0), now=now).keys()
+        speakers = _speakers(wanted)
+    verdicts: dict[int, Target | BridgeError] = {}
+    for index, target in sorted(wanted.items()):
+        if target.connection in held:
+            continue
+        speaker = speakers.get(target.participant)
+        verdicts[index] = _verdict(speaker, now=now)
+        if speaker and speaker.connection.slow_mode and isinstance(verdicts[index], Target):
+            speaker.spoke_at = now
+            Participant.objects.filter(pk=speaker.pk).update(spoke_at=now)
+    return verdicts, held
+
+
+def _speakers(wanted: Mapping[int, Target]) -> dict[int | None, Participant]:
+    found = Participant.objects.select_related("connection")
+    return {each.pk: each for each in found.filter(pk__in={target.participant for target in wanted.values()})}
+
+
+def _verdict(speaker: Participant | None, *, now: datetime) -> Target | BridgeError:
+    if speaker is None:
+        return BridgeError(Code.NOT_FOUND, "There is no such conversation.")
+    room = speaker.connection
+    if speaker.role == Participant.Role.STAFF:
+        return Target.of(room, speaker)
+    return refusal(speaker, now=now) or Target.of(room, speaker)
+
+
+def silenced(speaker: Participant, *, now: datetime) -> BridgeError | None:
+    """Why they may not say anything here, however long they wait between two messages."""
+    # A connection that staff closed is refused as closed, whatever else it is.
+    if speaker.connection.is_open and speaker.connection.read_only:
+        return BridgeError(Code.NOT_PERMITTED, "Only staff write in this room.")
+    if speaker.muted_until and speaker.muted_until > now:
+        return muted(speaker.muted_until)
+    return None
+
+
+def refusal(speaker: Participant, *, now: datetime) -> BridgeError | None:
+    """Why they may put nothing before others here just now: by a message or its change, a name, a reaction, a sign
+    that they type."""
+    if (never := silenced(speaker, now=now)) is not None:
+        return never
+    room = speaker.connection
+    if (wait := _wait(speaker, room, now=now)) > 0:
+        return BridgeError(Code.THROTTLED, f"Slow mode: one message in {room.slow_mode} s.", retry_after=wait)
+    return None
+
+
+def speak(speaker: Participant, *, now: datetime) -> None:
+    """Something of theirs is about to be put before others: counted, where the room is slow.
+
+    Within the transaction that holds the connection's row. Raises BridgeError.
+    """
+    if (refused := refusal(speaker, now=now)) is not None:
+        raise refused
+    if speaker.connection.slow_mode:
+        speaker.spoke_at = now
+        Participant.objects.filter(pk=speaker.pk).update(spoke_at=now)
+
+
+def typist(participant: int) -> Participant:
+    """Whoever of a room is writing something, as they are called today. Raises BridgeError where they may not."""
+    speaker = Participant.objects.select_related("connection").get(pk=participant)
+    if (refused := refusal(speaker, now=timezone.now())) is not None:
+        raise refused
+    return speaker
+
+
+def _wait(speaker: Participant, room: Connection, *, now: datetime) -> int:
+    """Seconds until he may speak again, where the room is slow."""
+    if not room.slow_mode or speaker.spoke_at is None:
+        return 0
+    until = speaker.spoke_at + timedelta(seconds=room.slow_mode)
+    return max(0, math.ceil((until - now).total_seconds()))

@@ -1,0 +1,119 @@
+"""Reading: pages of a conversation, what changed since a revision, and where each conversation stands.
+
+Every query walks one index from one place (`message_place`, `message_changed`): its time does not grow with
+the table.
+"""
+
+import uuid
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from bridge.chat import listing, wire
+from bridge.chat.wire import connection_out
+from bridge.models import Connection, Message, Participant
+from bridge.protocol import MAX_PAGE, SYNC_LIMIT, ConnectionOut, ConnectionSynced, HistoryRead, MessageOut
+
+FEW = 5
+"""How many of a visitor's conversations a heartbeat looks at: the open one, and those used last."""
+
+
+class Reader(NamedTuple):
+    """Whose eyes: a participant of a connection."""
+
+    connection: int
+    uid: str
+    participant: int
+
+
+def page(reader: Reader, *, before: int | None = None, limit: int = 50) -> HistoryRead:
+    """The newest messages, or those just before the place `before`; oldest first."""
+    found = Message.objects.filter(connection=reader.connection)
+    if before is not None:
+        found = found.filter(seq__lt=before)
+    rows = list(found.select_related("author", "reply_to__author").order_by("-seq")[: limit + 1])
+    return {"messages": _seen_by(reader, rows[limit - 1 :: -1]), "has_more": len(rows) > limit}
+
+
+def sync(reader: Reader, *, since: int) -> ConnectionSynced:
+    """What changed after the revision `since`, in order of revision; the newest page where that is too much.
+
+    The head is read first: what is committed later may be missing, so nobody may believe that he has it.
+    """
+    participant = _participant(reader)
+    connection = connection_out(participant.connection, reader=participant)
+    head, last_seq = connection["revision"], participant.connection.last_seq
+    if not 0 <= head - since <= SYNC_LIMIT:
+        newest = page(reader)
+        return {
+            "connection": connection,
+            "messages": newest["messages"],
+            "revision": head,
+            "has_more": newest["has_more"],
+            "reset": True,
+        }
+    rows = _since(reader, since=since, head=head, last_seq=last_seq)
+    has_more = len(rows) > MAX_PAGE
+    rows = rows[:MAX_PAGE]
+    return {
+        "connection": connection,
+        "messages": _seen_by(reader, rows),
+        "revision": rows[-1].revision if has_more else head,
+        "has_more": has_more,
+        "reset": False,
+    }
+
+
+def _since(reader: Reader, *, since: int, head: int, last_seq: int) -> list[Message]:
+    """The first of what has a revision of (since, head], and one more than a page holds."""
+    there = Message.objects.filter(connection=reader.connection, revision__gt=since, revision__lte=head)
+    there = there.select_related("author", "reply_to__author")
+    changed = there.filter(changed=True).order_by("revision")
+    # Each message took a place and a revision: what is new is among the last places, as many as there are revisions.
+    new = there.filter(changed=False, seq__gt=last_seq - (head - since)).order_by("seq")
+    # In this order: what changes between the two is in neither, and in the next sync.
+    found = [*changed[: MAX_PAGE + 1], *new[: MAX_PAGE + 1]]
+    return sorted(found, key=lambda message: message.revision)[: MAX_PAGE + 1]
+
+
+def single(message_uid: uuid.UUID, *, visitor: uuid.UUID) -> MessageOut:
+    """One message of a conversation that he takes part in, as he sees it."""
+    message = Message.objects.select_related("author", "reply_to__author").get(uid=message_uid)
+    participant = Participant.objects.select_related("connection").get(
+        connection=message.connection_id, visitor=visitor
+    )
+    reader = Reader(message.connection_id, str(participant.connection.uid), participant.pk)
+    return _seen_by(reader, [message])[0]
+
+
+def connection_for(reader: Reader) -> ConnectionOut:
+    participant = _participant(reader)
+    return connection_out(participant.connection, reader=participant)
+
+
+def _participant(reader: Reader) -> Participant:
+    return Participant.objects.select_related("connection").get(pk=reader.participant)
+
+
+def heads(visitor: uuid.UUID, *, inbox: int, rooms: Collection[str] = ()) -> dict[str, int]:
+    """The revision at which each of their newest conversations stands, the open one first; then each of these rooms."""
+    found = listing.newest(visitor, inbox=inbox, limit=FEW)
+    if rooms:
+        found += Connection.objects.filter(uid__in=rooms).values_list("uid", "revision")
+    return {str(uid): revision for uid, revision in found}
+
+
+def own_message(message: Message) -> MessageOut:
+    """As its author sees it."""
+    assert message.author_id is not None  # noqa: S101  # only what somebody wrote is his own
+    reader = Reader(message.connection_id, str(message.connection.uid), message.author_id)
+    return _seen_by(reader, [message])[0]
+
+
+def _seen_by(reader: Reader, messages: Sequence[Message]) -> list[MessageOut]:
+    wire.load(messages, reader=reader.participant)
+    shown = []
+    for message in messages:
+        out = wire.message_out(message, connection=reader.uid)
+        out["own"] = message.author_id == reader.participant
+        shown.append(out)
+    return shown

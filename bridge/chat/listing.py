@@ -1,0 +1,121 @@
+"""A visitor's own conversations in one inbox, as they list them: latest activity first, a page at a time.
+
+What has ended is walked along one index (`connection_ended`) from where the page before ended, and of the others there
+is one at most. Unread is what lies behind the visitor's mark, counted in the last places alone: nothing here takes
+longer for who has written for years.
+"""
+
+import uuid
+from collections.abc import Sequence
+
+from django.db.models import Count, F, Q, QuerySet
+from django.db.models.functions import Greatest, Left
+
+from bridge.chat.wire import QUOTED, connection_out
+from bridge.models import Connection, Message, Participant
+from bridge.protocol import ConnectionsListed, Earlier, ListedConnection, rfc3339
+
+MOST_COUNTED = 100
+"""Places from a conversation's end, or conversations: what is more counts as this."""
+LOOKED_INTO = 20
+"""Ended conversations whose unread messages a new session is told of. A late answer makes its own the first of them."""
+FIRST = 10
+"""Places in which the first words of a conversation are looked for."""
+
+
+def conversations(
+    visitor: uuid.UUID, *, inbox: int, before: uuid.UUID | None = None, limit: int
+) -> ConnectionsListed:
+    """Those with less activity than the one `before`, which is one of theirs: the last of the page before."""
+    mine = _of(visitor, inbox)
+    ended, there = _ended(mine), mine.filter(state=Connection.State.OPEN)
+    if before is not None:
+        last = mine.filter(uid=before).values_list("active_at", "pk").first()
+        if last is None:
+            return {"connections": [], "has_more": False}
+        ended, there = _after(ended, *last), _after(there, *last)
+    rows = sorted([*there[:1], *ended[: limit + 1]], key=lambda row: (row.active_at, row.pk), reverse=True)
+    return {"connections": _shown(rows[:limit], visitor), "has_more": len(rows) > limit}
+
+
+def earlier(visitor: uuid.UUID, *, inbox: int, but: int) -> Earlier:
+    """How many of their conversations have ended, besides the one `but`, and how much in them is unread."""
+    ended = _ended(_of(visitor, inbox))
+    found = [pk for pk in ended.values_list("pk", flat=True)[: MOST_COUNTED + 1] if pk != but]
+    unread = _unread(found[:LOOKED_INTO], visitor) if found else {}
+    return {"connections": min(len(found), MOST_COUNTED), "unread": sum(unread.values())}
+
+
+def latest(visitor: uuid.UUID, *, inbox: int) -> Participant | None:
+    """The visitor in the conversation that they would go on with: the open one, else the one used last."""
+    there = Participant.objects.filter(
+        visitor=visitor,
+        connection__visitor=visitor,
+        connection__inbox=inbox,
+        connection__state=Connection.State.OPEN,
+    )
+    for me in there.select_related("connection")[:1]:
+        return me
+    last = _ended(_of(visitor, inbox)).first()
+    found = Participant.objects.select_related("connection").filter(connection=last, visitor=visitor)
+    return found.first() if last else None
+
+
+def newest(visitor: uuid.UUID, *, inbox: int, limit: int) -> list[tuple[uuid.UUID, int]]:
+    """The uid and the revision of the open one, then of those used last."""
+    mine = _of(visitor, inbox)
+    there = [*mine.filter(state=Connection.State.OPEN)[:1].values_list("uid", "revision")]
+    return [*there, *_ended(mine).values_list("uid", "revision")[: limit - len(there)]]
+
+
+def _of(visitor: uuid.UUID, inbox: int) -> QuerySet[Connection]:
+    return Connection.objects.filter(visitor=visitor, inbox=inbox)
+
+
+def _ended(mine: QuerySet[Connection]) -> QuerySet[Connection]:
+    return mine.filter(closed_at__isnull=False).order_by("-active_at", "-id")
+
+
+def _after(rows: QuerySet[Connection], active_at: object, pk: int) -> QuerySet[Connection]:
+    return rows.filter(Q(active_at__lt=active_at) | Q(pk__lt=pk), active_at__lte=active_at)
+
+
+def _shown(rows: Sequence[Connection], visitor: uuid.UUID) -> list[ListedConnection]:
+    pks = [row.pk for row in rows]
+    mine = {
+        each.connection_id: each for each in Participant.objects.filter(connection__in=pks, visitor=visitor)
+    }
+    titles, unread = _titles(pks), _unread(pks, visitor)
+    return [
+        {
+            **connection_out(row, reader=mine[row.pk]),
+            "title": titles.get(row.pk, ""),
+            "unread": unread.get(row.pk, 0),
+            "created_at": rfc3339(row.created_at),
+            "active_at": rfc3339(row.active_at),
+        }
+        for row in rows
+        if row.pk in mine
+    ]
+
+
+def _titles(connections: Sequence[int]) -> dict[int, str]:
+    """The first words that were said in each."""
+    said = Message.objects.filter(
+        connection__in=connections, seq__lte=FIRST, kind=Message.Kind.MESSAGE, deleted_at__isnull=True
+    ).exclude(content="")
+    words = said.order_by("-seq").values_list("connection", Left("content", QUOTED))
+    return dict(words)
+
+
+def _unread(connections: Sequence[int], visitor: uuid.UUID) -> dict[int, int]:
+    """How many messages of others each has behind the visitor's mark (`message_place`)."""
+    mark = Greatest(F("connection__participants__read_seq"), F("connection__last_seq") - MOST_COUNTED)
+    said = Message.objects.filter(
+        connection__in=connections,
+        connection__participants__visitor=visitor,
+        seq__gt=mark,
+        kind=Message.Kind.MESSAGE,
+        deleted_at__isnull=True,
+    ).exclude(author__role=Participant.Role.VISITOR)
+    return dict(said.values_list("connection").annotate(count=Count("pk")).order_by())

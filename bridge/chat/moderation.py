@@ -1,0 +1,140 @@
+"""What staff forbid and what was revoked, as this process knows it: asked without a query, at most two seconds old.
+
+The database holds the truth. A nudge makes a process look at once, its beat makes it look anyway.
+"""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from urllib.parse import unquote
+from uuid import UUID
+
+from django.db.models import Q
+from django.utils import timezone
+
+from bridge import protocol
+from bridge.errors import BridgeError, Code
+from bridge.models import Block, Connection, Inbox, Participant, RevokedToken
+from bridge.text.filtering import Filter, compiled
+
+RECENT = timedelta(minutes=2)
+"""Whoever was blocked or signed out longer ago has no socket any more, and gets none."""
+NO_FILTER = Filter()
+SAID = {
+    "words": "A word in it is not allowed here.",
+    "links": "Links are not allowed here.",
+}
+
+
+class Proof(NamedTuple):
+    """What a session rests on: digests, any of which may be revoked, and since when it does."""
+
+    digests: tuple[str, ...]
+    since: datetime
+
+
+def is_blocked(inbox: int, visitors: Collection[UUID]) -> bool:
+    """Whether one of these, which one browser says it is, may not speak here. From the database."""
+    return Block.objects.filter(_in_force(), inbox=inbox, visitor__in=visitors).exists()
+
+
+def blocked() -> BridgeError:
+    return BridgeError(Code.BLOCKED, "You have been blocked here.", close=True)
+
+
+def signed_out() -> BridgeError:
+    return BridgeError(
+        Code.NOT_IDENTIFIED, "You have been signed out. Please load the page again.", reason="revoked"
+    )
+
+
+def unfit(refusal: str) -> BridgeError:
+    """For what a filter refused."""
+    return BridgeError(Code.NOT_PERMITTED, SAID[refusal], filter=refusal)
+
+
+def check_name_of_file(inbox: Inbox, name: str) -> None:
+    """Raises BridgeError (`not_permitted`): it stands before everybody beside the words of its message."""
+    if refusal := filter_of(inbox).refusal(name):
+        raise unfit(refusal)
+
+
+def filter_of(inbox: Inbox) -> Filter:
+    return compiled(inbox.blocked_words, refuse_links=inbox.links == Inbox.Links.REFUSE)
+
+
+class Moderation:
+    def __init__(self) -> None:
+        # By (inbox, visitor). In a room who was muted is looked up with each post.
+        self._muted: dict[tuple[int, UUID], datetime] = {}
+        self._blocked: frozenset[tuple[int, UUID]] = frozenset()
+        # What was revoked, and when.
+        self._revoked: dict[str, datetime] = {}
+        self._filters: dict[int, Filter] = {}
+
+    def know(self, inbox: Inbox) -> None:
+        """An inbox as it was just read."""
+        self._filters[inbox.pk] = filter_of(inbox)
+
+    def refresh(self, inboxes: Collection[int]) -> None:
+        """Look into the database: four small queries, however many visitors there are."""
+        now = timezone.now()
+        muted = Participant.objects.filter(
+            muted_until__gt=now, visitor__isnull=False, connection__kind=Connection.Kind.PRIVATE
+        )
+        self._muted = {
+            (inbox, visitor): until
+            for inbox, visitor, until in muted.values_list("connection__inbox_id", "visitor", "muted_until")
+            if visitor is not None and until is not None
+        }
+        recent = Block.objects.filter(_in_force(), created_at__gt=now - RECENT)
+        self._blocked = frozenset(recent.values_list("inbox_id", "visitor"))
+        revoked = RevokedToken.objects.filter(revoked_at__gt=now - RECENT)
+        self._revoked = dict(revoked.values_list("digest", "revoked_at"))
+        for inbox in Inbox.objects.filter(pk__in=inboxes):
+            self.know(inbox)
+
+    def is_blocked(self, inbox: int | None, visitor: UUID | None) -> bool:
+        """Whether he was blocked just now."""
+        return bool(self._blocked) and (inbox, visitor) in self._blocked
+
+    def is_revoked(self, proof: Proof | None) -> bool:
+        """Whether something was revoked just now that a session rests on."""
+        if not self._revoked or proof is None:
+            return False
+        found = (self._revoked.get(each) for each in proof.digests)
+        return any(at is not None and at >= proof.since for at in found)
+
+    def check_speaker(self, inbox: int, visitor: UUID) -> None:
+        """Raises BridgeError: `blocked`, which ends the socket, or `not_permitted` with `muted_until`."""
+        if self.is_blocked(inbox, visitor):
+            raise blocked()
+        if (until := self._muted_until(inbox, visitor)) is not None:
+            raise protocol.muted(until)
+
+    def is_muted(self, inbox: int, visitor: UUID) -> bool:
+        return self._muted_until(inbox, visitor) is not None
+
+    def _muted_until(self, inbox: int, visitor: UUID) -> datetime | None:
+        until = self._muted.get((inbox, visitor)) if self._muted else None
+        return until if until is not None and until > timezone.now() else None
+
+    def refusal(self, inbox: int, text: str) -> str:
+        return self._filters.get(inbox, NO_FILTER).refusal(text)
+
+    def check_text(self, inbox: int, text: str) -> None:
+        """Raises BridgeError (`not_permitted`) with what it was refused for in `filter`."""
+        if refusal := self.refusal(inbox, text):
+            raise unfit(refusal)
+
+    def fit(self, inbox: int, text: str, *, address: bool = False) -> str:
+        """A text that goes with what somebody says, e.g. their page's title: empty where it may not be said.
+
+        `address`: it is one, so that it is a link is no reason.
+        """
+        refusal = self.refusal(inbox, unquote(text) if address else text)
+        return "" if refusal == "words" or (refusal and not address) else text
+
+
+def _in_force() -> Q:
+    return Q(until__isnull=True) | Q(until__gt=timezone.now())

@@ -1,0 +1,161 @@
+"""Rows as the wire shows them. The only place that decides what of a row a browser may see."""
+
+from collections.abc import Sequence
+
+from django.db.models import Count, Min, Q, prefetch_related_objects
+
+from bridge.infra.addresses import path_to
+from bridge.models import Attachment, Connection, Inbox, Message, Participant, Reaction
+from bridge.protocol import (
+    AttachmentOut,
+    Author,
+    ConnectionOut,
+    ConnectionState,
+    InboxOut,
+    MessageOut,
+    Quote,
+    ReactionOut,
+    RoomOut,
+    rfc3339,
+)
+
+QUOTED = 200
+"""Characters of a message that its replies show."""
+
+
+def load(messages: Sequence[Message], *, reader: int | None = None) -> None:
+    """All that `message_out` reads of these, in one query for each kind of thing.
+
+    With a `reader`, a participant's key, each reaction says whether it is his `own`, too.
+    """
+    prefetch_related_objects(messages, "author", "reply_to__author", "attachments")
+    tallies = _tallies([message.pk for message in messages], reader) if messages else {}
+    for message in messages:
+        message.tally = tallies.get(message.pk, [])
+
+
+def _tallies(messages: Sequence[int], reader: int | None) -> dict[int, list[ReactionOut]]:
+    """In the order in which each emoji was first used. The database counts: in a room there may be a thousand."""
+    found = Reaction.objects.filter(message__in=messages).values_list("message", "emoji")
+    counted = found.annotate(
+        count=Count("pk"), own=Count("pk", filter=Q(participant=reader)), first=Min("pk")
+    )
+    tallies: dict[int, list[ReactionOut]] = {}
+    for message, emoji, count, own, _ in sorted(counted, key=lambda row: row[-1]):
+        reaction: ReactionOut = {"emoji": emoji, "count": count}
+        if reader is not None:
+            reaction["own"] = own > 0
+        tallies.setdefault(message, []).append(reaction)
+    return tallies
+
+
+def author_out(participant: Participant) -> Author:
+    return {
+        "id": str(participant.uid),
+        "name": participant.nick,
+        "role": participant.role,  # type: ignore[typeddict-item]  # the column's choices are these
+        "service": participant.service,
+        "avatar": participant.avatar,
+        "colour": participant.colour,
+    }
+
+
+def message_out(message: Message, *, connection: str) -> MessageOut:
+    """What it needs must be loaded (`load`); `connection` is its connection's uid."""
+    return {
+        "uid": str(message.uid),
+        "connection": connection,
+        "kind": message.kind,  # type: ignore[typeddict-item]
+        "seq": message.seq,
+        "revision": message.revision,
+        "client_id": str(message.client_id) if message.client_id else None,
+        "author": author_out(message.author) if message.author else None,
+        "content": "" if message.deleted_at else message.content,
+        "gap_size": message.gap_size,
+        "created_at": rfc3339(message.created_at),
+        "edited_at": rfc3339(message.edited_at) if message.edited_at else None,
+        "deleted_at": rfc3339(message.deleted_at) if message.deleted_at else None,
+        "state": message.state,  # type: ignore[typeddict-item]
+        "failure": message.failure,
+        "reply_to": quote_out(message.reply_to) if message.reply_to else None,
+        "attachments": [] if message.deleted_at else attachments_out(message),
+        "reactions": [] if message.deleted_at else message.tally,
+    }
+
+
+def quote_out(message: Message) -> Quote:
+    return {
+        "uid": str(message.uid),
+        "seq": message.seq,
+        "name": message.author.nick if message.author else "",
+        "role": message.author.role if message.author else "",
+        "content": "" if message.deleted_at else message.content[:QUOTED],
+        "deleted": message.deleted_at is not None,
+    }
+
+
+def attachments_out(message: Message) -> list[AttachmentOut]:
+    return [
+        attachment_out(each) for each in sorted(message.attachments.all(), key=lambda each: each.position)
+    ]
+
+
+def attachment_out(attachment: Attachment) -> AttachmentOut:
+    address = path_to("bridge:file", attachment.uid)
+    addresses = {
+        Attachment.State.STORED: address,
+        Attachment.State.PENDING: "",
+        Attachment.State.REMOTE: attachment.remote_url,
+    }
+    return {
+        "uid": str(attachment.uid),
+        "name": attachment.name,
+        "state": attachment.state,  # type: ignore[typeddict-item]
+        "url": addresses[Attachment.State(attachment.state)],
+        "thumbnail": path_to("bridge:thumbnail", attachment.uid) if attachment.thumbnail else "",
+        "content_type": attachment.content_type,
+        "size": attachment.size,
+        "width": attachment.width,
+        "height": attachment.height,
+    }
+
+
+def room_out(room: Connection, *, online: int) -> RoomOut:
+    return {
+        "uid": str(room.uid),
+        "slug": room.slug,
+        "name": room.name,
+        "topic": room.topic,
+        "read_only": room.read_only,
+        "slow_mode": room.slow_mode,
+        "online": online,
+    }
+
+
+def connection_state(connection: Connection) -> ConnectionState:
+    return {
+        "uid": str(connection.uid),
+        "kind": connection.kind,  # type: ignore[typeddict-item]
+        "state": connection.state,  # type: ignore[typeddict-item]
+    }
+
+
+def connection_out(connection: Connection, *, reader: Participant) -> ConnectionOut:
+    return {
+        **connection_state(connection),
+        "revision": connection.revision,
+        "participant": str(reader.uid),
+        "read_seq": reader.read_seq,
+    }
+
+
+def inbox_out(inbox: Inbox) -> InboxOut:
+    return {
+        "name": inbox.name,
+        "title": inbox.title,
+        "greeting": inbox.greeting,
+        "edit_window": inbox.edit_window,
+        "max_upload": inbox.max_upload_bytes,
+        "upload_types": inbox.upload_types.split(),
+        "email_after": inbox.email_after,
+    }

@@ -1,0 +1,53 @@
+"""Carry for several services at once: an outbox for each, in one process. Any number of processes may do so."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from bridge import services
+from bridge.delivery.listening import listen
+from bridge.delivery.outbox import Outbox
+from bridge.infra.clock import Clock
+from bridge.infra.database import DatabaseThreads
+from bridge.infra.ending import end
+from bridge.services.base import Service
+
+logger = logging.getLogger(__name__)
+
+
+def hosted() -> list[str]:
+    """The services that need no process of their own."""
+    return [name for name, service in services.classes().items() if service.hosted]
+
+
+class Carriers:
+    """`names`: services of BRIDGE_SERVICES, each of which is made without arguments."""
+
+    def __init__(self, names: Iterable[str], *, clock: Clock) -> None:
+        classes = services.classes()
+        self._made: list[Service] = [classes[name]() for name in names]
+        self._database = DatabaseThreads("services", threads=1, gives_way=True)
+        self._outboxes = [Outbox(each, clock=clock, database=self._database) for each in self._made]
+
+    async def run(self) -> None:
+        """Until `stop`."""
+        if not self._outboxes:
+            return
+        logger.info("Carrying for %s.", ", ".join(each.name for each in self._made))
+        listening = asyncio.create_task(listen(self._heard))
+        try:
+            await asyncio.gather(*(outbox.run() for outbox in self._outboxes))
+        finally:
+            await end(listening)
+
+    async def stop(self) -> None:
+        """Finish the requests in hand."""
+        await asyncio.gather(*(outbox.stop() for outbox in self._outboxes))
+        await asyncio.gather(*(each.close() for each in self._made))
+        await self._database.close()
+
+    def _heard(self, message: dict[str, Any]) -> None:
+        if message["type"] == "bot.nudge":
+            for outbox in self._outboxes:
+                outbox.nudge()

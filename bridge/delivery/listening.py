@@ -1,0 +1,46 @@
+"""Nudges and typing from the web. Delivery does not need them: an outbox looks every second anyway."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from channels.layers import get_channel_layer
+
+from bridge.chat.publishing import BOT_GROUP
+
+logger = logging.getLogger(__name__)
+
+LISTEN_AGAIN = 30.0
+"""Seconds without a nudge after which the subscription is made anew: the layer does not tell when it is gone."""
+PAUSE = 1.0
+
+
+async def listen(heard: Callable[[dict[str, Any]], None]) -> None:
+    """Call `heard` with each message for who carries deliveries, until cancelled."""
+    layer: Any = get_channel_layer()
+    while True:
+        try:
+            async with asyncio.timeout(LISTEN_AGAIN):
+                channel = await layer.new_channel("bot")
+                await layer.group_add(BOT_GROUP, channel)
+            try:
+                while True:
+                    async with asyncio.timeout(LISTEN_AGAIN):
+                        message = await layer.receive(channel)
+                    heard(message)
+            finally:
+                await _leave(layer, channel)
+        except TimeoutError:
+            logger.debug("No nudge for a while: listening anew")
+        except Exception as error:  # noqa: BLE001  # whatever the layer raises: Redis is away
+            logger.info("No nudges for now: %r", error)
+            await asyncio.sleep(PAUSE)
+
+
+async def _leave(layer: Any, channel: str) -> None:
+    try:
+        async with asyncio.timeout(PAUSE):
+            await layer.group_discard(BOT_GROUP, channel)
+    except Exception as error:  # noqa: BLE001  # Redis is away: then the subscription is gone, too
+        logger.debug("The subscription was not given back: %r", error)

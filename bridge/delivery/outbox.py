@@ -1,0 +1,234 @@
+"""Carry what waits for a service, many lines in parallel, each strictly in order.
+
+The rules are in `bridge.delivery`; here are the loop, the time-outs and the brake.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable, Collection
+
+from django.db import Error as DatabaseProblem
+
+from bridge import delivery
+from bridge.delivery import Line, LineLost
+from bridge.errors import DeliveryFailed
+from bridge.infra.clock import Clock
+from bridge.infra.database import DatabaseThreads
+from bridge.infra.ending import end
+from bridge.services.base import Answer, Attempt, Opened, Request, Service, attempting
+
+logger = logging.getLogger(__name__)
+
+LINES = 20
+"""Lines that are worked at once. Discord takes 50 requests a second of a bot."""
+POLL = 1.0
+ANSWER_WITHIN = 20.0
+"""Seconds after the claim in which an answer counts; then the line is left and looked up later."""
+STOP_WITHIN = 8.0
+"""Seconds that a stop waits for requests in hand. What is given up then is looked up by whoever starts next."""
+INVALID_LIMIT = 100
+INVALID_WINDOW = 600.0
+PROBE_EVERY = 60.0
+
+
+class Brake:
+    """Counts answers that Discord counts too: 10,000 in ten minutes and it bans the address (rule 5)."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._invalid: deque[float] = deque(maxlen=INVALID_LIMIT + 1)
+
+        self._next_probe = 0.0
+
+    def invalid(self) -> None:
+        self._invalid.append(self._clock.uptime())
+
+    def got_through(self) -> None:
+        """A request was taken: if this was a probe, the others may go again."""
+        if self.on:
+            self._invalid.clear()
+
+    @property
+    def on(self) -> bool:
+        full = len(self._invalid) > INVALID_LIMIT
+        return full and self._clock.uptime() - self._invalid[0] < INVALID_WINDOW
+
+    @property
+    def may_probe(self) -> bool:
+        return self._clock.uptime() >= self._next_probe
+
+    def probe(self) -> None:
+        """Once a minute."""
+        logger.error("Over %d requests were refused: one a minute until one is taken.", INVALID_LIMIT)
+        self._next_probe = self._clock.uptime() + PROBE_EVERY
+
+
+class Outbox:
+    """`opened` is told the remote id of each endpoint that was opened. `places`: it carries to these only, where they
+    are this process's own."""
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        clock: Clock,
+        database: DatabaseThreads,
+        brake: Brake | None = None,
+        opened: Callable[[str], None] | None = None,
+        places: Collection[str] | None = None,
+    ) -> None:
+        self._service = service
+        self._clock = clock
+        self._database = database
+        self._brake = brake or Brake(clock)
+        self._opened = opened
+        self._places = places
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._lines: set[asyncio.Task[None]] = set()
+        self._claiming: asyncio.Task[None] | None = None
+        # How many requests had got through when this one began to fail.
+        self._failing: dict[int, int] = {}
+        self._got_through = 0
+
+    def nudge(self) -> None:
+        """Something waits: look now and not only at the next poll."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until `stop`. A database that is away is waited for."""
+        while not self._stopping:
+            self._wake.clear()
+            # Cancelled in the middle, it would hold lines that nobody works until the claim runs out.
+            self._claiming = asyncio.create_task(self._claim())
+            try:
+                await asyncio.shield(self._claiming)
+            except DatabaseProblem as error:
+                logger.warning("The database does not answer, deliveries wait: %s", error)
+            except Exception:
+                logger.exception("What waits for %s could not be looked up", self._service.name)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(POLL):
+                    await self._wake.wait()
+
+    async def stop(self) -> None:
+        """Finish the requests in hand; what is not sent yet is carried by whoever starts next."""
+        self._stopping = True
+        self._wake.set()
+        if self._claiming is not None:
+            await asyncio.gather(self._claiming, return_exceptions=True)
+        if self._lines:
+            await asyncio.wait(self._lines, timeout=STOP_WITHIN)
+        await end(*self._lines)
+
+    async def _claim(self) -> None:
+        free = LINES - len(self._lines)
+        if self._brake.on:
+            free = 1 if free == LINES and self._brake.may_probe else 0
+        if free <= 0:
+            return
+        run = self._database.run
+        # As they are now: they change while a thread reads.
+        places = None if self._places is None else frozenset(self._places)
+        due = await run(delivery.claim, self._service.name, limit=free, clock=self._clock, places=places)
+        for line in due:
+            if self._brake.on:
+                self._brake.probe()
+            task = asyncio.create_task(self._work(line), name=f"line {line.endpoint_id}")
+            self._lines.add(task)
+            task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self._lines.discard(task)
+        self._wake.set()
+
+    async def _work(self, line: Line) -> None:
+        """Until nothing waits, the line is lost or left for later."""
+        try:
+            while not self._stopping:
+                if not await self._step(line):
+                    return
+            await self._database.run(delivery.leave, line, clock=self._clock)
+        except LineLost:
+            logger.info("Line %s is another worker's now.", line.endpoint_id)
+        except DatabaseProblem as error:
+            # The claim runs out by itself; what was sent is known to be of unknown fate.
+            logger.warning("Line %s is left: %s", line.endpoint_id, error)
+        except Exception:
+            logger.exception("Line %s is left", line.endpoint_id)
+
+    async def _step(self, line: Line) -> bool:
+        """One request. Returns whether to go on with this line now."""
+        run = self._database.run
+        request = await run(delivery.plan, line, service=self._service, clock=self._clock)
+        if request is None:
+            return False
+        try:
+            answer = await self._ask(line, request)
+        except DeliveryFailed as failure:
+            since = self._failing.setdefault(line.endpoint_id, self._got_through)
+            flowing = self._got_through > since
+            logger.info("%s on line %s: %s", type(request).__name__, line.endpoint_id, failure)
+            return await run(delivery.fail, line, request, failure, flowing=flowing, clock=self._clock)
+        await run(delivery.settle, line, request, answer, clock=self._clock)
+        self._got_through += 1
+        self._brake.got_through()
+        self._failing.pop(line.endpoint_id, None)
+        if isinstance(answer, Opened) and self._opened:
+            self._opened(answer.remote_id)
+        return True
+
+    async def _ask(self, line: Line, request: Request) -> Answer:
+        """The service's answer. A request that hangs is given up as long as the claim is still ours to settle."""
+        attempt = Attempt(clock=self._clock, until=line.until)
+        with attempting(attempt):
+            task = asyncio.create_task(self._service.perform(request))
+        left = max(0.0, line.began + ANSWER_WITHIN - self._clock.uptime())
+        try:
+            done, _ = await asyncio.wait({task}, timeout=left)
+        except asyncio.CancelledError:
+            _give_up(task, attempt)
+            raise
+        if done:
+            return _answer_of(task, attempt)
+        _give_up(task, attempt)
+        raise DeliveryFailed(
+            "timed_out",
+            f"No answer in time from {self._service.name}.",
+            permanent=False,
+            certain=not attempt.uncertain,
+        )
+
+
+def _answer_of(task: "asyncio.Task[Answer]", attempt: Attempt) -> Answer:
+    """What it came to. A mistake of ours is a failure, too: the line waits, longer each time, and staff see it."""
+    try:
+        return task.result()
+    except DeliveryFailed:
+        raise
+    except Exception as error:
+        logger.exception("A request failed by a mistake of ours")
+        raise DeliveryFailed(
+            "internal",
+            f"A mistake of ChatBridge, see the log: {type(error).__name__}",
+            permanent=False,
+            certain=not attempt.uncertain,
+        ) from error
+
+
+def _give_up(task: "asyncio.Task[Answer]", attempt: Attempt) -> None:
+    """Stop waiting for a request."""
+    if attempt.in_flight:
+        attempt.broke()
+        task.cancel()
+    # Otherwise it sleeps out a rate limit inside discord.py, which holds a lock that every request needs:
+    # cancelled there, it would never be given back. It ends by itself: no write is allowed it any more.
+    task.add_done_callback(_forget)
+
+
+def _forget(task: "asyncio.Task[Answer]") -> None:
+    """Its failure was told already; asked for it here, it is not reported as never looked at."""
+    if not task.cancelled() and (error := task.exception()):
+        logger.debug("Given up before: %s", error)

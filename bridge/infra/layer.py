@@ -1,0 +1,31 @@
+"""The channel layer for a project's CHANNEL_LAYERS: channels_redis' own, where the rest of ChatBridge has its Redis.
+
+CHANNEL_LAYERS = {"default": {"BACKEND": "bridge.infra.layer.ChannelLayer"}}
+"""
+
+import logging
+from typing import Any
+
+from channels_redis.pubsub import RedisPubSubChannelLayer
+
+from bridge.conf import settings
+from bridge.infra import redis
+
+
+class ChannelLayer(RedisPubSubChannelLayer):
+    """Takes what channels_redis takes as CONFIG; without it REDIS_URL, or the embedded Valkey."""
+
+    def __init__(self, **config: Any) -> None:
+        hosts = [{"address": settings.REDIS_URL, **redis.LAYER_OPTIONS}]
+        super().__init__(**{"hosts": hosts, "prefix": "chatbridge", **config})
+
+
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """Told every second while Redis is away: without the stack, which is always the same."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, redis.RedisError):
+        record.msg, record.args, record.exc_info = f"{record.getMessage()}: {error}", (), None
+    return True
+
+
+logging.getLogger("channels_redis.pubsub").addFilter(_in_one_line)

@@ -1,0 +1,1 @@
+"""A database engine: Django's for SQLite, with a fair lock. `ENGINE = "bridge.infra.sqlite"`."""

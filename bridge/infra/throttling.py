@@ -1,0 +1,357 @@
+"""How often who may do what: token buckets in Redis, spent from allowances that a process leases.
+
+A bucket of `amount` tokens fills evenly in `seconds`. A process takes a tenth of it at a time and spends that
+by itself, so most commands cost no round trip. While Redis is away it keeps buckets of the same size itself.
+"""
+
+import asyncio
+import ipaddress
+import logging
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, NamedTuple
+
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import Field, TypeAdapter, ValidationError
+
+from bridge.conf import settings
+from bridge.errors import BridgeError, Code
+from bridge.infra import redis
+
+logger = logging.getLogger(__name__)
+
+PREFIX = "chatbridge:throttle:"
+LEASE = 10
+"""A lease is this part of the limit."""
+FORGET_AFTER = 60.0
+RETRY_REDIS_AFTER = 2.0
+
+
+class Limit(NamedTuple):
+    amount: Annotated[int, Field(ge=1, le=10**9)]
+    seconds: Annotated[float, Field(gt=0, le=366 * 86400)]
+
+
+class Network(NamedTuple):
+    """All addresses of this IP version that begin with the same so many bits, and their limit together."""
+
+    version: int
+    prefix: int
+    limit: Limit
+
+
+class Throttle(NamedTuple):
+    """How often one visitor, and all visitors at one address together, may do something."""
+
+    visitor: Limit
+    address: Limit
+    networks: tuple[Network, ...] = ()
+    """Larger parts of the internet that one person may have."""
+    inbox: Limit | None = None
+    """Of all visitors of one inbox together."""
+
+
+# A visitor costs nothing to make, so each limit has a second one for the address; a school shares one.
+THROTTLES = {
+    "session": Throttle(visitor=Limit(30, 60), address=Limit(120, 60)),
+    "message": Throttle(visitor=Limit(20, 30), address=Limit(200, 60)),
+    "retry": Throttle(visitor=Limit(6, 60), address=Limit(60, 60)),
+    "edit": Throttle(visitor=Limit(20, 60), address=Limit(200, 60)),
+    # A provider gives a customer a /56 or a /48 of IPv6, and any company a /32; of IPv4 a /24 is the smallest network
+    # on the internet. None of them has all of an inbox's: whatever one network does, somebody elsewhere is let in.
+    "opening": Throttle(
+        visitor=Limit(5, 3600),
+        address=Limit(60, 3600),
+        networks=(
+            Network(4, 24, Limit(200, 3600)),
+            Network(6, 56, Limit(120, 3600)),
+            Network(6, 48, Limit(200, 3600)),
+            Network(6, 32, Limit(300, 3600)),
+        ),
+        inbox=Limit(500, 3600),
+    ),
+    "upload": Throttle(visitor=Limit(30, 600), address=Limit(200, 600)),
+    # One for each begun megabyte of a file.
+    "upload_megabyte": Throttle(visitor=Limit(250, 3600), address=Limit(1500, 3600)),
+    # The same over a day, and for all visitors of an inbox together.
+    "upload_day": Throttle(
+        visitor=Limit(1000, 86_400), address=Limit(6000, 86_400), inbox=Limit(50_000, 86_400)
+    ),
+    "join": Throttle(visitor=Limit(30, 60), address=Limit(300, 60)),
+    "change": Throttle(visitor=Limit(10, 60), address=Limit(120, 60)),
+    "reaction": Throttle(visitor=Limit(40, 60), address=Limit(400, 60)),
+    "read": Throttle(visitor=Limit(60, 60), address=Limit(600, 60)),
+    "signal": Throttle(visitor=Limit(60, 60), address=Limit(1200, 60)),
+}
+
+
+PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+WIDER = 10
+"""All visitors at one address together have so many times what one has."""
+
+
+def parse(spec: str) -> Throttle:
+    """Of words such as "5/minute". Raises ValueError for any other."""
+    amount, _, period = spec.partition("/")
+    if period not in PERIODS or not amount.isdecimal() or int(amount) < 1:
+        raise ValueError(f"{spec!r} is no throttle")
+    seconds = PERIODS[period]
+    return Throttle(visitor=Limit(int(amount), seconds), address=Limit(int(amount) * WIDER, seconds))
+
+
+_throttle = TypeAdapter(Throttle)
+
+
+def throttles() -> dict[str, Throttle]:
+    """THROTTLES, and what the setting BRIDGE_THROTTLES puts in their place.
+
+    Raises ImproperlyConfigured where that setting is wrong, or names a throttle that nothing uses.
+    """
+    try:
+        changed = dict(settings.BRIDGE_THROTTLES)
+    except (TypeError, ValueError):
+        raise ImproperlyConfigured("BRIDGE_THROTTLES is not a dict.") from None
+    if unused := sorted(set(map(str, changed)) - set(THROTTLES)):
+        raise ImproperlyConfigured(
+            f"BRIDGE_THROTTLES: nothing uses the throttle {unused[0]!r}. There are {', '.join(sorted(THROTTLES))}."
+        )
+    return THROTTLES | {name: _read(name, value) for name, value in changed.items()}
+
+
+def _read(name: str, value: Any) -> Throttle:
+    try:
+        return parse(value) if isinstance(value, str) else _throttle.validate_python(value)
+    except ValidationError as error:
+        mistake = error.errors()[0]
+        where = ".".join(map(str, mistake["loc"]))
+        reason = f"{where}: {mistake['msg']}" if where else mistake["msg"]
+    except ValueError as error:
+        reason = str(error)
+    raise ImproperlyConfigured(f"BRIDGE_THROTTLES[{name!r}] is wrong: {reason}.")
+
+
+# KEYS: buckets. ARGV, for each: amount, tokens a second, wanted. Returns for each: granted, and else the
+# milliseconds until there is a token. Redis' own clock: processes on several machines share the bucket.
+TAKE = """
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+local answer = {}
+for i, key in ipairs(KEYS) do
+  local amount, rate, want = tonumber(ARGV[3*i-2]), tonumber(ARGV[3*i-1]), tonumber(ARGV[3*i])
+  local bucket = redis.call('HMGET', key, 'tokens', 'at')
+  local tokens, at = tonumber(bucket[1]) or amount, tonumber(bucket[2]) or now
+  tokens = math.min(amount, tokens + math.max(0, now - at) * rate)
+  local granted = math.min(want, math.floor(tokens))
+  redis.call('HSET', key, 'tokens', tostring(tokens - granted), 'at', tostring(now))
+  redis.call('PEXPIRE', key, math.ceil(amount / rate * 1000))
+  answer[2*i-1] = granted
+  answer[2*i] = granted > 0 and 0 or math.ceil((1 - tokens) / rate * 1000)
+end
+return answer
+"""
+
+
+class _Bucket:
+    """The same bucket, in this process."""
+
+    __slots__ = ("at", "full_at", "tokens")
+
+    def __init__(self, tokens: float, at: float) -> None:
+        self.tokens = tokens
+        self.at = self.full_at = at
+
+    def take(self, limit: Limit, want: int, now: float) -> tuple[int, float]:
+        """Granted, and else the seconds until there is a token."""
+        rate = limit.amount / limit.seconds
+        self.tokens = min(limit.amount, self.tokens + max(0.0, now - self.at) * rate)
+        self.at = now
+        granted = min(want, int(self.tokens))
+        self.tokens -= granted
+        self.full_at = now + (limit.amount - self.tokens) / rate
+        return granted, 0.0 if granted else (1 - self.tokens) / rate
+
+
+class _Lease:
+    """Tokens that this process may spend, or the time before which it need not ask for more."""
+
+    __slots__ = ("refused_until", "tokens", "until")
+
+    def __init__(self) -> None:
+        self.tokens = 0
+        self.until = 0.0
+        self.refused_until = 0.0
+
+
+class InboxFull(BridgeError):
+    """The limit of all visitors of an inbox together is reached: none of them did anything wrong."""
+
+
+Key = tuple[str, str | int]
+"""A throttle's name, and whom it counts: an address, a network, an inbox, or the number of a visitor's UUID."""
+Demand = tuple[Key, Limit]
+
+
+def _redis_key(key: Key) -> str:
+    name, who = key
+    return f"{PREFIX}{name}:a:{who}" if isinstance(who, str) else f"{PREFIX}{name}:v:{who:032x}"
+
+
+class Throttler:
+    """The allowances of one process."""
+
+    def __init__(self) -> None:
+        self._leases: dict[Key, _Lease] = {}
+        self._buckets: dict[Key, _Bucket] = {}
+        self._wanted: dict[Key, Limit] = {}
+        self._refill: asyncio.Task[None] | None = None
+        self._redis_after = 0.0
+        self._tidy_at = 0.0
+        self._throttles = throttles()
+
+    async def take(
+        self, name: str, *, visitor: uuid.UUID | None, address: str, inbox: int | None = None
+    ) -> None:
+        """Count one use. Raises BridgeError (`throttled`) where there were too many; InboxFull where only the inbox's
+        own limit is in the way.
+        """
+        demands = list(self._demands(name, visitor=visitor, address=address, inbox=inbox))
+        # A lease may run out between the refill and now: others spend from it, too. Ten files at once are ten times
+        # this, and there is enough for all of them until a bucket says that it is empty.
+        while not self._spend(demands):
+            if self._is_refused(demands):
+                break
+            await self._refilled(demands)
+        else:
+            return
+        now = time.monotonic()
+        waits = {key: self._leases[key].refused_until - now for key, _ in demands if key in self._leases}
+        retry_after = max(1, round(max(waits.values()) + 0.5))
+        if all(wait <= 0 or _is_inbox(key) for key, wait in waits.items()):
+            text = "Very many people write here just now. Please wait a moment."
+            raise InboxFull(Code.THROTTLED, text, retry_after=retry_after)
+        raise BridgeError(Code.THROTTLED, "Too many at once. Please wait a moment.", retry_after=retry_after)
+
+    def give_back(
+        self, name: str, *, visitor: uuid.UUID | None, address: str, inbox: int | None = None
+    ) -> None:
+        """What was taken just now did not happen: nobody is to wait for it."""
+        for key, _ in self._demands(name, visitor=visitor, address=address, inbox=inbox):
+            if (lease := self._leases.get(key)) is not None:
+                lease.tokens += 1
+
+    def _demands(
+        self, name: str, *, visitor: uuid.UUID | None, address: str, inbox: int | None
+    ) -> Iterator[Demand]:
+        throttle = self._throttles[name]
+        yield (name, address), throttle.address
+        if visitor is not None:
+            yield (name, visitor.int), throttle.visitor
+        if throttle.networks:
+            for network in throttle.networks:
+                if (within := _network(address, network)) is not None:
+                    yield (f"{name}:network", within), network.limit
+        if throttle.inbox is not None and inbox is not None:
+            yield (f"{name}:inbox", str(inbox)), throttle.inbox
+
+    def _is_refused(self, demands: Sequence[Demand]) -> bool:
+        now = time.monotonic()
+        leases = [self._leases[key] for key, _ in demands if key in self._leases]
+        return any(lease.tokens < 1 and lease.refused_until > now for lease in leases)
+
+    def _spend(self, demands: Sequence[Demand]) -> bool:
+        """All of them or none."""
+        now = time.monotonic()
+        leases = []
+        for key, _ in demands:
+            lease = self._leases.get(key)
+            if lease is None or lease.tokens < 1 or lease.until < now:
+                return False
+            leases.append(lease)
+        for lease in leases:
+            lease.tokens -= 1
+        return True
+
+    async def _refilled(self, demands: Sequence[Demand]) -> None:
+        """After one round trip, shared by all who wait at this moment."""
+        now = time.monotonic()
+        for key, limit in demands:
+            lease = self._leases.setdefault(key, _Lease())
+            if (lease.tokens < 1 or lease.until < now) and lease.refused_until <= now:
+                self._wanted[key] = limit
+        if not self._wanted:
+            return
+        if self._refill is None or self._refill.done():
+            self._refill = asyncio.create_task(self._fill())
+        # Who waits may be cancelled; the refill is everybody's.
+        await asyncio.shield(self._refill)
+
+    async def _fill(self) -> None:
+        # One turn of the loop, so that all who ask in this one are in it.
+        await asyncio.sleep(0)
+        while self._wanted:
+            wanted, self._wanted = self._wanted, {}
+            granted = await self._from_redis(wanted)
+            now = time.monotonic()
+            for key, (tokens, wait) in granted.items():
+                lease = self._leases.setdefault(key, _Lease())
+                lease.tokens = tokens
+                lease.until = now + wanted[key].seconds
+                lease.refused_until = now + wait if not tokens else 0.0
+            self._tidy(now)
+
+    async def _from_redis(self, wanted: dict[Key, Limit]) -> dict[Key, tuple[int, float]]:
+        now = time.monotonic()
+        if now < self._redis_after:
+            return self._from_buckets(wanted)
+        arguments: list[float] = []
+        for limit in wanted.values():
+            arguments += (limit.amount, limit.amount / limit.seconds, _share(limit))
+        try:
+            script = redis.client().register_script(TAKE)
+            answer = await script(keys=list(map(_redis_key, wanted)), args=arguments)
+        except redis.RedisError as error:
+            logger.warning("Throttles are kept in this process while Redis is away: %r", error)
+            self._redis_after = now + RETRY_REDIS_AFTER
+            return self._from_buckets(wanted)
+        self._buckets.clear()
+        return {key: (answer[2 * i], answer[2 * i + 1] / 1000) for i, key in enumerate(wanted)}
+
+    def _from_buckets(self, wanted: dict[Key, Limit]) -> dict[Key, tuple[int, float]]:
+        now = time.monotonic()
+        answer = {}
+        for key, limit in wanted.items():
+            bucket = self._buckets.setdefault(key, _Bucket(limit.amount, now))
+            answer[key] = bucket.take(limit, _share(limit), now)
+        return answer
+
+    def _tidy(self, now: float) -> None:
+        if now < self._tidy_at:
+            return
+        self._tidy_at = now + FORGET_AFTER
+        for key in [
+            key for key, lease in self._leases.items() if max(lease.until, lease.refused_until) < now
+        ]:
+            del self._leases[key]
+        # While Redis is away. One that is full again is as good as a new one.
+        for key in [key for key, bucket in self._buckets.items() if bucket.full_at < now]:
+            del self._buckets[key]
+
+
+def _share(limit: Limit) -> int:
+    return max(1, limit.amount // LEASE)
+
+
+def _is_inbox(key: Key) -> bool:
+    return key[0].endswith(":inbox")
+
+
+def _network(address: str, network: Network) -> str | None:
+    """The network of this kind that the address is in; None where it is in none."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    if parsed.version != network.version:
+        return None
+    return str(ipaddress.ip_network((parsed, network.prefix), strict=False))

@@ -1,0 +1,196 @@
+"""The chat socket: gives each frame to its command, sends replies and events out. No rules in here."""
+
+import asyncio
+import itertools
+import logging
+import time
+import uuid
+from typing import Any
+
+from channels.consumer import AsyncConsumer
+
+from bridge import protocol
+from bridge.chat.moderation import Proof
+from bridge.identity import arrivals
+from bridge.identity.arrivals import Arrival
+from bridge.live.closing import backlog, close
+from bridge.live.outlet import MOST_WAITING, Outlet
+from bridge.live.process import Process
+from bridge.live.registry import answer
+from bridge.live.sessions import Ears, Session
+from bridge.models import Inbox
+
+logger = logging.getLogger(__name__)
+
+_PROCESS = uuid.uuid4().hex
+_numbers = itertools.count()
+
+START_WITHIN = 15.0
+HEARTBEAT = 75.0
+"""Seconds without any frame from a browser, which sends `ping` every 25, after which it is gone."""
+STALLED_AFTER = 10.0
+MOST_REFUSALS = 40
+"""Refused commands, one a second forgiven, after which the socket is flooding."""
+WENT = frozenset({1000, 1001, 1005})
+"""Codes of a browser that closes its socket; any other end is a loss."""
+LATER = "Please come again in some seconds, later each time."
+TOO_BIG = 1009
+"""WebSocket's own code: a frame was larger than is taken here."""
+
+
+class ChatConsumer(AsyncConsumer):
+    """One browser tab.
+
+    It has its own receive loop in place of Channels' dispatch, which hops to a thread for every frame, and no
+    channel of its own: the hub hands events to `deliver`.
+    """
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self._process = Process.current()
+        self.name = f"{_PROCESS}.{next(_numbers)}"
+        self._send = send
+        self._outlet = Outlet(send, self.fall_behind)
+        self._task = asyncio.current_task()
+        self._close_code: int | None = None
+        self._refused = 0.0
+        self._went = False
+        self._opened_at = self._heard_at = time.monotonic()
+        self._session: Session | None = None
+        if (await receive())["type"] != "websocket.connect":
+            return
+        arrival, refusal = self._read(scope)
+        if arrival is not None and refusal is None:
+            refusal = self._process.enter(self, arrival.address)
+        try:
+            code = await self._serve(scope, arrival, refusal, receive)
+        finally:
+            self._outlet.close()
+            if arrival is not None:
+                self._process.leave(self, arrival.address)
+            if self._session is not None:
+                self._session.end(clean=self._went)
+        if code is not None:
+            await close(send, code, reason=_reason(code, arrival))
+
+    def _read(self, scope: Any) -> tuple[Arrival | None, int | None]:
+        """Who comes, and the code to close with where the handshake alone says that they may not stay."""
+        if protocol.SUBPROTOCOL not in scope["subprotocols"]:
+            return None, protocol.CLOSE_PROTOCOL
+        try:
+            return arrivals.read(scope), None
+        except arrivals.Foreign as error:
+            logger.info("A socket was refused: %s", error)
+            return None, protocol.CLOSE_FORBIDDEN
+
+    async def _refusal(self, arrival: Arrival) -> int | None:
+        if not await self._process.ready():
+            return protocol.CLOSE_TRY_LATER
+        if arrival.origin and not await self._process.database.run(_is_allowed, arrival.origin):
+            return protocol.CLOSE_FORBIDDEN
+        return None
+
+    async def _serve(
+        self, scope: Any, arrival: Arrival | None, refusal: int | None, receive: Any
+    ) -> int | None:
+        """From the handshake until the other end leaves: None. Else the code to close with."""
+        try:
+            if arrival is not None and refusal is None:
+                refusal = await self._refusal(arrival)
+            # Accepted first in any case: a browser sees no code of a socket that was refused.
+            await self._send({"type": "websocket.accept", "subprotocol": _subprotocol(scope)})
+            if arrival is None or refusal is not None:
+                return refusal
+            process = self._process
+            ears = Ears(process.hub, self, process.online)
+            self._session = Session(arrival, process.members, process.database, ears)
+            return await self._converse(self._session, receive)
+        except asyncio.CancelledError:
+            # Ours, from `end`; or the server's, which is stopping: what waits to be written still is.
+            if self._close_code is None:
+                await self._process.writer.drained(limit=3.0)
+            return self._close_code or protocol.CLOSE_RESTARTING
+
+    async def _converse(self, session: Session, receive: Any) -> int | None:
+        """Until the other end leaves: None. Else the code to close with."""
+        while True:
+            message = await receive()
+            if message["type"] != "websocket.receive":
+                self._went = message.get("code") in WENT
+                return None
+            self._heard_at = time.monotonic()
+            text = message.get("text")
+            if text is None:
+                return protocol.CLOSE_PROTOCOL
+            if len(text) > protocol.MAX_FRAME // 4 and len(text.encode()) > protocol.MAX_FRAME:
+                return TOO_BIG
+            reply, refusal = await answer(session, text, self._process.throttler)
+            self._outlet.put(reply.decode())
+            if refusal is not None:
+                if refusal.close:
+                    return protocol.CLOSE_FORBIDDEN
+                if self._is_flooding():
+                    return protocol.CLOSE_FLOODING
+            if self._outlet.busy:
+                await self._outlet.flushed()
+
+    def _is_flooding(self) -> bool:
+        """One more refusal, counted against one a second since the socket was opened."""
+        now = time.monotonic()
+        self._refused = max(self._refused, now - MOST_REFUSALS) + 1
+        return self._refused > now
+
+    def deliver(self, text: str) -> None:
+        self._outlet.put(text)
+
+    def follow(self, connection: str) -> None:
+        if self._session is not None:
+            self._session.follow(connection)
+
+    def fall_behind(self) -> None:
+        self.end(protocol.CLOSE_TRY_LATER)
+
+    def check(self, now: float) -> None:
+        if self.inbox is None and now - self._opened_at > START_WITHIN:
+            self.end(protocol.CLOSE_NO_SESSION)
+        elif now - self._heard_at > HEARTBEAT:
+            self.end(protocol.CLOSE_HEARTBEAT)
+        elif self._outlet.stalled_for(now) > STALLED_AFTER or backlog(self._send) > MOST_WAITING:
+            self.end(protocol.CLOSE_TRY_LATER)
+
+    @property
+    def inbox(self) -> int | None:
+        opening = self._session.opening if self._session else None
+        return opening.inbox if opening else None
+
+    @property
+    def visitor(self) -> uuid.UUID | None:
+        return self._session.visitor if self._session else None
+
+    @property
+    def proof(self) -> Proof | None:
+        return self._session.proof if self._session else None
+
+    def end(self, code: int) -> None:
+        """Close it from outside of its own task, once."""
+        if self._close_code is None and self._task is not None:
+            self._close_code = code
+            self._task.cancel()
+
+
+def _subprotocol(scope: Any) -> str | None:
+    """Ours; else the first that was offered, since a browser hears no close code without one."""
+    offered = scope["subprotocols"]
+    return protocol.SUBPROTOCOL if protocol.SUBPROTOCOL in offered else next(iter(offered), None)
+
+
+def _reason(code: int, arrival: Arrival | None) -> str:
+    """What stands beside the code: for whoever looks into it, and for our page where a proxy is set up wrongly."""
+    if code == protocol.CLOSE_TRY_LATER:
+        return LATER
+    return f"proxy_{arrival.doubt}" if code == protocol.CLOSE_FORBIDDEN and arrival and arrival.doubt else ""
+
+
+def _is_allowed(origin: str) -> bool:
+    """Whether any chat may be opened from there; which one is seen at `session.start`."""
+    inboxes = Inbox.objects.filter(enabled=True).exclude(allowed_origins="")
+    return any(origin in inbox.origins for inbox in inboxes)

@@ -1,0 +1,233 @@
+"""What a command's function is given: read from the annotations of its parameters once, when it is declared."""
+
+import inspect
+import typing
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+from typing import Annotated, Any, NamedTuple
+
+from django.core.exceptions import FieldDoesNotExist
+from django.db import models
+
+from bridge.errors import BridgeError, Code
+from bridge.live import given
+from bridge.live.sessions import Session
+from bridge.models import Connection, Contact, Message, Participant
+from bridge.protocol import NoPayload, Payload
+
+Call = Callable[[Session, Any], Awaitable[Any]]
+
+KINDS = (
+    "Session, a subclass of Payload, Connection, Participant, Message, Contact, Annotated[<model>, Row(…)] "
+)
+KINDS += "and Annotated[<type>, From(<function>)]"
+BY_NAME = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
+
+
+class Misfit(Exception):
+    """What is wrong with a function, and what its writer has to do."""
+
+    def __init__(self, problem: str, mend: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.mend = mend
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`Annotated[Order, Row("number")]`: the order whose `number` the payload's `number` is.
+
+    `by`: the model's field, a unique one, where it has another name. No such row: `not_found`. Whether the visitor
+    may know of it, this does not ask.
+    """
+
+    field: str
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class From:
+    """`Annotated[Cart, From(cart_of)]`: what this function returns, which is given its parameters in the same way.
+
+    A plain function runs in a database thread, an async one on the event loop; either may raise BridgeError.
+    """
+
+    function: Callable[..., Any]
+
+
+class _Step(NamedTuple):
+    function: Callable[..., Any]
+    arguments: dict[str, int]
+    waits: bool
+    """Whether it is async."""
+
+    def start(self, values: Sequence[Any]) -> Any:
+        return self.function(**{name: values[place] for name, place in self.arguments.items()})
+
+
+class Plan:
+    """The steps to what a function is given. Each adds one value; the first two are the session and the payload."""
+
+    def __init__(self, payload: type[Payload]) -> None:
+        self._payload = payload
+        self._steps: list[_Step] = []
+        self._places: dict[object, int] = {}
+
+    def call(self, function: Callable[..., Awaitable[Any]]) -> Call:
+        """The function itself where it takes just the session and its payload. Raises Misfit."""
+        arguments = self._arguments(function)
+        if list(arguments.values()) == [0, 1] and not _keyword_only(function):
+            return function
+        batches = [(waits, list(steps)) for waits, steps in groupby(self._steps, key=attrgetter("waits"))]
+
+        async def call(session: Session, payload: Any) -> Any:
+            values: list[Any] = [session, payload]
+            for waits, steps in batches:
+                if not waits:
+                    await session.database.run(_take, values, steps)
+                    continue
+                for step in steps:
+                    values.append(await step.start(values))
+            return await function(**{name: values[place] for name, place in arguments.items()})
+
+        return call
+
+    def _arguments(self, function: Callable[..., Any]) -> dict[str, int]:
+        hints = hints_of(function)
+        return {name: self._place(name, hints[name]) for name in _names(function)}
+
+    def _place(self, name: str, hint: Any) -> int:
+        """Of the value for a parameter."""
+        if hint is Session:
+            return 0
+        if isinstance(hint, type) and issubclass(hint, Payload):
+            return self._payload_place(name, hint)
+        if typing.get_origin(hint) is Annotated:
+            for each in hint.__metadata__:
+                if isinstance(each, Row):
+                    return self._row(name, hint.__origin__, each)
+                if isinstance(each, From):
+                    return self._made(each.function)
+        if hint is Participant:
+            return self._add(Participant, given.participant, {"session": 0, "payload": 1})
+        if hint is Connection:
+            return self._add(Connection, given.connection, {"participant": self._place(name, Participant)})
+        if hint is Message:
+            self._needs(name, "message", "message: Uuid")
+            return self._add(Message, given.message, {"session": 0, "payload": 1})
+        if hint is Contact:
+            return self._add(Contact, given.contact, {"session": 0})
+        raise Misfit(
+            f"its parameter {name} is annotated with {_called(hint)}, which no command can be given",
+            f"There are {KINDS}",
+        )
+
+    def _payload_place(self, name: str, hint: type[Payload]) -> int:
+        if not issubclass(self._payload, hint):
+            raise Misfit(
+                f"its parameter {name} takes the payload {hint.__name__}, the command's is {self._payload.__name__}",
+                f"Give the command's function a parameter that is annotated with {hint.__name__}",
+            )
+        return 1
+
+    def _row(self, name: str, model: Any, row: Row) -> int:
+        by = row.by or row.field
+        if not (isinstance(model, type) and issubclass(model, models.Model)):
+            raise Misfit(
+                f"its parameter {name} asks for a row of {_called(model)}, which is no model",
+                f'Write {name}: Annotated[<model>, Row("{row.field}")]',
+            )
+        self._needs(name, row.field, f"{row.field}: <its type>")
+        try:
+            unique = by == "pk" or getattr(model._meta.get_field(by), "unique", False)
+        except FieldDoesNotExist:
+            unique = False
+        if not unique:
+            raise Misfit(
+                f"its parameter {name} asks for a row by {model.__name__}.{by}, which is no unique field",
+                f'Name one: Row("{row.field}", by="<field>")',
+            )
+
+        def get(payload: Any) -> models.Model:
+            value = getattr(payload, row.field)
+            found = model._default_manager.filter(**{by: value}).first() if value is not None else None
+            if found is None:
+                raise BridgeError(Code.NOT_FOUND, f"There is no such {model._meta.verbose_name}.")
+            return found
+
+        return self._add((model, row), get, {"payload": 1})
+
+    def _made(self, function: Callable[..., Any]) -> int:
+        try:
+            return self._add(function, function, self._arguments(function))
+        except Misfit as misfit:
+            problem = f"{_called(function)}, which it asks for, cannot be called: {misfit.problem}"
+            raise Misfit(problem, misfit.mend) from None
+
+    def _needs(self, name: str, field: str, declaration: str) -> None:
+        if field not in self._payload.model_fields:
+            raise Misfit(
+                f"its parameter {name} is found by the payload's {field}, which {self._payload.__name__} has not",
+                f"Add {declaration} to {self._payload.__name__}",
+            )
+
+    def _add(self, key: object, function: Callable[..., Any], arguments: dict[str, int]) -> int:
+        """The same is asked for once, whoever needs it."""
+        if key not in self._places:
+            self._places[key] = 2 + len(self._steps)
+            self._steps.append(_Step(function, arguments, inspect.iscoroutinefunction(function)))
+        return self._places[key]
+
+
+def payload_of(function: Callable[..., Any]) -> type[Payload]:
+    """The payload that its parameters name. Raises Misfit."""
+    hints = hints_of(function)
+    found = {
+        hint
+        for name in _names(function)
+        if isinstance(hint := hints[name], type) and issubclass(hint, Payload)
+    }
+    if len(found) > 1:
+        raise Misfit("it takes two payloads", "A command has one: put the fields of both into it")
+    return found.pop() if found else NoPayload
+
+
+def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """The annotation of each parameter. Raises Misfit."""
+    try:
+        hints = typing.get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise Misfit(
+            f"an annotation cannot be read: {error}",
+            "Import what it names at the top of the module, outside of `if TYPE_CHECKING`",
+        ) from error
+    for name in _names(function):
+        if name not in hints:
+            raise Misfit(f"its parameter {name} has no annotation", f"There are {KINDS}")
+    return hints
+
+
+def _names(function: Callable[..., Any]) -> list[str]:
+    parameters = inspect.signature(function).parameters.values()
+    for each in parameters:
+        if each.kind not in BY_NAME:
+            raise Misfit(
+                f"its parameter {each} has no name", "Write one parameter for each thing that it is given"
+            )
+    return [each.name for each in parameters]
+
+
+def _keyword_only(function: Callable[..., Any]) -> bool:
+    parameters = inspect.signature(function).parameters.values()
+    return any(each.kind is inspect.Parameter.KEYWORD_ONLY for each in parameters)
+
+
+def _called(hint: Any) -> str:
+    return getattr(hint, "__name__", None) or str(hint)
+
+
+def _take(values: list[Any], steps: Sequence[_Step]) -> None:
+    for step in steps:
+        values.append(step.start(values))

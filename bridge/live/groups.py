@@ -1,0 +1,250 @@
+"""How commands and events are declared: by us and by other apps alike, with everything that is wrong said at start."""
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from types import NoneType
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import BaseModel, TypeAdapter
+from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError
+from typing_extensions import is_typeddict
+
+from bridge import protocol
+from bridge.chat import publishing
+from bridge.infra.throttling import PERIODS, THROTTLES, parse
+from bridge.live.dependencies import Misfit, Plan, hints_of, payload_of
+from bridge.live.permissions import NEEDS, Permission
+from bridge.live.registry import Entry, entries, is_ours
+from bridge.live.sessions import Session
+from bridge.models import Connection, Contact, Participant
+from bridge.protocol import Payload
+
+Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
+Model = TypeVar("Model", bound=BaseModel)
+
+WORD = re.compile("[a-z][a-z0-9_]*")
+MAX_NAME = 64
+"""Characters of a command's name on the wire."""
+RESERVED = frozenset(
+    "connection contact history message nick participant presence reaction receipt room session typing".split()
+)
+"""The bridge's own prefixes. Its `ping` has none."""
+UNDESCRIBABLE = (PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError, TypeError)
+
+events: "dict[str, Event[Any]]" = {}
+"""The events of other apps, by name. The bridge's own are in `protocol.EVENTS`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event(Generic[Model]):
+    """What an app tells browsers. Nothing of it is kept: who is not there just now does not hear of it."""
+
+    name: str
+    payload: type[Model]
+
+    def tell(self, to: Session | Connection | Participant | Contact | UUID, payload: Model) -> None:
+        """From anywhere, without waiting. To this socket (a session without one hears nothing), to everybody in a
+        conversation, to every page that a participant, a contact or the visitor of this UUID has open.
+
+        In a transaction it is for `transaction.on_commit`. Raises ValueError for a participant who is no visitor.
+        """
+        body = payload.model_dump(mode="json", by_alias=True)
+        if isinstance(to, Connection):
+            uid = str(to.uid)
+            publishing.tell(uid, protocol.event_frame(self.name, body, connection=uid))
+            return
+        frame = protocol.event_frame(self.name, body)
+        if isinstance(to, Session):
+            if to.ears is not None:
+                to.ears.listener.deliver(frame.decode())
+            return
+        visitor = to if isinstance(to, UUID) else to.visitor
+        if visitor is None:
+            raise ValueError(f"{to} has no page: only visitors have")
+        publishing.tell_visitor(str(visitor), frame)
+
+
+class CommandGroup:
+    """Commands and events whose names begin with `prefix` and a dot.
+
+    What does not fit is refused when it is declared, with ImproperlyConfigured, which names the function and the
+    mend.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+
+    def command(
+        self,
+        name: str,
+        *,
+        permission: Permission | None = None,
+        throttle: str | None = None,
+        deprecated: bool | str = False,
+    ) -> Callable[[Handler], Handler]:
+        """Let an async function answer the command `prefix.name`. It stays what it was.
+
+        It takes what its annotations say (see `bridge.live.dependencies`) and returns a pydantic model, a TypedDict or
+        None. There is no default for its guards: `permission`, an async function of session and payload, and
+        `throttle`, such as "5/minute" or the name of one of THROTTLES. `deprecated` is True or, better, says what to
+        use in its place.
+        """
+
+        def tag(function: Handler) -> Handler:
+            try:
+                entry = self._entry(function, name, permission, throttle, deprecated)
+            except Misfit as misfit:
+                raise _refusal(function, misfit) from misfit.__cause__
+            entries[entry.name] = entry
+            return function
+
+        return tag
+
+    def event(self, name: str, payload: type[Model]) -> Event[Model]:
+        """Declare the event `prefix.name`, which carries this pydantic model."""
+        try:
+            full = self._name(name, payload, taken=events)
+            if not (isinstance(payload, type) and issubclass(payload, BaseModel)):
+                raise Misfit(
+                    f"the event {full} carries what is no pydantic model",
+                    "Make it a subclass of BaseModel or Payload",
+                )
+            _check_describable(payload, f"the payload of the event {full}")
+        except Misfit as misfit:
+            raise _refusal(payload, misfit) from misfit.__cause__
+        events[full] = Event(full, payload)
+        return events[full]
+
+    def _name(self, name: str, of: Any, *, taken: Any) -> str:
+        ours = is_ours(of)
+        if not isinstance(name, str):
+            raise Misfit(
+                "its decorator has no name", 'Write @group.command("<name>", permission=…, throttle=…)'
+            )
+        full = f"{self.prefix}.{name}" if self.prefix else name
+        if not (WORD.fullmatch(self.prefix) or (ours and not self.prefix)):
+            raise Misfit(
+                f"its group has the prefix {self.prefix!r}",
+                'A prefix is a word of small letters, digits and underscores: CommandGroup("order")',
+            )
+        if not WORD.fullmatch(name) or len(full) > MAX_NAME:
+            raise Misfit(
+                f"{full!r} is no name",
+                "After the prefix comes one word of small letters, digits and underscores; "
+                f"{MAX_NAME} characters in all",
+            )
+        if self.prefix in RESERVED and not ours:
+            raise Misfit(f"the prefix {self.prefix!r} is the bridge's own", "Choose another for this group")
+        if self.prefix not in RESERVED and ours and self.prefix:
+            raise Misfit(f"the prefix {self.prefix!r} is not reserved", "Put it into RESERVED")
+        if full in taken:
+            there = getattr(taken[full], "function", None) or taken[full].payload
+            raise Misfit(
+                f"{full} is the name of {there.__module__}.{there.__qualname__} already",
+                "Rename one of the two",
+            )
+        return full
+
+    def _entry(
+        self,
+        function: Callable[..., Awaitable[Any]],
+        name: str,
+        permission: Permission | None,
+        throttle: str | None,
+        deprecated: bool | str,
+    ) -> Entry:
+        full = self._name(name, function, taken=entries)
+        if not inspect.iscoroutinefunction(function):
+            raise Misfit("it is not async", f"Write async def {getattr(function, '__name__', 'it')}(…)")
+        payload = payload_of(function)
+        hints = hints_of(function)
+        if "return" not in hints:
+            raise Misfit("it does not say what it returns", "Annotate it: -> <a pydantic model>, or -> None")
+        _check_describable(payload, f"its payload {payload.__name__}")
+        if not isinstance(deprecated, bool | str):
+            raise Misfit(
+                f"its deprecated is {deprecated!r}",
+                'Write deprecated=True or deprecated="use <another command>"',
+            )
+        return Entry(
+            name=full,
+            function=function,
+            call=Plan(payload).call(function),
+            payload=payload,
+            reply=hints["return"],
+            dump=_dump_of(hints["return"]),
+            permission=_permission_of(full, permission, payload),
+            throttle=_throttle_of(full, throttle),
+            deprecated=deprecated,
+        )
+
+
+def _permission_of(command: str, permission: Permission | None, payload: type[Payload]) -> Permission:
+    if permission is None or not inspect.iscoroutinefunction(permission):
+        missing = f"the command {command} has no permission"
+        raise Misfit(
+            missing if permission is None else "its permission is not async",
+            "Say who may: permission=anyone, another one of bridge.extend, or an async function of your own",
+        )
+    needed = NEEDS.get(permission)
+    if needed is not None and needed not in payload.model_fields:
+        raise Misfit(
+            f"its permission asks about the payload's {needed}, which {payload.__name__} has not",
+            f"Add {needed} to {payload.__name__}, or choose another permission",
+        )
+    return permission
+
+
+def _throttle_of(command: str, throttle: str | None) -> str:
+    """The name of its throttle; one that is given by its figures becomes the command's own."""
+    if throttle in THROTTLES:
+        return throttle
+    try:
+        THROTTLES[command] = parse(throttle or "")
+    except ValueError:
+        missing = f"the command {command} has no throttle"
+        raise Misfit(
+            missing if throttle is None else f"there is no throttle {throttle!r}",
+            f'Say how often one visitor may: throttle="5/minute" (or {", ".join(PERIODS)}), '
+            f"or one of {', '.join(THROTTLES)}",
+        ) from None
+    return command
+
+
+def _dump_of(reply: Any) -> Callable[[Any], Any] | None:
+    """What makes JSON of what the function returned; None where it is JSON already."""
+    if reply is NoneType:
+        return lambda _: {}
+    if not is_typeddict(reply) and not (isinstance(reply, type) and issubclass(reply, BaseModel)):
+        raise Misfit(
+            f"it returns {getattr(reply, '__name__', reply)}, which is no JSON object",
+            "Return a pydantic model, a TypedDict or None, and annotate it so",
+        )
+    _check_describable(reply, f"its reply {reply.__name__}")
+    if reply.__module__.startswith(f"{protocol.__name__}."):
+        return None
+    adapter = TypeAdapter(reply)
+    # Held against what it says: else whatever came out of a function would go to the browser.
+    return lambda value: adapter.dump_python(adapter.validate_python(value), mode="json", by_alias=True)
+
+
+def _check_describable(of: Any, what: str) -> None:
+    if of.__module__.startswith(f"{protocol.__name__}."):
+        # Ours are in the published schema; to ask each of them takes a tenth of a second.
+        return
+    try:
+        TypeAdapter(of).json_schema(mode="serialization")
+    except UNDESCRIBABLE as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise Misfit(
+            f"{what} cannot be described: {reason}", "Give its fields types that JSON has a word for"
+        ) from error
+
+
+def _refusal(of: Any, misfit: Misfit) -> ImproperlyConfigured:
+    name = getattr(of, "__qualname__", repr(of))
+    return ImproperlyConfigured(f"{getattr(of, '__module__', '?')}.{name}: {misfit.problem}. {misfit.mend}.")

@@ -1,0 +1,146 @@
+"""Hands the events of other processes to the sockets of this one, each serialised once."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+from typing import Protocol
+
+from bridge.chat.publishing import PUBLISH_TIMEOUT, WEB_GROUP, Entry, channel_layer
+from bridge.infra.ending import end
+
+STALE_AFTER = 10.0
+"""Seconds on the way after which a frame is not worth handing out: its socket is closed and catches up by itself."""
+LOST_AFTER = 5.0
+
+logger = logging.getLogger(__name__)
+
+
+class Listener(Protocol):
+    """A socket, as the hub sees it."""
+
+    name: str
+
+    def deliver(self, text: str) -> None:
+        """Send an event. Never waits."""
+
+    def fall_behind(self) -> None:
+        """What this socket should have is too old: it must come again."""
+
+    def follow(self, connection: str) -> None:
+        """Its visitor has this conversation too, from now on."""
+
+
+class Hub:
+    """The sockets of this process, and which conversations and visitors they listen to."""
+
+    def __init__(self) -> None:
+        self.connections: dict[str, set[Listener]] = {}
+        self.visitors: dict[str, set[Listener]] = {}
+        self.heard_at = 0.0
+        # What staff forbid has changed.
+        self.moderated = asyncio.Event()
+        # How long the last probe was on its way: what waits for us in the layer waits without bound.
+        self._lag = 0.0
+        self._task: asyncio.Task[None] | None = None
+        self._channel = ""
+
+    def join(self, listener: Listener, connection: str) -> None:
+        self.connections.setdefault(connection, set()).add(listener)
+
+    def join_visitor(self, listener: Listener, visitor: str) -> None:
+        self.visitors.setdefault(visitor, set()).add(listener)
+
+    def leave(self, listener: Listener, connections: Iterable[str], *visitors: str) -> None:
+        for connection in connections:
+            _discard(self.connections, connection, listener)
+        for visitor in visitors:
+            _discard(self.visitors, visitor, listener)
+
+    @property
+    def listening(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    async def start(self) -> None:
+        """Subscribe. Raises what the channel layer raises where Redis is away."""
+        layer = channel_layer()
+        async with asyncio.timeout(LOST_AFTER):
+            self._channel = await layer.new_channel()
+            await layer.group_add(WEB_GROUP, self._channel)
+        self.heard_at = time.monotonic()
+        self._lag = 0.0
+        self._task = asyncio.create_task(self._listen(self._channel))
+
+    async def stop(self) -> None:
+        task, self._task = self._task, None
+        if task is None:
+            return
+        await end(task)
+        try:
+            async with asyncio.timeout(PUBLISH_TIMEOUT):
+                await channel_layer().group_discard(WEB_GROUP, self._channel)
+        except Exception as error:  # noqa: BLE001  # Redis is away: then the subscription is gone, too
+            logger.info("The subscription was not given back: %r", error)
+
+    async def restart(self) -> None:
+        """Subscribe anew, on new connections."""
+        await self.stop()
+        await channel_layer().flush()
+        await self.start()
+
+    async def probe(self) -> None:
+        """Send ourselves a note by way of Redis. `heard_at` tells when the last one came.
+
+        With our own time, and not that of who publishes: the clocks of two machines may be far apart.
+        """
+        async with asyncio.timeout(PUBLISH_TIMEOUT):
+            await channel_layer().send(self._channel, {"type": "web.probe", "at": time.monotonic()})
+
+    async def _listen(self, channel: str) -> None:
+        layer = channel_layer()
+        while True:
+            message = await layer.receive(channel)
+            self.heard_at = time.monotonic()
+            if message["type"] == "web.frame":
+                self.hand_out(message["entries"], stale=self._lag > STALE_AFTER)
+            elif message["type"] == "web.moderation":
+                self.moderated.set()
+            elif message["type"] == "web.probe":
+                self._lag = self.heard_at - message["at"]
+
+    def hand_out(self, entries: Iterable[Entry], *, stale: bool = False) -> None:
+        for connection, visitor, skip, frame in entries:
+            listeners = self._listeners(connection, visitor)
+            if listeners:
+                told = [listener for listener in listeners if listener.name != skip]
+                text = frame.decode() if told and not stale else None
+                for listener in told:
+                    _hand(listener, text)
+
+    def _listeners(self, connection: str, visitor: str | None) -> Iterable[Listener] | None:
+        if visitor is not None:
+            his = self.visitors.get(visitor, ())
+            if not connection:
+                return his
+            for listener in his:
+                listener.follow(connection)
+        return self.connections.get(connection)
+
+
+def _hand(listener: Listener, text: str | None) -> None:
+    try:
+        if text is None:
+            listener.fall_behind()
+        else:
+            listener.deliver(text)
+    except Exception:
+        # One socket's trouble is not its neighbours'.
+        logger.exception("A socket did not take an event")
+
+
+def _discard(sets: dict[str, set[Listener]], key: str, listener: Listener) -> None:
+    members = sets.get(key)
+    if members is not None:
+        members.discard(listener)
+        if not members:
+            del sets[key]

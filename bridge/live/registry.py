@@ -1,0 +1,130 @@
+"""Which function answers which command, and what guards it."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from django.db import InterfaceError, OperationalError
+from pydantic import ValidationError
+
+from bridge import protocol
+from bridge.errors import BridgeError, Code
+from bridge.infra.throttling import Throttler
+from bridge.live.permissions import Permission
+from bridge.live.sessions import Session
+from bridge.protocol import Payload
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command: who answers it, with what, and its guards."""
+
+    name: str
+    function: Callable[..., Awaitable[Any]]
+    call: Callable[[Session, Any], Awaitable[Any]]
+    """The function with whatever else it takes; itself where that is just the session and its payload."""
+    payload: type[Payload]
+    reply: Any
+    """What its reply carries, as the function's annotation says."""
+    dump: Callable[[Any], Any] | None
+    """Makes JSON of what the function returned, where it is not that already."""
+    permission: Permission
+    throttle: str
+    deprecated: bool | str = False
+    """True, or what to use in its place."""
+
+    @property
+    def is_ours(self) -> bool:
+        return is_ours(self.function)
+
+    @property
+    def warning(self) -> str:
+        """What its replies say beside their payload, empty where it is not deprecated."""
+        instead = f": {self.deprecated}" if isinstance(self.deprecated, str) else ""
+        return f"{self.name} is deprecated{instead}" if self.deprecated else ""
+
+
+def is_ours(declared: Any) -> bool:
+    """Whether the bridge declares it itself: this function, or this model."""
+    return str(getattr(declared, "__module__", "")).startswith("bridge.")
+
+
+entries: dict[str, Entry] = {}
+"""By name, in the order in which they were declared (`bridge.live.groups`)."""
+
+
+async def perform(session: Session, entry: Entry, body: object, throttler: Throttler) -> Any:
+    """What the reply to this command carries: the one way of every command, whichever door it came in by.
+
+    `body` is the payload as it came in. Raises BridgeError, and nothing else, where it is refused.
+    """
+    try:
+        payload = entry.payload.model_validate(body)
+    except ValidationError as error:
+        raise refusal_of(error) from None
+    try:
+        await throttler.take(entry.throttle, visitor=session.visitor, address=session.arrival.address)
+        await entry.permission(session, payload)
+        reply = await entry.call(session, payload)
+        return reply if entry.dump is None else entry.dump(reply)
+    except BridgeError:
+        raise
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("The database is away: %r", error)
+        text = "The server cannot do this just now. Please try again."
+        raise BridgeError(Code.UNAVAILABLE, text) from error
+    except Exception as error:
+        logger.exception("A command failed: %s", entry.name)
+        raise BridgeError(Code.INTERNAL, "Something went wrong on the server.") from error
+
+
+async def answer(session: Session, text: str, throttler: Throttler) -> tuple[bytes, BridgeError | None]:
+    """The one reply to a socket's frame, and what was refused in it."""
+    command_id: str | None = None
+    try:
+        frame = _frame(text)
+        command_id = _id(frame)
+        entry = _entry(frame, command_id)
+        payload = await perform(session, entry, frame.get("payload", {}), throttler)
+        return protocol.reply_frame(command_id, payload, warning=entry.warning), None
+    except BridgeError as refusal:
+        return protocol.error_frame(command_id, refusal), refusal
+
+
+def _frame(text: str) -> dict[str, Any]:
+    try:
+        frame = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        frame = None
+    if not isinstance(frame, dict):
+        raise BridgeError(Code.INVALID_FRAME, "A frame is a JSON object with command, id and payload.")
+    return frame
+
+
+def _id(frame: dict[str, Any]) -> str | None:
+    value = frame.get("id")
+    return value if isinstance(value, str) and len(value) <= protocol.MAX_ID else None
+
+
+def _entry(frame: dict[str, Any], command_id: str | None) -> Entry:
+    name = frame.get("command")
+    if command_id is None or not isinstance(name, str) or not frame.keys() <= {"command", "id", "payload"}:
+        raise BridgeError(Code.INVALID_FRAME, "A frame has command and id, both text, and a payload.")
+    entry = entries.get(name)
+    if entry is None:
+        raise BridgeError(Code.UNKNOWN_COMMAND, "There is no such command.")
+    return entry
+
+
+def refusal_of(error: ValidationError) -> BridgeError:
+    """Which field and why, without what was sent."""
+    fields = {
+        ".".join(map(str, each["loc"])) or "payload": each["msg"].removeprefix("Value error, ")
+        for each in error.errors(include_url=False, include_context=False, include_input=False)[:5]
+    }
+    name, problem = next(iter(fields.items()))
+    return BridgeError(Code.INVALID_PAYLOAD, f"{name}: {problem}"[:300], fields=fields)

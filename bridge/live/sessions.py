@@ -1,0 +1,131 @@
+"""Who is on a socket: the visitor, and whom his site says he is."""
+
+import uuid
+from dataclasses import dataclass, field
+
+from bridge.chat.moderation import Proof
+from bridge.chat.publishing import pages_of
+from bridge.chat.speaking import Opening, Target
+from bridge.errors import BridgeError, Code
+from bridge.identity.arrivals import Arrival
+from bridge.identity.contacts import Identity
+from bridge.infra.database import DatabaseThreads
+from bridge.live.hub import Hub, Listener
+from bridge.presence.members import Members
+from bridge.presence.online import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Ears:
+    """How a socket hears events and is seen by others."""
+
+    hub: Hub
+    listener: Listener
+    online: Registry
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One socket's visitor, or one request's. Without `visitor` until `session.start`."""
+
+    arrival: Arrival
+    members: Members
+    database: DatabaseThreads
+    ears: Ears | None = None
+    """None: it hears nothing and is seen by nobody, as a request over HTTP."""
+    visitor: uuid.UUID | None = None
+    identity: Identity | None = None
+    """None: nobody vouches for him."""
+    proof: Proof | None = None
+    opening: Opening | None = None
+    """What a conversation that he opens now would know of him."""
+    open_connection: str | None = None
+    """The conversation in which he goes on where a message names none, as far as this socket knows."""
+    connections: dict[str, Target] = field(default_factory=dict)
+    """His own conversations, as far as this socket had to do with them, which never change hands; and the rooms
+    that he joined on this socket."""
+    rooms: dict[str, str] = field(default_factory=dict)
+    """The rooms that he is in, each with his participant's uid there."""
+    following: set[str] = field(default_factory=set)
+    heard_as: tuple[str, ...] = ()
+    """The visitor of whose conversations it hears, in all inboxes and in this one: already while its session is about
+    to start."""
+
+    @property
+    def name(self) -> str:
+        """What events are not sent to where it wrote them itself; empty where it hears none."""
+        return self.ears.listener.name if self.ears else ""
+
+    @property
+    def who(self) -> uuid.UUID:
+        if self.visitor is None:
+            raise BridgeError(Code.NOT_IDENTIFIED, "Start a session first.")
+        return self.visitor
+
+    @property
+    def start(self) -> Opening:
+        if self.opening is None:
+            raise BridgeError(Code.NOT_IDENTIFIED, "Start a session first.")
+        return self.opening
+
+    def hear_as(self, visitor: uuid.UUID, *, inbox: int) -> None:
+        """Hear of what this visitor opens elsewhere, and of what comes in their earlier conversations."""
+        # A start that failed half-way may be tried again as somebody else, who inherits nothing.
+        self.end(clean=True)
+        self.connections.clear()
+        self.heard_as = (str(visitor), pages_of(visitor, inbox))
+        if self.ears:
+            for name in self.heard_as:
+                self.ears.hub.join_visitor(self.ears.listener, name)
+
+    def begin(
+        self, opening: Opening, *, identity: Identity | None = None, proof: Proof | None = None
+    ) -> None:
+        """From now on it is this visitor's, and others may know that he is there."""
+        self.opening, self.identity, self.proof = opening, identity, proof
+        self.visitor = opening.visitor
+        if self.ears:
+            self.ears.online.arrive(opening.inbox, opening.visitor, identified=identity is not None)
+
+    def know(self, target: Target) -> None:
+        self.connections[target.uid] = target
+        self.follow(target.uid)
+
+    def forget_open(self, connection: str) -> None:
+        if self.open_connection == connection:
+            self.open_connection = None
+
+    def follow(self, connection: str) -> None:
+        """Hear this conversation's events from now on."""
+        if connection not in self.following:
+            self.following.add(connection)
+            if self.ears:
+                self.ears.hub.join(self.ears.listener, connection)
+
+    def enter(self, target: Target) -> None:
+        """Be in a room: hear it, speak in it, be a member of it."""
+        self.know(target)
+        if target.author is not None and target.uid not in self.rooms:
+            self.rooms[target.uid] = target.author["id"]
+            if self.ears:
+                self.members.arrive(target.uid, target.author)
+
+    def leave(self, room: str) -> None:
+        participant = self.rooms.pop(room)
+        self.connections.pop(room, None)
+        self.following.discard(room)
+        if self.ears:
+            self.members.leave(room, participant, clean=True, at_once=True)
+            self.ears.hub.leave(self.ears.listener, [room])
+
+    def end(self, *, clean: bool) -> None:
+        """Hear nothing any more. `clean`: the browser said that it goes."""
+        if self.ears:
+            for room, participant in self.rooms.items():
+                self.members.leave(room, participant, clean=clean)
+            self.ears.hub.leave(self.ears.listener, self.following, *self.heard_as)
+            if self.visitor and self.opening:
+                inbox, known = self.opening.inbox, self.identity is not None
+                self.ears.online.leave(inbox, self.visitor, identified=known)
+        self.rooms.clear()
+        self.following.clear()

@@ -1,0 +1,157 @@
+"""One queue a process: posts that wait together are written together, then answered and published.
+
+A transaction costs more than the messages in it. Nothing waits for a batch to fill: while one is being
+written the next one gathers.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from django.db import InterfaceError, OperationalError, connections
+
+from bridge.chat.actions import Post, Posted, post_messages
+from bridge.chat.actions.posting import Busy, Result
+from bridge.errors import BridgeError, Code
+from bridge.infra.database import DatabaseThreads
+
+logger = logging.getLogger(__name__)
+
+MOST_WAITING = 2_000
+BATCH = 200
+PATIENCE = 5.0
+"""Seconds for which a post waits for a conversation that somebody else holds."""
+LEAST_PAUSE, MOST_PAUSE = 0.001, 0.005
+"""Seconds between two transactions: half of what the last one took, within these.
+
+SQLite's lock is unfair: without a pause the bot waited over a second. And who was just answered may write again at
+once: his next message still finds the next batch open. At 50 visitors that made batches of 47 out of such of 34.
+"""
+BUSY_PAUSE = 0.005
+
+
+class Waiting(NamedTuple):
+    post: Post
+    answer: asyncio.Future[Posted]
+    until: float
+
+
+class Writer:
+    """The posts of one process on their way into the database."""
+
+    def __init__(self) -> None:
+        self._database = DatabaseThreads("writer", threads=1)
+        self._queue: deque[Waiting] = deque()
+        self._loop: asyncio.AbstractEventLoop
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._in_hand = 0
+
+    def __len__(self) -> int:
+        """Posts that were not answered yet."""
+        return len(self._queue) + self._in_hand
+
+    async def post(self, post: Post) -> Posted:
+        """The message as it is stored, once it is. Raises BridgeError where it is not."""
+        if self._stopping:
+            raise _restarting()
+        if len(self._queue) >= MOST_WAITING:
+            raise BridgeError(Code.THROTTLED, "The server is busy. Please wait a moment.", retry_after=1)
+        if self._task is None or self._task.done():
+            # Runs when this waits.
+            self._loop = asyncio.get_running_loop()
+            self._task = self._loop.create_task(self._run())
+        answer: asyncio.Future[Posted] = self._loop.create_future()
+        self._queue.append(Waiting(post, answer, time.monotonic() + PATIENCE))
+        return await answer
+
+    async def stop(self, *, limit: float) -> None:
+        """Write what waits, within `limit` seconds. What is not written by then was not acknowledged."""
+        self._stopping = True
+        await self.drained(limit=limit)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        for waiting in self._queue:
+            _settle(waiting, _restarting())
+        self._queue.clear()
+        await self._database.close()
+
+    async def drained(self, *, limit: float) -> None:
+        """Once nothing waits, or after `limit` seconds."""
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=limit)
+
+    async def _run(self) -> None:
+        while self._queue:
+            batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+            self._in_hand = len(batch)
+            began = time.monotonic()
+            try:
+                results = await self._database.run(write, [waiting.post for waiting in batch])
+            except asyncio.CancelledError:
+                # Stopped: it may still be stored, but nobody was told so.
+                for waiting in batch:
+                    _settle(waiting, _restarting())
+                raise
+            except Exception:
+                logger.exception("A batch of %d posts could not be written", len(batch))
+                results = [BridgeError(Code.INTERNAL, "Something went wrong on the server.")] * len(batch)
+            busy = self._settle(batch, results)
+            self._in_hand = 0
+            took = time.monotonic() - began
+            pause = max(LEAST_PAUSE, min(took / 2, MOST_PAUSE))
+            await asyncio.sleep(BUSY_PAUSE if busy else pause)
+
+    def _settle(self, batch: Sequence[Waiting], results: Sequence[Result]) -> bool:
+        """Answer each; those whose conversation is held elsewhere go back to the front, in their order."""
+        now = time.monotonic()
+        again: list[Waiting] = []
+        for waiting, result in zip(batch, results, strict=True):
+            if not isinstance(result, Busy):
+                _settle(waiting, result)
+            elif now < waiting.until:
+                again.append(waiting)
+            else:
+                _settle(waiting, BridgeError(Code.UNAVAILABLE, "The conversation is busy. Please try again."))
+        self._queue.extendleft(reversed(again))
+        return bool(again)
+
+
+def _restarting() -> BridgeError:
+    return BridgeError(Code.UNAVAILABLE, "The server is restarting. Please try again.")
+
+
+def _settle(waiting: Waiting, result: Posted | BridgeError) -> None:
+    # Its socket may have gone: a cancelled future that is answered kills whoever answers it.
+    if waiting.answer.done():
+        return
+    if isinstance(result, BridgeError):
+        waiting.answer.set_exception(result)
+    else:
+        waiting.answer.set_result(result)
+
+
+def write(posts: Sequence[Post], *, again: bool = True) -> list[Result]:
+    """Write them all, or halve the batch until what cannot be written hurts only itself."""
+    try:
+        return post_messages(posts)
+    except (InterfaceError, OperationalError) as error:
+        # Perhaps it was committed and only the answer was lost: the second run looks that up first.
+        connections.close_all()
+        if again:
+            return write(posts, again=False)
+        logger.warning("The database is away: %r", error)
+        return [BridgeError(Code.UNAVAILABLE, "The server cannot store this just now.")] * len(posts)
+    except Exception:
+        if len(posts) > 1:
+            half = len(posts) // 2
+            return write(posts[:half]) + write(posts[half:])
+        if again:
+            # The same client_id in another process at the same moment: now it is found.
+            return write(posts, again=False)
+        logger.exception("A message could not be stored")
+        return [BridgeError(Code.INTERNAL, "The message could not be stored.")]

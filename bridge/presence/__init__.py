@@ -1,0 +1,1 @@
+"""Who is online: in an inbox, in a room, on the team."""

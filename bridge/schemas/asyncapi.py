@@ -1,0 +1,72 @@
+"""The socket as AsyncAPI 3 tells of it: a channel, the commands that come in on it with their replies, the events."""
+
+from typing import Any
+
+from bridge import protocol
+from bridge.infra.throttling import THROTTLES
+from bridge.live.registry import Entry
+from bridge.schemas.described import Described
+
+ADDRESS = "/ws/chat/"
+CHANNEL = "#/channels/chat"
+MESSAGES = "#/components/messages/"
+
+
+def document(described: Described) -> dict[str, Any]:
+    """From the server's side: it receives commands and sends events."""
+    frames, definitions = described.frames(refer="#/components/schemas/{model}")
+    messages = {f"{kind}.{name}": _message(kind, name, frame) for (kind, name), frame in frames.items()}
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "ChatBridge",
+            "version": str(protocol.VERSION),
+            "description": f"The chat socket, subprotocol {protocol.SUBPROTOCOL}: JSON in text frames.",
+            "license": {"name": "MIT"},
+        },
+        "defaultContentType": "application/json",
+        "channels": {
+            "chat": {
+                "address": ADDRESS,
+                "description": f"One socket for each browser tab. A frame has at most {protocol.MAX_FRAME:,} bytes.",
+                "messages": {name: {"$ref": MESSAGES + name} for name in messages},
+                "bindings": {"ws": {"method": "GET", "bindingVersion": "0.1.0"}},
+            }
+        },
+        "operations": {
+            **{f"command.{entry.name}": _command(entry) for entry in described.commands},
+            **{f"event.{name}": _event(name) for name in described.events},
+        },
+        "components": {"messages": messages, "schemas": definitions},
+    }
+
+
+def _message(kind: str, name: str, frame: dict[str, Any]) -> dict[str, Any]:
+    message: dict[str, Any] = {"name": f"{kind}.{name}", "payload": frame}
+    if kind != "event":
+        field = "id" if kind == "command" else "reply"
+        message["correlationId"] = {"location": f"$message.payload#/{field}"}
+    return message
+
+
+def _command(entry: Entry) -> dict[str, Any]:
+    limit = THROTTLES[entry.throttle].visitor
+    often = f"At most {limit.amount} of one visitor in {limit.seconds:g} s."
+    return {
+        "action": "receive",
+        "channel": {"$ref": CHANNEL},
+        "description": f"{often} {entry.warning}." if entry.warning else often,
+        "messages": [_in_channel(f"command.{entry.name}")],
+        "reply": {
+            "channel": {"$ref": CHANNEL},
+            "messages": [_in_channel(f"reply.{entry.name}"), _in_channel("reply.error")],
+        },
+    }
+
+
+def _event(name: str) -> dict[str, Any]:
+    return {"action": "send", "channel": {"$ref": CHANNEL}, "messages": [_in_channel(f"event.{name}")]}
+
+
+def _in_channel(message: str) -> dict[str, str]:
+    return {"$ref": f"{CHANNEL}/messages/{message}"}

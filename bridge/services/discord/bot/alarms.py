@@ -1,0 +1,35 @@
+"""Tells staff in Discord, once, that an inbox is at its limit of new conversations."""
+
+import discord
+
+from bridge.models import Inbox
+from bridge.services.discord.bot.database import db
+from bridge.services.discord.card import plain
+from bridge.services.discord.threads import required_tags
+
+TITLE = "⚠ New conversations wait"
+TEXT = (
+    "⚠ The inbox **{inbox}** is at its limit of new conversations. Conversations that are open go on; whoever "
+    "writes for the first time waits, and nothing of it is lost. If this is an attack, let the inbox check browsers: "
+    "its page in the admin says how."
+)
+
+
+async def tell(client: discord.Client) -> None:
+    """Raises discord.HTTPException where a channel cannot be written to; nobody is told twice."""
+    for inbox, channel_id in await db(_untold):
+        channel = client.get_channel(channel_id) or await client.fetch_channel(channel_id)
+        text, nobody = TEXT.format(inbox=plain(str(inbox))), discord.AllowedMentions.none()
+        if isinstance(channel, discord.ForumChannel):
+            await channel.create_thread(
+                name=TITLE, content=text, allowed_mentions=nobody, applied_tags=required_tags(channel)
+            )
+        elif isinstance(channel, discord.TextChannel):
+            await channel.send(text, allowed_mentions=nobody)
+
+
+def _untold() -> list[tuple[Inbox, int]]:
+    """Those that staff have not heard of. From now on they have."""
+    found = list(Inbox.objects.filter(full_told=False))
+    Inbox.objects.filter(pk__in=[inbox.pk for inbox in found]).update(full_told=True)
+    return [(inbox, channel_id) for inbox in found if (channel_id := inbox.channel_id) is not None]

@@ -1,0 +1,51 @@
+"""Work beside the way of the messages, which it must never hold up: what fails is only noted."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+import aiohttp
+import discord
+from django.db import DataError, IntegrityError
+from django.db import Error as DatabaseProblem
+
+from bridge.infra.ending import end
+from bridge.infra.redis import RedisError
+from bridge.services.discord.reading import OddAnswer
+
+logger = logging.getLogger(__name__)
+
+PROBLEMS = (DatabaseProblem, RedisError, discord.HTTPException, aiohttp.ClientError, OSError, OddAnswer)
+"""What may happen any day to what the bot talks to. Anything else is a mistake of ours."""
+
+
+def passes(error: Exception) -> bool:
+    """Whether it may go well another time. What the database does not take will never go in."""
+    return isinstance(error, PROBLEMS) and not isinstance(error, DataError | IntegrityError)
+
+
+class Aside:
+    """Holds its tasks, since the event loop would let them be collected."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(_noted(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        await end(*self._tasks)
+
+
+async def _noted(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except RedisError as error:
+        logger.debug("Nobody was told: %s: %r", work, error)
+    except PROBLEMS as error:
+        logger.warning("Not done, and not tried again: %s: %r", work, error)
+    except Exception:
+        logger.exception("%s failed", work)

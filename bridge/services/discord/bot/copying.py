@@ -1,0 +1,212 @@
+"""Copy what staff attach: Discord's links run out after a day, and visitors should not have to follow them.
+
+Messages do not wait for it. What is still to be copied stands in the database, so a restart goes on with it.
+"""
+
+import asyncio
+import logging
+import re
+import tempfile
+import time
+from datetime import timedelta
+from typing import IO
+from urllib.parse import urlsplit
+
+import aiohttp
+import discord
+from django.db import Error as DatabaseProblem
+from django.utils import timezone
+
+from bridge import files
+from bridge.chat.actions import copying
+from bridge.conf import settings
+from bridge.errors import BridgeError, Code
+from bridge.infra.ending import end
+from bridge.models import Attachment, RemotePart
+from bridge.services.discord.bot.database import db
+from bridge.services.discord.bot.incoming import files_of
+
+logger = logging.getLogger(__name__)
+
+LOOK_EVERY = 30.0
+AT_ONCE = 3
+BATCH = 9
+"""Files after which it looks again what waits: who comes anew does not wait behind all that failed."""
+GIVE_UP_AFTER = timedelta(hours=24)
+"""After which a link is as old as links become. Until then it is tried again every LOOK_EVERY."""
+WITHIN = aiohttp.ClientTimeout(total=120, sock_connect=10, sock_read=20)
+PIECE = 256 * 1024
+DISCORDS = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
+PROXIES = re.compile(r"images-ext-[0-9]{1,3}\.discordapp\.net")
+"""From which Discord itself shows the pictures of other sites."""
+LATER = (aiohttp.ClientError, discord.HTTPException, DatabaseProblem, OSError, TimeoutError)
+"""What may happen any day, whatever the file."""
+
+
+class NotCopied(Exception):
+    """It will never be: too large, gone, not Discord's, or more than may be spent on looking at it."""
+
+
+class Busy(OSError):
+    """Too many files are being looked at."""
+
+
+def may_be_fetched(url: str) -> bool:
+    """Whether this is a file server of Discord's, or of the Discord that the settings name. Nothing else is asked
+    for anything: a made-up link would make us knock at doors inside our own network.
+    """
+    try:
+        parts, api = urlsplit(url), urlsplit(settings.DISCORD_API_URL)
+        cdn = urlsplit(settings.DISCORD_CDN_URL)
+    except ValueError:
+        return False
+    if parts.scheme == "https" and (parts.netloc in DISCORDS or PROXIES.fullmatch(parts.netloc)):
+        return True
+    others = [each for each in (api, cdn) if each.hostname != "discord.com"]
+    return (parts.scheme, parts.netloc) in [(each.scheme, each.netloc) for each in others]
+
+
+class Copier:
+    def __init__(self, client: discord.Client) -> None:
+        self._client = client
+        self._came = asyncio.Event()
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._task: asyncio.Task[None] | None = None
+        # When each that still waits may be tried again.
+        self._again: dict[int, float] = {}
+
+    def nudge(self) -> None:
+        """There is something to copy."""
+        self._came.set()
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="copier")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            await end(self._task)
+
+    async def _run(self) -> None:
+        async with aiohttp.ClientSession(timeout=WITHIN) as session:
+            while True:
+                self._came.clear()
+                try:
+                    await self._copy_all(session)
+                except DatabaseProblem as error:
+                    logger.warning("The database does not answer, files wait: %s", error)
+                except Exception:
+                    logger.exception("Files could not be copied")
+                try:
+                    async with asyncio.timeout(LOOK_EVERY):
+                        await self._came.wait()
+                except TimeoutError:
+                    continue
+
+    async def _copy_all(self, session: aiohttp.ClientSession) -> None:
+        while batch := self._due(await db(_pending)):
+            async with asyncio.TaskGroup() as group:
+                for attachment in await db(_read, batch):
+                    group.create_task(self._copy(session, attachment))
+
+    def _due(self, pending: list[int]) -> list[int]:
+        """The next to try: those that never failed first, in the order in which they came."""
+        now = time.monotonic()
+        due = sorted((pk in self._again, pk) for pk in pending if self._again.get(pk, 0.0) <= now)
+        batch = [pk for _, pk in due[:BATCH]]
+        self._again = {pk: self._again[pk] for pk in pending if pk in self._again}
+        self._again |= dict.fromkeys(batch, now + LOOK_EVERY)
+        return batch
+
+    async def _copy(self, session: aiohttp.ClientSession, attachment: Attachment) -> None:
+        async with self._room:
+            try:
+                await self._fetch(session, attachment)
+            except NotCopied as reason:
+                logger.warning("%s stays in Discord: %s", attachment.name, reason)
+                await db(copying.file_left, attachment.pk)
+            except LATER as error:
+                logger.info("%s is copied later: %r", attachment.name, error)
+                if timezone.now() - attachment.created_at > GIVE_UP_AFTER:
+                    await db(copying.file_left, attachment.pk)
+            except Exception:
+                # Whatever it is about this file, it would happen again, and the others go on.
+                logger.exception("%s stays in Discord", attachment.name)
+                await db(copying.file_left, attachment.pk)
+
+    async def _fetch(self, session: aiohttp.ClientSession, attachment: Attachment) -> None:
+        limit = copying.limit_of(attachment.inbox)
+        with tempfile.TemporaryFile() as body:
+            if not await _download(session, attachment.remote_url, body, limit=limit):
+                url = await self._fresh_link(attachment)
+                if not await _download(session, url, body, limit=limit):
+                    raise NotCopied("Discord does not have it any more")
+            # Staff may send everything: what it is decides only how it is shown.
+            kept = await _keep(body, attachment)
+        try:
+            taken = await db(copying.file_copied, attachment.pk, kept)
+        except BaseException:
+            await files.in_background(files.discard, kept.file, kept.thumbnail)
+            raise
+        if not taken:
+            await files.in_background(files.discard, kept.file, kept.thumbnail)
+
+    async def _fresh_link(self, attachment: Attachment) -> str:
+        """Links run out: their message gives new ones."""
+        place = await db(_place, attachment)
+        if place is None:
+            raise NotCopied("its message is not known")
+        thread, message_id = place
+        try:
+            message = await self._client.get_partial_messageable(thread).fetch_message(message_id)
+        except discord.NotFound:
+            raise NotCopied("its message is gone") from None
+        for found in files_of(message):
+            if found.remote_id == attachment.remote_id:
+                return found.url
+        raise NotCopied("its message does not have it any more")
+
+
+async def _keep(body: IO[bytes], attachment: Attachment) -> files.Kept:
+    try:
+        return await files.keep_in_turn(
+            body, name=attachment.name, allowed=None, owner=str(attachment.inbox_id)
+        )
+    except BridgeError as refusal:
+        if refusal.code == Code.UNAVAILABLE:
+            raise Busy(refusal.message) from None
+        raise NotCopied(refusal.message) from None
+
+
+async def _download(session: aiohttp.ClientSession, url: str, body: IO[bytes], *, limit: int) -> bool:
+    """False where the link leads nowhere (any more)."""
+    if not may_be_fetched(url):
+        raise NotCopied("its link does not lead to Discord")
+    body.seek(0)
+    body.truncate()
+    async with session.get(url, allow_redirects=False) as response:
+        if response.status in {403, 404, 410}:
+            return False
+        if response.status != 200:
+            raise aiohttp.ClientError(f"Discord's file server answered {response.status}")
+        async for piece in response.content.iter_chunked(PIECE):
+            if body.tell() + len(piece) > limit:
+                raise NotCopied("it is too large")
+            files.check_room(len(piece))
+            body.write(piece)
+    return True
+
+
+def _pending() -> list[int]:
+    return list(Attachment.objects.filter(state=Attachment.State.PENDING).values_list("pk", flat=True))
+
+
+def _read(pks: list[int]) -> list[Attachment]:
+    return list(Attachment.objects.filter(pk__in=pks).select_related("inbox"))
+
+
+def _place(attachment: Attachment) -> tuple[int, int] | None:
+    """The thread and the message that it stands in."""
+    part = RemotePart.objects.filter(message=attachment.message_id).select_related("remote__endpoint").first()
+    if part is None or not part.remote.remote_id or not part.remote.endpoint.remote_id:
+        return None
+    return int(part.remote.endpoint.remote_id), int(part.remote.remote_id)

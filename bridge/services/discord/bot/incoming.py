@@ -1,0 +1,126 @@
+"""What the actions want to know of Discord's objects."""
+
+import posixpath
+from dataclasses import replace
+from os.path import splitext
+
+import discord
+
+from bridge.chat.actions import receiving
+from bridge.chat.actions.copying import RemoteFile
+from bridge.files import safe_name
+from bridge.models import Connection, Endpoint
+from bridge.protocol import as_name
+from bridge.services.discord.bot import translate
+from bridge.services.discord.bot.staff import role_ids
+from bridge.services.discord.service import DiscordService
+
+MOST_FILES = 40
+"""Of one message. Discord takes ten, and shows those of what is forwarded besides."""
+
+
+def author_of(user: discord.abc.User) -> receiving.RemoteAuthor:
+    return receiving.RemoteAuthor(
+        str(user.id),
+        # Some call themselves by what cannot be seen: then they are known by their account.
+        as_name(user.display_name) or as_name(user.name),
+        str(user.display_avatar.url),
+    )
+
+
+def speaker_of(endpoint: Endpoint, user: discord.abc.User, place: object) -> receiving.RemoteAuthor:
+    """Who speaks there. In a room staff are who has one of the inbox's roles, or where it names none who may manage
+    messages; everybody else is a guest like the visitors.
+    """
+    author = author_of(user)
+    if endpoint.connection.kind != Connection.Kind.ROOM:
+        return author
+    if not isinstance(user, discord.Member) or not isinstance(place, discord.TextChannel):
+        return replace(author, is_staff=False)
+    colour = f"#{user.colour.value:06x}" if user.colour.value else ""
+    wanted = endpoint.connection.inbox.staff_role_ids
+    is_staff = (
+        not wanted.isdisjoint(role_ids(user)) if wanted else place.permissions_for(user).manage_messages
+    )
+    return replace(author, colour=colour, is_staff=is_staff)
+
+
+def incoming_of(message: discord.Message, author: receiving.RemoteAuthor) -> receiving.Incoming:
+    return receiving.Incoming(
+        remote_id=str(message.id),
+        author=author,
+        content=translate.readable(message),
+        created_at=message.created_at,
+        edited_at=message.edited_at,
+        files=files_of(message),
+        reply_to=_answered_by(message),
+    )
+
+
+def _answered_by(message: discord.Message) -> str | None:
+    """What it answers, in the same thread. Threads, forwards and pins refer to messages, too."""
+    reference = message.reference
+    if message.type != discord.MessageType.reply or reference is None or reference.message_id is None:
+        return None
+    return str(reference.message_id) if reference.channel_id == message.channel.id else None
+
+
+def files_of(message: discord.Message) -> tuple[RemoteFile, ...]:
+    """Everything that is a file there: attachments, of what is forwarded too, voice messages, stickers."""
+    attached = [
+        *message.attachments,
+        *(each for part in message.message_snapshots for each in part.attachments),
+    ][:MOST_FILES]
+    found = [
+        RemoteFile(str(each.id), safe_name(_name(each)), each.url, each.content_type or "", each.size)
+        for each in attached
+    ]
+    found += [
+        RemoteFile(str(sticker.id), safe_name(f"{sticker.name}.{_ending(sticker)}"), sticker.url)
+        for sticker in message.stickers
+        if translate.is_picture(sticker)
+    ]
+    return (*found, *gifs_of(message))
+
+
+def _name(attachment: discord.Attachment) -> str:
+    """As it was called before Discord took the letters out of its name that it does not like."""
+    title, ending = (attachment.title or "").strip(), splitext(attachment.filename)[1]
+    if not title:
+        return attachment.filename
+    return title if title.lower().endswith(ending.lower()) else title + ending
+
+
+def gifs_of(message: discord.Message) -> list[RemoteFile]:
+    """The still pictures of what the GIF picker sends, which is nothing but an address in its text.
+
+    From Discord's own proxy: we ask nobody else's servers, and neither do visitors' browsers.
+    """
+    pictures = [(each.url or "", each.thumbnail.proxy_url) for each in message.embeds if each.type == "gifv"]
+    return [
+        RemoteFile(f"gif{number}", safe_name(f"{posixpath.basename(address) or 'picture'}.gif"), picture)
+        for number, (address, picture) in enumerate(pictures)
+        if picture
+    ]
+
+
+def _ending(sticker: discord.StickerItem) -> str:
+    return "gif" if sticker.format is discord.StickerFormatType.gif else "png"
+
+
+def endpoint_of(thread_id: int) -> Endpoint | None:
+    endpoints = Endpoint.objects.select_related("connection__inbox")
+    return endpoints.filter(service=DiscordService.name, remote_id=str(thread_id)).first()
+
+
+def rooms() -> list[int]:
+    """The channels of all open rooms. By their addresses: there are few of them among many conversations."""
+    connections = Connection.objects.exclude(slug="").filter(
+        kind=Connection.Kind.ROOM, state=Connection.State.OPEN
+    )
+    known = Endpoint.objects.filter(
+        connection__in=list(connections.values_list("pk", flat=True)),
+        service=DiscordService.name,
+        remote_id__isnull=False,
+    )
+    return [int(remote_id) for remote_id in known.values_list("remote_id", flat=True) if remote_id]

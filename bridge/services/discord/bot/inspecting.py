@@ -1,0 +1,246 @@
+"""Whether each inbox and each room can be used in Discord: asked over HTTP, so before there is a session.
+
+What is wrong with one holds that one alone, is said in the log and in the admin, and is asked again until it is mended.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import discord
+from django.utils import timezone
+
+from bridge.chat.actions import holding
+from bridge.models import Connection, Endpoint, Inbox
+from bridge.services.discord.bot import lease, setup
+from bridge.services.discord.bot.aside import PROBLEMS
+from bridge.services.discord.bot.database import db
+from bridge.services.discord.bot.setup import Place
+from bridge.services.discord.reading import id_of
+from bridge.services.discord.service import DiscordService, Held
+
+logger = logging.getLogger(__name__)
+
+UNSEEN = timedelta(minutes=15)
+"""How long something may have been wrong before it is found: everything is looked at every ten minutes."""
+
+
+class NothingThere(Exception):
+    """No inbox and no room has a channel."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`trouble`: it cannot be used. `hint`: it can, and yet. `guild_id`: its server, where that is known."""
+
+    trouble: str = ""
+    hint: str = ""
+    guild_id: int | None = None
+
+
+@dataclass
+class _Answers:
+    """What Discord answered during one look: each server is asked for once."""
+
+    client: discord.Client
+    _guilds: dict[int, tuple[Mapping[str, Any], Mapping[str, Any]]] = field(default_factory=dict)
+
+    async def place(self, channel_id: int) -> Place | None:
+        """None where the bot cannot see it, or there is none."""
+        http, me = self.client.http, self.client.user
+        assert me is not None  # noqa: S101  # logged in
+        try:
+            channel: Any = await http.get_channel(channel_id)
+            guild_id = id_of(channel, "guild_id")
+            if guild_id is None:
+                return None
+            if guild_id not in self._guilds:
+                guild: Any = await http.get_guild(guild_id, with_counts=False)
+                self._guilds[guild_id] = guild, await http.get_member(guild_id, me.id)
+        except discord.HTTPException as error:
+            if error.status in {400, 403, 404}:
+                return None
+            raise
+        return Place(channel, *self._guilds[guild_id], my_id=me.id)
+
+
+class Inspector:
+    """`room_mended` is told the channel of each room that can be used again."""
+
+    def __init__(
+        self, client: discord.Client, service: DiscordService, *, room_mended: Callable[[int], None]
+    ) -> None:
+        self._client = client
+        self._service = service
+        self._room_mended = room_mended
+        # The channels of the rooms that cannot be used.
+        self.held_rooms: set[int] = set()
+        self.rooms: set[int] = set()
+        # The channels of the inboxes that can be used, each with its server.
+        self.channels: dict[int, int] = {}
+        # Since when what was said in one of them has not been looked at, for each inbox.
+        self.unseen: dict[int, datetime] = {}
+        # By its key, which channel of an inbox, or of a room, was found in order.
+        self._good: dict[int, str] = {}
+        # What was said of each, so that it is said once.
+        self._said: dict[int, str] = {}
+        self._one_at_a_time = asyncio.Lock()
+
+    @property
+    def guilds(self) -> set[int]:
+        """The servers in which the channels are."""
+        return set(self.channels.values())
+
+    def holds(self, inbox: int, place: int) -> bool:
+        """Whether this thread of an inbox is in the channel that cannot be used."""
+        held = self._service.held.get(inbox)
+        return held is not None and place not in self.rooms and not self._service.is_elsewhere(place, held)
+
+    async def look(self, *, again: bool = False) -> bool:
+        """Ask for everything; `again`: only for what was not in order, or has been changed.
+
+        False where not everything could be asked: what was known of that stays. Raises NothingThere.
+        """
+        async with self._one_at_a_time:
+            return await self._look(again=again)
+
+    async def _look(self, *, again: bool) -> bool:
+        inboxes, rooms = await db(_everything)
+        if not any(inbox.channel_text for inbox in inboxes) and not rooms:
+            raise NothingThere
+        answers, channels, complete = _Answers(self._client), {}, True
+        for inbox in inboxes:
+            guild_id = self.channels.get(inbox.channel_id or 0)
+            if not again or self._good.get(inbox.pk) != inbox.channel_text:
+                try:
+                    guild_id = await self._inbox(answers, inbox)
+                except PROBLEMS as error:
+                    complete = False
+                    _could_not_be_checked(inbox, error)
+            if inbox.channel_id is not None and guild_id is not None:
+                channels[inbox.channel_id] = guild_id
+        for room in rooms:
+            if not again or -room.pk not in self._good:
+                try:
+                    await self._room(answers, room)
+                except PROBLEMS as error:
+                    complete = False
+                    _could_not_be_checked(room, error)
+        self.channels = channels
+        return complete
+
+    async def note_seen(self) -> None:
+        """What was said in all of these channels has been looked at."""
+        unseen, self.unseen = self.unseen, {}
+        if unseen:
+            await db(holding.note_seen, unseen)
+
+    async def _inbox(self, answers: _Answers, inbox: Inbox) -> int | None:
+        """Its server, where it can be used."""
+        verdict = await _verdict_of(answers, inbox)
+        last = await db(lease.last_beat)
+        await db(
+            holding.note_state,
+            inbox.pk,
+            trouble=verdict.trouble,
+            hint=verdict.hint,
+            server=verdict.guild_id,
+            unseen_since=min(last or timezone.now(), timezone.now()) - UNSEEN,
+        )
+        self._say(inbox.pk, f"inbox “{inbox}”", verdict)
+        if verdict.trouble:
+            self._good.pop(inbox.pk, None)
+            self._service.held[inbox.pk] = Held(inbox.channel_id)
+            return None
+        self._good[inbox.pk] = inbox.channel_text
+        if inbox.discord_unseen_since is not None:
+            self.unseen[inbox.pk] = inbox.discord_unseen_since
+        if self._service.held.pop(inbox.pk, None) is not None or inbox.discord_trouble:
+            await db(holding.wake, inbox.pk, service=DiscordService.name)
+        return verdict.guild_id
+
+    async def _room(self, answers: _Answers, room: Endpoint) -> None:
+        channel_id = int(room.remote_id or 0)
+        self.rooms.add(channel_id)
+        verdict = await _verdict_of_room(answers, channel_id)
+        await db(holding.note_room, room.pk, trouble=verdict.trouble)
+        self._say(-room.pk, f"room “{room.connection.name}”", verdict)
+        if verdict.trouble:
+            self._good.pop(-room.pk, None)
+            self.held_rooms.add(channel_id)
+            return
+        self._good[-room.pk] = room.remote_id or ""
+        if channel_id in self.held_rooms:
+            self.held_rooms.discard(channel_id)
+            self._room_mended(channel_id)
+
+    def _say(self, key: int, what: str, verdict: Verdict) -> None:
+        before, now = self._said.get(key, ""), verdict.trouble or verdict.hint
+        self._said[key] = now
+        if now == before:
+            return
+        if verdict.trouble:
+            logger.error("The %s is held: %s", what, verdict.trouble)
+        elif verdict.hint:
+            logger.warning("The %s: %s", what, verdict.hint)
+        else:
+            logger.info("The %s can be used now.", what)
+
+
+async def _verdict_of(answers: _Answers, inbox: Inbox) -> Verdict:
+    if not inbox.channel_text:
+        return Verdict()
+    if inbox.channel_id is None:
+        return Verdict(setup.NO_ID.format(text=inbox.channel_text[:30]))
+    place = await answers.place(inbox.channel_id)
+    if place is None:
+        return Verdict(setup.NOT_SEEN.format(id=inbox.channel_id))
+    if not place.is_text and not place.is_forum:
+        return Verdict(setup.WRONG_TYPE.format(id=inbox.channel_id))
+    if lacks := setup.lacks(place, room=False):
+        return Verdict(setup.LACKS.format(name=place.name, lacks=lacks))
+    if place.wants_tag:
+        return Verdict(setup.NO_TAG.format(name=place.name))
+    return Verdict(hint=_hint(inbox, place), guild_id=place.guild_id)
+
+
+def _hint(inbox: Inbox, place: Place) -> str:
+    marks = inbox.mark_relayed or inbox.show_read == Inbox.ShowRead.REACTION or inbox.staff_role_ids
+    hints = []
+    if marks and not place.may().add_reactions:
+        hints.append(setup.NO_MARKS)
+    if place.everyone_sees():
+        hints.append(setup.OPEN if inbox.staff_role_ids else setup.OPEN_TO_ALL)
+    return " ".join(hints).format(name=place.name)
+
+
+async def _verdict_of_room(answers: _Answers, channel_id: int) -> Verdict:
+    place = await answers.place(channel_id)
+    if place is None:
+        return Verdict(setup.NOT_SEEN.format(id=channel_id))
+    if not place.is_text:
+        return Verdict(setup.WRONG_TYPE_FOR_ROOM.format(id=channel_id))
+    if lacks := setup.lacks(place, room=True):
+        return Verdict(setup.LACKS.format(name=place.name, lacks=lacks))
+    return Verdict(guild_id=place.guild_id)
+
+
+def _could_not_be_checked(what: Inbox | Endpoint, error: Exception) -> None:
+    logger.warning("The channel of %s could not be checked, again later: %r", what, error)
+
+
+def _everything() -> tuple[list[Inbox], list[Endpoint]]:
+    """All inboxes that are in use, and the endpoints of all open rooms."""
+    rooms = Connection.objects.exclude(slug="").filter(kind=Connection.Kind.ROOM, state=Connection.State.OPEN)
+    endpoints = Endpoint.objects.filter(
+        connection__in=list(rooms.values_list("pk", flat=True)),
+        service=DiscordService.name,
+        remote_id__isnull=False,
+    )
+    return (
+        list(Inbox.objects.filter(enabled=True).order_by("pk")),
+        list(endpoints.select_related("connection").order_by("pk")),
+    )

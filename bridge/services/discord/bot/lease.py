@@ -1,0 +1,49 @@
+"""Who owns the gateway: one process at a time (rule 10).
+
+Two bots on one token both see every event; worse, each would believe that it has seen them all.
+"""
+
+import os
+import secrets
+import socket
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from bridge.infra.clock import Clock
+from bridge.models import Lease
+
+GATEWAY = "gateway"
+TERM = timedelta(seconds=12)
+RENEW_EVERY = 3.0
+GIVE_UP_AFTER = 8.0
+"""Seconds without a renewal after which the owner stops: before another may start, whatever holds it up."""
+
+
+def new_holder() -> str:
+    """A name that no other process ever has."""
+    return f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+@transaction.atomic
+def acquire(holder: str, *, clock: Clock) -> bool:
+    """Take the lease if it is free or has expired by the database's time, or renew it if it is ours."""
+    Lease.objects.get_or_create(name=GATEWAY, defaults={"expires_at": datetime.fromtimestamp(0).astimezone()})
+    mine = Lease.objects.filter(name=GATEWAY, holder=holder)
+    expired = Lease.objects.filter(name=GATEWAY, expires_at__lt=clock.now())
+    changes = {"holder": holder, "expires_at": clock.now() + TERM}
+    return bool(mine.update(**changes) or expired.update(**changes))
+
+
+def release(holder: str, *, clock: Clock) -> None:
+    """Let the next one start at once."""
+    Lease.objects.filter(name=GATEWAY, holder=holder).update(expires_at=clock.now() - timedelta(seconds=1))
+
+
+def beat(holder: str, *, clock: Clock) -> None:
+    """The gateway is up and everything before now was taken in: the next READY need not look further back."""
+    Lease.objects.filter(name=GATEWAY, holder=holder).update(heartbeat_at=clock.now())
+
+
+def last_beat() -> datetime | None:
+    return Lease.objects.filter(name=GATEWAY).values_list("heartbeat_at", flat=True).first()

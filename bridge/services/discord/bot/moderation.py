@@ -1,0 +1,138 @@
+"""What staff find under “Apps” on a visitor's message, in rooms and in threads. Each answers to whoever asked alone."""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID
+
+import discord
+from discord import app_commands
+from django.db import Error as DatabaseProblem
+from django.utils import timezone
+
+from bridge.chat.actions import close_connection, moderating
+from bridge.chat.actions.receiving import RemoteAuthor, participant_of
+from bridge.models import Connection, Participant
+from bridge.services.discord.bot.database import db
+from bridge.services.discord.bot.incoming import author_of
+from bridge.services.discord.bot.staff import role_ids
+from bridge.services.discord.service import DiscordService
+from bridge.text.markdown import escaped
+
+logger = logging.getLogger(__name__)
+
+MUTED_FOR = timedelta(minutes=10)
+NOT_A_VISITORS = "Nobody on the web page wrote this: there is no visitor behind it."
+NOT_YOURS = "For this you need the permission “Manage Messages” here."
+NOT_STAFF = "For this you need one of the roles that count as staff here."
+NOT_NOW = "That did not work just now. Please try again in a moment."
+
+Act = Callable[[Participant, RemoteAuthor], str]
+
+
+def _mute(visitor: Participant, by: RemoteAuthor) -> str:
+    until = timezone.now() + MUTED_FOR
+    moderating.mute(visitor, until=until)
+    return f"{_name(visitor)} cannot write here until <t:{int(until.timestamp())}:t>."
+
+
+def _unmute(visitor: Participant, by: RemoteAuthor) -> str:
+    moderating.mute(visitor, until=None)
+    return f"{_name(visitor)} may write here again."
+
+
+def _block(visitor: Participant, by: RemoteAuthor) -> str:
+    moderating.block(visitor.connection.inbox, _who(visitor), reason=f"By {by.nick} in Discord")
+    return f"{_name(visitor)} is blocked and was told so. “Unblock visitor” takes it back."
+
+
+def _unblock(visitor: Participant, by: RemoteAuthor) -> str:
+    if moderating.unblock(visitor.connection.inbox, _who(visitor)):
+        return f"{_name(visitor)} is not blocked any more."
+    return f"{_name(visitor)} was not blocked."
+
+
+def _end(visitor: Participant, by: RemoteAuthor) -> str:
+    if visitor.connection.kind == Connection.Kind.ROOM:
+        return "A room is closed in the admin."
+    if _close(visitor.connection, by):
+        return "The chat is ended. What is written here opens it again."
+    return "It had ended already."
+
+
+def _close(connection: Connection, by: RemoteAuthor) -> bool:
+    here = connection.endpoints.get(service=DiscordService.name)
+    return close_connection(connection, by=participant_of(here, by))
+
+
+COMMANDS: dict[str, Act] = {
+    "Mute for 10 minutes": _mute,
+    "Unmute": _unmute,
+    "Block visitor": _block,
+    "Unblock visitor": _unblock,
+    "End chat": _end,
+}
+"""Discord takes five of an application, and shows them by these names."""
+
+
+def add_commands(tree: "app_commands.CommandTree[discord.Client]") -> None:
+    """To be synced with each server: only there they appear at once."""
+    for name, act in COMMANDS.items():
+        tree.add_command(_command(name, act))
+
+
+def _command(name: str, act: Act) -> app_commands.ContextMenu:
+    async def answer(interaction: discord.Interaction, message: discord.Message) -> None:
+        # Discord waits three seconds for a first sign.
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        # What Discord lets somebody see is a setting of the server's: what he may do is decided here.
+        if not interaction.permissions.manage_messages:
+            said = NOT_YOURS
+        else:
+            said = await _done(act, str(message.id), by=interaction.user)
+        await interaction.edit_original_response(
+            content=said, allowed_mentions=discord.AllowedMentions.none()
+        )
+
+    menu = app_commands.ContextMenu(name=name, callback=answer)
+    menu.guild_only = True
+    menu.default_permissions = discord.Permissions(manage_messages=True)
+    return menu
+
+
+async def _done(act: Act, message_id: str, *, by: discord.User | discord.Member) -> str:
+    roles = role_ids(by) if isinstance(by, discord.Member) else frozenset()
+    try:
+        return str(await db(_act, act, message_id, author_of(by), roles))
+    except DatabaseProblem as error:
+        logger.warning("A moderator's command was not done: %r", error)
+        return NOT_NOW
+
+
+def _act(act: Act, message_id: str, by: RemoteAuthor, roles: frozenset[int]) -> str:
+    visitor = moderating.speaker_of(DiscordService.name, message_id)
+    if visitor is None:
+        return NOT_A_VISITORS
+    wanted = visitor.connection.inbox.staff_role_ids
+    return NOT_STAFF if wanted and wanted.isdisjoint(roles) else act(visitor, by)
+
+
+async def sync(tree: "app_commands.CommandTree[discord.Client]", guild: discord.Guild) -> None:
+    """Show the commands on a server. Needs no right there but that the bot was invited for commands."""
+    tree.copy_global_to(guild=guild)
+    try:
+        await tree.sync(guild=guild)
+    except discord.Forbidden:
+        logger.error(
+            "On %s the bot may not add commands: invite it again with the scope “applications.commands”.",
+            guild.name,
+        )
+
+
+def _name(visitor: Participant) -> str:
+    return f"**{escaped(visitor.nick)}**"
+
+
+def _who(visitor: Participant) -> UUID:
+    assert visitor.visitor is not None  # noqa: S101  # as `speaker_of` finds them
+    return visitor.visitor

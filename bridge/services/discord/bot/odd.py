@@ -1,0 +1,141 @@
+"""What Discord sends and discord.py cannot read costs only itself.
+
+discord.py takes its own description of Discord's objects for granted: one field that is missing, and the exception ends
+its connection. Here each object that it reads is read on its own.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import discord
+
+from bridge.services.discord.reading import Payload, id_of, shape, time_of, where
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A message that is there, and is not as discord.py expects."""
+
+    id: int
+    payload: Payload = field(repr=False)
+
+    @property
+    def edited_at(self) -> datetime | None:
+        return time_of(self.payload, "edited_timestamp")
+
+    @property
+    def author(self) -> Payload:
+        author = self.payload.get("author")
+        return author if isinstance(author, Mapping) else {}
+
+
+def read_message(
+    client: discord.Client, channel: discord.abc.Messageable, payload: object
+) -> discord.Message | Unreadable | None:
+    """A message of an answer. None where not even its id can be read."""
+    pk = id_of(payload)
+    if pk is None or not isinstance(payload, Mapping):
+        logger.warning("Discord holds a message without an id: %s", shape(payload))
+        return None
+    try:
+        return client._connection.create_message(channel=channel, data=payload)  # type: ignore[arg-type]
+    except Exception as error:  # noqa: BLE001  # as many kinds as there are mistakes
+        logger.warning("Message %d cannot be read (%s): %s", pk, where(error), shape(payload))
+        return Unreadable(pk, payload)
+
+
+def read_user(client: discord.Client, payload: object) -> discord.User | None:
+    try:
+        return discord.User(state=client._connection, data=payload)  # type: ignore[arg-type]
+    except Exception as error:  # noqa: BLE001  # as many kinds as there are mistakes
+        logger.warning("Somebody cannot be read (%s): %s", where(error), shape(payload))
+        return None
+
+
+def guard(client: discord.Client, missed: Callable[[str, Payload], None]) -> None:
+    """Let no event end the connection. `missed` is told of each one that could not be read."""
+    parsers = client._connection.parsers
+    for event, parse in list(parsers.items()):
+        parsers[event] = _guarded(client, event, parse, missed)
+
+
+def _guarded(
+    client: discord.Client,
+    event: str,
+    parse: Callable[[Any], None],
+    missed: Callable[[str, Payload], None],
+) -> Callable[[Any], None]:
+    def parsed(data: Any) -> None:
+        # A READY that breaks off has made discord.py forget it.
+        me = client.user
+        try:
+            parse(data)
+            return
+        except Exception as error:  # noqa: BLE001  # as many kinds as there are mistakes
+            logger.warning("%s cannot be read (%s): %s", event, where(error), shape(data))
+        if not isinstance(data, Mapping):
+            return
+        if event == "READY":
+            # Without it there is no session: what is left of it, or the exception.
+            parse(_least_ready(me, data))
+        elif event == "GUILD_CREATE" and id_of(data) is not None:
+            parse(_sifted(client, data))
+        else:
+            missed(event, data)
+
+    return parsed
+
+
+def _least_ready(me: discord.ClientUser | None, data: Payload) -> dict[str, Any]:
+    user = data.get("user")
+    known = user if isinstance(user, Mapping) else {}
+    guilds = data.get("guilds")
+    found = [id_of(guild) for guild in guilds] if isinstance(guilds, list) else []
+    least = {key: value for key, value in data.items() if key != "application"}
+    # As it was told when it logged in, where it is not told again.
+    least["user"] = {
+        "id": str(id_of(known) or (me.id if me is not None else "")),
+        "username": str(known.get("username") or (me.name if me is not None else "")),
+        "discriminator": "0",
+        "avatar": None,
+    }
+    least["guilds"] = [{"id": str(pk), "unavailable": True} for pk in found if pk is not None]
+    return least
+
+
+def _sifted(client: discord.Client, data: Payload) -> dict[str, Any]:
+    """A server without the fields, and without the channels, roles, members and so on, that cannot be read."""
+    # discord.py keeps what it was told before of how many members there are.
+    kept: dict[str, Any] = {"id": data["id"], "member_count": None}
+
+    def works(key: str, value: Any) -> bool:
+        try:
+            discord.Guild(data=kept | {key: value}, state=client._connection)  # type: ignore[arg-type]
+        except Exception:  # noqa: BLE001  # as many kinds as there are mistakes
+            return False
+        return True
+
+    # Lists last: what is in them looks at the fields, and channels at the roles.
+    for key in sorted(data, key=lambda key: (isinstance(data[key], list), key != "roles", key)):
+        value = data[key]
+        if works(key, value):
+            kept[key] = value
+        elif isinstance(value, list):
+            kept[key] = _good(value, lambda some, key=key: works(key, some))  # type: ignore[misc]
+    kept.setdefault("unavailable", False)
+    return kept
+
+
+def _good(items: list[Any], works: Callable[[list[Any]], bool]) -> list[Any]:
+    """Those that can be read: looked for by halves, since most can."""
+    if not items or works(items):
+        return items
+    if len(items) == 1:
+        return []
+    half = len(items) // 2
+    return _good(items[:half], works) + _good(items[half:], works)

@@ -1,0 +1,155 @@
+"""Staff's reactions, as they happen and as they are found (rule 8). The bot's own are the visitors': from here.
+
+What is counted in a message that was read is compared with what is known; only where that differs Discord is asked who
+they are. Two who changed places on one emoji while nobody looked leave the count as it was: so after a new session
+it is asked of all that is young.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import timedelta
+
+import discord
+
+from bridge.chat.actions import reacting
+from bridge.chat.actions.receiving import RemoteAuthor
+from bridge.models import Endpoint
+from bridge.services.discord import reading as reading
+from bridge.services.discord.bot import translate
+from bridge.services.discord.bot.aside import passes
+from bridge.services.discord.bot.database import db
+from bridge.services.discord.bot.incoming import speaker_of
+from bridge.services.discord.bot.lanes import Cleared, Reacted
+from bridge.services.discord.bot.odd import read_user
+from bridge.services.discord.bot.staff import Staff
+from bridge.services.discord.reading import where
+from bridge.text import emojis
+
+logger = logging.getLogger(__name__)
+
+YOUNG = timedelta(days=1)
+
+
+def spelled(emoji: discord.PartialEmoji | discord.Emoji | str) -> str:
+    if isinstance(emoji, str):
+        return emojis.spell(name=translate.storable(emoji)[:32], pk=None)
+    name = translate.storable(emoji.name or "")[:32]
+    return emojis.spell(name=name, pk=emoji.id, animated=emoji.animated)
+
+
+class Reactions:
+    def __init__(self, client: discord.Client, staff: Staff) -> None:
+        self._client = client
+        self._staff = staff
+
+    async def take(self, endpoint: Endpoint, event: Reacted | Cleared) -> bool:
+        """False where the message is not known, perhaps not yet."""
+        if isinstance(event, Cleared):
+            emoji = spelled(event.emoji) if event.emoji is not None else None
+            known = await db(reacting.receive_clearing, endpoint.pk, str(event.message_id), emoji=emoji)
+            return known is not None
+        author = await self._author(endpoint, event)
+        if author is None:
+            return True
+        known = await db(
+            reacting.receive_reaction,
+            endpoint.pk,
+            str(event.message_id),
+            author=author,
+            emoji=spelled(event.emoji),
+            added=event.added,
+        )
+        return known is not None
+
+    async def _author(self, endpoint: Endpoint, event: Reacted) -> RemoteAuthor | None:
+        """None for the bot itself, and for other bots unless the inbox wants them."""
+        if self._client.user is not None and event.user_id == self._client.user.id:
+            return None
+        if not event.added:
+            return RemoteAuthor(str(event.user_id), "")
+        user = event.member or await self._client.fetch_user(event.user_id)
+        return self._speaker(endpoint, user) if await self._is_wanted(endpoint, user) else None
+
+    def _speaker(self, endpoint: Endpoint, user: discord.abc.User) -> RemoteAuthor:
+        return speaker_of(endpoint, user, self._client.get_channel(int(endpoint.remote_id or 0)))
+
+    async def _is_wanted(self, endpoint: Endpoint, user: discord.abc.User) -> bool:
+        if self._client.user is not None and user.id == self._client.user.id:
+            return False
+        if user.bot and not endpoint.connection.inbox.relay_bots:
+            return False
+        return await self._staff.counts(endpoint, user)
+
+    async def compare(
+        self, endpoint: Endpoint, page: Sequence[discord.Message], *, new_session: bool = False
+    ) -> None:
+        """What these messages hold against what is known of them. Twice is nothing."""
+        there = {str(message.id): message for message in page}
+        reacted = [remote_id for remote_id, message in there.items() if message.reactions]
+        for known in await db(reacting.known_standing, endpoint.pk, list(there), reacted=reacted):
+            pieces = [there[remote_id] for remote_id in known.remote_ids]
+            try:
+                await self._compare(endpoint, known, pieces, new_session=new_session)
+            except Exception as error:
+                if passes(error):
+                    raise
+                logger.warning("The reactions to %s are left: %s", known.remote_ids, where(error))
+
+    async def _compare(
+        self,
+        endpoint: Endpoint,
+        known: reacting.Known,
+        pieces: Sequence[discord.Message],
+        *,
+        new_session: bool,
+    ) -> None:
+        counts = _counts(pieces)
+        different = {
+            emoji
+            for emoji in counts.keys() | known.counts.keys()
+            if counts.get(emoji) != known.counts.get(emoji)
+        }
+        if new_session and discord.utils.utcnow() - pieces[0].created_at < YOUNG:
+            different = set(counts.keys() | known.counts.keys())
+        if different:
+            standing = await self._standing(endpoint, pieces, different)
+            await db(reacting.receive_standing, endpoint.pk, list(known.remote_ids), standing)
+
+    async def _users(
+        self, reaction: discord.Reaction, kind: discord.ReactionType
+    ) -> AsyncIterator[discord.User]:
+        message, emoji = reaction.message, reaction.emoji
+        spelling = emoji if isinstance(emoji, str) else f"{emoji.name}:{emoji.id}"
+        found = reading.reaction_users(self._client, message.channel.id, message.id, spelling, kind)
+        async for payload in found:
+            if (user := read_user(self._client, payload)) is not None:
+                yield user
+
+    async def _standing(
+        self, endpoint: Endpoint, pieces: Iterable[discord.Message], different: set[str]
+    ) -> dict[str, list[RemoteAuthor]]:
+        """Who stands behind these emoji; nobody behind one that is on none of the pieces any more."""
+        standing: dict[str, list[RemoteAuthor]] = {}
+        for reaction in (each for piece in pieces for each in piece.reactions):
+            emoji = spelled(reaction.emoji)
+            if emojis.key(emoji) not in different:
+                continue
+            people = standing.setdefault(emoji, [])
+            kinds = [discord.ReactionType.normal] * bool(reaction.normal_count)
+            kinds += [discord.ReactionType.burst] * bool(reaction.burst_count)
+            for kind in kinds:
+                async for user in self._users(reaction, kind):
+                    if await self._is_wanted(endpoint, user):
+                        people.append(self._speaker(endpoint, user))
+        found = {emojis.key(emoji) for emoji in standing}
+        return standing | {emoji: [] for emoji in different - found}
+
+
+def _counts(pieces: Iterable[discord.Message]) -> dict[str, int]:
+    """How many people stand behind each emoji, without the bot."""
+    counts: dict[str, int] = {}
+    for reaction in (each for piece in pieces for each in piece.reactions):
+        if number := reaction.count - int(reaction.me):
+            key = emojis.key(spelled(reaction.emoji))
+            counts[key] = counts.get(key, 0) + number
+    return counts

@@ -1,0 +1,151 @@
+"""What must be right in Discord before the bot is of use, each mistake in one sentence that says what to do."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import discord
+
+from bridge.services.discord.reading import id_of
+
+
+class SetupError(Exception):
+    """The bot cannot work like this; the sentence is for whoever started it."""
+
+
+REFUSED = "Discord refused the token: copy it again from the developer portal (Bot → Reset Token) into DISCORD_TOKEN."
+NOT_SET = (
+    "DISCORD_TOKEN is not set: put the bot's token into the environment, .env or settings.py, or try it without "
+    "Discord by run_discord_bot --sandbox."
+)
+NO_INTENT = (
+    "The bot may not read messages: switch on “Message Content Intent” in the developer portal "
+    "(Bot → Privileged Gateway Intents)."
+)
+NO_CHANNEL = (
+    "No inbox has a Discord channel: set DISCORD_CHANNEL_ID to a text or forum channel's id, "
+    "or fill in the inbox's channel in the admin."
+)
+NOT_SEEN = "The bot cannot see the channel {id}: check the id, invite the bot to its server and give it “View Channel”."
+NO_ID = "“{text}” is no channel id: in Discord switch on Developer Mode, right-click the channel, Copy Channel ID."
+WRONG_TYPE = "The channel {id} is neither a text nor a forum channel: choose another."
+WRONG_TYPE_FOR_ROOM = "The channel {id} is no text channel: a room needs one."
+LACKS = "In #{name} the bot lacks: {lacks}. Give its role these permissions there."
+NO_TAG = "The forum #{name} wants a tag on each post and has none: make one, or switch that off."
+NO_MARKS = "In #{name} the bot lacks Add Reactions: staff see no marks on what they wrote."
+OPEN = "Everyone on the server can see #{name}, and so what visitors write there: close it to @everyone."
+OPEN_TO_ALL = (
+    "Everyone on the server can see #{name}: whoever may write there counts as staff. Close it to @everyone, or name "
+    "the staff's roles."
+)
+
+NEEDED = {
+    "view_channel": "View Channel",
+    "send_messages": "Send Messages",
+    "send_messages_in_threads": "Send Messages in Threads",
+    "create_public_threads": "Create Public Threads",
+    "read_message_history": "Read Message History",
+    "manage_threads": "Manage Threads",
+    "embed_links": "Embed Links",
+    "attach_files": "Attach Files",
+}
+NEEDED_IN_ROOM = {
+    "view_channel": "View Channel",
+    "read_message_history": "Read Message History",
+    "manage_webhooks": "Manage Webhooks",
+}
+FORUM_ONLY_SENDING = frozenset({"create_public_threads"})
+"""In a forum, “Send Messages” is the right to make posts."""
+TEXT, FORUMS = frozenset({0, 5}), frozenset({15, 16})
+"""Types of channels: text and announcements; forums and media channels."""
+REQUIRE_TAG = 1 << 4
+
+
+@dataclass(frozen=True)
+class Place:
+    """A channel as Discord's HTTP API describes it, with its server and the bot as a member of that."""
+
+    channel: Mapping[str, Any]
+    guild: Mapping[str, Any]
+    me: Mapping[str, Any]
+    my_id: int
+
+    @property
+    def name(self) -> str:
+        return str(self.channel.get("name") or self.channel.get("id"))
+
+    @property
+    def guild_id(self) -> int | None:
+        return id_of(self.guild)
+
+    @property
+    def _kind(self) -> int:
+        kind = self.channel.get("type")
+        return kind if isinstance(kind, int) else -1
+
+    @property
+    def is_forum(self) -> bool:
+        return self._kind in FORUMS
+
+    @property
+    def is_text(self) -> bool:
+        return self._kind in TEXT
+
+    @property
+    def wants_tag(self) -> bool:
+        """A tag on each post, and there is none to take."""
+        flags = self.channel.get("flags")
+        wanted = isinstance(flags, int) and bool(flags & REQUIRE_TAG)
+        return self.is_forum and wanted and not self.channel.get("available_tags")
+
+    def may(self) -> discord.Permissions:
+        """What the bot may do there."""
+        roles = self.me.get("roles")
+        mine = {int(role) for role in roles if str(role).isdecimal()} if isinstance(roles, list) else set()
+        return self._permissions(mine, self.my_id)
+
+    def everyone_sees(self) -> bool:
+        return self._permissions(set(), None).view_channel
+
+    def _permissions(self, roles: set[int], member: int | None) -> discord.Permissions:
+        """As Discord computes them: the roles', then what the channel says of all, of the roles, of the member."""
+        if member is not None and id_of(self.guild, "owner_id") == member:
+            return discord.Permissions.all()
+        granted = 0
+        for role in _objects(self.guild.get("roles")):
+            if id_of(role) in roles | {self.guild_id}:
+                granted |= _bits(role, "permissions")
+        if granted & discord.Permissions(administrator=True).value:
+            return discord.Permissions.all()
+        said = {id_of(each): each for each in _objects(self.channel.get("permission_overwrites"))}
+        steps: list[list[Mapping[str, Any]]] = [
+            [said[self.guild_id]] if self.guild_id in said else [],
+            [said[role] for role in roles if role in said and role != self.guild_id],
+            [said[member]] if member in said else [],
+        ]
+        for step in steps:
+            denied = allowed = 0
+            for each in step:
+                denied |= _bits(each, "deny")
+                allowed |= _bits(each, "allow")
+            granted = (granted & ~denied) | allowed
+        return discord.Permissions(granted)
+
+
+def lacks(place: Place, *, room: bool) -> str:
+    """The names of the permissions that the bot has not got there; empty where it has all."""
+    needed = NEEDED_IN_ROOM if room else NEEDED
+    granted = place.may()
+    without = FORUM_ONLY_SENDING if place.is_forum else frozenset()
+    return ", ".join(
+        label for name, label in needed.items() if name not in without and not getattr(granted, name)
+    )
+
+
+def _objects(value: object) -> Iterable[Mapping[str, Any]]:
+    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
+
+
+def _bits(payload: Mapping[str, Any], name: str) -> int:
+    value = str(payload.get(name) or 0)
+    return int(value) if value.isdecimal() else 0

@@ -1,0 +1,64 @@
+"""Who is writing, both ways. Kept nowhere, and nothing waits for it."""
+
+import time
+
+import discord
+
+from bridge import protocol
+from bridge.chat import publishing, wire
+from bridge.chat.actions import receiving
+from bridge.models import Connection, Endpoint
+from bridge.presence import team
+from bridge.services.discord.bot.aside import Aside
+from bridge.services.discord.bot.database import db
+from bridge.services.discord.bot.incoming import endpoint_of, speaker_of
+from bridge.services.discord.bot.staff import Staff
+from bridge.services.discord.service import DiscordService
+
+TYPING_EVERY = 8.0
+"""Seconds. Discord shows typing for ten."""
+
+
+class Typists:
+    def __init__(self, client: discord.Client, aside: Aside, staff: Staff) -> None:
+        self._client = client
+        self._aside = aside
+        self._staff = staff
+        self._shown: dict[str, float] = {}
+
+    def staff(self, thread_id: int, user: discord.abc.User) -> None:
+        self._aside.start(self._show_on_page(thread_id, user))
+
+    def visitor(self, uid: str) -> None:
+        now = time.monotonic()
+        for old in [each for each, at in self._shown.items() if now - at >= TYPING_EVERY]:
+            del self._shown[old]
+        if uid not in self._shown:
+            self._shown[uid] = now
+            self._aside.start(self._show_in_discord(uid))
+
+    async def _show_on_page(self, thread_id: int, user: discord.abc.User) -> None:
+        endpoint = await db(endpoint_of, thread_id)
+        if endpoint is None or user.bot or not await self._staff.counts(endpoint, user):
+            return
+        speaker = speaker_of(endpoint, user, self._client.get_channel(thread_id))
+        participant = await db(receiving.participant_of, endpoint, speaker)
+        uid = str(endpoint.connection.uid)
+        frame = protocol.event_frame(
+            "typing.started", {"author": wire.author_out(participant)}, connection=uid
+        )
+        publishing.tell(uid, frame)
+        if speaker.is_staff:
+            await team.staff_seen(endpoint.connection.inbox_id)
+
+    async def _show_in_discord(self, uid: str) -> None:
+        thread = await db(_thread_of, uid)
+        if thread is not None:
+            await self._client.http.send_typing(int(thread))
+
+
+def _thread_of(uid: str) -> str | None:
+    endpoint = Endpoint.objects.filter(
+        connection__uid=uid, connection__state=Connection.State.OPEN, service=DiscordService.name
+    )
+    return endpoint.values_list("remote_id", flat=True).first()

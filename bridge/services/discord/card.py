@@ -1,0 +1,127 @@
+"""The card that opens a thread: who writes, from where, and where to read on."""
+
+import re
+from urllib.parse import urlsplit
+
+import discord
+
+from bridge.conf import settings
+from bridge.infra import addresses
+from bridge.models import Connection, Contact, Endpoint
+from bridge.services.discord.names import one_line
+from bridge.text.characters import shortened, utf16
+
+# The first that matches: Edge and Opera name Chrome too, and Chrome names Safari.
+_BROWSERS = (
+    ("Edge", "Edg"),
+    ("Opera", "OPR/"),
+    ("Firefox", "Firefox/"),
+    ("Chrome", "Chrome/"),
+    ("Safari", "Safari/"),
+)
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("macOS", "Mac OS X"),
+    ("Linux", "Linux"),
+)
+
+
+def thread_name(connection: Connection, *, bare: bool = False) -> str:
+    """At most 100 characters. Ends in the code, by which an opening of unknown fate is found again.
+
+    `bare`: without what the visitor chose.
+    """
+    nick = "" if bare else shortened(one_line(connection.nick), 80, size=utf16)
+    return f"{nick or 'Visitor'} · {connection.code}"
+
+
+def card_text(endpoint: Endpoint, *, bare: bool = False) -> str:
+    """Ends in the code, too. `bare`: without what the visitor chose."""
+    connection = endpoint.connection
+    if bare:
+        return f"New conversation · {connection.code}"
+    return f"New conversation with **{plain(connection.nick or 'a visitor')}** · {connection.code}"
+
+
+def contact_of(endpoint: Endpoint) -> Contact | None:
+    """What is known of the visitor himself. Asks the database."""
+    connection = endpoint.connection
+    if connection.visitor is None:
+        return None
+    return Contact.objects.filter(visitor=connection.visitor, inbox=connection.inbox_id).first()
+
+
+def card_embed(
+    endpoint: Endpoint, *, contact: Contact | None = None, read: str = "", bare: bool = False
+) -> discord.Embed:
+    """What is known of the visitor. All of it may be made up by them: shown as text, never as a link of ours.
+
+    `contact`: who they are. `read`: up to where they have read. `bare`: without what they chose themselves.
+    """
+    connection = endpoint.connection
+    embed = discord.Embed(description="Answer in the thread: the visitor reads it at once.", colour=0x5865F2)
+    page = " ".join(filter(None, (plain(connection.page_title), _address(connection.page_url))))
+    fields = (
+        {}
+        if bare
+        else {
+            **_who(contact),
+            "Page": page,
+            "Came from": _address(connection.referrer),
+            "Language": plain(connection.locale),
+            "Browser": browser(connection.user_agent),
+        }
+    )
+    for name, value in fields.items():
+        if value:
+            embed.add_field(name=name, value=value[:1024], inline=name != "Page")
+    if endpoint.predecessor_id:
+        embed.add_field(
+            name="Goes on from", value=f"<#{endpoint.predecessor_id}>, which was deleted", inline=False
+        )
+    if read:
+        embed.add_field(name="Read up to", value=read, inline=False)
+    if settings.SITE_URL:
+        path = addresses.path_to("admin:bridge_connection_change", connection.pk)
+        embed.add_field(name="History", value=f"[Open in the admin]({addresses.whole(path)})", inline=False)
+    return embed
+
+
+def _who(contact: Contact | None) -> dict[str, str]:
+    """A mark stands behind what his site says of him, not he himself."""
+    if contact is None:
+        return {}
+    said = {
+        "Name": (contact.name, contact.name_verified),
+        "Email": (contact.email, contact.email_verified),
+        "Known as": (contact.subject or "", contact.is_identified),
+    }
+    return {name: plain(text) + (" ✓" if verified else "") for name, (text, verified) in said.items() if text}
+
+
+def browser(user_agent: str) -> str:
+    """“Firefox on Linux”, or nothing where neither is known."""
+    name = next((name for name, mark in _BROWSERS if mark in user_agent), "")
+    system = next((name for name, mark in _SYSTEMS if mark in user_agent), "")
+    return " on ".join(filter(None, (name, system)))
+
+
+def plain(text: str) -> str:
+    """Without markdown, mentions and links of the visitor's."""
+    # Each mark once: escaped twice, its backslash would be escaped, and the mark work again. An address of the web is
+    # followed by nobody by mistake; that of a mailbox stays as it is, since nobody is called by a card.
+    return re.sub(r"([\\*_~|`>\[\]()<#]|:(?=//))", r"\\\1", one_line(text))
+
+
+def _address(url: str) -> str:
+    """An address as text that nobody follows by mistake. Empty where it is none."""
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError:
+        return ""
+    if scheme not in {"http", "https"}:
+        return ""
+    return "`" + re.sub(r"[`\s]", "", url)[:500] + "`"

@@ -1,0 +1,78 @@
+"""Discord as a service: what it is like. `discord_requests` speaks to it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, ClassVar
+
+from bridge.models import Connection, Endpoint, Inbox, Message, Participant
+from bridge.services.base import Answer, Request, Service
+from bridge.services.discord.text import spoken
+
+if TYPE_CHECKING:
+    import discord
+
+
+RESTS = timedelta(minutes=10)
+"""How long a line of an inbox that cannot be used is left alone. It is woken when the inbox can be."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """An inbox that cannot be used; `channel`: the one that is the reason, where it is one."""
+
+    channel: int | None
+
+
+class DiscordService(Service):
+    name: ClassVar[str] = "discord"
+    id_type = int
+    max_length: ClassVar[int] = 2000
+    # Only who owns the gateway carries: `run_discord_bot`.
+    hosted = False
+
+    def __init__(self, client: "discord.Client") -> None:
+        # Not above: web processes ask this class what it is like, and have no use for discord.py's memory.
+        from bridge.services.discord.requests import Requests
+
+        self._client = client
+        self._requests = Requests(client)
+        # By their keys, as the bot found them. Not one of their lines asks Discord anything: it counts what it refuses,
+        # and at some point refuses all.
+        self.held: dict[int, Held] = {}
+
+    @classmethod
+    def places(cls, connection: Connection) -> Sequence[str | None]:
+        # A room's channel is chosen in the admin.
+        return () if connection.kind == Connection.Kind.ROOM else (None,)
+
+    def rests_until(self, endpoint: Endpoint, *, now: datetime) -> datetime | None:
+        connection = endpoint.connection
+        held = self.held.get(connection.inbox_id)
+        if held is None or connection.kind == Connection.Kind.ROOM:
+            return None
+        if endpoint.remote_id is not None and self.is_elsewhere(int(endpoint.remote_id), held):
+            return None
+        return now + RESTS
+
+    def is_elsewhere(self, thread_id: int, held: Held) -> bool:
+        """A thread in a channel that the inbox had before: nothing is wrong with that one."""
+        thread = self._client.get_channel(thread_id)
+        parent = getattr(thread, "parent_id", None)
+        return held.channel is None or (parent is not None and parent != held.channel)
+
+    def spoken(self, text: str, inbox: Inbox) -> str:
+        return spoken(text, inbox)
+
+    def quiet(self, text: str) -> str:
+        # Discord's small print.
+        return f"-# {text}"
+
+    def quoted(self, message: Message, place: str, remote_id: str | None) -> str:
+        return self._requests.rooms.quoted(message, place, remote_id)
+
+    def named(self, author: Participant) -> str:
+        return self._requests.rooms.named(author)
+
+    async def perform(self, request: Request) -> Answer:
+        return await self._requests.perform(request)

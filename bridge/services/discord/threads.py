@@ -1,0 +1,92 @@
+"""A Discord server takes about 1,000 active threads (160006): the one that is idle longest gives way to the next."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import discord
+from channels.db import database_sync_to_async
+
+from bridge.errors import DeliveryFailed
+from bridge.models import Connection, Endpoint
+from bridge.services.base import beside
+from bridge.services.discord import reading as reading
+from bridge.services.discord.errors import TOO_MANY_ACTIVE_THREADS, TOO_MANY_THREADS
+
+T = TypeVar("T")
+
+SERVICE = "discord"
+TRIES = 3
+"""Others open threads in the server, too, and may take the room that was made."""
+
+
+class ActiveThreads:
+    """The cap on them, and who makes room under it.
+
+    A thread that gave way is not lost: the next message in it, from either side, makes it active again.
+    """
+
+    def __init__(self, client: discord.Client) -> None:
+        self._client = client
+        # Twenty lines at once would each archive the same thread, and one of them open its own.
+        self._making_room = asyncio.Lock()
+
+    async def within_cap(self, request: Callable[[], Awaitable[T]], *, of: int) -> T:
+        """What the request returns, which makes a thread active; repeated where room has to be made for it.
+
+        `of`: a channel or thread of the server. Raises DeliveryFailed where no thread there is a conversation's.
+        """
+        try:
+            return await request()
+        except discord.HTTPException as error:
+            if error.code != TOO_MANY_ACTIVE_THREADS:
+                raise
+            refusal = error
+        async with self._making_room:
+            for _ in range(TRIES):
+                await self._archive_idle(of)
+                try:
+                    return await request()
+                except discord.HTTPException as error:
+                    if error.code != TOO_MANY_ACTIVE_THREADS:
+                        raise
+                    refusal = error
+        raise refusal
+
+    async def _archive_idle(self, of: int) -> None:
+        """Whether its conversation is open or not: else a thousand open ones would keep all newcomers out."""
+        guild = await self._guild(of)
+        me = self._client.user.id if self._client.user is not None else None
+        active = await reading.active_threads(self._client, guild.id)
+        mine = {thread.pk: thread for thread in active if thread.owner_id == me}
+        ours = await database_sync_to_async(_conversations)(list(map(str, mine)))
+        if not ours:
+            raise DeliveryFailed(
+                TOO_MANY_THREADS,
+                "The Discord server has too many active threads, and none of them is a conversation: "
+                "archive some.",
+                permanent=False,
+                certain=True,
+            )
+        idle = min((mine[pk] for pk in ours), key=lambda thread: thread.last_message_id or thread.pk)
+        with beside():
+            await self._client.http.edit_channel(idle.pk, archived=True)
+
+    async def _guild(self, of: int) -> discord.Guild:
+        channel = self._client.get_channel(of) or await self._client.fetch_channel(of)
+        assert isinstance(channel, discord.abc.GuildChannel | discord.Thread)  # noqa: S101  # what is `of` a server
+        return channel.guild
+
+
+def required_tags(forum: discord.ForumChannel) -> list[discord.ForumTag]:
+    """What a post must have there; one that everybody may set comes first."""
+    tags = sorted(forum.available_tags, key=lambda tag: tag.moderated)
+    return tags[:1] if forum.flags.require_tag else []
+
+
+def _conversations(threads: list[str]) -> list[int]:
+    """Those of these threads that are a conversation's."""
+    ours = Endpoint.objects.filter(
+        service=SERVICE, remote_id__in=threads, connection__kind=Connection.Kind.PRIVATE
+    )
+    return [int(remote_id) for remote_id in ours.values_list("remote_id", flat=True) if remote_id]

@@ -1,0 +1,79 @@
+"""A mail as it arrived, whichever provider brought it, and whether a person wrote it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+from hashlib import sha256
+
+from django.utils import timezone
+
+from bridge.services.email.addresses import address_in
+from bridge.services.email.html import text_of_html
+
+
+@dataclass(frozen=True)
+class MailFile:
+    name: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Mail:
+    """The names of `headers` are in lower case."""
+
+    sender: str
+    recipients: Sequence[str]
+    headers: Mapping[str, str]
+    text: str
+    html: str = ""
+    files: Sequence[MailFile] = ()
+    authenticated: bool = False
+    """Whether the provider found that the sender's own mail server sent it."""
+
+    @property
+    def message_id(self) -> str:
+        """By which it is known again. One that is too long for a column is known by its digest."""
+        found = self.headers.get("message-id", "").strip()
+        if 0 < len(found) <= 200 and found.isprintable():
+            return found
+        whole = found or f"{self.sender}\n{self.headers.get('date', '')}\n{self.text}"
+        return f"<{sha256(whole.encode(errors='replace')).hexdigest()}@without-an-id>"
+
+    @property
+    def address(self) -> str:
+        """Of its sender, to be compared."""
+        return address_in(self.sender).casefold()
+
+    @property
+    def subject(self) -> str:
+        return " ".join(self.headers.get("subject", "").split())
+
+    @cached_property
+    def text_of_html(self) -> str:
+        return text_of_html(self.html) if self.html else ""
+
+    @property
+    def written_at(self) -> datetime:
+        """When its writer's clock says, within reason."""
+        now = timezone.now()
+        try:
+            written = parsedate_to_datetime(self.headers.get("date", ""))
+            aware = written if written.tzinfo else timezone.make_aware(written)
+            return aware if now - timedelta(days=7) < aware < now else now
+        except (ValueError, OverflowError):
+            return now
+
+
+def is_automatic(mail: Mail) -> bool:
+    """RFC 3834: an answer to such a mail, which would be answered by it, has no end."""
+    said = mail.headers.get
+    name = mail.address.partition("@")[0]
+    return (
+        said("auto-submitted", "no").partition(";")[0].strip().lower() not in {"no", ""}
+        or said("precedence", "").strip().lower() in {"bulk", "junk", "list", "auto_reply"}
+        or any(each in mail.headers for each in ("x-autoreply", "x-autorespond", "list-id", "x-loop"))
+        or said("return-path", "").strip() == "<>"
+        or name in {"", "mailer-daemon", "postmaster"}
+    )

@@ -1,0 +1,47 @@
+"""Codes that only we can make: in the address that a visitor answers to, and in the link that ends the mails."""
+
+import base64
+import binascii
+from enum import StrEnum
+from uuid import UUID
+
+from django.conf import settings as project
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+SIGNED = 16
+"""Bytes of the signature. With the conversation's own 16 and "reply+" it is 58 characters: a mail address takes 64."""
+
+
+class Purpose(StrEnum):
+    REPLY = "reply"
+    STOP = "stop"
+
+
+def code_for(connection: UUID, purpose: Purpose) -> str:
+    """Lower case and digits: some mail servers change the case of addresses."""
+    whole = connection.bytes + _signature(connection, purpose, project.SECRET_KEY)
+    return _spelled(whole)
+
+
+def _spelled(whole: bytes) -> str:
+    return base64.b32encode(whole).decode().rstrip("=").lower()
+
+
+def read_code(text: str, purpose: Purpose) -> UUID | None:
+    """The conversation that it is for; None where it is none of ours, or was made for something else."""
+    try:
+        whole = base64.b32decode(text.upper() + "=" * (-len(text) % 8))
+    except (binascii.Error, ValueError):
+        return None
+    if len(whole) != 16 + SIGNED or _spelled(whole) != text.lower():
+        return None
+    connection = UUID(bytes=whole[:16])
+    for key in (project.SECRET_KEY, *project.SECRET_KEY_FALLBACKS):
+        if constant_time_compare(whole[16:], _signature(connection, purpose, key)):
+            return connection
+    return None
+
+
+def _signature(connection: UUID, purpose: Purpose, key: str | bytes) -> bytes:
+    made = salted_hmac(f"bridge.services.email.{purpose}", connection.bytes, secret=key, algorithm="sha256")
+    return made.digest()[:SIGNED]

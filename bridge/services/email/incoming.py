@@ -1,0 +1,190 @@
+"""A visitor's answer by mail: whose it is, and how it comes into their conversation. No mail is dropped silently."""
+
+import logging
+from collections.abc import Sequence
+from enum import StrEnum
+from io import BytesIO
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from bridge import files
+from bridge.chat.actions import keep_upload, mark_read
+from bridge.chat.actions.receiving import Incoming, receive_message
+from bridge.chat.actions.speaking_rules import silenced
+from bridge.chat.moderation import filter_of, is_blocked
+from bridge.errors import BridgeError
+from bridge.models import Endpoint, Message, Participant, RemoteMessage
+from bridge.protocol import MAX_ATTACHMENTS, without_controls
+from bridge.services.email.addresses import address_in
+from bridge.services.email.arrived import Mail, MailFile, is_automatic
+from bridge.services.email.codes import Purpose, read_code
+from bridge.services.email.letters import contact_of
+from bridge.services.email.refusing import Reason, refuse
+from bridge.services.email.words import parts_of, words_of
+
+__all__ = ["Mail", "MailFile", "Outcome", "take"]
+logger = logging.getLogger(__name__)
+
+SERVICE = "email"
+MOST_FILES = 50
+WHOLE = "mail.txt"
+
+
+class Outcome(StrEnum):
+    TAKEN = "taken"
+    KNOWN = "known"
+    AUTOMATIC = "automatic"
+    """Written by a machine, which would answer our answer."""
+    NOBODYS = "nobodys"
+    """For no conversation of ours."""
+    REFUSED = "refused"
+    """Its sender may not write this here."""
+
+
+def take(mail: Mail) -> Outcome:
+    """Put it into its conversation, or keep it for staff. The same mail again is nothing. Blocks.
+
+    Its code proves whose it is: only who had the visitor's mail has it. From another address than theirs it is taken
+    too, and says so: many people have several.
+    """
+    endpoint = _endpoint(mail.recipients)
+    if (
+        endpoint is not None
+        and RemoteMessage.objects.filter(endpoint=endpoint, remote_id=mail.message_id).exists()
+    ):
+        return Outcome.KNOWN
+    if is_automatic(mail):
+        refuse(mail, Reason.AUTOMATIC, _beginning(mail), endpoint=endpoint)
+        return Outcome.AUTOMATIC
+    if endpoint is None:
+        refuse(mail, Reason.NOBODYS, "", endpoint=None)
+        return Outcome.NOBODYS
+    reader = Participant.objects.select_related("connection__inbox").get(
+        connection=endpoint.connection_id, visitor=endpoint.connection.visitor
+    )
+    text = words_of(mail, endpoint)
+    if (why := _refusal(reader, text, mail.files)) is not None:
+        # Staff know whom they blocked, and hear no more of them.
+        refuse(mail, Reason.REFUSED, why, endpoint=endpoint, quiet=_is_blocked(reader))
+        return Outcome.REFUSED
+    return _take(mail, endpoint, reader, text)
+
+
+def _endpoint(recipients: Sequence[str]) -> Endpoint | None:
+    for recipient in recipients:
+        local = address_in(recipient).partition("@")[0]
+        connection = read_code(local.rpartition("+")[2], Purpose.REPLY)
+        if connection is not None:
+            return _endpoint_of(connection)
+    return None
+
+
+def _endpoint_of(connection: UUID) -> Endpoint | None:
+    found = Endpoint.objects.filter(service=SERVICE, remote_id=str(connection))
+    return found.select_related("connection__inbox").first()
+
+
+def _beginning(mail: Mail) -> str:
+    text = " ".join(without_controls(mail.text or mail.text_of_html).split())
+    return f"It begins: “{text[:200]}”" if text else ""
+
+
+def _is_blocked(reader: Participant) -> bool:
+    return reader.visitor is None or is_blocked(reader.connection.inbox_id, {reader.visitor})
+
+
+def _refusal(reader: Participant, text: str, found: Sequence[MailFile]) -> str | None:
+    """Why they may not write this: what holds for them on the page holds here."""
+    if _is_blocked(reader):
+        return "You cannot write here."
+    if (refusal := silenced(reader, now=timezone.now())) is not None:
+        return str(refusal)
+    words = filter_of(reader.connection.inbox)
+    if words.refusal(text) or any(words.refusal(each.name) for each in found):
+        return "It has words or links in it that this chat does not take."
+    return None
+
+
+def _take(mail: Mail, endpoint: Endpoint, reader: Participant, text: str) -> Outcome:
+    shown, is_cut = parts_of(text)
+    whole = [MailFile(WHOLE, text.encode(errors="replace"))] if is_cut else []
+    kept, left = _keep([*whole, *mail.files], reader)
+    contact = contact_of(endpoint.connection)
+    is_known = contact is not None and mail.address == contact.email.casefold()
+    before = (
+        ""
+        if is_known
+        else f"(From {mail.address or 'an unknown address'}, not the address that was left here.)"
+    )
+    after = f"(Files that were not taken: {', '.join(left)})" if left else ""
+    pieces = [f"{before}\n\n{shown[0]}".strip(), *shown[1:]]
+    pieces[-1] = f"{pieces[-1]}\n\n{after}".strip()
+    if is_known:
+        _note_read(mail, endpoint, reader)
+    if not _store(mail, endpoint, pieces if any(pieces) or kept else ["(An empty mail.)"], kept):
+        return Outcome.KNOWN
+    if left:
+        detail = f"Not taken: {', '.join(left)}"
+        refuse(mail, Reason.FILES, detail, endpoint=endpoint, quiet=True)
+    return Outcome.TAKEN
+
+
+@transaction.atomic
+def _store(mail: Mail, endpoint: Endpoint, pieces: Sequence[str], kept: Sequence[int]) -> bool:
+    """As several messages where it is longer than one, or has more files; in order, all or none."""
+    batches = [kept[at : at + MAX_ATTACHMENTS] for at in range(0, len(kept), MAX_ATTACHMENTS)]
+    for number in range(max(len(pieces), len(batches))):
+        # None of these is an id that a mail could name.
+        remote_id = f"{number}:{mail.message_id}" if number else mail.message_id
+        incoming = Incoming(
+            remote_id,
+            None,
+            pieces[number] if number < len(pieces) else "",
+            created_at=mail.written_at,
+            uploads=tuple(batches[number] if number < len(batches) else ()),
+        )
+        if receive_message(endpoint.pk, incoming) is None:
+            return False
+    return True
+
+
+def _keep(found: Sequence[MailFile], reader: Participant) -> tuple[list[int], list[str]]:
+    """The keys of the files that were kept, and the names of the others."""
+    kept: list[int] = []
+    left: list[str] = []
+    for file in found:
+        row = _keep_one(file, reader) if len(kept) < MOST_FILES else None
+        if row is None:
+            left.append(without_controls(file.name)[:100] or "a file")
+        else:
+            kept.append(row)
+    return kept, left
+
+
+def _keep_one(file: MailFile, reader: Participant) -> int | None:
+    inbox, visitor = reader.connection.inbox, reader.visitor
+    is_ours = file.name == WHOLE
+    if visitor is None or (len(file.data) > inbox.max_upload_bytes and not is_ours):
+        return None
+    try:
+        allowed = None if is_ours else inbox.upload_types.split()
+        kept = files.keep(BytesIO(file.data), name=file.name, allowed=allowed)
+    except BridgeError as refusal:
+        logger.info("A file of a mail was not taken: %s", refusal)
+        return None
+    return keep_upload(kept, inbox=inbox.pk, visitor=visitor).pk
+
+
+def _note_read(mail: Mail, endpoint: Endpoint, reader: Participant) -> None:
+    """Who answers a mail has read it."""
+    named = f"{mail.headers.get('in-reply-to', '')} {mail.headers.get('references', '')}"[:5000].split()
+    read = Message.objects.filter(
+        connection=endpoint.connection_id,
+        remote_parts__remote__endpoint=endpoint,
+        remote_parts__remote__remote_id__in=named[:50],
+    ).aggregate(seq=Max("seq"))["seq"]
+    if read:
+        mark_read(reader.pk, seq=read)

@@ -1,0 +1,161 @@
+"""One mail with everything that a visitor missed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email.headerregistry import Address
+from email.utils import parseaddr
+from urllib.parse import urlencode
+
+from django.conf import settings as project
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.utils.safestring import mark_safe
+
+from bridge.conf import settings
+from bridge.infra import addresses
+from bridge.models import Connection, Contact, Endpoint, Message, RemoteMessage
+from bridge.services import links, words
+from bridge.services.email.codes import Purpose, code_for
+
+LINE = "— Please write your answer above this line —"
+"""What is below it in an answer is our own mail, whatever the mail program puts around it."""
+LONGEST_THREAD = 10
+"""Mails of a thread that a mail names: enough for any mail program to put it where it belongs."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """One message, as a mail shows it."""
+
+    name: str
+    when: str
+    content: str
+    html: str
+    files: tuple[tuple[str, str], ...]
+    """Names and addresses; the address is empty where nobody can follow it."""
+
+
+def contact_of(connection: Connection) -> Contact | None:
+    if connection.visitor is None:
+        return None
+    return Contact.objects.filter(inbox=connection.inbox_id, visitor=connection.visitor).first()
+
+
+def address_of(connection: Connection) -> str:
+    """Where the visitor wants what he missed; empty where he left no address, or wants none any more."""
+    contact = contact_of(connection)
+    return contact.email if contact is not None and not contact.email_stopped else ""
+
+
+def message_id(nonce: str, connection: Connection) -> str:
+    """The same for the same nonce: a mail that is sent again is the same mail."""
+    return f"<{nonce}@{_domain(connection)}>"
+
+
+def build(remote: RemoteMessage, connection: Connection, *, to: str) -> EmailMultiAlternatives:
+    """The mail that this remote message is, from the present texts of the messages in it."""
+    title = title_of(connection)
+    parts = remote.parts.order_by("position").select_related("message__author")
+    messages = [part.message for part in parts.prefetch_related("message__attachments")]
+    reply = reply_address(connection)
+    stop = stop_link(connection)
+    context = {
+        "line": LINE if reply else "",
+        "messages": [_said(message) for message in messages if not message.deleted_at],
+        "title": title,
+        "site": page_of(connection),
+        "stop": stop,
+    }
+    mail = EmailMultiAlternatives(
+        subject=subject_of(connection),
+        body=render_to_string("bridge/mail.txt", context),
+        from_email=sender(connection),
+        to=[to],
+        reply_to=[reply] if reply else None,
+        headers=_headers(remote, connection, stop=stop),
+    )
+    mail.attach_alternative(render_to_string("bridge/mail.html", context), "text/html")
+    return mail
+
+
+def subject_of(connection: Connection) -> str:
+    return f"{title_of(connection)}: an answer for you"
+
+
+def title_of(connection: Connection) -> str:
+    return _line(connection.inbox.title)
+
+
+def sent_to(endpoint: Endpoint) -> list[tuple[str, str]]:
+    """What the latest mails of a conversation say, as text and as HTML: what an answer quotes is from these."""
+    ours = RemoteMessage.objects.filter(endpoint=endpoint, ours=True).order_by("-pk")[:LONGEST_THREAD]
+    built = [build(each, endpoint.connection, to="") for each in ours]
+    return [(str(mail.body), str(html)) for mail in built for html, _ in mail.alternatives]
+
+
+def sender(connection: Connection) -> str:
+    """The inbox's address, under the name of its chat."""
+    _, address = parseaddr(connection.inbox.email_from or project.DEFAULT_FROM_EMAIL)
+    return str(Address(display_name=title_of(connection), addr_spec=address))
+
+
+def reply_address(connection: Connection) -> str:
+    """Where an answer finds its conversation; empty where this site takes no mail."""
+    domain = settings.EMAIL_REPLY_DOMAIN
+    return f"reply+{code_for(connection.uid, Purpose.REPLY)}@{domain}" if domain else ""
+
+
+def page_of(connection: Connection) -> str:
+    """Its conversation on the page. Empty where this site's own address is not known."""
+    inbox = connection.inbox.name
+    query = "" if inbox == "default" else f"?{urlencode({'inbox': inbox})}"
+    path = f"{addresses.path_to('bridge:chat')}{query}#conversation={connection.uid}"
+    return addresses.whole(path)
+
+
+def stop_link(connection: Connection) -> str:
+    """Without a login. Empty where this site's own address is not known."""
+    path = addresses.path_to("bridge:email:stop", code_for(connection.uid, Purpose.STOP))
+    return addresses.whole(path)
+
+
+def _headers(remote: RemoteMessage, connection: Connection, *, stop: str) -> dict[str, str]:
+    headers = {
+        "Message-ID": message_id(remote.nonce, connection),
+        # Whoever is away answers no machine.
+        "Auto-Submitted": "auto-generated",
+    }
+    thread = _thread(remote)
+    if thread:
+        headers |= {"In-Reply-To": thread[-1], "References": " ".join(thread)}
+    if stop:
+        headers |= {"List-Unsubscribe": f"<{stop}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    return headers
+
+
+def _thread(remote: RemoteMessage) -> Sequence[str]:
+    """What was mailed before in this conversation, either way."""
+    before = RemoteMessage.objects.filter(endpoint=remote.endpoint_id, pk__lt=remote.pk)
+    known = before.filter(remote_id__startswith="<").order_by("-pk").values_list("remote_id", flat=True)
+    return [each for each in known[:LONGEST_THREAD] if each][::-1]
+
+
+def _said(message: Message) -> Said:
+    found = sorted(message.attachments.all(), key=lambda each: each.position)
+    return Said(
+        name=message.author.nick if message.author else "",
+        when=f"{message.created_at.day} {message.created_at:%B %Y, %H:%M} UTC",
+        content=words.plain(message),
+        html=mark_safe(words.html(message)),  # noqa: S308  # all of it is escaped
+        files=tuple((attachment.name, links.address_of(attachment)) for attachment in found),
+    )
+
+
+def _domain(connection: Connection) -> str:
+    _, address = parseaddr(connection.inbox.email_from or project.DEFAULT_FROM_EMAIL)
+    return settings.EMAIL_REPLY_DOMAIN or address.rpartition("@")[2] or "localhost"
+
+
+def _line(text: str) -> str:
+    """In a header: one line, nothing that cannot be seen."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())

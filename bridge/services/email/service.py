@@ -1,0 +1,109 @@
+"""The service `email`: what a visitor missed, as one mail, once nobody has read it for a while."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
+from django.core.mail import EmailMultiAlternatives
+from django.urls import path
+
+from bridge.errors import DeliveryFailed
+from bridge.models import Connection, Contact, Delivery, Endpoint, Message, Participant, RemoteMessage
+from bridge.services.base import Answer, Joining, Post, Request, Service, Stored, current_attempt
+from bridge.services.email import letters, views
+from bridge.services.email.sending import send
+
+
+class EmailService(Service):
+    """An endpoint is a conversation whose visitor left an address, and its remote id the conversation's uid.
+
+    A mail of unknown fate is sent again under the same Message-ID, which most servers, and mail programs, show once.
+    """
+
+    name: ClassVar[str] = "email"
+    id_type = UUID
+    max_length: ClassVar[int] = 1_000_000
+    joins = Joining.ALL
+    idempotent = True
+    # That a mail server has it says nothing of who reads it.
+    reports = False
+
+    @classmethod
+    def places(cls, connection: Connection) -> Sequence[str | None]:
+        if connection.kind != Connection.Kind.PRIVATE or connection.visitor is None:
+            return ()
+        wants = Contact.objects.filter(
+            inbox=connection.inbox_id,
+            visitor=connection.visitor,
+            email_stopped=False,
+            inbox__email_after__gt=0,
+        ).exclude(email="")
+        return (str(connection.uid),) if wants.exists() else ()
+
+    @classmethod
+    def urls(cls) -> Sequence[Any]:
+        return [
+            path("mailgun/", views.mailgun, name="mailgun"),
+            path("postmark/", views.postmark, name="postmark"),
+            path("stop/<str:code>/", views.stop, name="stop"),
+        ]
+
+    def carries(self, delivery: Delivery) -> bool:
+        """What staff say. A mail cannot be changed, so their edits go with it or not at all."""
+        message = delivery.message
+        said = delivery.operation == Delivery.Operation.POST and message.kind == Message.Kind.MESSAGE
+        return said and message.author is not None and message.author.role == Participant.Role.STAFF
+
+    @classmethod
+    def reaches_visitor(cls, endpoint: Endpoint) -> bool:
+        """Until they want no mails any more, or the inbox sends none."""
+        connection = endpoint.connection
+        return bool(connection.inbox.email_after and letters.address_of(connection))
+
+    def serves(self, endpoint: Endpoint) -> bool:
+        return self.reaches_visitor(endpoint)
+
+    def needless(self, waiting: Sequence[Delivery], endpoint: Endpoint) -> Collection[Delivery]:
+        """What he has read meanwhile."""
+        connection = endpoint.connection
+        reader = Participant.objects.get(connection=connection, visitor=connection.visitor)
+        return [each for each in waiting if each.message.seq <= reader.read_seq]
+
+    def held_until(
+        self, waiting: Sequence[Delivery], endpoint: Endpoint, *, now: datetime
+    ) -> datetime | None:
+        """Until the oldest of it has been there for as long as the inbox says, for him to read on the page."""
+        patience = timedelta(minutes=endpoint.connection.inbox.email_after)
+        until = waiting[0].message.created_at + patience
+        return until if until > now else None
+
+    async def perform(self, request: Request) -> Answer:
+        if not isinstance(request, Post):
+            raise DeliveryFailed("not_carried", "A mail cannot be changed.", permanent=True, certain=True)
+        mail = await database_sync_to_async(_letter)(request.remote_pk)
+        if (attempt := current_attempt()) is not None:
+            attempt.begin(write=True)
+        try:
+            # Blocks, and touches no database: a thread of its own.
+            await sync_to_async(send, thread_sensitive=False)(mail)
+        except DeliveryFailed:
+            raise
+        except BaseException:
+            # Of a backend that nobody here knows.
+            if attempt is not None:
+                attempt.broke()
+            raise
+        return Stored(mail.extra_headers["Message-ID"])
+
+
+def _letter(remote_pk: int) -> EmailMultiAlternatives:
+    found = RemoteMessage.objects.select_related("endpoint__connection__inbox")
+    remote = found.get(pk=remote_pk)
+    connection = remote.endpoint.connection
+    to = letters.address_of(connection)
+    if not to:
+        raise DeliveryFailed("no_address", "The visitor wants no mails.", permanent=True, certain=True)
+    return letters.build(remote, connection, to=to)

@@ -1,0 +1,140 @@
+"""What a webhook is told: each request of the delivery rules as an event with an id of its own."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db.models import Max
+from django.utils import timezone
+
+from bridge import files
+from bridge.chat import wire
+from bridge.errors import DeliveryFailed
+from bridge.infra import addresses
+from bridge.models import Connection, Delivery, Endpoint, Message, RemotePart, Webhook
+from bridge.protocol import AttachmentOut, rfc3339
+from bridge.services import words
+from bridge.services.base import Delete, Edit, Post, React
+
+Change = Post | Edit | Delete | React
+OPERATIONS: dict[type[Change], tuple[Delivery.Operation, ...]] = {
+    Post: (Delivery.Operation.POST,),
+    Edit: (Delivery.Operation.EDIT, Delivery.Operation.DELETE),
+    Delete: (Delivery.Operation.EDIT, Delivery.Operation.DELETE),
+    React: (Delivery.Operation.REACT,),
+}
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """An event, ready to be signed and sent. `message`: the uid of what it is about."""
+
+    webhook: Webhook
+    event: str
+    body: bytes
+    message: str
+
+
+def place(webhook: Webhook, connection: Connection) -> str:
+    """The remote id of a conversation's endpoint for this webhook."""
+    return f"{webhook.pk}:{connection.uid}"
+
+
+def webhook_at(remote_id: str) -> int:
+    """The key of the webhook that such an endpoint is for."""
+    return int(remote_id.partition(":")[0])
+
+
+def webhook_of(endpoint: Endpoint) -> Webhook | None:
+    """None once it was deleted."""
+    return Webhook.objects.filter(pk=webhook_at(endpoint.remote_id or "0")).first()
+
+
+def parcel_of(request: Change) -> Parcel:
+    """The event that this request is. Raises DeliveryFailed where nobody is to be told any more.
+
+    Its id is the same however often it is tried, also by staff and also where it was recomposed. A later change has
+    another id: told apart by it alone, a receiver never takes the later for the one that it knows.
+    """
+    parts = RemotePart.objects.filter(remote=request.remote_pk).order_by("position")
+    part = parts.select_related("message__connection__inbox", "remote__endpoint").first()
+    webhook = webhook_of(part.remote.endpoint) if part else None
+    if part is None or webhook is None or not webhook.enabled:
+        raise DeliveryFailed("webhook_off", "The webhook was switched off.", permanent=True, certain=True)
+    # The deliveries are read before what they are about: a change that comes between makes another event.
+    revision = _revision(request, part.message_id, part.remote.endpoint_id)
+    message = Message.objects.select_related("connection__inbox").get(pk=part.message_id)
+    body = orjson.dumps(_event(request, message))
+    return Parcel(webhook, _id(request, message, revision), body, str(message.uid))
+
+
+def _revision(request: Change, message: int, endpoint: int) -> int:
+    changes = Delivery.objects.filter(
+        message=message, endpoint=endpoint, operation__in=OPERATIONS[type(request)]
+    )
+    return changes.aggregate(latest=Max("revision"))["latest"] or 0
+
+
+def _id(request: Change, message: Message, revision: int) -> str:
+    event = f"msg_{message.uid.hex}_{revision}"
+    if isinstance(request, React):
+        # Clearing a message takes several at once.
+        event += f"_{int(request.add)}{hashlib.sha256(request.emoji.encode()).hexdigest()[:8]}"
+    return event
+
+
+def _event(request: Change, message: Message) -> dict[str, Any]:
+    connection = message.connection
+    wire.load([message])
+    said = wire.message_out(message, connection=str(connection.uid))
+    said["attachments"] = [_reachable(each) for each in said["attachments"]]
+    data: dict[str, Any] = {
+        "message": said,
+        "text": words.plain(message),
+        "html": words.html(message),
+        "connection": _connection(connection),
+    }
+    if isinstance(request, React):
+        data["emoji"] = request.emoji
+    kind, at = _kind(request, message)
+    return {"type": kind, "timestamp": rfc3339(at), "data": data}
+
+
+def _kind(request: Change, message: Message) -> tuple[str, datetime]:
+    """Its type, and when it happened as far as that is known."""
+    now = timezone.now()
+    match request:
+        case Post():
+            return "message.posted", message.created_at
+        case Edit():
+            return "message.edited", message.edited_at or now
+        case Delete():
+            return "message.deleted", message.deleted_at or now
+        case React():
+            return f"reaction.{'added' if request.add else 'removed'}", now
+
+
+def _connection(connection: Connection) -> dict[str, Any]:
+    return {
+        **wire.connection_state(connection),
+        "inbox": connection.inbox.name,
+        "nick": connection.nick or connection.name,
+        "properties": connection.properties,
+    }
+
+
+def _reachable(attachment: AttachmentOut) -> AttachmentOut:
+    """With addresses that open without a login, where the site knows its own (SITE_URL)."""
+    site = addresses.origin()
+    if not site or attachment["state"] != "stored":
+        return attachment
+    uid = UUID(attachment["uid"])
+    thumbnail = attachment["thumbnail"]
+    return {
+        **attachment,
+        "url": files.link(attachment["url"], site=site, uid=uid),
+        "thumbnail": files.link(thumbnail, site=site, uid=uid) if thumbnail else "",
+    }

@@ -1,0 +1,129 @@
+"""Webhooks as a service: each enabled one of an inbox is an endpoint of each of its conversations."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+import aiohttp
+from django.utils import timezone
+
+from bridge.errors import DeliveryFailed
+from bridge.infra.database import DatabaseThreads
+from bridge.models import Connection, Endpoint, Webhook
+from bridge.services.base import (
+    Answer,
+    Delete,
+    Done,
+    Edit,
+    Joining,
+    Post,
+    React,
+    Request,
+    Service,
+    Stored,
+    current_attempt,
+)
+from bridge.services.webhook.events import Parcel, parcel_of, place, webhook_at, webhook_of
+from bridge.services.webhook.failing import failure_of, failure_of_status, note_failure, note_success
+from bridge.services.webhook.sending import Answered, Sender
+
+AT_ONCE = 10
+"""Requests to one webhook at a time in one process: one that is slow leaves room for the others."""
+REST = timedelta(seconds=30)
+"""How long a webhook is left alone that did not answer in time."""
+NOTED_EVERY = timedelta(minutes=1)
+"""How often its last success is written down, while one follows the other."""
+
+
+class WebhookService(Service):
+    name: ClassVar[str] = "webhook"
+    # As long as anything that is said here: nothing is split.
+    max_length: ClassVar[int] = 1_000_000
+    joins = Joining.NONE
+    # Each event has an id, by which its receiver knows it again.
+    idempotent = True
+    # A program hears it. Whether somebody has read it, it cannot say.
+    reports = False
+    longest_pause = timedelta(minutes=10)
+
+    def __init__(self) -> None:
+        self._sender = Sender()
+        self._database = DatabaseThreads("webhook", threads=1, gives_way=True)
+        self._busy: Counter[int] = Counter()
+
+    @classmethod
+    def places(cls, connection: Connection) -> Sequence[str | None]:
+        enabled = Webhook.objects.filter(inbox=connection.inbox_id, enabled=True).order_by("pk")
+        return [place(webhook, connection) for webhook in enabled.only("pk")]
+
+    @classmethod
+    def patience(cls, failure: DeliveryFailed) -> timedelta | None:
+        """Three days, as the specification has it. What it refuses as it stands holds up the rest for ten minutes."""
+        return timedelta(minutes=10) if failure.reason == "webhook_refused" else timedelta(days=3)
+
+    @classmethod
+    def urls(cls) -> Sequence[Any]:
+        # Not above: the worker that sends has no use for what takes.
+        from bridge.services.webhook.door import urlpatterns
+
+        return urlpatterns
+
+    def serves(self, endpoint: Endpoint) -> bool:
+        webhook = webhook_of(endpoint)
+        return webhook is not None and webhook.enabled
+
+    def rests_until(self, endpoint: Endpoint, *, now: datetime) -> datetime | None:
+        webhook = webhook_of(endpoint)
+        if webhook is None:
+            return None
+        if webhook.rests_until is not None and webhook.rests_until > now:
+            return webhook.rests_until
+        return now + timedelta(seconds=1) if self._busy[webhook.pk] >= AT_ONCE else None
+
+    async def perform(self, request: Request) -> Answer:
+        assert isinstance(request, Post | Edit | Delete | React)  # noqa: S101  # nothing is opened, nothing read back
+        webhook = webhook_at(request.thread)
+        self._busy[webhook] += 1
+        try:
+            parcel = await self._database.run(parcel_of, request)
+            await self._send(parcel)
+        finally:
+            self._busy[webhook] -= 1
+        return Stored(parcel.message) if isinstance(request, Post) else Done()
+
+    async def _send(self, parcel: Parcel) -> None:
+        attempt = current_attempt()
+        if attempt is not None:
+            attempt.begin(write=True)
+        try:
+            answered = await self._sender.send(parcel.webhook, event=parcel.event, body=parcel.body)
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            failure = failure_of(error)
+            if attempt is not None:
+                attempt.unreached() if failure.certain else attempt.broke()
+            rest = REST if isinstance(error, TimeoutError) else None
+            await self._database.run(note_failure, parcel.webhook, failure, rest=rest)
+            raise failure from error
+        if attempt is not None:
+            attempt.answered(answered.status)
+        await self._judge(parcel.webhook, answered)
+
+    async def _judge(self, webhook: Webhook, answered: Answered) -> None:
+        if not 200 <= answered.status < 300:
+            failure = failure_of_status(answered.status)
+            rest = timedelta(seconds=answered.rest)
+            await self._database.run(note_failure, webhook, failure, rest=rest)
+            raise failure
+        before, failed = webhook.succeeded_at, webhook.failed_at
+        # Not each: the row would be written as often as all messages of its conversations together.
+        if (
+            before is None
+            or timezone.now() - before > NOTED_EVERY
+            or (failed is not None and failed > before)
+        ):
+            await self._database.run(note_success, webhook)
+
+    async def close(self) -> None:
+        await self._sender.close()
+        await self._database.close()

@@ -1,0 +1,242 @@
+"""Reads markdown by scanning forward: nothing in a text can make it look at a place again and again."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from bridge.text.markdown import spans
+from bridge.text.markdown.addresses import address_at, is_address
+from bridge.text.markdown.lists import List, list_at
+from bridge.text.markdown.nodes import Node, State
+
+LONGEST = 20_000
+"""Characters; what is longer is shown as it was written. Discord's own messages have 4,000 at most."""
+DEEPEST = 12
+
+_EMOJI = re.compile(r"<a?:([0-9A-Za-z_]{2,32}):[0-9]{17,21}>")
+_MOMENT = re.compile(r"<t:(-?[0-9]{1,20})(?::([RtTdDfF]))?>")
+_IN_ANGLES = re.compile(r"<(https?://[^\s<>]+)>", re.IGNORECASE)
+_QUOTED = re.compile(r" *+> ")
+_QUOTED_ON = re.compile(r" *+>>> ")
+_HEADING = re.compile(r"(#{1,3})( +)")
+_PLAIN = re.compile(r"[\\`*_~|<\[\n¯]|https?://", re.IGNORECASE)
+_LANGUAGE = re.compile(r"[A-Za-z0-9_+\-.#]{1,30}\n")
+_SHRUG = "¯\\_(ツ)_/¯"
+
+Found = tuple[int, list[Node]] | None
+"""Where what was found ends, and what it is."""
+
+
+def parse(text: str, *, masked: bool = False) -> list[Node]:
+    """`masked`: whether [text](address) is a link, as it is where staff or bots write, but not visitors."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "").replace("\t", "    ")
+    if len(text) > LONGEST:
+        return _addresses(text)
+    return _parse(text, State(masked))
+
+
+def _addresses(text: str) -> list[Node]:
+    """Nothing but text and the addresses in it."""
+    nodes: list[Node] = []
+    end = at = 0
+    while (match := _PLAIN.search(text, at)) is not None:
+        address = address_at(text, match.start())
+        if address:
+            nodes += [Node("text", text[end : match.start()]), _address(address)]
+            end = match.start() + len(address)
+        at = max(match.end(), end)
+    return [node for node in [*nodes, Node("text", text[end:])] if node.text]
+
+
+def _parse(text: str, state: State) -> list[Node]:
+    nodes: list[Node] = []
+    at = 0
+    while at < len(text):
+        end, found = _next(text, at, state)
+        nodes += found
+        state.at_line_start = text[end - 1] == "\n"
+        at = end
+    return nodes
+
+
+def _next(text: str, at: int, state: State) -> tuple[int, list[Node]]:
+    """What stands there. At the beginning of a line it may be a block; anywhere it is text at least."""
+    char = text[at]
+    rules: Sequence[Callable[[str, int, State], Found]] = _INLINE.get(char, ())
+    if state.at_line_start:
+        rules = [*_BLOCKS.get(char, ()), *rules]
+    for rule in rules:
+        if (found := rule(text, at, state)) is not None:
+            return found
+    start = at + 1
+    if char == "`":
+        start = spans.run_end(text, at, "`")
+    match = _PLAIN.search(text, start)
+    end = match.start() if match else len(text)
+    return end, [Node("text", text[at:end])]
+
+
+def _deeper(text: str, state: State, *, at_line_start: bool = False) -> list[Node]:
+    if state.depth >= DEEPEST:
+        return [Node("text", text)] if text else []
+    return _parse(
+        text, replace(state, depth=state.depth + 1, at_line_start=at_line_start, hopeless=Counter())
+    )
+
+
+def _heading(text: str, at: int, state: State) -> Found:
+    found = _HEADING.match(text, at)
+    end = _line_end(text, at)
+    if found is None or end - found.end(1) < 2:
+        return None
+    content = _deeper(text[found.end(1) : end].strip(), state)
+    return min(end + 1, len(text)), [Node("heading", content=content, level=len(found[1]))]
+
+
+def _subtext(text: str, at: int, state: State) -> Found:
+    end = _line_end(text, at)
+    if not text.startswith("-# ", at) or end - at < 4:
+        return None
+    words = text[at + 2 : end].lstrip(" ") or " "
+    return min(end + 1, len(text)), [Node("subtext", content=_deeper(words, state))]
+
+
+def _quote(text: str, at: int, state: State) -> Found:
+    if state.in_quote:
+        return None
+    if endless := _QUOTED_ON.match(text, at):
+        return len(text), [_quoted(text[endless.end() :], state)]
+    lines: list[str] = []
+    end = at
+    while found := _QUOTED.match(text, end):
+        line_end = _line_end(text, end)
+        lines.append(text[found.end() : line_end])
+        end = line_end + 1
+    if not lines:
+        return None
+    ended = end <= len(text)
+    return min(end, len(text)), [_quoted("\n".join(lines) + "\n" * ended, state)]
+
+
+def _quoted(text: str, state: State) -> Node:
+    return Node("blockQuote", content=_deeper(text, replace(state, in_quote=True), at_line_start=True))
+
+
+def _code_block(text: str, at: int, state: State) -> Found:
+    if (found := spans.code_block(text, at, state.hopeless)) is None:
+        return None
+    end, inner = found
+    language = _LANGUAGE.match(inner)
+    lang = language[0][:-1] if language and inner[language.end() :].strip() else ""
+    # What follows a block stands on a line of its own anyway.
+    end += text.startswith("\n", end)
+    return end, [Node("codeBlock", inner[len(lang) :].strip("\n"), lang=lang)]
+
+
+def _list(text: str, at: int, state: State) -> Found:
+    if state.in_list or (found := list_at(text, at)) is None:
+        return None
+    end, made = found
+    return end, [_list_node(made, replace(state, in_list=True))]
+
+
+def _list_node(made: List, state: State) -> Node:
+    items = [
+        [*_deeper(item.text, state), *(_list_node(each, state) for each in item.lists)] for item in made.items
+    ]
+    return Node("list", items=items, ordered=made.ordered, start=made.start)
+
+
+def _escape(text: str, at: int, state: State) -> Found:
+    after = text[at + 1 : at + 2]
+    if not after or (after.isascii() and after.isalnum()) or after.isspace():
+        return None
+    return at + 2, [Node("text", after)]
+
+
+def _angles(text: str, at: int, state: State) -> Found:
+    if found := _EMOJI.match(text, at):
+        return found.end(), [Node("emoji", name=found[1])]
+    if found := _MOMENT.match(text, at):
+        return found.end(), [Node("timestamp", seconds=int(found[1]), format=found[2] or "")]
+    found = None if state.in_link else _IN_ANGLES.match(text, at)
+    return (found.end(), [_address(found[1])]) if found else None
+
+
+def _url(text: str, at: int, state: State) -> Found:
+    address = "" if state.in_link else address_at(text, at)
+    return (at + len(address), [_address(address)]) if address else None
+
+
+def _address(address: str) -> Node:
+    return Node("url", address, target=address if is_address(address) else "")
+
+
+def _link(text: str, at: int, state: State) -> Found:
+    found = spans.link(text, at) if state.masked else None
+    if found is None:
+        return None
+    end, words, target = found
+    content = _deeper(words, replace(state, in_link=True))
+    return end, [Node("link", content=content, target=target if is_address(target) else "")]
+
+
+def _emphasis(text: str, at: int, state: State) -> Found:
+    """The longest of what may begin there."""
+    found = [
+        (end - at + better, kind, text[at + marks : end - marks], end)
+        for kind, marks, better, span in spans.EMPHASES
+        if (end := span(text, at, state.hopeless))
+    ]
+    if not found:
+        return None
+    _, kind, words, end = max(found)
+    content = _deeper(words, replace(state, in_emphasis=state.in_emphasis or kind == "em"))
+    if kind == "em" and state.in_emphasis:
+        return end, content
+    return end, [Node(kind, content=content)]
+
+
+def _spoiler(text: str, at: int, state: State) -> Found:
+    end = spans.between(text, at, "||", state.hopeless)
+    return (end, [Node("spoiler", content=_deeper(text[at + 2 : end - 2], state))]) if end else None
+
+
+def _strike(text: str, at: int, state: State) -> Found:
+    end = spans.struck(text, at, state.hopeless)
+    return (end, [Node("strikethrough", content=_deeper(text[at + 2 : end - 2], state))]) if end else None
+
+
+def _inline_code(text: str, at: int, state: State) -> Found:
+    if (found := spans.inline_code(text, at, state.hopeless)) is None:
+        return None
+    end, words = found
+    if words.startswith(" `"):
+        words = words[1:]
+    if words.endswith("` "):
+        words = words[:-1]
+    return end, [Node("inlineCode", words)]
+
+
+def _break(text: str, at: int, state: State) -> Found:
+    return at + 1, [Node("br")]
+
+
+def _shrug(text: str, at: int, state: State) -> Found:
+    return (at + len(_SHRUG), [Node("text", _SHRUG)]) if text.startswith(_SHRUG, at) else None
+
+
+def _line_end(text: str, at: int) -> int:
+    end = text.find("\n", at)
+    return len(text) if end < 0 else end
+
+
+_DIGITS = dict.fromkeys("0123456789", (_list,))
+_BLOCKS: dict[str, Sequence[Callable[[str, int, State], Found]]] = {
+    "#": (_heading,), "-": (_subtext, _list), "*": (_list,), ">": (_quote,), " ": (_quote, _list), **_DIGITS,
+}  # fmt: skip
+_INLINE: dict[str, Sequence[Callable[[str, int, State], Found]]] = {
+    "|": (_spoiler,), "`": (_code_block, _inline_code), "\\": (_escape,), "<": (_angles,), "h": (_url,), "H": (_url,),
+    "[": (_link,), "*": (_emphasis,), "_": (_emphasis,), "~": (_strike,), "\n": (_break,), "¯": (_shrug,),
+}  # fmt: skip

@@ -1,0 +1,43 @@
+"""Puts text into markdown, and changes what is not code in it."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable
+
+from bridge.text.markdown import spans
+
+_TICK_OR_ESCAPE = re.compile(r"[`\\]")
+_MARKS = re.compile(r"([\\*_~|`>\[\]()<#:])")
+
+
+def escaped(text: str) -> str:
+    """On one line and without any meaning: a name must not become a link, a mention or a heading."""
+    visible = ("" if unicodedata.category(char)[0] == "C" and not char.isspace() else char for char in text)
+    return _MARKS.sub(r"\\\1", " ".join("".join(visible).split()))
+
+
+def linked(text: str, address: str) -> str:
+    """A masked link; the text alone where the address is none for the web."""
+    if not re.fullmatch(r"https?://[^\s<>]{1,2000}", address, re.IGNORECASE):
+        return escaped(text)
+    return f"[{escaped(text)}](<{address}>)"
+
+
+def outside_code(text: str, change: Callable[[str], str]) -> str:
+    """Change what is not code."""
+    parts: list[str] = []
+    hopeless: Counter[str] = Counter()
+    start = end = 0
+    while found := _TICK_OR_ESCAPE.search(text, end):
+        at = found.start()
+        code = spans.code_block(text, at, hopeless) or spans.inline_code(text, at, hopeless)
+        if found[0] == "\\":
+            end = at + 2
+        elif code:
+            end = code[0]
+            parts += [change(text[start:at]), text[at:end]]
+            start = end
+        else:
+            end = spans.run_end(text, at, "`")
+    return "".join([*parts, change(text[start:])])

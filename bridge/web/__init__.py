@@ -1,0 +1,1 @@
+"""Pages, uploads and downloads, and what stands in front of them."""

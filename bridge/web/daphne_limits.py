@@ -1,0 +1,123 @@
+"""The limits of `guard` for daphne, which reads a body to its end before it asks any application."""
+
+import time
+from functools import partial
+from typing import Any, ClassVar
+from urllib.parse import unquote
+
+import daphne.server  # type: ignore[import-untyped]
+from daphne.http_protocol import HTTPFactory, WebRequest  # type: ignore[import-untyped]
+from twisted.internet import reactor
+
+from bridge import files
+from bridge.errors import BridgeError, Code
+from bridge.infra import bodies
+
+LOOK_EVERY = 2.0
+"""Seconds between two looks at how much has come."""
+BUFFERED = 100_000
+"""Bytes above which Twisted puts a body into a file."""
+
+clock: Any = reactor
+
+
+def hold(*, elsewhere: int | None) -> None:
+    """Have daphne refuse in time: it makes its factory after it has loaded the application.
+
+    `elsewhere`: as for `guard.Guard`.
+    """
+    Factory.elsewhere = elsewhere
+    daphne.server.HTTPFactory = Factory
+
+
+class Factory(HTTPFactory):  # type: ignore[misc]
+    elsewhere: ClassVar[int | None] = None
+
+    def buildProtocol(self, address: Any) -> Any:
+        protocol = super().buildProtocol(address)
+        protocol.requestFactory = partial(Request, elsewhere=self.elsewhere)
+        return protocol
+
+
+class Request(WebRequest):  # type: ignore[misc]
+    """One that looks at its body while it comes in."""
+
+    def __init__(self, *args: Any, elsewhere: int | None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._elsewhere = elsewhere
+        self._came, self._since, self._refused = 0, time.monotonic(), False
+        self._largest: int | None = None
+        self._ours = False
+        self._look: Any = None
+
+    def gotLength(self, length: int | None) -> None:
+        super().gotLength(length)
+        if length == 0:
+            return
+        # Twisted tells a request its address only after its body.
+        target = unquote(bytes(getattr(self.channel, "_path", b"")).partition(b"?")[0].decode("latin-1"))
+        found = bodies.largest_of(target, root=self.server.root_path)
+        self._ours, self._largest = found is not None, self._elsewhere if found is None else found
+        if self._largest is None:
+            return
+        if length is not None and length > self._largest:
+            self._refuse(bodies.too_large(self._largest))
+        elif not self._has_room(length or 0):
+            self._refuse(BridgeError(Code.UNAVAILABLE, "There is no room for this just now.", reason="full"))
+        else:
+            self._look = clock.callLater(LOOK_EVERY, self._check)
+
+    def handleContentChunk(self, data: bytes) -> None:
+        if self._refused:
+            return
+        self._came += len(data)
+        if self._largest is not None and self._came > self._largest:
+            self._refuse(bodies.too_large(self._largest))
+            return
+        super().handleContentChunk(data)
+
+    def requestReceived(self, *args: Any) -> None:
+        self._forget()
+        if self._refused:
+            self.channel.loseConnection()
+        else:
+            super().requestReceived(*args)
+
+    def connectionLost(self, reason: Any) -> None:
+        self._forget()
+        super().connectionLost(reason)
+
+    def _has_room(self, length: int) -> bool:
+        if length < BUFFERED:
+            return True
+        try:
+            files.check_room(length)
+        except files.NoRoom:
+            return False
+        return True
+
+    def _check(self) -> None:
+        self._look = None
+        if time.monotonic() - self._since > bodies.seconds_for(self._came):
+            self._refuse(bodies.too_slow())
+        else:
+            self._look = clock.callLater(LOOK_EVERY, self._check)
+
+    def _refuse(self, error: BridgeError) -> None:
+        self._forget()
+        self._refused = True
+        self.content.truncate(0)
+        status, headers, body = bodies.answer_to(error, ours=self._ours)
+        head = [b"HTTP/1.1 %d Refused" % status, b"connection: close"]
+        head += [name + b": " + value for name, value in headers]
+        self.channel.transport.write(b"\r\n".join([*head, b"", body]))
+        clock.callLater(bodies.LINGER, self._part)
+
+    def _part(self) -> None:
+        if self.channel is not None:
+            self.channel.loseConnection()
+
+    def _forget(self) -> None:
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None

@@ -1,0 +1,174 @@
+"""Serving files: to who may read the conversation, and as nothing that a browser would run."""
+
+import asyncio
+import re
+import uuid
+from collections.abc import AsyncIterator
+from typing import IO
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db.models import Q
+from django.db.models.fields.files import FieldFile
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_safe
+
+from bridge import files, identity
+from bridge.chat.moderation import is_blocked
+from bridge.conf import file_storage
+from bridge.errors import BridgeError
+from bridge.identity import staff_tokens, tokens
+from bridge.infra.bodies import LARGEST_UPLOAD, takes
+from bridge.models import Attachment, Connection, Inbox, Participant
+
+# Pictures without scripts, all of them read and written anew by ourselves. Everything else is a download.
+INLINE = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"})
+PIECE = 256 * 1024
+READ = ("bridge.view_connection", "bridge.view_message")
+"""What it takes of staff to read what was said."""
+_RANGE = re.compile(r"bytes=(\d{1,15})?-(\d{1,15})?")
+
+
+@require_safe
+async def file(request: HttpRequest, uid: uuid.UUID) -> HttpResponseBase:
+    attachment = await sync_to_async(_readable)(request, uid)
+    return await _serve(request, attachment, attachment.file, attachment.content_type)
+
+
+@require_safe
+async def thumbnail(request: HttpRequest, uid: uuid.UUID) -> HttpResponseBase:
+    attachment = await sync_to_async(_readable)(request, uid)
+    return await _serve(request, attachment, attachment.thumbnail, "image/webp")
+
+
+@takes(LARGEST_UPLOAD * 1024 * 1024)
+def elsewhere(request: HttpRequest) -> HttpResponse:
+    """Files are taken before Django sees them: only what is no upload comes here."""
+    return HttpResponse("Files are uploaded with POST.", status=405, headers={"Allow": "POST"})
+
+
+def _readable(request: HttpRequest, uid: uuid.UUID) -> Attachment:
+    """The file, for who may read it. To everybody else it does not exist."""
+    found = Attachment.objects.select_related("message", "inbox").filter(uid=uid).first()
+    if found is None or not (_is_readers(request, found) or _is_staffs(request, found)):
+        raise Http404
+    return found
+
+
+def _is_readers(request: HttpRequest, attachment: Attachment) -> bool:
+    visitor = _visitor(request, attachment.inbox)
+    if visitor is None or is_blocked(attachment.inbox_id, {visitor}):
+        return False
+    if attachment.message is None:
+        return attachment.visitor == visitor
+    his = Q(connection__visitor=visitor) | Q(connection__kind=Connection.Kind.ROOM)
+    mine = Participant.objects.filter(his, connection=attachment.message.connection_id, visitor=visitor)
+    return mine.exists()
+
+
+def _is_staffs(request: HttpRequest, attachment: Attachment) -> bool:
+    key = request.GET.get("key", "")
+    if key and files.is_signed(key, uid=attachment.uid, created_at=attachment.created_at):
+        return attachment.message is not None
+    user, bearer = request.user, _bearer(request)
+    if bearer is not None and bearer.startswith(staff_tokens.PREFIX):
+        try:
+            user = staff_tokens.read(bearer)
+        except BridgeError:
+            return False
+    # What a visitor has not sent is theirs alone.
+    reads = user.is_active and user.is_staff and user.has_perms(READ)
+    return attachment.message is not None and reads
+
+
+def _bearer(request: HttpRequest) -> str | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def _visitor(request: HttpRequest, inbox: Inbox) -> uuid.UUID | None:
+    bearer = _bearer(request)
+    cookie = tokens.in_cookies(request.COOKIES.get, secure=request.is_secure())
+    login = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+    try:
+        if bearer is not None:
+            return identity.recognise(inbox, token=bearer, create=False).visitor
+        return identity.recognise(inbox, cookie=cookie, login=login, create=False).visitor
+    except BridgeError:
+        return None
+
+
+async def _serve(
+    request: HttpRequest, attachment: Attachment, kept: FieldFile, content_type: str
+) -> HttpResponseBase:
+    name = kept.name
+    if attachment.state != Attachment.State.STORED or not name:
+        raise Http404
+    try:
+        opened: IO[bytes] = await files.in_background(file_storage().open, name)
+        size = await files.in_background(_size, opened)
+    except FileNotFoundError:
+        raise Http404 from None
+    span = _span(request.headers.get("Range", ""), size)
+    if span is None:
+        opened.close()
+        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
+    first, after = span
+    if request.method == "HEAD":
+        opened.close()
+        length = {"Content-Length": str(size)}
+        return HttpResponse(headers=_headers(attachment, content_type) | length)
+    body = _pieces(opened, first, after - first)
+    response = StreamingHttpResponse(body, status=200 if after - first == size else 206)
+    for header, value in _headers(attachment, content_type).items():
+        response[header] = value
+    response["Content-Length"] = str(after - first)
+    if response.status_code == 206:
+        response["Content-Range"] = f"bytes {first}-{after - 1}/{size}"
+    return response
+
+
+def _size(opened: IO[bytes]) -> int:
+    return opened.seek(0, 2)
+
+
+def _span(header: str, size: int) -> tuple[int, int] | None:
+    """From where up to where: players of films and sounds ask for parts. None where there is no such part.
+
+    What is no range of ours, several of them for one, is answered with the whole.
+    """
+    found = _RANGE.fullmatch(header.strip())
+    if not found or found[1] is found[2] is None:
+        return 0, size
+    if found[1] is None:
+        first, after = max(0, size - int(found[2])), size
+    else:
+        first, after = int(found[1]), min(size, int(found[2]) + 1 if found[2] else size)
+    return (first, after) if first < after else None
+
+
+async def _pieces(opened: IO[bytes], first: int, length: int) -> AsyncIterator[bytes]:
+    with opened:
+        await asyncio.to_thread(opened.seek, first)
+        while length and (piece := await asyncio.to_thread(opened.read, min(PIECE, length))):
+            length -= len(piece)
+            yield piece
+
+
+def _headers(attachment: Attachment, content_type: str) -> dict[str, str]:
+    inline = content_type in INLINE
+    if content_type.startswith("text/"):
+        content_type += "; charset=utf-8"
+    return {
+        "Content-Type": content_type,
+        "Content-Disposition": content_disposition_header(not inline, attachment.name) or "attachment",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "X-Content-Type-Options": "nosniff",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "private, max-age=86400",
+        "Vary": "Cookie, Authorization",
+        "Accept-Ranges": "bytes",
+    }

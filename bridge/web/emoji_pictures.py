@@ -1,0 +1,97 @@
+"""Pictures of Discord servers' own emoji: fetched from Discord's image server once, then served from our storage.
+
+Only of emoji that were seen in a reaction or a message here: nobody fetches anything else through this site. Whoever
+has a page open is not known to Discord's image server.
+"""
+
+import logging
+
+import aiohttp
+from asgiref.sync import sync_to_async
+from django.core.cache import cache
+from django.core.files.base import ContentFile
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.cache import patch_cache_control
+from django.views.decorators.http import require_safe
+
+from bridge.conf import file_storage, settings
+from bridge.models import Emoji
+from bridge.text import emojis
+
+logger = logging.getLogger(__name__)
+
+PATIENCE = aiohttp.ClientTimeout(total=5)
+LARGEST = 512 * 1024
+"""Bytes. Discord takes emoji of up to 256 KiB."""
+AGE = 365 * 24 * 3600
+"""Seconds, in effect for ever: another picture has another id."""
+RETRY_AFTER = 60
+"""Seconds in which one that could not be fetched is not asked for again."""
+SIZE = 96
+"""Pixels, of the side: three times the height of a line."""
+_BEGINS = {"webp": (b"RIFF",), "gif": (b"GIF87a", b"GIF89a")}
+
+
+@require_safe
+async def picture(request: HttpRequest, emoji: str, kind: str) -> HttpResponse:
+    """A still one is `webp`, one that moves `gif`."""
+    pk = int(emoji)
+    if pk > emojis.LARGEST_ID:
+        raise Http404
+    name = f"emoji/{pk}.{kind}"
+    stored = await sync_to_async(_stored)(pk, kind, name)
+    if stored is None:
+        stored = await _fetched(pk, kind)
+        await sync_to_async(_store)(name, stored)
+    response = HttpResponse(
+        stored, content_type=f"image/{kind}", headers={"X-Content-Type-Options": "nosniff"}
+    )
+    patch_cache_control(response, public=True, max_age=AGE, immutable=True)
+    return response
+
+
+def _stored(emoji: int, kind: str, name: str) -> bytes | None:
+    """Raises Http404 for one that nobody used here."""
+    if not Emoji.objects.filter(remote_id=emoji, animated=kind == "gif").exists():
+        raise Http404
+    if not file_storage().exists(name):
+        return None
+    with file_storage().open(name) as file:
+        return bytes(file.read())
+
+
+def _store(name: str, content: bytes) -> None:
+    # Two may have fetched it at once.
+    if not file_storage().exists(name):
+        file_storage().save(name, ContentFile(content))
+
+
+async def _fetched(emoji: int, kind: str) -> bytes:
+    """Raises Http404 where there is none, or what came is no such picture."""
+    failed = f"bridge:emoji:{emoji}.{kind}"
+    if await cache.aget(failed):
+        raise Http404
+    url = f"{settings.DISCORD_CDN_URL}/emojis/{emoji}.{kind}?size={SIZE}"
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=PATIENCE) as session,
+            session.get(url, allow_redirects=False) as answer,
+        ):
+            content = await answer.content.read(LARGEST + 1)
+            while len(content) <= LARGEST and (more := await answer.content.read(LARGEST)):
+                content += more
+            if answer.status == 200 and _is_picture(answer.content_type, content, kind):
+                return content
+            reason = f"{answer.status} {answer.content_type}, {len(content)} bytes"
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        reason = repr(error)
+    logger.warning("No picture of emoji %s: %s", emoji, reason)
+    await cache.aset(failed, True, RETRY_AFTER)
+    raise Http404
+
+
+def _is_picture(content_type: str, content: bytes, kind: str) -> bool:
+    """As its bytes say, too."""
+    if content_type != f"image/{kind}" or len(content) > LARGEST:
+        return False
+    return content.startswith(_BEGINS[kind]) and (kind != "webp" or content[8:12] == b"WEBP")

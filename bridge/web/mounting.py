@@ -1,0 +1,81 @@
+"""In front of everything: each request has the same path, however server and proxy share it out, and what comes to the
+socket's address and is no WebSocket is told why."""
+
+import logging
+from typing import Any
+
+import orjson
+
+from bridge.infra import addresses
+from bridge.infra.notices import warn_once
+
+logger = logging.getLogger(__name__)
+
+
+class Mounted:
+    """An ASGI application at the path that SITE_URL or FORCE_SCRIPT_NAME names.
+
+    A proxy may leave that path in front of what it passes on, or take it away: the application sees it in any case,
+    in `path` and `root_path`, as ASGI has it.
+    """
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] in {"http", "websocket"}:
+            scope = _placed(scope)
+            if scope["type"] == "http" and scope["path"] == f"{scope['root_path']}{addresses.SOCKET}":
+                await _refuse(scope, send)
+                return
+        await self._application(scope, receive, send)
+
+
+def _placed(scope: Any) -> Any:
+    told = scope.get("root_path", "").rstrip("/")
+    below = addresses.below()
+    if told and told != below:
+        _tell_root_path(told, below)
+        below = below or told
+    # uvicorn puts its --root-path in front, also where the proxy has left it there; daphne never does.
+    inside = _without(below, _without(told, scope["path"]) if told else scope["path"])
+    return {**scope, "root_path": below, "path": f"{below}{inside}"}
+
+
+def _without(beginning: str, path: str) -> str:
+    return path.removeprefix(beginning) if path.startswith(f"{beginning}/") else path
+
+
+def _tell_root_path(told: str, below: str) -> None:
+    # A client of daphne may send it in a header.
+    warn_once(
+        logger,
+        "The server says that this site is below %r, the settings say %r: links in mails and Discord, and files, would "
+        "not be found. Set SITE_URL to where the site is reached, with that path.",
+        told,
+        below or "/",
+    )
+
+
+async def _refuse(scope: Any, send: Any) -> None:
+    """A page whose socket cannot be opened asks here why (`static/bridge/chat/wire/reach.js`)."""
+    if any(name == b"sec-websocket-key" for name, _ in scope["headers"]):
+        _tell_no_upgrade()
+    error = {"code": "unknown_command", "message": "This address takes WebSockets only.", "details": {}}
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"cache-control", b"no-store"),
+        (b"upgrade", b"websocket"),
+        (b"connection", b"upgrade"),
+    ]
+    await send({"type": "http.response.start", "status": 426, "headers": headers})
+    await send({"type": "http.response.body", "body": orjson.dumps({"error": error})})
+
+
+def _tell_no_upgrade() -> None:
+    warn_once(
+        logger,
+        "A browser asked for the chat's WebSocket, and a proxy in front took that out of its request: nobody can chat. "
+        "nginx needs: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; "
+        'proxy_set_header Connection "upgrade"; (docs/operating.md).',
+    )

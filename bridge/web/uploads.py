@@ -1,0 +1,210 @@
+"""Uploading: POST /files/?inbox=…&name=… with a file as its body, and nothing else.
+
+In front of Django, which reads a body to its end before anybody may refuse it. (daphne does so, too, into a
+temporary file; under uvicorn a file that is too large is refused with its first byte.) `guard` stands before this: how
+slow a file may be and how many an address may send at once is decided there.
+"""
+
+import asyncio
+import logging
+import tempfile
+import time
+import uuid
+from typing import IO, Any
+from urllib.parse import parse_qs
+
+import orjson
+from django.db import InterfaceError, OperationalError
+
+from bridge import files, identity
+from bridge.chat import actions, retention, wire
+from bridge.chat.moderation import check_name_of_file, is_blocked
+from bridge.errors import BridgeError, Code
+from bridge.files import Kept
+from bridge.identity import arrivals, tokens
+from bridge.identity.arrivals import Arrival, Foreign
+from bridge.infra import addresses
+from bridge.live.process import Process
+from bridge.models import Inbox
+from bridge.web.guard import Application, Receive, Scope, Send, Slots, announced
+
+logger = logging.getLogger(__name__)
+
+FROM_ONE_VISITOR = 10
+"""Files that one process takes of a visitor at the same time: as many as go with a message. `guard` counts those of an
+address, and all."""
+MEGABYTE = 1024 * 1024
+MAKE_ROOM_EVERY = 60.0
+"""Seconds."""
+
+
+class Gone(Exception):
+    """Whoever sent it left in the middle."""
+
+
+class Uploads:
+    """An ASGI application that takes files, and passes on everything else."""
+
+    def __init__(self, pages: Application) -> None:
+        self._pages = pages
+        self._running = Slots(10_000, FROM_ONE_VISITOR)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "POST" or scope["path"] != addresses.path_to("bridge:files"):
+            await self._pages(scope, receive, send)
+            return
+        try:
+            answer = await _take(scope, receive, self._running)
+        except Gone:
+            return
+        except BridgeError:
+            raise  # `guard` answers
+        except Exception:
+            logger.exception("A file could not be taken")
+            raise BridgeError(Code.INTERNAL, "Something went wrong on the server.") from None
+        await _respond(send, answer)
+
+
+async def _respond(send: Send, answer: Any) -> None:
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    await send({"type": "http.response.start", "status": 201, "headers": headers})
+    await send({"type": "http.response.body", "body": orjson.dumps(answer)})
+
+
+async def _take(scope: Scope, receive: Receive, running: Slots) -> Any:
+    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    try:
+        arrival = arrivals.read(scope)
+    except Foreign as foreign:
+        raise BridgeError(Code.NOT_PERMITTED, f"Not from here: {foreign}.") from None
+    token = _token(headers, arrival)
+    query = parse_qs(scope["query_string"].decode("latin-1"))
+    name = query.get("name", ["file"])[0]
+    process = Process.current()
+    signed_for = _signed_for(token, arrival)
+    await process.throttler.take("upload", visitor=signed_for, address=arrival.address)
+    try:
+        asked = query.get("inbox", ["default"])[0]
+        inbox, visitor = await process.database.run(_let_in, asked, token, arrival)
+        _check_size(announced(scope), inbox)
+        check_name_of_file(inbox, files.safe_name(name))
+        files.check_room(announced(scope))
+        with running.one_of(signed_for), tempfile.TemporaryFile() as body:
+            await _read(receive, body, inbox=inbox, visitor=visitor, arrival=arrival)
+            kept = await files.keep_in_turn(
+                body, name=name, allowed=inbox.upload_types.split(), owner=arrival.address
+            )
+        return await _write_down(kept, inbox=inbox, visitor=visitor)
+    except OSError as error:
+        if not files.is_full(error):
+            raise
+        raise BridgeError(Code.UNAVAILABLE, "There is no room for files just now.", reason="full") from None
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("The database is away: %r", error)
+        raise BridgeError(Code.UNAVAILABLE, "The server cannot store this just now.") from None
+    finally:
+        _make_room(process)
+
+
+def _token(headers: dict[Any, str], arrival: Arrival) -> str | None:
+    """What its sender has, None where his cookie speaks for him: only our own pages may speak with that, since a
+    form elsewhere would send it along."""
+    site = headers.get(b"sec-fetch-site", "")
+    if arrival.origin or site in {"cross-site", "same-site"}:
+        raise BridgeError(Code.NOT_PERMITTED, "Files are taken from our own pages only.")
+    scheme, _, token = headers.get(b"authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip()
+    if b"origin" not in headers and site != "same-origin":
+        raise BridgeError(Code.NOT_PERMITTED, "Files are taken from our own pages only.")
+    if not arrival.token:
+        raise BridgeError(Code.NOT_IDENTIFIED, "Nobody knows whose file this is. Please load the page again.")
+    return None
+
+
+def _signed_for(token: str | None, arrival: Arrival) -> uuid.UUID:
+    """Who it is as the token alone says: whether it still counts is seen in the database."""
+    return tokens.read(token if token is not None else arrival.token or "").visitor
+
+
+def _let_in(name: str, token: str | None, arrival: Arrival) -> tuple[Inbox, uuid.UUID]:
+    """The inbox, and whose file it is."""
+    inbox = Inbox.objects.filter(name=name, enabled=True).first() if name.isprintable() else None
+    if inbox is None:
+        raise BridgeError(Code.NOT_FOUND, "There is no such chat.")
+    visitor = identity.enter(inbox, token=token, cookie=arrival.token, login=arrival.login).visitor
+    if is_blocked(inbox.pk, {visitor}):
+        raise BridgeError(Code.BLOCKED, "You cannot write here.")
+    if not inbox.max_upload:
+        raise BridgeError(Code.NOT_PERMITTED, "This chat takes no files.")
+    return inbox, visitor
+
+
+def _check_size(size: int, inbox: Inbox) -> None:
+    if size > inbox.max_upload_bytes:
+        raise BridgeError(
+            Code.TOO_LARGE,
+            f"The file is larger than {inbox.max_upload} MB.",
+            limit=inbox.max_upload_bytes,
+        )
+
+
+async def _read(
+    receive: Receive, body: IO[bytes], *, inbox: Inbox, visitor: uuid.UUID, arrival: Arrival
+) -> None:
+    """The body, as far as it may go. Each begun megabyte is counted before it is read."""
+    throttler = Process.current().throttler
+    size, counted, more = 0, 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        piece, more = message.get("body", b""), message.get("more_body", False)
+        size += len(piece)
+        _check_size(size, inbox)
+        while counted * MEGABYTE < size:
+            for throttle in ("upload_megabyte", "upload_day"):
+                await throttler.take(throttle, visitor=visitor, address=arrival.address, inbox=inbox.pk)
+            files.check_room()
+            counted += 1
+        # Into the system's cache: what a disk needs for it is not waited for.
+        body.write(piece)
+    if not size:
+        raise BridgeError(Code.INVALID_PAYLOAD, "The file is empty.", reason="empty")
+
+
+async def _write_down(kept: Kept, *, inbox: Inbox, visitor: uuid.UUID) -> Any:
+    try:
+        row = await Process.current().database.run(actions.keep_upload, kept, inbox=inbox.pk, visitor=visitor)
+    except BaseException:
+        await files.in_background(files.discard, kept.file, kept.thumbnail)
+        raise
+    return wire.attachment_out(row)
+
+
+_making_room: set[asyncio.Task[None]] = set()
+_made_room_at = float("-inf")
+
+
+def _make_room(process: Process) -> None:
+    """Where disks are nearly full, delete what nobody sent: the bot does so too, but once an hour."""
+    global _made_room_at
+    if time.monotonic() - _made_room_at < MAKE_ROOM_EVERY or not files.is_short():
+        return
+    _made_room_at = time.monotonic()
+    task = asyncio.create_task(_purge(process))
+    _making_room.add(task)
+    task.add_done_callback(_making_room.discard)
+
+
+async def _purge(process: Process) -> None:
+    try:
+        count = await process.database.run(retention.purge_unsent)
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("Old uploads are deleted later: %r", error)
+    else:
+        logger.warning("Room for files is short: %d uploads that nobody sent were deleted", count)

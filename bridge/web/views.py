@@ -1,0 +1,122 @@
+"""The pages: who comes gets a visitor's token in a cookie, and a chat or a room to write in. And visitors' pictures."""
+
+import uuid
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import get_script_prefix
+from django.utils.cache import patch_cache_control
+from django.views.decorators.http import require_safe
+
+from bridge import identity
+from bridge.chat import avatars
+from bridge.chat.actions.rooms import lets_in, list_rooms
+from bridge.errors import BridgeError
+from bridge.identity import tokens
+from bridge.infra import addresses
+from bridge.infra.redis import RedisError
+from bridge.models import Connection, Inbox, Participant
+from bridge.presence import members
+from bridge.protocol import MAX_CONTENT, SUBPROTOCOL
+from bridge.web.headers import protect
+
+AVATAR_AGE = 365 * 24 * 3600
+"""Seconds, in effect for ever: another nick has another address."""
+
+
+@require_safe
+def chat(request: HttpRequest) -> HttpResponse:
+    return _chat(request, _inbox(request))
+
+
+@require_safe
+def rooms(request: HttpRequest) -> HttpResponse:
+    """The open rooms of an inbox. Those by link are in no list."""
+    inbox = _inbox(request)
+    found = list_rooms(inbox.pk)
+    try:
+        online = members.online_in([str(room.uid) for room in found])
+    except RedisError:
+        # They are there; only how many are in them nobody can say.
+        online = {}
+    listed = [(room, online.get(str(room.uid))) for room in found]
+    response = protect(render(request, "bridge/rooms.html", {"inbox": inbox, "rooms": listed}))
+    patch_cache_control(response, private=True, no_cache=True)
+    return response
+
+
+@require_safe
+def room(request: HttpRequest, slug: str, key: str = "") -> HttpResponse:
+    """A room by link is a 404 without its key, as one that does not exist."""
+    rooms = Connection.objects.select_related("inbox").filter(kind=Connection.Kind.ROOM, inbox__enabled=True)
+    found = rooms.filter(slug=slug).first()
+    if found is None or not found.is_open or not lets_in(found, key=key):
+        raise Http404
+    response = _chat(request, found.inbox, room=found, key=key)
+    if key:
+        # Whoever knows the address may come in: it goes to nobody, also not to our own server's other pages.
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["X-Robots-Tag"] = "noindex"
+    return response
+
+
+def _inbox(request: HttpRequest) -> Inbox:
+    name = request.GET.get("inbox", "default")
+    if not name.isprintable():
+        raise Http404  # PostgreSQL takes no NUL, not even to look for it
+    return get_object_or_404(Inbox, name=name, enabled=True)
+
+
+def _chat(
+    request: HttpRequest, inbox: Inbox, *, room: Connection | None = None, key: str = ""
+) -> HttpResponse:
+    context = {
+        "inbox": inbox,
+        "socket": f"{get_script_prefix().rstrip('/')}{addresses.SOCKET}",
+        "protocol": SUBPROTOCOL,
+        "limit": MAX_CONTENT,
+    }
+    context |= {"room": room, "room_key": key, "embedded": "embedded" in request.GET}
+    response = protect(render(request, "bridge/chat.html", context))
+    secure = request.is_secure()
+    # No script can read it, and with Lax a visitor who follows a link to the page stays who he was.
+    response.set_cookie(
+        tokens.SECURE_COOKIE_NAME if secure else tokens.COOKIE_NAME,
+        _token(request, inbox),
+        max_age=tokens.COOKIE_AGE,
+        httponly=True,
+        secure=secure,
+        samesite="Lax",
+    )
+    if secure and tokens.COOKIE_NAME in request.COOKIES:
+        response.delete_cookie(tokens.COOKIE_NAME)
+    patch_cache_control(response, private=True, no_cache=True)
+    return response
+
+
+@require_safe
+def avatar(request: HttpRequest, participant: uuid.UUID) -> HttpResponse:
+    """For Discord's servers, so for everybody: only of who speaks in a room, and only his initials."""
+    speaker = get_object_or_404(
+        Participant, uid=participant, role=Participant.Role.VISITOR, connection__kind=Connection.Kind.ROOM
+    )
+    picture = avatars.picture(str(participant), avatars.initials(speaker.nick))
+    response = HttpResponse(picture, content_type="image/png")
+    if request.GET.get("v") == avatars.version_of(speaker.nick):
+        patch_cache_control(response, public=True, max_age=AVATAR_AGE, immutable=True)
+    else:
+        # Its address is that of another nick.
+        patch_cache_control(response, public=True, max_age=60)
+    return response
+
+
+def _token(request: HttpRequest, inbox: Inbox) -> str:
+    """The visitor's own, so that its cookie starts again; else a new one, of whoever is logged in or of nobody."""
+    cookie = tokens.in_cookies(request.COOKIES.get, secure=request.is_secure())
+    login = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+    try:
+        return identity.recognise(inbox, cookie=cookie, login=login).token.text
+    except BridgeError:
+        # Forged, revoked: whoever it is now begins anew.
+        return tokens.issue().text
