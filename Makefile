@@ -62,7 +62,7 @@ format: .venv/develops  ## what can be put right by itself
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-mutate: .venv/develops  ## plant small faults: make mutate MODULES="bridge/infra/throttling.py bridge/files"; FRESH=1 measures anew, MOST=40 plants so many in a module
+mutate: .venv/develops  ## plant small faults: make mutate MODULES="bridge/chat bridge/files"; FRESH=1 measures anew, MOST=40 in a module
 	$(PY) -m scripts.mutation $(if $(FRESH),--fresh) $(if $(MOST),--most $(MOST)) $(MODULES)
 
 COUNT ?= 20000

@@ -1,19 +1,21 @@
 """Imports inside `bridge` point strictly down."""
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 import bridge
+from chatbridge_site.environment import BASE_DIR
 
 ROOT = Path(bridge.__file__).parent
 
 LAYERS = [
-    {"conf", "errors", "signals", "text", "inspection"},
-    {"models", "migrations", "files", "infra"},
-    {"services", "protocol"},
+    {"conf", "errors", "signals", "text"},
+    {"models", "migrations", "inspection", "infra"},
+    {"services", "protocol", "files"},
     {"chat"},
     {"delivery", "identity", "presence"},
     {"live", "api", "services/discord", "services/email", "services/terminal"},
@@ -84,6 +86,13 @@ def allowed(unit: str, name: str) -> bool:
 
 def test_imports_point_down() -> None:
     assert violations(ROOT) == []
+
+
+def test_the_architecture_has_the_same_table() -> None:
+    text = (BASE_DIR / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d) \| (.*) \|$", text, re.MULTILINE)
+    table = {int(number): set(re.findall(r"`([\w/]+)`", units)) for number, units in rows}
+    assert table == dict(enumerate(LAYERS, start=1))
 
 
 def test_every_exception_has_a_use() -> None:

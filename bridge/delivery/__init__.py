@@ -4,7 +4,7 @@ No socket is in here: `claim` takes lines, `plan` says what to ask of the servic
 `settle` or `fail` writes down what came of it. Each is one short transaction. The rules, where each stands, and
 the fault that each one closes:
 
-1. A post writes the message, its deliveries and `due` in one transaction (`actions.posting`).
+1. A post writes the message, its deliveries and `due` in one transaction (`chat.actions.posting`).
    *A crash between two transactions left messages that nobody ever carried.*
 2. A line is claimed by compare-and-swap and worked by whoever still has its number (`lines.claim`, `lines.hold`).
    *Two workers sent the same message.*
@@ -18,9 +18,9 @@ the fault that each one closes:
    *One refused message stopped a conversation for ever; a lost right burnt the whole queue.*
 6. Opening is resumed from what is already there (`planning._opening`). *A crash made two threads.*
 7. What comes in goes through one queue a thread, with a watermark that has no hole behind it (`bot.relay`,
-   `actions.receiving`). *Events overtook each other; what was written while the bot was away was lost.*
+   `chat.actions.receiving`). *Events overtook each other; what was written while the bot was away was lost.*
 8. Edits and deletions missed while away are found by comparing (`bot.catchup`, `bot.relay`). *They show in no list.*
-   What is deleted there and we did not ask for goes from the page (`actions.receiving.take_as_deleted`).
+   What is deleted there and we did not ask for goes from the page (`chat.actions.receiving.take_as_deleted`).
    *Our own deletion of a piece too many took the message with it.*
 9. Waiting messages of one author go as one (`composing.join`). *A thread takes five messages in five seconds.*
 10. One process owns the gateway (`bot.lease`). *Two bots relayed every message twice.*

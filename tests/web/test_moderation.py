@@ -18,7 +18,7 @@ from bridge.live.process import Process
 from bridge.models import Attachment, Block, Inbox, Message, Participant
 from bridge.protocol import CLOSE_FORBIDDEN
 from bridge.text.filtering import compiled
-from tests.text.test_characters import IGNORABLE
+from tests.text.ignorable import ignorable
 from tests.web.browser import Browser
 from tests.web.conftest import Open
 from tests.web.files import http
@@ -338,7 +338,7 @@ def test_no_character_that_nobody_sees_makes_a_difference_anywhere(text: str) ->
     refusal = filter_.refusal(text)
     assert refusal
     # Each at one place, all places in turn; the thousands of reserved ones would be the same again.
-    for number, char in enumerate(IGNORABLE):
+    for number, char in enumerate(ignorable()):
         at = number % (len(text) + 1)
         assert filter_.refusal(text[:at] + char + text[at:]) == refusal, ascii(char)
         assert filter_.refusal(char.join(text)) == refusal, ascii(char)

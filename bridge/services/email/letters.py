@@ -11,10 +11,11 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils.safestring import mark_safe
 
+from bridge.chat import links
 from bridge.conf import settings
 from bridge.infra import addresses
 from bridge.models import Connection, Contact, Endpoint, Message, RemoteMessage
-from bridge.services import links, words
+from bridge.services import words
 from bridge.services.email.codes import Purpose, code_for
 
 LINE = "— Please write your answer above this line —"

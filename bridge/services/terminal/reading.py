@@ -8,10 +8,10 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 
 from bridge.chat.actions.receiving import RemoteAuthor
+from bridge.chat.links import address_of
 from bridge.delivery.composing import told
 from bridge.models import Connection, Message, Participant
 from bridge.services import words
-from bridge.services.links import address_of
 
 PAGE = 20
 

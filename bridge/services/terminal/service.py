@@ -7,10 +7,10 @@ from typing import ClassVar, Literal
 
 from channels.db import database_sync_to_async
 
+from bridge.chat.links import address_of
 from bridge.errors import DeliveryFailed
 from bridge.models import Connection, Delivery, Message, Participant, RemoteMessage
 from bridge.services.base import Answer, Delete, Done, Edit, Joining, Post, Request, Service, Stored
-from bridge.services.links import address_of
 from bridge.text.markdown import as_text, parse
 
 
