@@ -30,7 +30,7 @@ from hypothesis.internal.conjecture.engine import ConjectureRunner
 from scripts.mutation.swapping import CannotSwap, Loaded
 
 MOST_TESTS = 60
-"""For one fault. Those that run little else come first, so a fault that is noticed at all is so soon."""
+"""For one fault. Those that run much of its module and little else come first: they are about it."""
 ENOUGH = 6.0
 """CPU seconds of tests, after which no further one is begun for one fault."""
 LONGEST = 60.0
@@ -124,7 +124,8 @@ class Tests:
         here = _statements(self.pristine.get(module, ""), changed=Path(module).read_text(encoding="utf-8"))
         found = {test for line in here for test in lines.get(line, ()) if test}
         found = found or {test for tests in lines.values() for test in tests if test}
-        nodes = {test.rpartition("|")[0]: self._breadth[test] for test in found}
+        inside = Counter(test for tests in lines.values() for test in tests)
+        nodes = {test.rpartition("|")[0]: self._breadth[test] / inside[test] for test in found}
         return sorted(nodes, key=nodes.__getitem__)[:MOST_TESTS]
 
 

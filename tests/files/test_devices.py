@@ -131,7 +131,13 @@ def test_what_is_shown_has_nothing_in_it_that_was_hidden() -> None:
         bomb,
         partial(png, 7100, 7100),
     ],
-    ids=["GIF of many frames", "APNG of many frames", "APNG of large frames", "WebP bomb", "PNG of many pixels"],
+    ids=[
+        "GIF of many frames",
+        "APNG of many frames",
+        "APNG of large frames",
+        "WebP bomb",
+        "PNG of many pixels",
+    ],
 )
 def test_what_would_be_too_much_is_not_decoded(
     make: Callable[[], bytes], monkeypatch: pytest.MonkeyPatch

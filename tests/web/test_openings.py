@@ -443,6 +443,8 @@ async def test_without_a_limit_nothing_is_a_rush(browser: Open, settings_without
     inbox = await Inbox.objects.aget()
     await Connection.objects.abulk_create([Connection(inbox=inbox, visitor=uuid.uuid4()) for _ in range(600)])
     assert await opens(await newcomer(browser, "10.1.1.1")) == "ok"
+    await Inbox.objects.aupdate(proof=Inbox.Proof.ON)
+    assert await opens(await newcomer(browser, "10.1.1.2")) == "proof_required"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from bridge.identity.arrivals import read
+from bridge.infra import notices
 
 
 @pytest.mark.parametrize(
@@ -22,3 +23,18 @@ def test_a_port_beside_an_address_is_not_part_of_it(forwarded: str, address: str
     settings.TRUSTED_PROXIES = 1
     headers = [(b"host", b"testserver"), (b"x-forwarded-for", f"198.51.100.1, {forwarded}".encode())]
     assert read({"headers": headers, "client": ("127.0.0.1", 1)}).address == address
+
+
+@pytest.mark.parametrize(
+    ("trusted", "told"), [(0, "set TRUSTED_PROXIES"), (1, ""), (2, "TRUSTED_PROXIES is 2")], ids=str
+)
+def test_who_trusts_too_few_proxies_or_too_many_learns_it_once(
+    trusted: int, told: str, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.TRUSTED_PROXIES = trusted
+    notices.forget()
+    headers = [(b"host", b"testserver"), (b"x-forwarded-for", b"198.51.100.1")]
+    for _ in range(3):
+        read({"headers": headers, "client": ("127.0.0.1", 1)})
+    assert len(caplog.messages) == (1 if told else 0)
+    assert told in caplog.text

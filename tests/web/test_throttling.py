@@ -99,6 +99,25 @@ async def test_those_who_ask_at_once_share_one_round_trip(
     assert sizes == [51]
 
 
+@pytest.mark.parametrize("is_away", [False, True], ids=["with redis", "without redis"])
+async def test_who_is_told_when_to_come_again_may_then_and_not_before(
+    valkey_url: str, settings: Any, monkeypatch: pytest.MonkeyPatch, is_away: bool
+) -> None:
+    def away() -> Any:
+        raise redis.RedisError("nobody there")
+
+    if is_away:
+        monkeypatch.setattr(redis, "client", away)
+    limit = Limit(4, 2000)
+    settings.BRIDGE_THROTTLES = {"message": Throttle(visitor=limit, address=Limit(1000, 1))}
+    throttler, visitor = Throttler(), uuid.uuid4()
+    assert await _granted(throttler, 4, visitor=visitor, address="a") == 4
+    with pytest.raises(BridgeError) as refusal:
+        await throttler.take("message", visitor=visitor, address="a")
+    # A quarter of the time, since nothing is left of the first four.
+    assert 495 <= int(str(refusal.value.details["retry_after"])) <= 500
+
+
 async def test_while_redis_is_away_the_limit_is_the_same(
     twenty_an_hour: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
