@@ -58,7 +58,7 @@ def _tell_root_path(told: str, below: str) -> None:
 
 
 async def _refuse(scope: Any, send: Any) -> None:
-    """A page whose socket cannot be opened asks here why (`static/bridge/chat/wire/reach.js`)."""
+    """A page whose socket cannot be opened asks here why (`static/bridge/wire/reach.js`)."""
     if any(name == b"sec-websocket-key" for name, _ in scope["headers"]):
         _tell_no_upgrade()
     error = {"code": "unknown_command", "message": "This address takes WebSockets only.", "details": {}}

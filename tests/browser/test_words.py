@@ -108,7 +108,7 @@ EMPTY = {"br", "emoji", "timestamp", "list"}
 
 @pytest.mark.parametrize("masked", [True, False])
 async def test_the_page_reads_markdown_as_mails_and_terminals_do(page: Page, masked: bool) -> None:
-    corpus = json.loads((Path(__file__).parents[1] / "markdown.json").read_text())
+    corpus = json.loads((Path(__file__).parents[1] / "text" / "markdown.json").read_text())
     pieces = "* ** _ __ ~~ || ` `` ``` \n > >>> - 1. # -# [ ]( https://a.b/c_d) <t:1:R> <:wave:118000000000000041> \\ a"
     chance = random.Random(4)
     texts = corpus + ["".join(chance.choices([*pieces.split(" "), " "], k=20)) for _ in range(1500)]

@@ -269,7 +269,7 @@ def test_an_event_that_does_not_fit() -> None:
         group.event("GONE", Reply)
     group.event("gone", Reply)
     with pytest.raises(
-        ImproperlyConfigured, match=r"cart\.gone is the name of tests\.test_groups\.Reply already"
+        ImproperlyConfigured, match=r"cart\.gone is the name of tests\.live\.test_groups\.Reply already"
     ):
         group.event("gone", Reply)
 

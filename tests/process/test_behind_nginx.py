@@ -324,7 +324,7 @@ async def test_a_limit_of_the_proxys_is_not_called_ours(
 
 
 async def test_pages_speak_often_enough_for_the_documented_proxy() -> None:
-    every = re.search(r"EVERY = ([\d_]+)", (nginx.HERE / "static/bridge/chat/wire/heartbeat.js").read_text())
+    every = re.search(r"EVERY = ([\d_]+)", (nginx.HERE / "static/bridge/wire/heartbeat.js").read_text())
     assert every is not None
     for each in nginx.documented():
         (seconds,) = re.findall(r"proxy_read_timeout (\d+)s;", each)
