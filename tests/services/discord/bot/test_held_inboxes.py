@@ -212,13 +212,23 @@ async def test_broken_inboxes_hold_themselves_alone_and_go_on_when_they_are_mend
     await stage.delivered()
 
 
-async def test_what_discord_tells_of_channels_roles_and_servers_is_looked_at_at_once(up: Stage) -> None:
-    cog: Any = up.bot.cogs["RelayCog"]
+async def test_what_discord_tells_of_channels_roles_and_servers_is_looked_at_at_once(
+    up: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noticed: list[bool] = []
+
+    def noted(cog: Any, name: str, value: Any) -> None:
+        # It is taken back as soon as somebody looks, which may be right away.
+        if name == "_changed" and value:
+            noticed.append(True)
+        object.__setattr__(cog, name, value)
+
+    monkeypatch.setattr(type(up.bot.cogs["RelayCog"]), "__setattr__", noted)
 
     async def leads_to_a_look(change: Awaitable[None]) -> None:
-        cog._changed = False
+        noticed.clear()
         await change
-        await eventually(lambda: cog._changed)
+        await eventually(lambda: noticed)
 
     await leads_to_a_look(up.sandbox.permit(SUPPORT, "send_messages", False))
     await leads_to_a_look(up.sandbox.remove(defaults.GENERAL_CHANNEL_ID))
