@@ -21,7 +21,7 @@ BESIDE := tests/delivery/test_workers.py tests/process tests/browser
 CACHE := -o cache_dir=var/cache/
 AGAIN := --last-failed --last-failed-no-failures none
 
-.PHONY: help run test test-postgres check lint format fuzz bench mutate lock browser clean
+.PHONY: help run test test-postgres check lint format fuzz bench mutate shape lock browser clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -64,6 +64,9 @@ format: .venv/develops  ## what can be put right by itself
 
 mutate: .venv/develops  ## plant small faults: make mutate MODULES="bridge/chat bridge/files"; FRESH=1 measures anew, MOST=40 in a module
 	$(PY) -m scripts.mutation $(if $(FRESH),--fresh) $(if $(MOST),--most $(MOST)) $(MODULES)
+
+shape: .venv/develops  ## how large the code is, and how deep
+	@$(PY) -m scripts.shape
 
 COUNT ?= 20000
 fuzz: .venv/develops  ## hostile frames and requests for a running server, on loopback; make fuzz COUNT=1000000
