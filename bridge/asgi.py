@@ -23,7 +23,7 @@ def with_chat(pages: Any, *, sockets: Iterable[Any] = (), largest_body: int | No
     """
     # Only here, when Django is set up, which `get_asgi_application()` did: these import models.
     from bridge.infra import memory, redis, throttling
-    from bridge.routing import websocket_urlpatterns
+    from bridge.live.routing import websocket_urlpatterns
     from bridge.web.guard import Guard
     from bridge.web.mounting import Mounted
     from bridge.web.uploads import Uploads

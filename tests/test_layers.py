@@ -20,7 +20,7 @@ LAYERS = [
     {"delivery", "identity", "presence"},
     {"live", "api", "services/discord", "services/email", "services/terminal"},
     {"web", "commands", "schemas", "services/webhook", "checks", "extend", "templatetags", "sandbox"},
-    {"admin", "http", "apps", "urls", "routing"},
+    {"admin", "http", "apps", "urls"},
     {"management", "asgi"},
 ]
 LEVEL = {unit: level for level, units in enumerate(LAYERS) for unit in units}

@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bridge import protocol, schemas
 from bridge.live import groups, registry
+from bridge.live.routing import websocket_urlpatterns
 from bridge.management.commands import protocol_schema
 from bridge.protocol import EVENTS, TypingPayload
-from bridge.routing import websocket_urlpatterns
 from tests.web import schema as published
 
 
