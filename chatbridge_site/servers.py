@@ -8,7 +8,7 @@ from chatbridge_site import secrecy
 
 
 def tame() -> None:
-    """Whichever server loads the application: what a proxy says is read in one place, `bridge.identity.arrivals`."""
+    """Whichever server loads the application: what a proxy says is read in one place, `bridge.identity.handshake`."""
     loaded: Mapping[str, Any] = sys.modules
     if uvicorn := loaded.get("uvicorn.middleware.proxy_headers"):
         uvicorn.ProxyHeadersMiddleware.__call__ = _pass_on

@@ -17,7 +17,7 @@ from bridge.admin.paging import HistoryAdmin
 from bridge.chat.actions import close_connection, reopen_connection
 from bridge.chat.actions.retrying import hurry_lines, retry_deliveries
 from bridge.chat.actions.staffing import user_in
-from bridge.identity.revoking import revoke_visitor
+from bridge.identity.revocation import revoke_visitor
 from bridge.models import Connection, Delivery, Endpoint, Message
 
 NAMES_AND_IDS = (

@@ -14,10 +14,10 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from bridge import services
 from bridge.api.connections import Connection, Message, message_of
 from bridge.delivery import LineLost, lines
-from bridge.delivery.listening import listen
+from bridge.delivery.nudges import listen
 from bridge.delivery.reading import next_piece
 from bridge.infra.clock import Clock
-from bridge.infra.ending import end
+from bridge.infra.tasks import end
 from bridge.models import WEB, Cursor, Delivery
 from bridge.models import Connection as ConnectionRow
 from bridge.models import Message as MessageRow

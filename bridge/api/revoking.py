@@ -2,7 +2,7 @@
 
 from asgiref.sync import sync_to_async
 
-from bridge.identity.revoking import revoke_token, revoke_visitor
+from bridge.identity.revocation import revoke_token, revoke_visitor
 
 __all__ = ["arevoke_token", "arevoke_visitor", "revoke_token", "revoke_visitor"]
 

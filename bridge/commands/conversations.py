@@ -9,8 +9,8 @@ from bridge.chat.wire import author_out
 from bridge.errors import BridgeError, Code
 from bridge.live.groups import CommandGroup
 from bridge.live.permissions import owner, participant, started
-from bridge.live.process import Process
 from bridge.live.sessions import Session
+from bridge.live.worker import Process
 from bridge.models import Participant
 from bridge.protocol import (
     ConnectionChanged,

@@ -13,8 +13,8 @@ from bridge.errors import BridgeError, Code
 from bridge.infra.throttling import InboxFull
 from bridge.live.groups import CommandGroup
 from bridge.live.permissions import author, message_participant, participant
-from bridge.live.process import Process
 from bridge.live.sessions import Session
+from bridge.live.worker import Process
 from bridge.models import Message
 from bridge.protocol import (
     MessageChanged,

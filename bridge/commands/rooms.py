@@ -12,8 +12,8 @@ from bridge.errors import BridgeError, Code
 from bridge.infra import redis
 from bridge.live.groups import CommandGroup
 from bridge.live.permissions import member, participant, started
-from bridge.live.process import Process
 from bridge.live.sessions import Session
+from bridge.live.worker import Process
 from bridge.models import Connection, Participant
 from bridge.presence import team
 from bridge.protocol import (

@@ -16,8 +16,8 @@ from bridge.errors import BridgeError, Code
 from bridge.identity import Entrance, contacts, tokens
 from bridge.live.groups import CommandGroup
 from bridge.live.permissions import anyone, started
-from bridge.live.process import Process
 from bridge.live.sessions import Session
+from bridge.live.worker import Process
 from bridge.models import Contact, Inbox, Participant
 from bridge.protocol import (
     ContactChanged,

@@ -16,7 +16,7 @@ from bridge.delivery import Line, LineLost
 from bridge.errors import DeliveryFailed
 from bridge.infra.clock import Clock
 from bridge.infra.database import DatabaseThreads
-from bridge.infra.ending import end
+from bridge.infra.tasks import end
 from bridge.services.base import Answer, Attempt, Opened, Request, Service, attempting
 
 logger = logging.getLogger(__name__)

@@ -16,10 +16,10 @@ from django.utils.cache import patch_vary_headers
 from bridge.errors import HTTP_STATUS, BridgeError, Code
 from bridge.http.operations import Operation, RequestSession
 from bridge.http.visitors import known
-from bridge.identity import arrivals
-from bridge.identity.arrivals import Arrival, Foreign
-from bridge.live.process import Process
+from bridge.identity import handshake
+from bridge.identity.handshake import Arrival, Foreign
 from bridge.live.registry import perform
+from bridge.live.worker import Process
 from bridge.models import Inbox
 from bridge.protocol import MAX_FRAME, Payload
 
@@ -102,7 +102,7 @@ async def nowhere(request: HttpRequest, **_: str) -> HttpResponse:
 
 def _arrival(request: Any) -> Arrival:
     try:
-        arrival = arrivals.read(request.scope)
+        arrival = handshake.read(request.scope)
     except Foreign as foreign:
         raise BridgeError(Code.NOT_PERMITTED, f"Not from here: {foreign}.") from None
     # A page elsewhere, or a link to here, would send the cookies along.

@@ -13,9 +13,9 @@ from bridge.commands.messages import message_send
 from bridge.commands.rooms import room_members as members_of
 from bridge.commands.session import about_page, session_start
 from bridge.http.operations import RequestSession, entry
-from bridge.identity.revoking import revoke_token
+from bridge.identity.revocation import revoke_token
 from bridge.live.permissions import anyone, started
-from bridge.live.process import Process
+from bridge.live.worker import Process
 from bridge.protocol import (
     MAX_PAGE,
     ConnectionSync,

@@ -24,8 +24,8 @@ from bridge.http.staff_payloads import (
     shown,
 )
 from bridge.http.staff_permissions import may
-from bridge.live.process import Process
 from bridge.live.registry import Entry
+from bridge.live.worker import Process
 from bridge.models import WEB, Connection, Participant
 from bridge.protocol import MessageSent
 

@@ -13,7 +13,7 @@ from bridge.chat.speaking import Opening, Target
 from bridge.errors import BridgeError, Code
 from bridge.http.operations import Parameters, RequestSession
 from bridge.identity import tokens
-from bridge.live.process import Process
+from bridge.live.worker import Process
 from bridge.models import Connection, Inbox, Participant
 from bridge.protocol import Line
 from bridge.text.nicks import nick_for

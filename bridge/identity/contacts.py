@@ -10,7 +10,7 @@ from django.utils import timezone
 from bridge.chat.actions.cards import tell_cards
 from bridge.chat.actions.opening import complete_endpoints
 from bridge.errors import BridgeError, Code
-from bridge.identity.revoking import revoke_nameless
+from bridge.identity.revocation import revoke_nameless
 from bridge.models import Contact
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from bridge.errors import BridgeError, Code
-from bridge.identity import revoking, tokens
+from bridge.identity import revocation, tokens
 from bridge.models import RevokedToken
 
 PREFIX = "staff."
@@ -69,4 +69,4 @@ def _unknown() -> BridgeError:
 def revoke(text: str) -> None:
     """Let it count no more. Raises BridgeError for what is no token of ours."""
     _, until, _, _ = _read(text)
-    revoking.revoke(tokens.digests(text), until=datetime.fromtimestamp(until, UTC))
+    revocation.revoke(tokens.digests(text), until=datetime.fromtimestamp(until, UTC))

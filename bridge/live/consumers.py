@@ -11,13 +11,13 @@ from channels.consumer import AsyncConsumer
 
 from bridge import protocol
 from bridge.chat.moderation import Proof
-from bridge.identity import arrivals
-from bridge.identity.arrivals import Arrival
-from bridge.live.closing import backlog, close
-from bridge.live.outlet import MOST_WAITING, Outlet
-from bridge.live.process import Process
+from bridge.identity import handshake
+from bridge.identity.handshake import Arrival
 from bridge.live.registry import answer
+from bridge.live.send_queue import MOST_WAITING, Outlet
+from bridge.live.server_quirks import backlog, close
 from bridge.live.sessions import Ears, Session
+from bridge.live.worker import Process
 from bridge.models import Inbox
 
 logger = logging.getLogger(__name__)
@@ -77,8 +77,8 @@ class ChatConsumer(AsyncConsumer):
         if protocol.SUBPROTOCOL not in scope["subprotocols"]:
             return None, protocol.CLOSE_PROTOCOL
         try:
-            return arrivals.read(scope), None
-        except arrivals.Foreign as error:
+            return handshake.read(scope), None
+        except handshake.Foreign as error:
             logger.info("A socket was refused: %s", error)
             return None, protocol.CLOSE_FORBIDDEN
 

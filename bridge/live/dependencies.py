@@ -12,7 +12,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 
 from bridge.errors import BridgeError, Code
-from bridge.live import given
+from bridge.live import loaders
 from bridge.live.sessions import Session
 from bridge.models import Connection, Contact, Message, Participant
 from bridge.protocol import NoPayload, Payload
@@ -111,14 +111,14 @@ class Plan:
                 if isinstance(each, From):
                     return self._made(each.function)
         if hint is Participant:
-            return self._add(Participant, given.participant, {"session": 0, "payload": 1})
+            return self._add(Participant, loaders.participant, {"session": 0, "payload": 1})
         if hint is Connection:
-            return self._add(Connection, given.connection, {"participant": self._place(name, Participant)})
+            return self._add(Connection, loaders.connection, {"participant": self._place(name, Participant)})
         if hint is Message:
             self._needs(name, "message", "message: Uuid")
-            return self._add(Message, given.message, {"session": 0, "payload": 1})
+            return self._add(Message, loaders.message, {"session": 0, "payload": 1})
         if hint is Contact:
-            return self._add(Contact, given.contact, {"session": 0})
+            return self._add(Contact, loaders.contact, {"session": 0})
         raise Misfit(
             f"its parameter {name} is annotated with {_called(hint)}, which no command can be given",
             f"There are {KINDS}",

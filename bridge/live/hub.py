@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from bridge.chat.publishing import PUBLISH_TIMEOUT, WEB_GROUP, Entry, channel_layer
-from bridge.infra.ending import end
+from bridge.infra.tasks import end
 
 STALE_AFTER = 10.0
 """Seconds on the way after which a frame is not worth handing out: its socket is closed and catches up by itself."""

@@ -7,8 +7,8 @@ from bridge.chat.moderation import Proof
 from bridge.chat.publishing import pages_of
 from bridge.chat.speaking import Opening, Target
 from bridge.errors import BridgeError, Code
-from bridge.identity.arrivals import Arrival
 from bridge.identity.contacts import Identity
+from bridge.identity.handshake import Arrival
 from bridge.infra.database import DatabaseThreads
 from bridge.live.hub import Hub, Listener
 from bridge.presence.members import Members

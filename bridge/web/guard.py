@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from bridge.errors import BridgeError
-from bridge.identity import arrivals
+from bridge.identity import handshake
 from bridge.infra import bodies
 from bridge.protocol import MAX_FRAME
 
@@ -176,6 +176,6 @@ def announced(scope: Scope) -> int:
 
 def _address(scope: Scope) -> str:
     try:
-        return arrivals.read(scope).address
-    except arrivals.Foreign:
+        return handshake.read(scope).address
+    except handshake.Foreign:
         return "foreign"

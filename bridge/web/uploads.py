@@ -21,10 +21,10 @@ from bridge.chat import actions, retention, wire
 from bridge.chat.moderation import check_name_of_file, is_blocked
 from bridge.errors import BridgeError, Code
 from bridge.files import Kept
-from bridge.identity import arrivals, tokens
-from bridge.identity.arrivals import Arrival, Foreign
+from bridge.identity import handshake, tokens
+from bridge.identity.handshake import Arrival, Foreign
 from bridge.infra import addresses
-from bridge.live.process import Process
+from bridge.live.worker import Process
 from bridge.models import Inbox
 from bridge.web.guard import Application, Receive, Scope, Send, Slots, announced
 
@@ -78,7 +78,7 @@ async def _respond(send: Send, answer: Any) -> None:
 async def _take(scope: Scope, receive: Receive, running: Slots) -> Any:
     headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
     try:
-        arrival = arrivals.read(scope)
+        arrival = handshake.read(scope)
     except Foreign as foreign:
         raise BridgeError(Code.NOT_PERMITTED, f"Not from here: {foreign}.") from None
     token = _token(headers, arrival)

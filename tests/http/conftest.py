@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from bridge.live.process import Process
+from bridge.live.worker import Process
 from bridge.models import Inbox
 from tests.http.caller import Caller
 from tests.web.conftest import browser, inbox, no_refill, settings_without_limits, staff_write

@@ -6,7 +6,7 @@ import threading
 
 import uvicorn
 
-from bridge.live.process import Process
+from bridge.live.worker import Process
 
 
 class Server:

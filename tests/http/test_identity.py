@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from bridge.live.process import Process
+from bridge.live.worker import Process
 from bridge.models import Inbox, Message
 from tests.http.caller import Caller
 from tests.http.test_staff import staff

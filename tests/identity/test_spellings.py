@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from bridge.errors import BridgeError
 from bridge.files.links import is_signed, key_of
-from bridge.identity import arrivals, read_jwt, revoking, staff_tokens, tokens
+from bridge.identity import handshake, read_jwt, revocation, staff_tokens, tokens
 from bridge.models import Inbox, RevokedToken
 from bridge.services.email.codes import Purpose, code_for, read_code
 
@@ -103,8 +103,8 @@ def test_a_revoked_staff_token_does_not_revive_when_a_later_revocation_forgets_w
     for hours in (0, 1, 25, 71, 71.99, 72, 73, 80):
         now = issued + timedelta(hours=hours)
         monkeypatch.setattr(timezone, "now", lambda now=now: now)
-        revoking.revoke_visitor(uuid.uuid4())
-        revoking.revoke_login(f"a login {hours}")
+        revocation.revoke_visitor(uuid.uuid4())
+        revocation.revoke_login(f"a login {hours}")
         # A machine whose clock is half an hour behind is asked, too.
         for behind in (0, 30):
             monkeypatch.setattr(timezone, "now", lambda now=now, by=behind: now - timedelta(minutes=by))
@@ -196,7 +196,7 @@ def test_an_address_is_counted_as_one_however_it_is_spelled(
         quoted = f"[{spelled}]:4711" if ":" in spelled else f"{spelled}:4711"
         headers.append((b"x-forwarded-for", (quoted if "port" in way else spelled).encode()))
     client = (spelled, 4711) if way == "socket" else ("10.0.0.1", 4711)
-    assert arrivals.read({"headers": headers, "client": client}).address == one
+    assert handshake.read({"headers": headers, "client": client}).address == one
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest_asyncio
 from asgiref.sync import sync_to_async
 
 from bridge.infra.throttling import THROTTLES, Limit, Throttle
-from bridge.live.process import Process
+from bridge.live.worker import Process
 from bridge.models import Connection, Inbox, Message, Participant
 from tests.web.browser import Browser
 

@@ -16,7 +16,7 @@ from channels.layers import get_channel_layer
 from bridge.chat import publishing
 from bridge.chat.publishing import Change, Publisher
 from bridge.live.hub import Hub
-from bridge.live.outlet import Outlet
+from bridge.live.send_queue import Outlet
 from tests.web.browser import Browser
 
 
@@ -272,7 +272,7 @@ async def test_a_socket_that_takes_nothing_is_given_up_before_memory_is(
 
 
 async def test_a_stalled_browser_is_closed_with_1013(visitor: Browser) -> None:
-    from bridge.live.process import Process
+    from bridge.live.worker import Process
 
     (socket,) = Process.current().sockets
     hangs = asyncio.Event()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bridge.live import consumers
-from bridge.live.process import Process
+from bridge.live.worker import Process
 from tests.web.browser import Browser
 from tests.web.clock import Clock
 from tests.web.conftest import Open

@@ -12,7 +12,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from bridge.chat import actions
-from bridge.live.process import Process
+from bridge.live.worker import Process
 from bridge.models import Connection, Delivery, Endpoint, Inbox, Message, Participant
 from tests.web.browser import Browser
 from tests.web.conftest import Open

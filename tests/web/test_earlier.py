@@ -20,7 +20,7 @@ from bridge.chat.actions.receiving import (
     receive_edit,
     receive_message,
 )
-from bridge.live.process import Process
+from bridge.live.worker import Process
 from bridge.models import Connection, Endpoint, Inbox, Message, Participant
 from tests.web.browser import Browser, Closed
 from tests.web.conftest import Open

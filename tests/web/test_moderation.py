@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from bridge.chat.actions import moderating
 from bridge.identity import tokens
-from bridge.live import process
-from bridge.live.process import Process
+from bridge.live import worker
+from bridge.live.worker import Process
 from bridge.models import Attachment, Block, Inbox, Message, Participant
 from bridge.protocol import CLOSE_FORBIDDEN
 from bridge.text.filtering import compiled
@@ -183,7 +183,7 @@ async def _is_refused(tab: Browser) -> bool:
 async def test_a_block_is_noticed_even_if_its_nudge_was_lost(
     browser: Open, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "BEAT", 0.1)
+    monkeypatch.setattr(worker, "BEAT", 0.1)
     visitor = browser()
     await visitor.start()
     await visitor.write("Spam")

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from bridge.errors import BridgeError
 from bridge.files.links import is_signed, key_of
-from bridge.identity import revoking, staff_tokens, tokens
+from bridge.identity import revocation, staff_tokens, tokens
 from bridge.models import Inbox
 from bridge.services.email.codes import Purpose, code_for, read_code
 from tests.web.browser import Browser
@@ -74,9 +74,9 @@ async def test_what_was_revoked_stays_revoked(
     await visitor.write("Hello")
     token = tokens.read(visitor.token or "")
     if way == "the token":
-        await sync_to_async(revoking.revoke_token)(token.text)
+        await sync_to_async(revocation.revoke_token)(token.text)
     else:
-        await sync_to_async(revoking.revoke_visitor)(token.visitor)
+        await sync_to_async(revocation.revoke_visitor)(token.visitor)
     renew_key(settings)
     again = browser(token=token.text)
     await again.open()
@@ -90,7 +90,7 @@ async def test_the_old_token_can_be_revoked_after_the_change_and_ends_the_sessio
     renew_key(settings)
     again = browser(token=visitor.token)
     await again.start()
-    await sync_to_async(revoking.revoke_token)(visitor.token)
+    await sync_to_async(revocation.revoke_token)(visitor.token)
     while "error" not in (frame := await again.receive()):
         pass
     assert frame["error"]["details"] == {"reason": "revoked"}

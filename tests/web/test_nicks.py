@@ -11,7 +11,7 @@ from django.db import connections
 
 from bridge.chat.actions import enter_room, rename
 from bridge.errors import BridgeError
-from bridge.live.process import Process
+from bridge.live.worker import Process
 from bridge.models import Connection, Inbox, Participant
 from bridge.presence import team
 from bridge.text.lookalikes import is_reserved, key_of, readings

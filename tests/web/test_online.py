@@ -8,7 +8,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from bridge.infra import redis
-from bridge.live.process import Process
+from bridge.live.worker import Process
 from bridge.models import Connection, Contact, Inbox
 from bridge.presence import online
 from bridge.presence.online import Registry

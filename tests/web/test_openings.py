@@ -15,7 +15,7 @@ from bridge.errors import BridgeError
 from bridge.identity import tokens
 from bridge.infra.proofs import LEAST, solve
 from bridge.infra.throttling import THROTTLES, InboxFull, Limit, Throttle, Throttler
-from bridge.live.process import Process
+from bridge.live.worker import Process
 from bridge.models import (
     Attachment,
     Block,

@@ -1,7 +1,7 @@
 """Whether the team is online. Of visitors: tests/web/test_online.py."""
 
 from bridge.infra import redis
-from bridge.live.process import Process
+from bridge.live.worker import Process
 from bridge.models import Inbox
 from bridge.presence import team
 from tests.web.browser import Browser

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bridge.identity.arrivals import read
+from bridge.identity.handshake import read
 from bridge.infra import notices
 
 

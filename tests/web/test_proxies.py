@@ -9,8 +9,8 @@ from daphne import http_protocol, ws_protocol
 from django.test import Client, RequestFactory
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from bridge.identity import arrivals, tokens
-from bridge.identity.arrivals import Foreign
+from bridge.identity import handshake, tokens
+from bridge.identity.handshake import Foreign
 from bridge.infra import notices
 from bridge.models import Inbox
 from chatbridge_site import servers
@@ -24,9 +24,11 @@ def _host(settings: Any) -> None:
     notices.forget()
 
 
-def arrive(*headers: tuple[str, str], scheme: str = "ws", client: Any = ("127.0.0.1", 5)) -> arrivals.Arrival:
+def arrive(
+    *headers: tuple[str, str], scheme: str = "ws", client: Any = ("127.0.0.1", 5)
+) -> handshake.Arrival:
     sent = [HOST, *((name.encode(), value.encode("latin-1")) for name, value in headers)]
-    return arrivals.read({"scheme": scheme, "headers": sent, "client": client})
+    return handshake.read({"scheme": scheme, "headers": sent, "client": client})
 
 
 @pytest.mark.parametrize(
@@ -107,7 +109,7 @@ def test_a_page_on_another_port_is_another_site_unless_the_site_says_that_it_is_
         (b"cookie", f"{settings.SESSION_COOKIE_NAME}=abc".encode()),
     ]
     for _ in range(2):
-        found = arrivals.read({"scheme": "ws", "headers": headers, "client": ("127.0.0.1", 5)})
+        found = handshake.read({"scheme": "ws", "headers": headers, "client": ("127.0.0.1", 5)})
         assert (found.origin == "", found.login == "abc") == (ours, ours)
         assert found.doubt == doubt
     assert len(caplog.records) == (1 if doubt else 0)
@@ -152,11 +154,11 @@ def test_the_address_is_counted_from_the_right_for_sockets_and_pages(
     settings.TRUSTED_PROXIES = proxies
     assert arrive(("x-forwarded-for", forwarded)).address == counted
     request = RequestFactory().get("/", headers={"X-Forwarded-For": forwarded})
-    assert arrivals.address_of(request) == counted
+    assert handshake.address_of(request) == counted
 
 
 def test_a_page_over_a_unix_socket_has_no_address() -> None:
-    assert arrivals.address_of(RequestFactory().get("/", REMOTE_ADDR="")) is None
+    assert handshake.address_of(RequestFactory().get("/", REMOTE_ADDR="")) is None
 
 
 async def test_no_server_believes_a_proxy_by_itself() -> None:
@@ -251,4 +253,4 @@ def test_nobody_fills_the_log_with_what_they_make_up(
             ("origin", f"https://chat.example.com:{1000 + number}"), ("x-forwarded-for", "1.1.1.1, " * number)
         )
         arrive(("origin", f"http://chat.example.com:{1000 + number}"), scheme="wss")
-    assert 0 < len(caplog.records) <= 2 * arrivals.MOST_ORIGINS + 2
+    assert 0 < len(caplog.records) <= 2 * handshake.MOST_ORIGINS + 2

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from bridge.chat import publishing
 from bridge.errors import BridgeError
-from bridge.identity import revoking, tokens
-from bridge.live.process import Process
+from bridge.identity import revocation, tokens
+from bridge.live.worker import Process
 from bridge.models import Inbox, RevokedToken
 from bridge.protocol import CLOSE_NO_SESSION
 from tests.web.browser import Browser
@@ -21,8 +21,8 @@ from tests.web.conftest import Open
 from tests.web.files import http
 from tests.web.identities import Page, take, user, vouch
 
-revoke_token = sync_to_async(revoking.revoke_token)
-revoke_visitor = sync_to_async(revoking.revoke_visitor)
+revoke_token = sync_to_async(revocation.revoke_token)
+revoke_visitor = sync_to_async(revocation.revoke_visitor)
 
 
 async def _told(browser: Browser) -> dict[str, Any]:
@@ -182,8 +182,8 @@ async def test_what_is_no_token_is_not_revoked(visitor: Browser) -> None:
 def test_what_would_be_over_by_itself_is_forgotten() -> None:
     past = timezone.now() - timedelta(hours=2)
     over = RevokedToken.objects.create(digest="over", expires_at=past)
-    revoking.revoke_visitor(tokens.issue().visitor)
-    revoking.revoke_token(tokens.issue_identified(tokens.issue().visitor, grant=tokens.digest("x")).text)
+    revocation.revoke_visitor(tokens.issue().visitor)
+    revocation.revoke_token(tokens.issue_identified(tokens.issue().visitor, grant=tokens.digest("x")).text)
     assert not RevokedToken.objects.filter(pk=over.pk).exists()
     assert RevokedToken.objects.count() == 2
 

@@ -8,8 +8,8 @@ from asgiref.sync import sync_to_async
 
 from bridge.chat.actions import close_connection
 from bridge.infra import redis
-from bridge.live.process import Process
 from bridge.live.registry import entries
+from bridge.live.worker import Process
 from bridge.models import Connection, Endpoint, Inbox, Message, Participant
 from bridge.presence import members
 from tests.web.browser import Browser

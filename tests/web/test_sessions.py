@@ -6,10 +6,10 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 
-from bridge.identity.arrivals import Arrival
-from bridge.live.process import Process
+from bridge.identity.handshake import Arrival
 from bridge.live.registry import answer
 from bridge.live.sessions import Session
+from bridge.live.worker import Process
 from bridge.models import Inbox
 from tests.web.browser import Browser
 from tests.web.test_rooms import make_room

@@ -7,7 +7,7 @@ from django.db import OperationalError
 
 from bridge.chat import listing
 from bridge.identity.tokens import issue
-from bridge.live.process import Process
+from bridge.live.worker import Process
 from tests.web.conftest import Open
 
 

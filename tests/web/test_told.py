@@ -8,7 +8,7 @@ from asgiref.sync import sync_to_async
 
 from bridge import signals
 from bridge.chat import actions, hooks
-from bridge.live.process import Process
+from bridge.live.worker import Process
 from bridge.models import Connection, Inbox
 from tests.web.browser import Browser
 from tests.web.conftest import Open

@@ -10,7 +10,7 @@ from channels.layers import get_channel_layer
 from websockets.asyncio.client import connect
 
 from bridge.infra import redis
-from bridge.live.process import Process
+from bridge.live.worker import Process
 from bridge.models import Inbox
 from bridge.presence import online
 from tests.processes import Site

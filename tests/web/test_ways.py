@@ -17,8 +17,8 @@ from pydantic import BaseModel
 
 from bridge.http.addresses import operations
 from bridge.identity import tokens
-from bridge.live.process import Process
 from bridge.live.registry import entries
+from bridge.live.worker import Process
 from bridge.models import Attachment, Connection, Contact, Inbox, Message, Participant, Reaction
 from tests.web.browser import Browser
 from tests.web.conftest import Open

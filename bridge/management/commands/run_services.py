@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from bridge.chat import publishing
-from bridge.delivery.carriers import Carriers, hosted
+from bridge.delivery.workers import Carriers, hosted
 from bridge.infra import redis
 from bridge.infra.clock import Clock
 

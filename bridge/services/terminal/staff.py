@@ -18,12 +18,12 @@ from django.utils import timezone
 from bridge.chat.actions import close_connection
 from bridge.chat.actions.places import add_place, remove_place
 from bridge.chat.actions.receiving import Incoming, RemoteAuthor, participant_of, receive_message
-from bridge.delivery.listening import listen
+from bridge.delivery.nudges import listen
 from bridge.delivery.outbox import Outbox
 from bridge.infra import redis
 from bridge.infra.clock import Clock
 from bridge.infra.database import DatabaseThreads
-from bridge.infra.ending import end
+from bridge.infra.tasks import end
 from bridge.models import Connection, Endpoint, Message, Participant
 from bridge.presence import online, team
 from bridge.services.terminal import reading

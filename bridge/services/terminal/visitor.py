@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.errors import BridgeError
-from bridge.infra.ending import end
+from bridge.infra.tasks import end
 from bridge.protocol import PASSING
 from bridge.services.terminal.client import Client, Frame, NotConnected
 from bridge.services.terminal.talks import Talk

@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from orders.models import Order
 
-from bridge.live.process import Process
+from bridge.live.worker import Process
 from bridge.models import Inbox
 from bridge.protocol import SUBPROTOCOL
 

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from bridge.chat.actions import Opening, Post, Posted, post_messages
 from bridge.chat.actions.changing import delete_message, edit_message
 from bridge.infra import redis
-from bridge.infra.ending import end
+from bridge.infra.tasks import end
 from bridge.models import Connection, Endpoint, Inbox, Message
 from bridge.services.terminal import reading
 from bridge.services.terminal.staff import Staff

@@ -13,7 +13,7 @@ from django.utils import timezone
 from bridge.chat.actions import cards, receipts
 from bridge.chat.actions.cards import Card
 from bridge.models import Endpoint, Inbox
-from bridge.services.discord.bot.aside import Aside
+from bridge.services.discord.bot.background import Aside
 from bridge.services.discord.bot.database import db
 from bridge.services.discord.card import card_embed, contact_of
 

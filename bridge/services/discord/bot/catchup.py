@@ -11,7 +11,7 @@ from django.utils import timezone
 from bridge.models import Connection, Endpoint
 from bridge.services.discord import reading as reading
 from bridge.services.discord.bot import incoming, lease
-from bridge.services.discord.bot.aside import PROBLEMS
+from bridge.services.discord.bot.background import PROBLEMS
 from bridge.services.discord.bot.database import db
 from bridge.services.discord.bot.inspecting import Inspector
 from bridge.services.discord.bot.lanes import Compare

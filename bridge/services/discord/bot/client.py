@@ -20,7 +20,7 @@ from bridge.infra.clock import Clock
 from bridge.infra.redis import RedisError
 from bridge.presence import team
 from bridge.services.discord.bot import alarms, catchup, moderation, odd
-from bridge.services.discord.bot.aside import PROBLEMS, Aside
+from bridge.services.discord.bot.background import PROBLEMS, Aside
 from bridge.services.discord.bot.cards import Cards
 from bridge.services.discord.bot.copying import Copier
 from bridge.services.discord.bot.database import db, thread
@@ -30,7 +30,7 @@ from bridge.services.discord.bot.lanes import Cleared, Deleted, Edited, Posted, 
 from bridge.services.discord.bot.odd import Unreadable
 from bridge.services.discord.bot.readers import Readers
 from bridge.services.discord.bot.relay import Relay
-from bridge.services.discord.bot.typists import Typists
+from bridge.services.discord.bot.typing_relay import Typists
 from bridge.services.discord.errors import http_trace
 from bridge.services.discord.reading import Payload, id_of
 from bridge.services.discord.service import DiscordService

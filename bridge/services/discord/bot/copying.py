@@ -21,7 +21,7 @@ from bridge import files
 from bridge.chat.actions import copying
 from bridge.conf import settings
 from bridge.errors import BridgeError, Code
-from bridge.infra.ending import end
+from bridge.infra.tasks import end
 from bridge.models import Attachment, RemotePart
 from bridge.services.discord.bot.database import db
 from bridge.services.discord.bot.incoming import files_of

@@ -16,7 +16,7 @@ from django.utils import timezone
 from bridge.chat.actions import holding
 from bridge.models import Connection, Endpoint, Inbox
 from bridge.services.discord.bot import lease, setup
-from bridge.services.discord.bot.aside import PROBLEMS
+from bridge.services.discord.bot.background import PROBLEMS
 from bridge.services.discord.bot.database import db
 from bridge.services.discord.bot.setup import Place
 from bridge.services.discord.reading import id_of

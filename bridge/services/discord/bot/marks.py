@@ -4,7 +4,7 @@ import discord
 
 from bridge.identity.reaching import reaches_visitor
 from bridge.models import Endpoint, Inbox
-from bridge.services.discord.bot.aside import Aside
+from bridge.services.discord.bot.background import Aside
 from bridge.services.discord.bot.database import db
 
 

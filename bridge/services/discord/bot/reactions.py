@@ -16,7 +16,7 @@ from bridge.chat.actions.receiving import RemoteAuthor
 from bridge.models import Endpoint
 from bridge.services.discord import reading as reading
 from bridge.services.discord.bot import translate
-from bridge.services.discord.bot.aside import passes
+from bridge.services.discord.bot.background import passes
 from bridge.services.discord.bot.database import db
 from bridge.services.discord.bot.incoming import speaker_of
 from bridge.services.discord.bot.lanes import Cleared, Reacted

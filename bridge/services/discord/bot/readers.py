@@ -12,7 +12,7 @@ import discord
 from bridge.chat.actions import receipts
 from bridge.chat.actions.receipts import Standing
 from bridge.models import Inbox
-from bridge.services.discord.bot.aside import Aside
+from bridge.services.discord.bot.background import Aside
 from bridge.services.discord.bot.cards import edit_card, refusals_pass
 from bridge.services.discord.bot.database import db
 from bridge.text.emojis import EYE

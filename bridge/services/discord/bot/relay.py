@@ -16,12 +16,12 @@ import discord
 from django.utils import timezone
 
 from bridge.chat.actions import copying, receiving
-from bridge.infra.ending import end
+from bridge.infra.tasks import end
 from bridge.models import Connection, Endpoint, Inbox
 from bridge.presence import team
 from bridge.services.discord import reading as reading
 from bridge.services.discord.bot import translate
-from bridge.services.discord.bot.aside import PROBLEMS, Aside, passes
+from bridge.services.discord.bot.background import PROBLEMS, Aside, passes
 from bridge.services.discord.bot.database import db
 from bridge.services.discord.bot.incoming import endpoint_of, files_of, gifs_of, incoming_of, speaker_of
 from bridge.services.discord.bot.lanes import Cleared, Compare, Deleted, Edited, Event, Lane, Posted, Reacted

@@ -12,12 +12,12 @@ from django.db import Error as DatabaseProblem
 
 from bridge.chat import publishing, retention
 from bridge.conf import settings
-from bridge.delivery import carriers
-from bridge.delivery.listening import listen
+from bridge.delivery import workers
+from bridge.delivery.nudges import listen
 from bridge.infra.clock import Clock
 from bridge.infra.database import DatabaseThreads
-from bridge.infra.ending import end
 from bridge.infra.redis import RedisError
+from bridge.infra.tasks import end
 from bridge.presence import team
 from bridge.services.discord.bot import database, lease, setup
 from bridge.services.discord.bot.client import BridgeBot, SessionsSpent, point_at_discord
@@ -62,8 +62,8 @@ class Runner:
         """
         point_at_discord()
         publishing.use_loop(asyncio.get_running_loop())
-        hosted = carriers.hosted()
-        others = carriers.Carriers(hosted, clock=self._clock)
+        hosted = workers.hosted()
+        others = workers.Carriers(hosted, clock=self._clock)
         carrying = asyncio.create_task(others.run(), name="other services")
         purging = asyncio.create_task(_purge(), name="purge")
         try:

@@ -11,7 +11,7 @@ from bridge.chat import actions
 from bridge.chat.actions import moderating
 from bridge.identity import contacts, tokens
 from bridge.identity.contacts import Claims
-from bridge.identity.revoking import revoke_nameless, revoke_token, revoke_visitor
+from bridge.identity.revocation import revoke_nameless, revoke_token, revoke_visitor
 from bridge.models import Connection, Contact, Endpoint, Inbox, Message
 from bridge.services.discord.bot.moderation import COMMANDS
 from tests.services.discord.bot.stage import VISITOR, Stage, db, eventually

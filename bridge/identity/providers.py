@@ -13,7 +13,7 @@ from django.utils import timezone
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 
 from bridge.errors import BridgeError, Code
-from bridge.identity import revoking, tokens
+from bridge.identity import revocation, tokens
 from bridge.identity.contacts import Claims
 from bridge.models import Contact, Inbox
 from bridge.protocol import Email, Line, as_name
@@ -135,4 +135,4 @@ def end_login(*, request: Any, **_: Any) -> None:
     keys = {key for key in (stored, given) if key}
     if keys and Inbox.objects.filter(identity__in=[Inbox.Identity.LOGIN, Inbox.Identity.BOTH]).exists():
         for key in keys:
-            revoking.revoke_login(key)
+            revocation.revoke_login(key)

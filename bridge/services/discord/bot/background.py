@@ -10,8 +10,8 @@ import discord
 from django.db import DataError, IntegrityError
 from django.db import Error as DatabaseProblem
 
-from bridge.infra.ending import end
 from bridge.infra.redis import RedisError
+from bridge.infra.tasks import end
 from bridge.services.discord.reading import OddAnswer
 
 logger = logging.getLogger(__name__)

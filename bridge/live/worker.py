@@ -15,11 +15,11 @@ from bridge.chat.moderation import Moderation, Proof, blocked, signed_out
 from bridge.conf import settings
 from bridge.infra import redis
 from bridge.infra.database import DatabaseThreads
-from bridge.infra.ending import end
+from bridge.infra.tasks import end
 from bridge.infra.throttling import Throttler
-from bridge.live.closing import LIMIT as CLOSING_LIMIT
-from bridge.live.closing import before_daphne_stops
 from bridge.live.hub import Hub, Listener
+from bridge.live.server_quirks import LIMIT as CLOSING_LIMIT
+from bridge.live.server_quirks import before_daphne_stops
 from bridge.live.writer import Writer
 from bridge.presence import online, team
 from bridge.presence.members import FLUSH, Members

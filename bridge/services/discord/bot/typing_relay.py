@@ -9,7 +9,7 @@ from bridge.chat import publishing, wire
 from bridge.chat.actions import receiving
 from bridge.models import Connection, Endpoint
 from bridge.presence import team
-from bridge.services.discord.bot.aside import Aside
+from bridge.services.discord.bot.background import Aside
 from bridge.services.discord.bot.database import db
 from bridge.services.discord.bot.incoming import endpoint_of, speaker_of
 from bridge.services.discord.bot.staff import Staff

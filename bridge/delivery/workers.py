@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from bridge import services
-from bridge.delivery.listening import listen
+from bridge.delivery.nudges import listen
 from bridge.delivery.outbox import Outbox
 from bridge.infra.clock import Clock
 from bridge.infra.database import DatabaseThreads
-from bridge.infra.ending import end
+from bridge.infra.tasks import end
 from bridge.services.base import Service
 
 logger = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ from bridge.chat.moderation import Proof, signed_out
 from bridge.errors import BridgeError, Code
 from bridge.identity import contacts, tokens
 from bridge.identity.contacts import Identity
+from bridge.identity.providers import Vouched, read_jwt, read_login
 from bridge.identity.tokens import Token
-from bridge.identity.vouching import Vouched, read_jwt, read_login
 from bridge.models import Contact, Inbox, RevokedToken
 
 MOST_SUCCESSORS = 8
