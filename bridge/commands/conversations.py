@@ -10,7 +10,7 @@ from bridge.errors import BridgeError, Code
 from bridge.live.groups import CommandGroup
 from bridge.live.permissions import owner, participant, started
 from bridge.live.sessions import Session
-from bridge.live.worker import Process
+from bridge.live.worker import Worker
 from bridge.models import Participant
 from bridge.protocol import (
     ConnectionChanged,
@@ -82,7 +82,7 @@ async def connection_close(session: Session, payload: ConnectionClose) -> Connec
 @connection.command("reopen", permission=owner, throttle="change")
 async def connection_reopen(session: Session, payload: ConnectionReopen) -> ConnectionChanged:
     """Go on in a conversation that has ended. One at a time is open."""
-    Process.current().moderation.check_speaker(session.start.inbox, session.who)
+    Worker.current().moderation.check_speaker(session.start.inbox, session.who)
     reader = reader_of(session, payload.connection)
 
     def reopen() -> ConnectionChanged:
@@ -103,7 +103,7 @@ async def typing_start(session: Session, payload: TypingStart) -> Nothing:
     """Others see a name at it: what holds for a message holds for it."""
     uid = str(payload.connection)
     target = session.connections[uid]
-    Process.current().moderation.check_speaker(session.start.inbox, session.who)
+    Worker.current().moderation.check_speaker(session.start.inbox, session.who)
     if target.room and target.participant is not None:
         author = author_out(await session.database.run(typist, target.participant))
         # In a private conversation nobody else reads what a visitor writes.

@@ -14,7 +14,7 @@ from bridge.infra.throttling import InboxFull
 from bridge.live.groups import CommandGroup
 from bridge.live.permissions import author, message_participant, participant
 from bridge.live.sessions import Session
-from bridge.live.worker import Process
+from bridge.live.worker import Worker
 from bridge.models import Message
 from bridge.protocol import (
     MessageChanged,
@@ -38,7 +38,7 @@ LOOKS = 3
 async def message_send(session: Session, payload: MessageSend) -> MessageSent:
     if len(payload.content) > protocol.MAX_CONTENT:
         raise protocol.too_long(payload.content)
-    process = Process.current()
+    process = Worker.current()
     _check(process, session, payload.content)
     if payload.connection is not None:
         target = session.connections[str(payload.connection)]
@@ -50,7 +50,7 @@ async def message_send(session: Session, payload: MessageSend) -> MessageSent:
     return {"message": message}
 
 
-def _check(process: Process, session: Session, content: str) -> None:
+def _check(process: Worker, session: Session, content: str) -> None:
     """What staff forbid, from memory: this is the hot path."""
     inbox = session.start.inbox
     process.moderation.check_speaker(inbox, session.who)
@@ -58,7 +58,7 @@ def _check(process: Process, session: Session, content: str) -> None:
 
 
 def _check_speaker(session: Session) -> None:
-    Process.current().moderation.check_speaker(session.start.inbox, session.who)
+    Worker.current().moderation.check_speaker(session.start.inbox, session.who)
 
 
 def _post(
@@ -77,7 +77,7 @@ def _post(
     )
 
 
-async def _post_to_open(process: Process, session: Session, payload: MessageSend) -> Posted:
+async def _post_to_open(process: Worker, session: Session, payload: MessageSend) -> Posted:
     """To the visitor's open conversation: the one this socket knows of, else whichever it is, else a new one."""
     known = session.open_connection
     if known is not None:
@@ -103,7 +103,7 @@ async def _post_to_open(process: Process, session: Session, payload: MessageSend
     raise BridgeError(Code.UNAVAILABLE, "The conversation is busy. Please try again.")
 
 
-async def _post_to_whichever(process: Process, session: Session, payload: MessageSend) -> Posted:
+async def _post_to_whichever(process: Worker, session: Session, payload: MessageSend) -> Posted:
     """To their open conversation as the database has it, else to a new one.
 
     Raises BridgeError: `closed` where that changed meanwhile; `proof_required`; `throttled`.
@@ -122,7 +122,7 @@ async def _post_to_whichever(process: Process, session: Session, payload: Messag
     opening = replace(session.start, after=standing.after)
     turn: dict[str, Any] = {
         "visitor": session.who,
-        "address": session.arrival.address,
+        "address": session.handshake.address,
         "inbox": standing.inbox.pk,
     }
     try:
@@ -141,7 +141,7 @@ async def _post_to_whichever(process: Process, session: Session, payload: Messag
 async def message_edit(session: Session, payload: MessageEdit) -> MessageChanged:
     if len(payload.content) > protocol.MAX_CONTENT:
         raise protocol.too_long(payload.content)
-    _check(Process.current(), session, payload.content)
+    _check(Worker.current(), session, payload.content)
     change = actions.edit_own_message
     return await session.database.run(
         _changed, change, payload.message, visitor=session.who, content=payload.content

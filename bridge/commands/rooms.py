@@ -13,7 +13,7 @@ from bridge.infra import redis
 from bridge.live.groups import CommandGroup
 from bridge.live.permissions import member, participant, started
 from bridge.live.sessions import Session
-from bridge.live.worker import Process
+from bridge.live.worker import Worker
 from bridge.models import Connection, Participant
 from bridge.presence import team
 from bridge.protocol import (
@@ -78,7 +78,7 @@ async def room_join(session: Session, payload: RoomJoin) -> RoomJoined:
 
 def _wanted(session: Session, nick: str | None) -> str | None:
     """What they want to be called in a room: nothing else than before while they may not speak."""
-    moderation = Process.current().moderation
+    moderation = Worker.current().moderation
     if not nick or moderation.is_muted(session.start.inbox, session.who):
         return None
     moderation.check_text(session.start.inbox, nick)
@@ -111,7 +111,7 @@ async def _members(session: Session, room: str) -> MembersOut:
 @nick.command("set", permission=participant, throttle="change")
 async def nick_set(session: Session, payload: NickSet) -> NickChanged:
     """In one conversation or room; without one, for the conversation that he will open."""
-    moderation = Process.current().moderation
+    moderation = Worker.current().moderation
     moderation.check_speaker(session.start.inbox, session.who)
     moderation.check_text(session.start.inbox, payload.nick)
     if payload.connection is None:

@@ -13,11 +13,11 @@ from bridge.chat.moderation import blocked, is_blocked, unfit
 from bridge.chat.speaking import Opening, Target
 from bridge.chat.wire import connection_out, inbox_out
 from bridge.errors import BridgeError, Code
-from bridge.identity import Entrance, contacts, tokens
+from bridge.identity import Authenticated, contacts, tokens
 from bridge.live.groups import CommandGroup
 from bridge.live.permissions import anyone, started
 from bridge.live.sessions import Session
-from bridge.live.worker import Process
+from bridge.live.worker import Worker
 from bridge.models import Contact, Inbox, Participant
 from bridge.protocol import (
     ContactChanged,
@@ -43,37 +43,39 @@ async def session_start(session: Session, payload: SessionStart) -> SessionStart
     if session.visitor is not None:
         raise BridgeError(Code.CONFLICT, "The session has started already.")
     inbox = await session.database.run(_inbox, payload.inbox)
-    if session.arrival.origin and session.arrival.origin not in inbox.origins:
+    if session.handshake.origin and session.handshake.origin not in inbox.origins:
         raise BridgeError(Code.NOT_PERMITTED, "This site may not open this chat.", close=True)
-    entrance = await session.database.run(_let_in, session, payload, inbox)
-    visitor = entrance.visitor
-    Process.current().moderation.know(inbox)
+    authenticated = await session.database.run(_let_in, session, payload, inbox)
+    visitor = authenticated.visitor
+    Worker.current().moderation.know(inbox)
     # The hub knows the socket before anything is read, so that nothing falls between the two.
-    session.hear_as(visitor, inbox=inbox.pk)
-    mine = None if entrance.is_new else await session.database.run(listing.latest, visitor, inbox=inbox.pk)
+    session.subscribe_visitor(visitor, inbox=inbox.pk)
+    mine = (
+        None if authenticated.is_new else await session.database.run(listing.latest, visitor, inbox=inbox.pk)
+    )
     page: HistoryRead = {"messages": [], "has_more": False}
     if mine:
         session.know(Target.of(mine.connection, mine))
         reader = Reader(mine.connection_id, str(mine.connection.uid), mine.pk)
         mine, page = await session.database.run(_first_look, reader)
     earlier = await _earlier(session, visitor, inbox=inbox.pk, mine=mine)
-    nick = _nick(payload, inbox, entrance, mine)
+    nick = _nick(payload, inbox, authenticated, mine)
     if mine and mine.connection.is_open:
         session.open_connection = str(mine.connection.uid)
     opening = _opening(session, payload, inbox=inbox.pk, visitor=visitor, nick=nick)
-    session.begin(opening, identity=entrance.identity, proof=entrance.proof)
+    session.begin(opening, identity=authenticated.identity, proof=authenticated.proof)
     if mine:
         hooks.tell(signals.connection_accessed, [mine.uid])
     return {
         "visitor": tokens.public_id(visitor),
-        "token": _told(session, payload, entrance),
+        "token": _told(session, payload, authenticated),
         "nick": nick,
-        "contact": contact_out(entrance.contact),
+        "contact": contact_out(authenticated.contact),
         "connection": connection_out(mine.connection, reader=mine) if mine else None,
         "messages": page["messages"],
         "has_more": page["has_more"],
         "earlier": earlier,
-        "staff_online": await Process.current().staff_online(inbox.pk),
+        "staff_online": await Worker.current().staff_online(inbox.pk),
         "inbox": inbox_out(inbox),
         "time": protocol.rfc3339(timezone.now()),
     }
@@ -86,19 +88,19 @@ def _inbox(name: str) -> Inbox:
     return inbox
 
 
-def _let_in(session: Session, payload: SessionStart, inbox: Inbox) -> Entrance:
+def _let_in(session: Session, payload: SessionStart, inbox: Inbox) -> Authenticated:
     """Raises BridgeError where he is blocked: also under a new token from a browser whose cookie names him."""
-    arrival = session.arrival
-    entrance = identity.enter(
-        inbox, token=payload.token, cookie=arrival.token, vouched_by=payload.identity, login=arrival.login
+    handshake = session.handshake
+    authenticated = identity.authenticate(
+        inbox, token=payload.token, cookie=handshake.token, vouched_by=payload.identity, login=handshake.login
     )
-    known = {entrance.visitor}
-    if arrival.token:
+    known = {authenticated.visitor}
+    if handshake.token:
         with contextlib.suppress(BridgeError):
-            known.add(tokens.read(arrival.token).visitor)
+            known.add(tokens.read(handshake.token).visitor)
     if is_blocked(inbox.pk, known):
         raise blocked()
-    return entrance
+    return authenticated
 
 
 def _first_look(reader: Reader) -> tuple[Participant, HistoryRead]:
@@ -113,21 +115,21 @@ async def _earlier(session: Session, visitor: uuid.UUID, *, inbox: int, mine: Pa
     return await session.database.run(listing.earlier, visitor, inbox=inbox, but=mine.connection_id)
 
 
-def _nick(payload: SessionStart, inbox: Inbox, entrance: Entrance, mine: Participant | None) -> str:
+def _nick(payload: SessionStart, inbox: Inbox, authenticated: Authenticated, mine: Participant | None) -> str:
     """As he wants to be called, else as he was, else as his site calls him, else some name."""
     # Refused, the page that keeps a word of the list could not start any more: he is called something else.
-    if payload.nick and not Process.current().moderation.refusal(inbox.pk, payload.nick):
+    if payload.nick and not Worker.current().moderation.refusal(inbox.pk, payload.nick):
         return payload.nick
     if mine:
         return mine.nick
-    named = protocol.as_nick(entrance.identity.name) if entrance.identity else None
-    return named or nick_for(entrance.visitor)
+    named = protocol.as_nick(authenticated.identity.name) if authenticated.identity else None
+    return named or nick_for(authenticated.visitor)
 
 
-def _told(session: Session, payload: SessionStart, entrance: Entrance) -> str:
+def _told(session: Session, payload: SessionStart, authenticated: Authenticated) -> str:
     """His token; empty where the page's cookie speaks for him: it stays out of reach of the page's scripts."""
-    by_cookie = session.arrival.token and not payload.token and not payload.identity
-    return "" if by_cookie else entrance.token.text
+    by_cookie = session.handshake.token and not payload.token and not payload.identity
+    return "" if by_cookie else authenticated.token.text
 
 
 def _opening(
@@ -137,14 +139,14 @@ def _opening(
         inbox=inbox,
         visitor=visitor,
         nick=nick,
-        user_agent=session.arrival.user_agent,
+        user_agent=session.handshake.user_agent,
         **about_page(inbox, payload.page, payload.locale),
     )
 
 
 def about_page(inbox: int, page: Page, locale: str) -> dict[str, Any]:
     """What staff see of where a visitor writes from. All of it is theirs to choose: without what may not be said."""
-    fit = Process.current().moderation.fit
+    fit = Worker.current().moderation.fit
     return {
         "page_url": fit(inbox, page.url, address=True),
         "page_title": fit(inbox, page.title),
@@ -156,7 +158,7 @@ def about_page(inbox: int, page: Page, locale: str) -> dict[str, Any]:
 @contact_group.command("set", permission=started, throttle="change")
 async def contact_set(session: Session, payload: ContactSet) -> ContactChanged:
     """What his site says of him he cannot change."""
-    moderation, inbox = Process.current().moderation, session.start.inbox
+    moderation, inbox = Worker.current().moderation, session.start.inbox
     moderation.check_speaker(inbox, session.who)
     moderation.check_text(inbox, payload.name or "")
     if not moderation.fit(inbox, payload.email or "", address=True) and payload.email:

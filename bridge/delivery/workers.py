@@ -21,7 +21,7 @@ def hosted() -> list[str]:
     return [name for name, service in services.classes().items() if service.hosted]
 
 
-class Carriers:
+class OutboxWorkers:
     """`names`: services of BRIDGE_SERVICES, each of which is made without arguments."""
 
     def __init__(self, names: Iterable[str], *, clock: Clock) -> None:

@@ -16,10 +16,9 @@ from django.utils.cache import patch_vary_headers
 from bridge.errors import HTTP_STATUS, BridgeError, Code
 from bridge.http.operations import Operation, RequestSession
 from bridge.http.visitors import known
-from bridge.identity import handshake
-from bridge.identity.handshake import Arrival, Foreign
+from bridge.identity.handshake import Handshake, OriginRefused, read_handshake
 from bridge.live.registry import perform
-from bridge.live.worker import Process
+from bridge.live.worker import Worker
 from bridge.models import Inbox
 from bridge.protocol import MAX_FRAME, Payload
 
@@ -53,14 +52,14 @@ class Address:
         if not hasattr(request, "scope"):
             raise BridgeError(Code.UNAVAILABLE, "The HTTP API is there where the site runs under ASGI.")
         # Whether Redis is there or not: what is stored is stored, and pages learn of it later.
-        await Process.current().ready()
-        arrival = _arrival(request)
-        response = await self._respond(request, arrival, in_path)
-        await self._tell_origin(response, arrival)
+        await Worker.current().ready()
+        handshake = _arrival(request)
+        response = await self._respond(request, handshake, in_path)
+        await self._tell_origin(response, handshake)
         return response
 
     async def _respond(
-        self, request: HttpRequest, arrival: Arrival, in_path: Mapping[str, str]
+        self, request: HttpRequest, handshake: Handshake, in_path: Mapping[str, str]
     ) -> HttpResponse:
         method = "GET" if request.method == "HEAD" else str(request.method)
         if method == "OPTIONS":
@@ -70,7 +69,7 @@ class Address:
             error = BridgeError(Code.UNKNOWN_COMMAND, f"There is no {method} here.")
             return refused(error, status=405, headers={"Allow": self._allowed})
         try:
-            return await _perform(operation, request, arrival, in_path)
+            return await _perform(operation, request, handshake, in_path)
         except BridgeError as refusal:
             return refused(refusal)
 
@@ -79,17 +78,17 @@ class Address:
         head = ["HEAD"] if "GET" in self._operations else []
         return ", ".join([*self._operations, *head, "OPTIONS"])
 
-    async def _tell_origin(self, response: HttpResponse, arrival: Arrival) -> None:
+    async def _tell_origin(self, response: HttpResponse, handshake: Handshake) -> None:
         """Let another site's page read this where an inbox names that site. Never with our cookies."""
-        if not arrival.origin or any(each.caller == "staff" for each in self._operations.values()):
+        if not handshake.origin or any(each.caller == "staff" for each in self._operations.values()):
             return
         try:
-            if not await Process.current().database.run(_is_named, arrival.origin):
+            if not await Worker.current().database.run(_is_named, handshake.origin):
                 return
         except (OperationalError, InterfaceError):
             # The response says so already.
             return
-        response["Access-Control-Allow-Origin"] = arrival.origin
+        response["Access-Control-Allow-Origin"] = handshake.origin
         response["Access-Control-Expose-Headers"] = "Retry-After"
         response["Access-Control-Allow-Methods"] = ", ".join(self._operations)
         response["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
@@ -100,17 +99,17 @@ async def nowhere(request: HttpRequest, **_: str) -> HttpResponse:
     return _dressed(request, refused(BridgeError(Code.UNKNOWN_COMMAND, "There is no such address.")))
 
 
-def _arrival(request: Any) -> Arrival:
+def _arrival(request: Any) -> Handshake:
     try:
-        arrival = handshake.read(request.scope)
-    except Foreign as foreign:
+        handshake = read_handshake(request.scope)
+    except OriginRefused as foreign:
         raise BridgeError(Code.NOT_PERMITTED, f"Not from here: {foreign}.") from None
     # A page elsewhere, or a link to here, would send the cookies along.
-    return arrival if _is_our_page(request) else replace(arrival, token=None, login=None)
+    return handshake if _is_our_page(request) else replace(handshake, token=None, login=None)
 
 
 def _is_our_page(request: HttpRequest) -> bool:
-    """Whether a browser says that a page of ours asks; `arrivals` has looked whose the origin is."""
+    """Whether a browser says that a page of ours asks; `read_handshake` has looked whose the origin is."""
     site = request.headers.get("Sec-Fetch-Site", "")
     if request.method in {"GET", "HEAD"}:
         return site in {"", "same-origin", "none"}
@@ -118,13 +117,13 @@ def _is_our_page(request: HttpRequest) -> bool:
 
 
 async def _perform(
-    operation: Operation, request: HttpRequest, arrival: Arrival, in_path: Mapping[str, str]
+    operation: Operation, request: HttpRequest, handshake: Handshake, in_path: Mapping[str, str]
 ) -> HttpResponse:
-    process = Process.current()
+    process = Worker.current()
     query = _query(request, operation)
     given = {name: query.pop(name) for name in operation.places if name in query}
     session = RequestSession(
-        arrival,
+        handshake,
         process.members,
         process.database,
         request=request,

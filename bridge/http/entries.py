@@ -15,7 +15,7 @@ from bridge.commands.session import about_page, session_start
 from bridge.http.operations import RequestSession, entry
 from bridge.identity.revocation import revoke_token
 from bridge.live.permissions import anyone, started
-from bridge.live.worker import Process
+from bridge.live.worker import Worker
 from bridge.protocol import (
     MAX_PAGE,
     ConnectionSync,
@@ -78,7 +78,7 @@ async def start(session: RequestSession, payload: SessionStart) -> SessionStarte
 @entry("session.end", permission=started, throttle="session")
 async def end(session: RequestSession, payload: NoPayload) -> Nothing:
     """The token that came with the request counts no more, and the sockets that rest on it end."""
-    await session.database.run(revoke_token, session.bearer or session.arrival.token or "")
+    await session.database.run(revoke_token, session.bearer or session.handshake.token or "")
     return {}
 
 
@@ -87,7 +87,7 @@ async def open_with(session: RequestSession, payload: MessageOpen) -> MessageSen
     """To his open conversation; where there is none, one is opened with it."""
     mine = await session.database.run(listing.latest, session.who, inbox=session.start.inbox)
     if payload.nick:
-        Process.current().moderation.check_text(session.start.inbox, payload.nick)
+        Worker.current().moderation.check_text(session.start.inbox, payload.nick)
     session.opening = replace(
         session.start,
         nick=payload.nick or (mine.nick if mine else session.start.nick),

@@ -25,7 +25,7 @@ from bridge.http.staff_payloads import (
 )
 from bridge.http.staff_permissions import may
 from bridge.live.registry import Entry
-from bridge.live.worker import Process
+from bridge.live.worker import Worker
 from bridge.models import WEB, Connection, Participant
 from bridge.protocol import MessageSent
 
@@ -73,7 +73,7 @@ async def send(session: RequestSession, payload: StaffMessageSend) -> MessageSen
         client_id=payload.client_id,
         reply_to=payload.reply_to,
     )
-    posted = await Process.current().writer.post(post)
+    posted = await Worker.current().writer.post(post)
     message = posted.message.copy()
     message["own"] = True
     return {"message": message}

@@ -13,7 +13,7 @@ from bridge.chat.speaking import Opening, Target
 from bridge.errors import BridgeError, Code
 from bridge.http.operations import Parameters, RequestSession
 from bridge.identity import tokens
-from bridge.live.worker import Process
+from bridge.live.worker import Worker
 from bridge.models import Connection, Inbox, Participant
 from bridge.protocol import Line
 from bridge.text.nicks import nick_for
@@ -35,7 +35,7 @@ def known(session: RequestSession) -> None:
 
     Raises BridgeError (`not_identified`).
     """
-    token = session.bearer or session.arrival.token
+    token = session.bearer or session.handshake.token
     if not token:
         raise BridgeError(Code.NOT_IDENTIFIED, "This takes a token: POST /api/session gives one.")
     session.visitor = tokens.read(token).visitor
@@ -43,13 +43,13 @@ def known(session: RequestSession) -> None:
 
 async def visitor(session: RequestSession, payload: Any) -> None:
     """Whoever has the token, where he may speak in this inbox."""
-    inbox = await session.database.run(_come_in, session, Process.current().moderation)
+    inbox = await session.database.run(_come_in, session, Worker.current().moderation)
     named = protocol.as_nick(session.identity.name) if session.identity else None
     session.opening = Opening(
         inbox=inbox.pk,
         visitor=session.who,
         nick=named or nick_for(session.who),
-        user_agent=session.arrival.user_agent,
+        user_agent=session.handshake.user_agent,
     )
 
 
@@ -72,14 +72,18 @@ def _come_in(session: RequestSession, moderation: Moderation) -> Inbox:
     inbox = Inbox.objects.filter(name=name, enabled=True).first()
     if inbox is None:
         raise BridgeError(Code.NOT_FOUND, "There is no such chat.")
-    if session.arrival.origin and session.arrival.origin not in inbox.origins:
+    if session.handshake.origin and session.handshake.origin not in inbox.origins:
         raise BridgeError(Code.NOT_PERMITTED, "This site may not open this chat.")
     if session.bearer:
-        entrance = identity.enter(inbox, token=session.bearer)
+        caller = identity.authenticate(inbox, token=session.bearer)
     else:
-        entrance = identity.enter(inbox, cookie=session.arrival.token, login=session.arrival.login)
-    session.visitor, session.identity, session.proof = entrance.visitor, entrance.identity, entrance.proof
-    if is_blocked(inbox.pk, {entrance.visitor}):
+        caller = identity.authenticate(inbox, cookie=session.handshake.token, login=session.handshake.login)
+    session.visitor, session.identity, session.proof = (
+        caller.visitor,
+        caller.identity,
+        caller.proof,
+    )
+    if is_blocked(inbox.pk, {caller.visitor}):
         raise blocked()
     if session.request.method not in {"GET", "HEAD"}:
         # What a process without sockets knows of mutes and forbidden words nobody keeps fresh for it.

@@ -9,7 +9,7 @@ from bridge.chat.moderation import Proof, signed_out
 from bridge.errors import BridgeError, Code
 from bridge.identity import contacts, tokens
 from bridge.identity.contacts import Identity
-from bridge.identity.providers import Vouched, read_jwt, read_login
+from bridge.identity.providers import ExternalIdentity, read_jwt, read_login
 from bridge.identity.tokens import Token
 from bridge.models import Contact, Inbox, RevokedToken
 
@@ -17,7 +17,7 @@ MOST_SUCCESSORS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Entrance:
+class Authenticated:
     """Who came, and the token he is known by from now on."""
 
     visitor: uuid.UUID
@@ -29,14 +29,14 @@ class Entrance:
     """Nobody was here before under this visitor: there is nothing to look for."""
 
 
-def enter(
+def authenticate(
     inbox: Inbox,
     *,
     token: str | None = None,
     cookie: str | None = None,
     vouched_by: str | None = None,
     login: str | None = None,
-) -> Entrance:
+) -> Authenticated:
     """Who comes into an inbox, for a session there. Blocks.
 
     `token`, `cookie`: what he has, from himself or from our page's cookie. `vouched_by`: a JWT. `login`: the key of
@@ -45,12 +45,12 @@ def enter(
     Raises BridgeError (`not_identified`): with `details.reason` `revoked`, `jwt`, `expired` or `sign_in`; without, for
     what is no token.
     """
-    entrance = recognise(inbox, token=token, cookie=cookie, vouched_by=vouched_by, login=login)
-    if inbox.identity_required and entrance.identity is None:
+    authenticated = recognise(inbox, token=token, cookie=cookie, vouched_by=vouched_by, login=login)
+    if inbox.identity_required and authenticated.identity is None:
         raise BridgeError(
             Code.NOT_IDENTIFIED, "Please sign in first: this chat is for known users.", reason="sign_in"
         )
-    return entrance
+    return authenticated
 
 
 def recognise(
@@ -61,7 +61,7 @@ def recognise(
     vouched_by: str | None = None,
     login: str | None = None,
     create: bool = True,
-) -> Entrance:
+) -> Authenticated:
     """Who it is, whether or not he may have a session: for pages and files. `create`: also a new contact."""
     vouched = read_jwt(inbox, vouched_by) if vouched_by else None
     if vouched is None and login and inbox.takes_login:
@@ -79,13 +79,13 @@ def recognise(
             return known
     if held is None:
         made = tokens.issue()
-        return Entrance(made.visitor, made, _proof(made), is_new=True)
+        return Authenticated(made.visitor, made, _proof(made), is_new=True)
     return _by_token(inbox, held, login=login if by_cookie else None, by_cookie=by_cookie)
 
 
 def _identified(
-    inbox: Inbox, vouched: Vouched, held: Token | None, *, by_cookie: bool, create: bool
-) -> Entrance | None:
+    inbox: Inbox, vouched: ExternalIdentity, held: Token | None, *, by_cookie: bool, create: bool
+) -> Authenticated | None:
     contact = contacts.find_identified(inbox.pk, vouched.claims)
     if contact is None:
         if not create:
@@ -98,7 +98,7 @@ def _identified(
         raise signed_out()
     if held is None or not _still_fits(held, visitor, vouched.grant):
         held = tokens.issue_identified(visitor, grant=vouched.grant, until=vouched.until)
-    return Entrance(visitor, held, _proof(held), contact, Identity.of(contact))
+    return Authenticated(visitor, held, _proof(held), contact, Identity.of(contact))
 
 
 def _nameless(inbox: Inbox, held: Token, *, by_cookie: bool) -> uuid.UUID | None:
@@ -115,7 +115,7 @@ def _still_fits(held: Token, visitor: uuid.UUID, grant: str) -> bool:
     return not _is_revoked(proof.digests, since=proof.since)
 
 
-def _by_token(inbox: Inbox, held: Token, *, login: str | None, by_cookie: bool) -> Entrance:
+def _by_token(inbox: Inbox, held: Token, *, login: str | None, by_cookie: bool) -> Authenticated:
     rows = list(Contact.objects.filter(visitor=held.visitor))
     stands = _stands(held, rows, login=login, by_cookie=by_cookie)
     proof = _proof(held)
@@ -130,7 +130,7 @@ def _by_token(inbox: Inbox, held: Token, *, login: str | None, by_cookie: bool) 
         proof = proof._replace(digests=(*proof.digests, *_own_digests(held)))
     contact = next((row for row in rows if row.inbox_id == inbox.pk), None)
     identity = Identity.of(contact) if contact and held.grant and contact.issuer in _issuers(inbox) else None
-    return Entrance(held.visitor, held, proof, contact, identity)
+    return Authenticated(held.visitor, held, proof, contact, identity)
 
 
 def _stands(held: Token, rows: Sequence[Contact], *, login: str | None, by_cookie: bool) -> bool:
@@ -148,7 +148,7 @@ def _stands(held: Token, rows: Sequence[Contact], *, login: str | None, by_cooki
     return login is not None and held.grant in tokens.digests(login) and read_login(login) is not None
 
 
-def _successor(inbox: Inbox, held: Token) -> Entrance:
+def _successor(inbox: Inbox, held: Token) -> Authenticated:
     """A visitor that this browser was not yet, the same in all its tabs until its cookie is replaced."""
     for number in range(MOST_SUCCESSORS):
         visitor = tokens.successor(held, number=number)
@@ -156,9 +156,9 @@ def _successor(inbox: Inbox, held: Token) -> Entrance:
         if not any(row.is_identified for row in rows):
             made = tokens.issue(visitor)
             contact = next((row for row in rows if row.inbox_id == inbox.pk), None)
-            return Entrance(visitor, made, _proof(made), contact)
+            return Authenticated(visitor, made, _proof(made), contact)
     made = tokens.issue()
-    return Entrance(made.visitor, made, _proof(made), is_new=True)
+    return Authenticated(made.visitor, made, _proof(made), is_new=True)
 
 
 def _issuers(inbox: Inbox) -> set[str]:

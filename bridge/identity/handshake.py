@@ -24,7 +24,7 @@ MOST_ORIGINS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class Handshake:
     """How a socket came in, before anybody said who he is."""
 
     address: str
@@ -39,12 +39,12 @@ class Arrival:
     """What a proxy in front hides, `port` or `scheme`, where `origin` may well be our own page."""
 
 
-class Foreign(Exception):
+class OriginRefused(Exception):
     """This handshake was not meant for us, or says nothing that can be believed."""
 
 
-def read(scope: dict[str, Any]) -> Arrival:
-    """Raises Foreign where the Host is none of ours or the Origin is none at all."""
+def read_handshake(scope: dict[str, Any]) -> Handshake:
+    """Raises OriginRefused where the Host is none of ours or the Origin is none at all."""
     headers: dict[bytes, str] = {}
     for name, value in scope["headers"]:
         # Repeated headers, as X-Forwarded-For may be, are one list.
@@ -54,7 +54,7 @@ def read(scope: dict[str, Any]) -> Arrival:
     origin, doubt = _foreign_origin(headers.get(b"origin"), headers.get(b"host", ""), scheme=scheme)
     # Another site's page never speaks with our cookies, even where its browser sends them along.
     cookies = headers.get(b"cookie", "") if not origin else ""
-    return Arrival(
+    return Handshake(
         address=_address(scope.get("client"), headers.get(b"x-forwarded-for", "")),
         user_agent=_printable(headers.get(b"user-agent", ""))[:300],
         origin=origin,
@@ -91,18 +91,18 @@ def _scheme(spoken: str, headers: Mapping[bytes, str]) -> str:
 
 def _foreign_origin(origin: str | None, host: str, *, scheme: str) -> tuple[str, str]:
     """Empty for our own page and for what is no browser; else the origin, for an inbox to allow, and what may be wrong
-    about it: Arrival.doubt."""
+    about it: Handshake.doubt."""
     if not validate_host(split_domain_port(host)[0], project.ALLOWED_HOSTS or ["localhost", "127.0.0.1"]):
-        raise Foreign(f"the host {host!r} is not in ALLOWED_HOSTS")
+        raise OriginRefused(f"the host {host!r} is not in ALLOWED_HOSTS")
     if origin is None:
         return "", ""
     try:
         parts = urlsplit(origin.lower())
         port = parts.port
     except ValueError:
-        raise Foreign("the origin is none") from None
+        raise OriginRefused("the origin is none") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise Foreign("the origin is none")
+        raise OriginRefused("the origin is none")
     found, doubt = origin.lower().rstrip("/"), ""
     name, asked_port = _split(host.lower())
     if _host(parts.hostname, port) == _host(name, asked_port):

@@ -34,7 +34,7 @@ class _Said(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Vouched:
+class ExternalIdentity:
     """Whom somebody vouches for, by what, since when and until when."""
 
     claims: Claims
@@ -48,7 +48,7 @@ class Vouched:
         return self.grants[0]
 
 
-def read_jwt(inbox: Inbox, text: str) -> Vouched:
+def read_jwt(inbox: Inbox, text: str) -> ExternalIdentity:
     """Raises BridgeError (`not_identified`) for what this inbox's secret did not sign, or signed for somebody else."""
     if not inbox.takes_jwt:
         raise BridgeError(Code.NOT_IDENTIFIED, "This chat takes no JWT.", reason="jwt")
@@ -63,7 +63,7 @@ def read_jwt(inbox: Inbox, text: str) -> Vouched:
     now = timezone.now()
     claims = Claims(Contact.Issuer.JWT, said.sub, said.name, said.email)
     latest = (now + tokens.VOUCHED_FOR).timestamp()
-    return Vouched(
+    return ExternalIdentity(
         claims,
         # What was signed. The signature itself has several spellings: its last letter's spare bits, padding, line ends.
         tokens.digests(text.rpartition(".")[0]),
@@ -114,7 +114,7 @@ class _Request:
     session: _Glance
 
 
-def read_login(session_key: str) -> Vouched | None:
+def read_login(session_key: str) -> ExternalIdentity | None:
     """The user who is logged in with this Django session, as Django itself would say. None: nobody."""
     store = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
     user: Any = auth.get_user(_Request(_Glance(store.load())))  # type: ignore[arg-type]  # asks only for `session`
@@ -124,7 +124,7 @@ def read_login(session_key: str) -> Vouched | None:
     name = getattr(user, "get_full_name", str)() or user.get_username()
     email = getattr(user, user.get_email_field_name(), "") or ""
     claims = Claims(Contact.Issuer.SITE, str(user.pk), as_name(name), email, user)
-    return Vouched(claims, tokens.digests(session_key), since=timezone.now())
+    return ExternalIdentity(claims, tokens.digests(session_key), since=timezone.now())
 
 
 def end_login(*, request: Any, **_: Any) -> None:

@@ -11,13 +11,12 @@ from channels.consumer import AsyncConsumer
 
 from bridge import protocol
 from bridge.chat.moderation import Proof
-from bridge.identity import handshake
-from bridge.identity.handshake import Arrival
+from bridge.identity.handshake import Handshake, OriginRefused, read_handshake
 from bridge.live.registry import answer
-from bridge.live.send_queue import MOST_WAITING, Outlet
+from bridge.live.send_queue import MOST_WAITING, SendQueue
 from bridge.live.server_quirks import backlog, close
-from bridge.live.sessions import Ears, Session
-from bridge.live.worker import Process
+from bridge.live.sessions import Session, Subscriptions
+from bridge.live.worker import Worker
 from bridge.models import Inbox
 
 logger = logging.getLogger(__name__)
@@ -46,10 +45,10 @@ class ChatConsumer(AsyncConsumer):
     """
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self._process = Process.current()
+        self._process = Worker.current()
         self.name = f"{_PROCESS}.{next(_numbers)}"
         self._send = send
-        self._outlet = Outlet(send, self.fall_behind)
+        self._send_queue = SendQueue(send, self.fall_behind)
         self._task = asyncio.current_task()
         self._close_code: int | None = None
         self._refused = 0.0
@@ -58,51 +57,51 @@ class ChatConsumer(AsyncConsumer):
         self._session: Session | None = None
         if (await receive())["type"] != "websocket.connect":
             return
-        arrival, refusal = self._read(scope)
-        if arrival is not None and refusal is None:
-            refusal = self._process.enter(self, arrival.address)
+        handshake, refusal = self._read(scope)
+        if handshake is not None and refusal is None:
+            refusal = self._process.enter(self, handshake.address)
         try:
-            code = await self._serve(scope, arrival, refusal, receive)
+            code = await self._serve(scope, handshake, refusal, receive)
         finally:
-            self._outlet.close()
-            if arrival is not None:
-                self._process.leave(self, arrival.address)
+            self._send_queue.close()
+            if handshake is not None:
+                self._process.leave(self, handshake.address)
             if self._session is not None:
                 self._session.end(clean=self._went)
         if code is not None:
-            await close(send, code, reason=_reason(code, arrival))
+            await close(send, code, reason=_reason(code, handshake))
 
-    def _read(self, scope: Any) -> tuple[Arrival | None, int | None]:
+    def _read(self, scope: Any) -> tuple[Handshake | None, int | None]:
         """Who comes, and the code to close with where the handshake alone says that they may not stay."""
         if protocol.SUBPROTOCOL not in scope["subprotocols"]:
             return None, protocol.CLOSE_PROTOCOL
         try:
-            return handshake.read(scope), None
-        except handshake.Foreign as error:
+            return read_handshake(scope), None
+        except OriginRefused as error:
             logger.info("A socket was refused: %s", error)
             return None, protocol.CLOSE_FORBIDDEN
 
-    async def _refusal(self, arrival: Arrival) -> int | None:
+    async def _refusal(self, handshake: Handshake) -> int | None:
         if not await self._process.ready():
             return protocol.CLOSE_TRY_LATER
-        if arrival.origin and not await self._process.database.run(_is_allowed, arrival.origin):
+        if handshake.origin and not await self._process.database.run(_is_allowed, handshake.origin):
             return protocol.CLOSE_FORBIDDEN
         return None
 
     async def _serve(
-        self, scope: Any, arrival: Arrival | None, refusal: int | None, receive: Any
+        self, scope: Any, handshake: Handshake | None, refusal: int | None, receive: Any
     ) -> int | None:
         """From the handshake until the other end leaves: None. Else the code to close with."""
         try:
-            if arrival is not None and refusal is None:
-                refusal = await self._refusal(arrival)
+            if handshake is not None and refusal is None:
+                refusal = await self._refusal(handshake)
             # Accepted first in any case: a browser sees no code of a socket that was refused.
             await self._send({"type": "websocket.accept", "subprotocol": _subprotocol(scope)})
-            if arrival is None or refusal is not None:
+            if handshake is None or refusal is not None:
                 return refusal
             process = self._process
-            ears = Ears(process.hub, self, process.online)
-            self._session = Session(arrival, process.members, process.database, ears)
+            subscriptions = Subscriptions(process.hub, self, process.online)
+            self._session = Session(handshake, process.members, process.database, subscriptions)
             return await self._converse(self._session, receive)
         except asyncio.CancelledError:
             # Ours, from `end`; or the server's, which is stopping: what waits to be written still is.
@@ -124,14 +123,14 @@ class ChatConsumer(AsyncConsumer):
             if len(text) > protocol.MAX_FRAME // 4 and len(text.encode()) > protocol.MAX_FRAME:
                 return TOO_BIG
             reply, refusal = await answer(session, text, self._process.throttler)
-            self._outlet.put(reply.decode())
+            self._send_queue.put(reply.decode())
             if refusal is not None:
                 if refusal.close:
                     return protocol.CLOSE_FORBIDDEN
                 if self._is_flooding():
                     return protocol.CLOSE_FLOODING
-            if self._outlet.busy:
-                await self._outlet.flushed()
+            if self._send_queue.busy:
+                await self._send_queue.flushed()
 
     def _is_flooding(self) -> bool:
         """One more refusal, counted against one a second since the socket was opened."""
@@ -140,7 +139,7 @@ class ChatConsumer(AsyncConsumer):
         return self._refused > now
 
     def deliver(self, text: str) -> None:
-        self._outlet.put(text)
+        self._send_queue.put(text)
 
     def follow(self, connection: str) -> None:
         if self._session is not None:
@@ -154,7 +153,7 @@ class ChatConsumer(AsyncConsumer):
             self.end(protocol.CLOSE_NO_SESSION)
         elif now - self._heard_at > HEARTBEAT:
             self.end(protocol.CLOSE_HEARTBEAT)
-        elif self._outlet.stalled_for(now) > STALLED_AFTER or backlog(self._send) > MOST_WAITING:
+        elif self._send_queue.stalled_for(now) > STALLED_AFTER or backlog(self._send) > MOST_WAITING:
             self.end(protocol.CLOSE_TRY_LATER)
 
     @property
@@ -183,11 +182,15 @@ def _subprotocol(scope: Any) -> str | None:
     return protocol.SUBPROTOCOL if protocol.SUBPROTOCOL in offered else next(iter(offered), None)
 
 
-def _reason(code: int, arrival: Arrival | None) -> str:
+def _reason(code: int, handshake: Handshake | None) -> str:
     """What stands beside the code: for whoever looks into it, and for our page where a proxy is set up wrongly."""
     if code == protocol.CLOSE_TRY_LATER:
         return LATER
-    return f"proxy_{arrival.doubt}" if code == protocol.CLOSE_FORBIDDEN and arrival and arrival.doubt else ""
+    return (
+        f"proxy_{handshake.doubt}"
+        if code == protocol.CLOSE_FORBIDDEN and handshake and handshake.doubt
+        else ""
+    )
 
 
 def _is_allowed(origin: str) -> bool:

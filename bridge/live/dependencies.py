@@ -26,13 +26,13 @@ KINDS += "and Annotated[<type>, From(<function>)]"
 BY_NAME = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
 
 
-class Misfit(Exception):
+class DeclarationError(Exception):
     """What is wrong with a function, and what its writer has to do."""
 
-    def __init__(self, problem: str, mend: str) -> None:
+    def __init__(self, problem: str, hint: str) -> None:
         super().__init__(problem)
         self.problem = problem
-        self.mend = mend
+        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Plan:
         self._places: dict[object, int] = {}
 
     def call(self, function: Callable[..., Awaitable[Any]]) -> Call:
-        """The function itself where it takes just the session and its payload. Raises Misfit."""
+        """The function itself where it takes just the session and its payload. Raises DeclarationError."""
         arguments = self._arguments(function)
         if list(arguments.values()) == [0, 1] and not _keyword_only(function):
             return function
@@ -119,14 +119,14 @@ class Plan:
             return self._add(Message, loaders.message, {"session": 0, "payload": 1})
         if hint is Contact:
             return self._add(Contact, loaders.contact, {"session": 0})
-        raise Misfit(
+        raise DeclarationError(
             f"its parameter {name} is annotated with {_called(hint)}, which no command can be given",
             f"There are {KINDS}",
         )
 
     def _payload_place(self, name: str, hint: type[Payload]) -> int:
         if not issubclass(self._payload, hint):
-            raise Misfit(
+            raise DeclarationError(
                 f"its parameter {name} takes the payload {hint.__name__}, the command's is {self._payload.__name__}",
                 f"Give the command's function a parameter that is annotated with {hint.__name__}",
             )
@@ -135,7 +135,7 @@ class Plan:
     def _row(self, name: str, model: Any, row: Row) -> int:
         by = row.by or row.field
         if not (isinstance(model, type) and issubclass(model, models.Model)):
-            raise Misfit(
+            raise DeclarationError(
                 f"its parameter {name} asks for a row of {_called(model)}, which is no model",
                 f'Write {name}: Annotated[<model>, Row("{row.field}")]',
             )
@@ -145,7 +145,7 @@ class Plan:
         except FieldDoesNotExist:
             unique = False
         if not unique:
-            raise Misfit(
+            raise DeclarationError(
                 f"its parameter {name} asks for a row by {model.__name__}.{by}, which is no unique field",
                 f'Name one: Row("{row.field}", by="<field>")',
             )
@@ -162,13 +162,13 @@ class Plan:
     def _made(self, function: Callable[..., Any]) -> int:
         try:
             return self._add(function, function, self._arguments(function))
-        except Misfit as misfit:
-            problem = f"{_called(function)}, which it asks for, cannot be called: {misfit.problem}"
-            raise Misfit(problem, misfit.mend) from None
+        except DeclarationError as error:
+            problem = f"{_called(function)}, which it asks for, cannot be called: {error.problem}"
+            raise DeclarationError(problem, error.hint) from None
 
     def _needs(self, name: str, field: str, declaration: str) -> None:
         if field not in self._payload.model_fields:
-            raise Misfit(
+            raise DeclarationError(
                 f"its parameter {name} is found by the payload's {field}, which {self._payload.__name__} has not",
                 f"Add {declaration} to {self._payload.__name__}",
             )
@@ -182,7 +182,7 @@ class Plan:
 
 
 def payload_of(function: Callable[..., Any]) -> type[Payload]:
-    """The payload that its parameters name. Raises Misfit."""
+    """The payload that its parameters name. Raises DeclarationError."""
     hints = hints_of(function)
     found = {
         hint
@@ -190,22 +190,22 @@ def payload_of(function: Callable[..., Any]) -> type[Payload]:
         if isinstance(hint := hints[name], type) and issubclass(hint, Payload)
     }
     if len(found) > 1:
-        raise Misfit("it takes two payloads", "A command has one: put the fields of both into it")
+        raise DeclarationError("it takes two payloads", "A command has one: put the fields of both into it")
     return found.pop() if found else NoPayload
 
 
 def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """The annotation of each parameter. Raises Misfit."""
+    """The annotation of each parameter. Raises DeclarationError."""
     try:
         hints = typing.get_type_hints(function, include_extras=True)
     except NameError as error:
-        raise Misfit(
+        raise DeclarationError(
             f"an annotation cannot be read: {error}",
             "Import what it names at the top of the module, outside of `if TYPE_CHECKING`",
         ) from error
     for name in _names(function):
         if name not in hints:
-            raise Misfit(f"its parameter {name} has no annotation", f"There are {KINDS}")
+            raise DeclarationError(f"its parameter {name} has no annotation", f"There are {KINDS}")
     return hints
 
 
@@ -213,7 +213,7 @@ def _names(function: Callable[..., Any]) -> list[str]:
     parameters = inspect.signature(function).parameters.values()
     for each in parameters:
         if each.kind not in BY_NAME:
-            raise Misfit(
+            raise DeclarationError(
                 f"its parameter {each} has no name", "Write one parameter for each thing that it is given"
             )
     return [each.name for each in parameters]

@@ -16,7 +16,7 @@ from typing_extensions import is_typeddict
 from bridge import protocol
 from bridge.chat import publishing
 from bridge.infra.throttling import PERIODS, THROTTLES, parse
-from bridge.live.dependencies import Misfit, Plan, hints_of, payload_of
+from bridge.live.dependencies import DeclarationError, Plan, hints_of, payload_of
 from bridge.live.permissions import NEEDS, Permission
 from bridge.live.registry import Entry, entries, is_ours
 from bridge.live.sessions import Session
@@ -59,8 +59,8 @@ class Event(Generic[Model]):
             return
         frame = protocol.event_frame(self.name, body)
         if isinstance(to, Session):
-            if to.ears is not None:
-                to.ears.listener.deliver(frame.decode())
+            if to.subscriptions is not None:
+                to.subscriptions.listener.deliver(frame.decode())
             return
         visitor = to if isinstance(to, UUID) else to.visitor
         if visitor is None:
@@ -97,8 +97,8 @@ class CommandGroup:
         def tag(function: Handler) -> Handler:
             try:
                 entry = self._entry(function, name, permission, throttle, deprecated)
-            except Misfit as misfit:
-                raise _refusal(function, misfit) from misfit.__cause__
+            except DeclarationError as error:
+                raise _refusal(function, error) from error.__cause__
             entries[entry.name] = entry
             return function
 
@@ -109,41 +109,43 @@ class CommandGroup:
         try:
             full = self._name(name, payload, taken=events)
             if not (isinstance(payload, type) and issubclass(payload, BaseModel)):
-                raise Misfit(
+                raise DeclarationError(
                     f"the event {full} carries what is no pydantic model",
                     "Make it a subclass of BaseModel or Payload",
                 )
             _check_describable(payload, f"the payload of the event {full}")
-        except Misfit as misfit:
-            raise _refusal(payload, misfit) from misfit.__cause__
+        except DeclarationError as error:
+            raise _refusal(payload, error) from error.__cause__
         events[full] = Event(full, payload)
         return events[full]
 
     def _name(self, name: str, of: Any, *, taken: Any) -> str:
         ours = is_ours(of)
         if not isinstance(name, str):
-            raise Misfit(
+            raise DeclarationError(
                 "its decorator has no name", 'Write @group.command("<name>", permission=…, throttle=…)'
             )
         full = f"{self.prefix}.{name}" if self.prefix else name
         if not (WORD.fullmatch(self.prefix) or (ours and not self.prefix)):
-            raise Misfit(
+            raise DeclarationError(
                 f"its group has the prefix {self.prefix!r}",
                 'A prefix is a word of small letters, digits and underscores: CommandGroup("order")',
             )
         if not WORD.fullmatch(name) or len(full) > MAX_NAME:
-            raise Misfit(
+            raise DeclarationError(
                 f"{full!r} is no name",
                 "After the prefix comes one word of small letters, digits and underscores; "
                 f"{MAX_NAME} characters in all",
             )
         if self.prefix in RESERVED and not ours:
-            raise Misfit(f"the prefix {self.prefix!r} is the bridge's own", "Choose another for this group")
+            raise DeclarationError(
+                f"the prefix {self.prefix!r} is the bridge's own", "Choose another for this group"
+            )
         if self.prefix not in RESERVED and ours and self.prefix:
-            raise Misfit(f"the prefix {self.prefix!r} is not reserved", "Put it into RESERVED")
+            raise DeclarationError(f"the prefix {self.prefix!r} is not reserved", "Put it into RESERVED")
         if full in taken:
             there = getattr(taken[full], "function", None) or taken[full].payload
-            raise Misfit(
+            raise DeclarationError(
                 f"{full} is the name of {there.__module__}.{there.__qualname__} already",
                 "Rename one of the two",
             )
@@ -159,14 +161,18 @@ class CommandGroup:
     ) -> Entry:
         full = self._name(name, function, taken=entries)
         if not inspect.iscoroutinefunction(function):
-            raise Misfit("it is not async", f"Write async def {getattr(function, '__name__', 'it')}(…)")
+            raise DeclarationError(
+                "it is not async", f"Write async def {getattr(function, '__name__', 'it')}(…)"
+            )
         payload = payload_of(function)
         hints = hints_of(function)
         if "return" not in hints:
-            raise Misfit("it does not say what it returns", "Annotate it: -> <a pydantic model>, or -> None")
+            raise DeclarationError(
+                "it does not say what it returns", "Annotate it: -> <a pydantic model>, or -> None"
+            )
         _check_describable(payload, f"its payload {payload.__name__}")
         if not isinstance(deprecated, bool | str):
-            raise Misfit(
+            raise DeclarationError(
                 f"its deprecated is {deprecated!r}",
                 'Write deprecated=True or deprecated="use <another command>"',
             )
@@ -186,13 +192,13 @@ class CommandGroup:
 def _permission_of(command: str, permission: Permission | None, payload: type[Payload]) -> Permission:
     if permission is None or not inspect.iscoroutinefunction(permission):
         missing = f"the command {command} has no permission"
-        raise Misfit(
+        raise DeclarationError(
             missing if permission is None else "its permission is not async",
             "Say who may: permission=anyone, another one of bridge.extend, or an async function of your own",
         )
     needed = NEEDS.get(permission)
     if needed is not None and needed not in payload.model_fields:
-        raise Misfit(
+        raise DeclarationError(
             f"its permission asks about the payload's {needed}, which {payload.__name__} has not",
             f"Add {needed} to {payload.__name__}, or choose another permission",
         )
@@ -207,7 +213,7 @@ def _throttle_of(command: str, throttle: str | None) -> str:
         THROTTLES[command] = parse(throttle or "")
     except ValueError:
         missing = f"the command {command} has no throttle"
-        raise Misfit(
+        raise DeclarationError(
             missing if throttle is None else f"there is no throttle {throttle!r}",
             f'Say how often one visitor may: throttle="5/minute" (or {", ".join(PERIODS)}), '
             f"or one of {', '.join(THROTTLES)}",
@@ -220,7 +226,7 @@ def _dump_of(reply: Any) -> Callable[[Any], Any] | None:
     if reply is NoneType:
         return lambda _: {}
     if not is_typeddict(reply) and not (isinstance(reply, type) and issubclass(reply, BaseModel)):
-        raise Misfit(
+        raise DeclarationError(
             f"it returns {getattr(reply, '__name__', reply)}, which is no JSON object",
             "Return a pydantic model, a TypedDict or None, and annotate it so",
         )
@@ -240,11 +246,11 @@ def _check_describable(of: Any, what: str) -> None:
         TypeAdapter(of).json_schema(mode="serialization")
     except UNDESCRIBABLE as error:
         reason = str(error).splitlines()[0].rstrip(".")
-        raise Misfit(
+        raise DeclarationError(
             f"{what} cannot be described: {reason}", "Give its fields types that JSON has a word for"
         ) from error
 
 
-def _refusal(of: Any, misfit: Misfit) -> ImproperlyConfigured:
+def _refusal(of: Any, error: DeclarationError) -> ImproperlyConfigured:
     name = getattr(of, "__qualname__", repr(of))
-    return ImproperlyConfigured(f"{getattr(of, '__module__', '?')}.{name}: {misfit.problem}. {misfit.mend}.")
+    return ImproperlyConfigured(f"{getattr(of, '__module__', '?')}.{name}: {error.problem}. {error.hint}.")

@@ -67,7 +67,7 @@ async def perform(session: Session, entry: Entry, body: object, throttler: Throt
     except ValidationError as error:
         raise refusal_of(error) from None
     try:
-        await throttler.take(entry.throttle, visitor=session.visitor, address=session.arrival.address)
+        await throttler.take(entry.throttle, visitor=session.visitor, address=session.handshake.address)
         await entry.permission(session, payload)
         reply = await entry.call(session, payload)
         return reply if entry.dump is None else entry.dump(reply)

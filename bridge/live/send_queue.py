@@ -13,7 +13,7 @@ MOST_WAITING = 1024 * 1024
 Send = Callable[[Any], Awaitable[None]]
 
 
-class Outlet:
+class SendQueue:
     """Sends text frames. `stalled` is called once where the socket takes too little for too long."""
 
     __slots__ = ("_closed", "_held", "_send", "_since", "_size", "_stalled", "_task")

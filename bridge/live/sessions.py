@@ -8,7 +8,7 @@ from bridge.chat.publishing import pages_of
 from bridge.chat.speaking import Opening, Target
 from bridge.errors import BridgeError, Code
 from bridge.identity.contacts import Identity
-from bridge.identity.handshake import Arrival
+from bridge.identity.handshake import Handshake
 from bridge.infra.database import DatabaseThreads
 from bridge.live.hub import Hub, Listener
 from bridge.presence.members import Members
@@ -16,7 +16,7 @@ from bridge.presence.online import Registry
 
 
 @dataclass(frozen=True, slots=True)
-class Ears:
+class Subscriptions:
     """How a socket hears events and is seen by others."""
 
     hub: Hub
@@ -28,10 +28,10 @@ class Ears:
 class Session:
     """One socket's visitor, or one request's. Without `visitor` until `session.start`."""
 
-    arrival: Arrival
+    handshake: Handshake
     members: Members
     database: DatabaseThreads
-    ears: Ears | None = None
+    subscriptions: Subscriptions | None = None
     """None: it hears nothing and is seen by nobody, as a request over HTTP."""
     visitor: uuid.UUID | None = None
     identity: Identity | None = None
@@ -47,14 +47,14 @@ class Session:
     rooms: dict[str, str] = field(default_factory=dict)
     """The rooms that he is in, each with his participant's uid there."""
     following: set[str] = field(default_factory=set)
-    heard_as: tuple[str, ...] = ()
+    subscribed_as: tuple[str, ...] = ()
     """The visitor of whose conversations it hears, in all inboxes and in this one: already while its session is about
     to start."""
 
     @property
     def name(self) -> str:
         """What events are not sent to where it wrote them itself; empty where it hears none."""
-        return self.ears.listener.name if self.ears else ""
+        return self.subscriptions.listener.name if self.subscriptions else ""
 
     @property
     def who(self) -> uuid.UUID:
@@ -68,15 +68,15 @@ class Session:
             raise BridgeError(Code.NOT_IDENTIFIED, "Start a session first.")
         return self.opening
 
-    def hear_as(self, visitor: uuid.UUID, *, inbox: int) -> None:
+    def subscribe_visitor(self, visitor: uuid.UUID, *, inbox: int) -> None:
         """Hear of what this visitor opens elsewhere, and of what comes in their earlier conversations."""
         # A start that failed half-way may be tried again as somebody else, who inherits nothing.
         self.end(clean=True)
         self.connections.clear()
-        self.heard_as = (str(visitor), pages_of(visitor, inbox))
-        if self.ears:
-            for name in self.heard_as:
-                self.ears.hub.join_visitor(self.ears.listener, name)
+        self.subscribed_as = (str(visitor), pages_of(visitor, inbox))
+        if self.subscriptions:
+            for name in self.subscribed_as:
+                self.subscriptions.hub.join_visitor(self.subscriptions.listener, name)
 
     def begin(
         self, opening: Opening, *, identity: Identity | None = None, proof: Proof | None = None
@@ -84,8 +84,8 @@ class Session:
         """From now on it is this visitor's, and others may know that he is there."""
         self.opening, self.identity, self.proof = opening, identity, proof
         self.visitor = opening.visitor
-        if self.ears:
-            self.ears.online.arrive(opening.inbox, opening.visitor, identified=identity is not None)
+        if self.subscriptions:
+            self.subscriptions.online.arrive(opening.inbox, opening.visitor, identified=identity is not None)
 
     def know(self, target: Target) -> None:
         self.connections[target.uid] = target
@@ -99,33 +99,33 @@ class Session:
         """Hear this conversation's events from now on."""
         if connection not in self.following:
             self.following.add(connection)
-            if self.ears:
-                self.ears.hub.join(self.ears.listener, connection)
+            if self.subscriptions:
+                self.subscriptions.hub.join(self.subscriptions.listener, connection)
 
     def enter(self, target: Target) -> None:
         """Be in a room: hear it, speak in it, be a member of it."""
         self.know(target)
         if target.author is not None and target.uid not in self.rooms:
             self.rooms[target.uid] = target.author["id"]
-            if self.ears:
+            if self.subscriptions:
                 self.members.arrive(target.uid, target.author)
 
     def leave(self, room: str) -> None:
         participant = self.rooms.pop(room)
         self.connections.pop(room, None)
         self.following.discard(room)
-        if self.ears:
+        if self.subscriptions:
             self.members.leave(room, participant, clean=True, at_once=True)
-            self.ears.hub.leave(self.ears.listener, [room])
+            self.subscriptions.hub.leave(self.subscriptions.listener, [room])
 
     def end(self, *, clean: bool) -> None:
         """Hear nothing any more. `clean`: the browser said that it goes."""
-        if self.ears:
+        if self.subscriptions:
             for room, participant in self.rooms.items():
                 self.members.leave(room, participant, clean=clean)
-            self.ears.hub.leave(self.ears.listener, self.following, *self.heard_as)
+            self.subscriptions.hub.leave(self.subscriptions.listener, self.following, *self.subscribed_as)
             if self.visitor and self.opening:
                 inbox, known = self.opening.inbox, self.identity is not None
-                self.ears.online.leave(inbox, self.visitor, identified=known)
+                self.subscriptions.online.leave(inbox, self.visitor, identified=known)
         self.rooms.clear()
         self.following.clear()

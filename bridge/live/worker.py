@@ -64,10 +64,10 @@ class Socket(Listener, Protocol):
         """What its session rests on, once it has started."""
 
 
-class Process:
+class Worker:
     """One for each event loop that serves sockets."""
 
-    _current: "dict[asyncio.AbstractEventLoop, Process]" = {}
+    _current: "dict[asyncio.AbstractEventLoop, Worker]" = {}
 
     def __init__(self) -> None:
         self.hub = Hub()
@@ -88,7 +88,7 @@ class Process:
         self._empty: asyncio.Event | None = None
 
     @classmethod
-    def current(cls) -> "Process":
+    def current(cls) -> "Worker":
         loop = asyncio.get_running_loop()
         process = cls._current.get(loop)
         if process is None:
@@ -130,7 +130,7 @@ class Process:
         except redis.RedisError as error:
             logger.info("Our visitors' presence will run out by itself: %r", error)
         await self.database.close()
-        Process._current.pop(asyncio.get_running_loop(), None)
+        Worker._current.pop(asyncio.get_running_loop(), None)
 
     def enter(self, socket: Socket, address: str) -> int | None:
         """Count it, or return the code to close it with. Waits for nothing: of a burst no more get in than may."""

@@ -176,6 +176,6 @@ def announced(scope: Scope) -> int:
 
 def _address(scope: Scope) -> str:
     try:
-        return handshake.read(scope).address
-    except handshake.Foreign:
+        return handshake.read_handshake(scope).address
+    except handshake.OriginRefused:
         return "foreign"

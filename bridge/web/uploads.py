@@ -21,10 +21,10 @@ from bridge.chat import actions, retention, wire
 from bridge.chat.moderation import check_name_of_file, is_blocked
 from bridge.errors import BridgeError, Code
 from bridge.files import Kept
-from bridge.identity import handshake, tokens
-from bridge.identity.handshake import Arrival, Foreign
+from bridge.identity import tokens
+from bridge.identity.handshake import Handshake, OriginRefused, read_handshake
 from bridge.infra import addresses
-from bridge.live.worker import Process
+from bridge.live.worker import Worker
 from bridge.models import Inbox
 from bridge.web.guard import Application, Receive, Scope, Send, Slots, announced
 
@@ -78,25 +78,25 @@ async def _respond(send: Send, answer: Any) -> None:
 async def _take(scope: Scope, receive: Receive, running: Slots) -> Any:
     headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
     try:
-        arrival = handshake.read(scope)
-    except Foreign as foreign:
+        handshake = read_handshake(scope)
+    except OriginRefused as foreign:
         raise BridgeError(Code.NOT_PERMITTED, f"Not from here: {foreign}.") from None
-    token = _token(headers, arrival)
+    token = _token(headers, handshake)
     query = parse_qs(scope["query_string"].decode("latin-1"))
     name = query.get("name", ["file"])[0]
-    process = Process.current()
-    signed_for = _signed_for(token, arrival)
-    await process.throttler.take("upload", visitor=signed_for, address=arrival.address)
+    process = Worker.current()
+    signed_for = _signed_for(token, handshake)
+    await process.throttler.take("upload", visitor=signed_for, address=handshake.address)
     try:
         asked = query.get("inbox", ["default"])[0]
-        inbox, visitor = await process.database.run(_let_in, asked, token, arrival)
+        inbox, visitor = await process.database.run(_let_in, asked, token, handshake)
         _check_size(announced(scope), inbox)
         check_name_of_file(inbox, files.safe_name(name))
         files.check_room(announced(scope))
         with running.one_of(signed_for), tempfile.TemporaryFile() as body:
-            await _read(receive, body, inbox=inbox, visitor=visitor, arrival=arrival)
+            await _read(receive, body, inbox=inbox, visitor=visitor, handshake=handshake)
             kept = await files.keep_in_turn(
-                body, name=name, allowed=inbox.upload_types.split(), owner=arrival.address
+                body, name=name, allowed=inbox.upload_types.split(), owner=handshake.address
             )
         return await _write_down(kept, inbox=inbox, visitor=visitor)
     except OSError as error:
@@ -110,33 +110,33 @@ async def _take(scope: Scope, receive: Receive, running: Slots) -> Any:
         _make_room(process)
 
 
-def _token(headers: dict[Any, str], arrival: Arrival) -> str | None:
+def _token(headers: dict[Any, str], handshake: Handshake) -> str | None:
     """What its sender has, None where his cookie speaks for him: only our own pages may speak with that, since a
     form elsewhere would send it along."""
     site = headers.get(b"sec-fetch-site", "")
-    if arrival.origin or site in {"cross-site", "same-site"}:
+    if handshake.origin or site in {"cross-site", "same-site"}:
         raise BridgeError(Code.NOT_PERMITTED, "Files are taken from our own pages only.")
     scheme, _, token = headers.get(b"authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return token.strip()
     if b"origin" not in headers and site != "same-origin":
         raise BridgeError(Code.NOT_PERMITTED, "Files are taken from our own pages only.")
-    if not arrival.token:
+    if not handshake.token:
         raise BridgeError(Code.NOT_IDENTIFIED, "Nobody knows whose file this is. Please load the page again.")
     return None
 
 
-def _signed_for(token: str | None, arrival: Arrival) -> uuid.UUID:
+def _signed_for(token: str | None, handshake: Handshake) -> uuid.UUID:
     """Who it is as the token alone says: whether it still counts is seen in the database."""
-    return tokens.read(token if token is not None else arrival.token or "").visitor
+    return tokens.read(token if token is not None else handshake.token or "").visitor
 
 
-def _let_in(name: str, token: str | None, arrival: Arrival) -> tuple[Inbox, uuid.UUID]:
+def _let_in(name: str, token: str | None, handshake: Handshake) -> tuple[Inbox, uuid.UUID]:
     """The inbox, and whose file it is."""
     inbox = Inbox.objects.filter(name=name, enabled=True).first() if name.isprintable() else None
     if inbox is None:
         raise BridgeError(Code.NOT_FOUND, "There is no such chat.")
-    visitor = identity.enter(inbox, token=token, cookie=arrival.token, login=arrival.login).visitor
+    visitor = identity.authenticate(inbox, token=token, cookie=handshake.token, login=handshake.login).visitor
     if is_blocked(inbox.pk, {visitor}):
         raise BridgeError(Code.BLOCKED, "You cannot write here.")
     if not inbox.max_upload:
@@ -154,10 +154,10 @@ def _check_size(size: int, inbox: Inbox) -> None:
 
 
 async def _read(
-    receive: Receive, body: IO[bytes], *, inbox: Inbox, visitor: uuid.UUID, arrival: Arrival
+    receive: Receive, body: IO[bytes], *, inbox: Inbox, visitor: uuid.UUID, handshake: Handshake
 ) -> None:
     """The body, as far as it may go. Each begun megabyte is counted before it is read."""
-    throttler = Process.current().throttler
+    throttler = Worker.current().throttler
     size, counted, more = 0, 0, True
     while more:
         message = await receive()
@@ -168,7 +168,7 @@ async def _read(
         _check_size(size, inbox)
         while counted * MEGABYTE < size:
             for throttle in ("upload_megabyte", "upload_day"):
-                await throttler.take(throttle, visitor=visitor, address=arrival.address, inbox=inbox.pk)
+                await throttler.take(throttle, visitor=visitor, address=handshake.address, inbox=inbox.pk)
             files.check_room()
             counted += 1
         # Into the system's cache: what a disk needs for it is not waited for.
@@ -179,7 +179,7 @@ async def _read(
 
 async def _write_down(kept: Kept, *, inbox: Inbox, visitor: uuid.UUID) -> Any:
     try:
-        row = await Process.current().database.run(actions.keep_upload, kept, inbox=inbox.pk, visitor=visitor)
+        row = await Worker.current().database.run(actions.keep_upload, kept, inbox=inbox.pk, visitor=visitor)
     except BaseException:
         await files.in_background(files.discard, kept.file, kept.thumbnail)
         raise
@@ -190,7 +190,7 @@ _making_room: set[asyncio.Task[None]] = set()
 _made_room_at = float("-inf")
 
 
-def _make_room(process: Process) -> None:
+def _make_room(process: Worker) -> None:
     """Where disks are nearly full, delete what nobody sent: the bot does so too, but once an hour."""
     global _made_room_at
     if time.monotonic() - _made_room_at < MAKE_ROOM_EVERY or not files.is_short():
@@ -201,7 +201,7 @@ def _make_room(process: Process) -> None:
     task.add_done_callback(_making_room.discard)
 
 
-async def _purge(process: Process) -> None:
+async def _purge(process: Worker) -> None:
     try:
         count = await process.database.run(retention.purge_unsent)
     except (OperationalError, InterfaceError) as error:

@@ -6,7 +6,7 @@ import threading
 
 import uvicorn
 
-from bridge.live.worker import Process
+from bridge.live.worker import Worker
 
 
 class Server:
@@ -22,7 +22,7 @@ class Server:
 
     async def _serve(self) -> None:
         await self._server.serve(sockets=[self._socket])
-        await Process.current().stop()
+        await Worker.current().stop()
 
     def __enter__(self) -> "Server":
         self._thread.start()

@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from bridge.live.worker import Process
+from bridge.live.worker import Worker
 from bridge.models import Inbox, Message
 from tests.http.caller import Caller
 from tests.http.test_staff import staff
@@ -37,7 +37,7 @@ async def test_a_token_that_was_ended_counts_no_more_and_ends_its_sockets_alone(
     assert await other.ok("ping")
 
 
-async def test_a_jwt_makes_a_session_that_its_user_comes_back_to(process: Process, inbox: Inbox) -> None:
+async def test_a_jwt_makes_a_session_that_its_user_comes_back_to(process: Worker, inbox: Inbox) -> None:
     inbox.identity, inbox.identity_required = Inbox.Identity.JWT, True
     inbox.identity_secret = SECRET
     await inbox.asave()
@@ -92,7 +92,7 @@ async def test_a_page_takes_as_many_queries_however_much_is_on_it(
 ) -> None:
     caller = await staff() if "/staff/" in path else visitor
     counts: list[int] = []
-    run = Process.current().database.run
+    run = Worker.current().database.run
 
     async def counting(function: object, *args: object, **options: object) -> object:
         def inside() -> object:
@@ -115,7 +115,7 @@ async def test_a_page_takes_as_many_queries_however_much_is_on_it(
                 await visitor.post(f"/api/connections/{uid}/close")
         counts.clear()
         with monkeypatch.context() as patched:
-            patched.setattr(Process.current().database, "run", counting)
+            patched.setattr(Worker.current().database, "run", counting)
             await caller.get(path.format(uid=uid))
         totals.append(sum(counts))
     assert totals[0] == totals[1] <= 12

@@ -196,7 +196,7 @@ def test_an_address_is_counted_as_one_however_it_is_spelled(
         quoted = f"[{spelled}]:4711" if ":" in spelled else f"{spelled}:4711"
         headers.append((b"x-forwarded-for", (quoted if "port" in way else spelled).encode()))
     client = (spelled, 4711) if way == "socket" else ("10.0.0.1", 4711)
-    assert handshake.read({"headers": headers, "client": client}).address == one
+    assert handshake.read_handshake({"headers": headers, "client": client}).address == one
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest_asyncio
 from asgiref.sync import sync_to_async
 
 from bridge.infra.throttling import THROTTLES, Limit, Throttle
-from bridge.live.worker import Process
+from bridge.live.worker import Worker
 from bridge.models import Connection, Inbox, Message, Participant
 from tests.web.browser import Browser
 
@@ -33,7 +33,7 @@ async def browser(valkey_url: str, inbox: Inbox) -> AsyncIterator[Open]:
     yield make
     for each in made:
         await each.leave()
-    await Process.current().stop()
+    await Worker.current().stop()
 
 
 @pytest_asyncio.fixture

@@ -16,7 +16,7 @@ from channels.layers import get_channel_layer
 from bridge.chat import publishing
 from bridge.chat.publishing import Change, Publisher
 from bridge.live.hub import Hub
-from bridge.live.send_queue import Outlet
+from bridge.live.send_queue import SendQueue
 from tests.web.browser import Browser
 
 
@@ -230,7 +230,7 @@ class Server:
 
 async def test_frames_go_out_at_once_while_there_is_room_and_without_a_task() -> None:
     server = Server()
-    outlet = Outlet(server.send, lambda: None)
+    outlet = SendQueue(server.send, lambda: None)
     tasks = len(asyncio.all_tasks())
     for number in range(3):
         outlet.put(str(number))
@@ -240,7 +240,7 @@ async def test_frames_go_out_at_once_while_there_is_room_and_without_a_task() ->
 
 async def test_frames_wait_in_their_order_and_only_so_many() -> None:
     server, stalled = Server(), []
-    outlet = Outlet(server.send, lambda: stalled.append(True))
+    outlet = SendQueue(server.send, lambda: stalled.append(True))
     outlet.put("0")
     server.room.clear()
     for number in range(1, 5):
@@ -260,7 +260,7 @@ async def test_a_socket_that_takes_nothing_is_given_up_before_memory_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server, stalled = Server(), []
-    outlet = Outlet(server.send, lambda: stalled.append(True))
+    outlet = SendQueue(server.send, lambda: stalled.append(True))
     server.room.clear()
     for _ in range(40):
         outlet.put("x" * 64_000)
@@ -272,17 +272,17 @@ async def test_a_socket_that_takes_nothing_is_given_up_before_memory_is(
 
 
 async def test_a_stalled_browser_is_closed_with_1013(visitor: Browser) -> None:
-    from bridge.live.worker import Process
+    from bridge.live.worker import Worker
 
-    (socket,) = Process.current().sockets
+    (socket,) = Worker.current().sockets
     hangs = asyncio.Event()
-    original = socket._outlet._send  # type: ignore[attr-defined]
+    original = socket._send_queue._send  # type: ignore[attr-defined]
 
     async def stuck(message: Any) -> None:
         await hangs.wait()
         await original(message)
 
-    socket._outlet._send = stuck  # type: ignore[attr-defined]
+    socket._send_queue._send = stuck  # type: ignore[attr-defined]
     socket.deliver("{}")
     socket.check(time.monotonic() + 5)
     socket.check(time.monotonic() + 11)

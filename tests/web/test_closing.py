@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bridge.live import consumers
-from bridge.live.worker import Process
+from bridge.live.worker import Worker
 from tests.web.browser import Browser
 from tests.web.clock import Clock
 from tests.web.conftest import Open
@@ -15,7 +15,7 @@ from tests.web.conftest import Open
 
 def _later(seconds: float) -> None:
     """What the process does every two seconds, as if so much time had passed."""
-    for socket in tuple(Process.current().sockets):
+    for socket in tuple(Worker.current().sockets):
         socket.check(time.monotonic() + seconds)
 
 
@@ -58,17 +58,17 @@ async def test_a_socket_that_pings_stays_however_long_it_does(
         clock.ahead += consumers.HEARTBEAT / 3
         await visitor.ok("ping")
         # Just before the next one is due: long after the socket was opened, not after the last frame.
-        for socket in tuple(Process.current().sockets):
+        for socket in tuple(Worker.current().sockets):
             socket.check(clock.monotonic() + consumers.HEARTBEAT / 3)
     assert clock.ahead > 2 * consumers.HEARTBEAT
     # Any frame counts, also one that is refused.
     clock.ahead += consumers.HEARTBEAT - 1
     await visitor.send_text("x")
     assert (await visitor.receive())["error"]["code"] == "invalid_frame"
-    for socket in tuple(Process.current().sockets):
+    for socket in tuple(Worker.current().sockets):
         socket.check(clock.monotonic() + consumers.HEARTBEAT - 1)
     await visitor.ok("ping")
-    for socket in tuple(Process.current().sockets):
+    for socket in tuple(Worker.current().sockets):
         socket.check(clock.monotonic() + consumers.HEARTBEAT + 1)
     assert await visitor.closed() == 4408
 
@@ -88,7 +88,7 @@ async def test_of_a_burst_of_sockets_no_more_get_in_than_may(browser: Open, sett
     await asyncio.gather(*(each.open() for each in burst))
     ends = await asyncio.gather(*(_end_of(each) for each in burst))
     assert sorted(ends, key=str) == [4429] * 7 + [None] * 5
-    assert Process.current().addresses["192.0.2.1"] == 5
+    assert Worker.current().addresses["192.0.2.1"] == 5
 
 
 async def test_a_burst_from_another_site_is_counted_before_that_is_looked_up(
@@ -99,7 +99,7 @@ async def test_a_burst_from_another_site_is_counted_before_that_is_looked_up(
     await asyncio.gather(*(each.open() for each in burst))
     ends = await asyncio.gather(*(each.closed() for each in burst))
     assert sorted(ends) == [4403] * 5 + [4429] * 7
-    assert not Process.current().addresses
+    assert not Worker.current().addresses
 
 
 async def test_a_full_process_sends_newcomers_away_before_any_work(
@@ -112,7 +112,7 @@ async def test_a_full_process_sends_newcomers_away_before_any_work(
     for each in inside[1:]:
         await each.open()
     asked: list[Any] = []
-    monkeypatch.setattr(Process.current().database, "run", lambda *call: asked.append(call))
+    monkeypatch.setattr(Worker.current().database, "run", lambda *call: asked.append(call))
     for number in range(3):
         outside = browser(address=f"198.51.100.{number}", origin="https://elsewhere.example")
         await outside.open()
@@ -158,7 +158,7 @@ async def test_a_stopping_server_writes_what_waits_and_closes_with_1012(visitor:
             "payload": {"client_id": "0" * 32, "content": "on its way"},
         }
     )
-    while len(Process.current().writer) == 0:  # noqa: ASYNC110  # it is there at the next turn
+    while len(Worker.current().writer) == 0:  # noqa: ASYNC110  # it is there at the next turn
         await asyncio.sleep(0)
     # What daphne does at its end.
     visitor._socket.future.cancel()

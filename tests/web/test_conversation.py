@@ -12,7 +12,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from bridge.chat import actions
-from bridge.live.worker import Process
+from bridge.live.worker import Worker
 from bridge.models import Connection, Delivery, Endpoint, Inbox, Message, Participant
 from tests.web.browser import Browser
 from tests.web.conftest import Open
@@ -386,8 +386,8 @@ async def test_a_session_that_could_not_start_leaves_nothing_and_can_start_again
     assert (await again.ok("session.start"))["connection"] is None
     assert await again.refused("history.page", connection=known.connection) == "not_found"
     await again.leave()
-    assert Process.current().hub.visitors == {}
-    assert Process.current().hub.connections == {}
+    assert Worker.current().hub.visitors == {}
+    assert Worker.current().hub.connections == {}
 
 
 async def test_a_database_that_is_away_is_said_to_be(

@@ -20,7 +20,7 @@ from bridge.chat.actions.receiving import (
     receive_edit,
     receive_message,
 )
-from bridge.live.worker import Process
+from bridge.live.worker import Worker
 from bridge.models import Connection, Endpoint, Inbox, Message, Participant
 from tests.web.browser import Browser, Closed
 from tests.web.conftest import Open
@@ -313,7 +313,7 @@ async def test_who_may_not_write_opens_nothing_again(visitor: Browser) -> None:
     await visitor.ok("connection.close", connection=visitor.connection)
     me = await Participant.objects.aget(role="visitor")
     await sync_to_async(moderating.mute)(me, until=timezone.now() + timedelta(minutes=5))
-    await Process.current().look_at_moderation()
+    await Worker.current().look_at_moderation()
     assert await visitor.refused("connection.reopen", connection=visitor.connection) == "not_permitted"
     assert not (await Connection.objects.aget(uid=visitor.connection)).is_open
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from bridge.chat.actions import moderating
 from bridge.identity import tokens
 from bridge.live import worker
-from bridge.live.worker import Process
+from bridge.live.worker import Worker
 from bridge.models import Attachment, Block, Inbox, Message, Participant
 from bridge.protocol import CLOSE_FORBIDDEN
 from bridge.text.filtering import compiled
@@ -37,7 +37,7 @@ async def _participant(browser: Browser) -> Participant:
 
 async def _known() -> None:
     """What was just forbidden is known here, as it is at the latest after a beat."""
-    await Process.current().look_at_moderation()
+    await Worker.current().look_at_moderation()
 
 
 # --------------------------------------------------------------------- muted
@@ -194,7 +194,7 @@ async def test_a_block_is_noticed_even_if_its_nudge_was_lost(
 async def test_what_a_blocked_visitor_sends_before_he_is_closed_is_not_stored(
     visitor: Browser, inbox: Inbox
 ) -> None:
-    process = Process.current()
+    process = Worker.current()
     process.moderation._blocked = frozenset({(inbox.pk, tokens.read(visitor.token or "").visitor)})
     assert await visitor.refused("message.send", content="Quick", client_id=str(uuid.uuid4())) == "blocked"
     assert await visitor.closed() == CLOSE_FORBIDDEN

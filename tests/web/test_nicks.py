@@ -11,7 +11,7 @@ from django.db import connections
 
 from bridge.chat.actions import enter_room, rename
 from bridge.errors import BridgeError
-from bridge.live.worker import Process
+from bridge.live.worker import Worker
 from bridge.models import Connection, Inbox, Participant
 from bridge.presence import team
 from bridge.text.lookalikes import is_reserved, key_of, readings
@@ -265,7 +265,7 @@ async def test_everybody_there_hears_of_a_new_name_and_later_messages_carry_it(
     tab = browser(token=visitor.token)
     await tab.start()
     await _joined(tab)
-    await Process.current().members.flush()
+    await Worker.current().members.flush()
     await visitor.ok("nick.set", connection=str(lobby.uid), nick="Grace")
     renamed = await stranger.event("participant.renamed")
     assert renamed["payload"]["participant"]["name"] == "Grace"

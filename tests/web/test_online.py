@@ -8,7 +8,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from bridge.infra import redis
-from bridge.live.worker import Process
+from bridge.live.worker import Worker
 from bridge.models import Connection, Contact, Inbox
 from bridge.presence import online
 from bridge.presence.online import Registry
@@ -22,7 +22,7 @@ ADA, EVE = uuid.uuid4(), uuid.uuid4()
 
 
 async def _beat() -> None:
-    await Process.current().online.beat()
+    await Worker.current().online.beat()
 
 
 async def test_several_tabs_are_one_visitor_until_the_last_one_goes(
@@ -91,11 +91,11 @@ async def test_each_inbox_has_its_own(browser: Open, visitor: Browser, inbox: In
 async def test_in_a_room_are_those_who_joined_it(visitor: Browser, stranger: Browser, inbox: Inbox) -> None:
     lobby = await sync_to_async(make_room)(inbox)
     await visitor.ok("room.join", room="lobby")
-    await Process.current().members.flush()
+    await Worker.current().members.flush()
     await _beat()
     assert [each.visitor for each in await online.sessions(connection=lobby)] == [_who(visitor)]
     await visitor.ok("room.leave", room=str(lobby.uid))
-    await Process.current().members.flush()
+    await Worker.current().members.flush()
     assert await online.sessions(connection=lobby) == []
 
 

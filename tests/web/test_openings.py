@@ -15,7 +15,7 @@ from bridge.errors import BridgeError
 from bridge.identity import tokens
 from bridge.infra.proofs import LEAST, solve
 from bridge.infra.throttling import THROTTLES, InboxFull, Limit, Throttle, Throttler
-from bridge.live.worker import Process
+from bridge.live.worker import Worker
 from bridge.models import (
     Attachment,
     Block,
@@ -301,7 +301,7 @@ async def test_a_first_message_that_is_refused_leaves_nothing_behind_and_takes_n
         assert await opens(someone, **{"content": "spam", **payload}) == code
     assert await stored() == before
     await Inbox.objects.aupdate(blocked_words="", links=Inbox.Links.ALLOW, proof=Inbox.Proof.OFF)
-    await Process.current().look_at_moderation()
+    await Worker.current().look_at_moderation()
     stranger = await newcomer(browser, "10.1.1.1")
     assert await opens(stranger) == "ok"
     if case != "muted":  # whose own first conversation had one of the two turns

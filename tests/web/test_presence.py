@@ -1,7 +1,7 @@
 """Whether the team is online. Of visitors: tests/web/test_online.py."""
 
 from bridge.infra import redis
-from bridge.live.worker import Process
+from bridge.live.worker import Worker
 from bridge.models import Inbox
 from bridge.presence import team
 from tests.web.browser import Browser
@@ -27,7 +27,7 @@ async def test_visitors_are_told_when_the_team_comes_and_goes(
     other = browser()
     await Inbox.objects.acreate(name="other")
     await other.start(inbox="other")
-    process = Process.current()
+    process = Worker.current()
     await team.gateway_up()
     await team.staff_seen(inbox.pk)
     await process._beat()

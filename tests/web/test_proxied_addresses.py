@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bridge.identity.handshake import read
+from bridge.identity.handshake import read_handshake
 from bridge.infra import notices
 
 
@@ -22,7 +22,7 @@ from bridge.infra import notices
 def test_a_port_beside_an_address_is_not_part_of_it(forwarded: str, address: str, settings: Any) -> None:
     settings.TRUSTED_PROXIES = 1
     headers = [(b"host", b"testserver"), (b"x-forwarded-for", f"198.51.100.1, {forwarded}".encode())]
-    assert read({"headers": headers, "client": ("127.0.0.1", 1)}).address == address
+    assert read_handshake({"headers": headers, "client": ("127.0.0.1", 1)}).address == address
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,6 @@ def test_who_trusts_too_few_proxies_or_too_many_learns_it_once(
     notices.forget()
     headers = [(b"host", b"testserver"), (b"x-forwarded-for", b"198.51.100.1")]
     for _ in range(3):
-        read({"headers": headers, "client": ("127.0.0.1", 1)})
+        read_handshake({"headers": headers, "client": ("127.0.0.1", 1)})
     assert len(caplog.messages) == (1 if told else 0)
     assert told in caplog.text

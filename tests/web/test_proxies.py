@@ -10,7 +10,7 @@ from django.test import Client, RequestFactory
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from bridge.identity import handshake, tokens
-from bridge.identity.handshake import Foreign
+from bridge.identity.handshake import OriginRefused
 from bridge.infra import notices
 from bridge.models import Inbox
 from chatbridge_site import servers
@@ -26,9 +26,9 @@ def _host(settings: Any) -> None:
 
 def arrive(
     *headers: tuple[str, str], scheme: str = "ws", client: Any = ("127.0.0.1", 5)
-) -> handshake.Arrival:
+) -> handshake.Handshake:
     sent = [HOST, *((name.encode(), value.encode("latin-1")) for name, value in headers)]
-    return handshake.read({"scheme": scheme, "headers": sent, "client": client})
+    return handshake.read_handshake({"scheme": scheme, "headers": sent, "client": client})
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_page_on_another_port_is_another_site_unless_the_site_says_that_it_is_
         (b"cookie", f"{settings.SESSION_COOKIE_NAME}=abc".encode()),
     ]
     for _ in range(2):
-        found = handshake.read({"scheme": "ws", "headers": headers, "client": ("127.0.0.1", 5)})
+        found = handshake.read_handshake({"scheme": "ws", "headers": headers, "client": ("127.0.0.1", 5)})
         assert (found.origin == "", found.login == "abc") == (ours, ours)
         assert found.doubt == doubt
     assert len(caplog.records) == (1 if doubt else 0)
@@ -239,7 +239,7 @@ class TestCookies:
 
 def test_a_host_that_is_none_of_ours_is_foreign_whatever_the_scheme(settings: Any) -> None:
     settings.ALLOWED_HOSTS = ["other.example"]
-    with pytest.raises(Foreign):
+    with pytest.raises(OriginRefused):
         arrive(scheme="wss")
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from bridge.chat import publishing
 from bridge.errors import BridgeError
 from bridge.identity import revocation, tokens
-from bridge.live.worker import Process
+from bridge.live.worker import Worker
 from bridge.models import Inbox, RevokedToken
 from bridge.protocol import CLOSE_NO_SESSION
 from tests.web.browser import Browser
@@ -90,7 +90,7 @@ async def test_all_of_a_visitors_tokens_are_revoked_at_once_but_not_the_next(
     await asyncio.sleep(0.002)
     later = browser(token=tokens.issue(who).text)
     assert (await later.start())["connection"]["uid"] == visitor.connection
-    await Process.current().look_at_moderation()
+    await Worker.current().look_at_moderation()
     await later.ok("ping")
 
 

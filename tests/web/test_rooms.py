@@ -9,7 +9,7 @@ from asgiref.sync import sync_to_async
 from bridge.chat.actions import close_connection
 from bridge.infra import redis
 from bridge.live.registry import entries
-from bridge.live.worker import Process
+from bridge.live.worker import Worker
 from bridge.models import Connection, Endpoint, Inbox, Message, Participant
 from bridge.presence import members
 from tests.web.browser import Browser
@@ -40,7 +40,7 @@ def attic(inbox: Inbox) -> Connection:
 
 async def _told() -> None:
     """Whoever came and went is told now."""
-    await Process.current().members.flush()
+    await Worker.current().members.flush()
 
 
 async def test_a_member_speaks_and_the_others_hear_him(

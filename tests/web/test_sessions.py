@@ -6,23 +6,23 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 
-from bridge.identity.handshake import Arrival
+from bridge.identity.handshake import Handshake
 from bridge.live.registry import answer
 from bridge.live.sessions import Session
-from bridge.live.worker import Process
+from bridge.live.worker import Worker
 from bridge.models import Inbox
 from tests.web.browser import Browser
 from tests.web.test_rooms import make_room
 
 
 def _session(token: str | None = None) -> Session:
-    process = Process.current()
-    return Session(Arrival("192.0.2.9", "curl", "", token), process.members, process.database)
+    process = Worker.current()
+    return Session(Handshake("192.0.2.9", "curl", "", token), process.members, process.database)
 
 
 async def _ask(session: Session, command: str, **payload: Any) -> dict[str, Any]:
     frame = json.dumps({"command": command, "id": "1", "payload": payload})
-    reply, _ = await answer(session, frame, Process.current().throttler)
+    reply, _ = await answer(session, frame, Worker.current().throttler)
     return dict(json.loads(reply))
 
 
@@ -42,7 +42,7 @@ async def test_a_session_without_a_socket_writes_and_is_heard(visitor: Browser, 
 async def test_a_session_without_a_socket_is_seen_by_nobody(stranger: Browser, inbox: Inbox) -> None:
     lobby = await sync_to_async(make_room)(inbox)
     await stranger.ok("room.join", room="lobby")
-    process = Process.current()
+    process = Worker.current()
     session = _session()
     await _ask(session, "session.start")
     joined = await _ask(session, "room.join", room="lobby")

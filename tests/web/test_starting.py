@@ -7,7 +7,7 @@ from django.db import OperationalError
 
 from bridge.chat import listing
 from bridge.identity.tokens import issue
-from bridge.live.worker import Process
+from bridge.live.worker import Worker
 from tests.web.conftest import Open
 
 
@@ -33,4 +33,4 @@ async def test_a_session_that_could_not_start_leaves_nobody_behind(
             reply = await someone.ask("session.start", token=issue().text)
             assert reply["error"]["code"] == "unavailable"
     await someone.leave()
-    assert Process.current().hub.visitors == {}
+    assert Worker.current().hub.visitors == {}

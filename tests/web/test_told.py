@@ -8,7 +8,7 @@ from asgiref.sync import sync_to_async
 
 from bridge import signals
 from bridge.chat import actions, hooks
-from bridge.live.worker import Process
+from bridge.live.worker import Worker
 from bridge.models import Connection, Inbox
 from tests.web.browser import Browser
 from tests.web.conftest import Open
@@ -63,7 +63,7 @@ async def test_coming_into_a_room_and_going_are_told_once_whatever_the_number_of
     await tab.start()
     await ada.ok("room.join", room="lobby", nick="Ada")
     await tab.ok("room.join", room="lobby")
-    members = Process.current().members
+    members = Worker.current().members
     await members.flush()
     await ada.ok("room.leave", room=str(room.uid))
     await members.flush()
@@ -82,7 +82,7 @@ async def test_who_is_lost_did_not_go_by_himself(
     ada = browser()
     await ada.start()
     await ada.ok("room.join", room="lobby", nick="Ada")
-    members = Process.current().members
+    members = Worker.current().members
     await members.flush()
     await vanish(ada)
     await members.flush()

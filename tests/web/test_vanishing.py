@@ -10,7 +10,7 @@ from channels.layers import get_channel_layer
 from websockets.asyncio.client import connect
 
 from bridge.infra import redis
-from bridge.live.worker import Process
+from bridge.live.worker import Worker
 from bridge.models import Inbox
 from bridge.presence import online
 from tests.processes import Site
@@ -41,7 +41,7 @@ async def test_no_member_no_presence_no_task_stays(browser: Open, settings_witho
     await first.start()
     await first.write("Hello")
     await first.event("connection.opened")
-    process, layer = Process.current(), get_channel_layer()
+    process, layer = Worker.current(), get_channel_layer()
     await _come_and_vanish(browser, 50, token=first.token)
     gc.collect()
     tasks = len(asyncio.all_tasks())

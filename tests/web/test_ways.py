@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from bridge.http.addresses import operations
 from bridge.identity import tokens
 from bridge.live.registry import entries
-from bridge.live.worker import Process
+from bridge.live.worker import Worker
 from bridge.models import Attachment, Connection, Contact, Inbox, Message, Participant, Reaction
 from tests.web.browser import Browser
 from tests.web.conftest import Open
@@ -260,7 +260,7 @@ async def test_a_room_that_was_closed_hears_no_new_names(scene: Scene) -> None:
 
 
 async def test_who_comes_and_goes_again_and_again_is_told_once(scene: Scene) -> None:
-    members = Process.current().members
+    members = Worker.current().members
     await members.flush()
     for _ in range(6):
         await scene.visitor.ok("room.leave", room=scene.room)
@@ -353,7 +353,7 @@ async def test_who_is_muted_in_private_changes_neither_name_nor_card(
     until = timezone.now() + timedelta(minutes=10)
     who = tokens.read(visitor.token or "").visitor
     await Participant.objects.filter(visitor=who).aupdate(muted_until=until)
-    await Process.current().look_at_moderation()
+    await Worker.current().look_at_moderation()
     for command, payload in (
         ("nick.set", {"nick": "Buy", "connection": visitor.connection}),
         ("nick.set", {"nick": "Buy"}),

@@ -7,7 +7,7 @@ from bridge.models import Connection, Endpoint
 
 
 @transaction.atomic
-def add_place(connection: int, *, service: str, remote_id: str) -> tuple[Endpoint, bool]:
+def add_endpoint(connection: int, *, service: str, remote_id: str) -> tuple[Endpoint, bool]:
     """The endpoint with this id, and whether it was made now. What is said from then on is carried there."""
     Connection.objects.lock(connection)
     return Endpoint.objects.get_or_create(

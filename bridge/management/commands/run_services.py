@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from bridge.chat import publishing
-from bridge.delivery.workers import Carriers, hosted
+from bridge.delivery.workers import OutboxWorkers, hosted
 from bridge.infra import redis
 from bridge.infra.clock import Clock
 
@@ -38,7 +38,7 @@ class Command(BaseCommand):
 async def run(names: list[str]) -> None:
     loop = asyncio.get_running_loop()
     publishing.use_loop(loop)
-    carriers = Carriers(names, clock=Clock())
+    carriers = OutboxWorkers(names, clock=Clock())
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)

@@ -16,7 +16,7 @@ from typing import Any
 from django.utils import timezone
 
 from bridge.chat.actions import close_connection
-from bridge.chat.actions.places import add_place, remove_place
+from bridge.chat.actions.places import add_endpoint, remove_place
 from bridge.chat.actions.receiving import Incoming, RemoteAuthor, participant_of, receive_message
 from bridge.delivery.nudges import listen
 from bridge.delivery.outbox import Outbox
@@ -130,7 +130,9 @@ class Staff:
         await self._go()
         place = self._places.name_of(connection.uid)
         # Carried here before it is read, so that nothing falls between the two.
-        endpoint, _ = await self._database.run(add_place, connection.pk, service="console", remote_id=place)
+        endpoint, _ = await self._database.run(
+            add_endpoint, connection.pk, service="console", remote_id=place
+        )
         page = await self._database.run(reading.messages, connection.pk)
         self._connection, self._endpoint = connection, endpoint
         self._codes.add(self.prompt)
@@ -206,7 +208,7 @@ class Staff:
 
     async def _come_back(self, endpoint: Endpoint, place: str) -> None:
         pk = endpoint.connection_id
-        found, made = await self._database.run(add_place, pk, service="console", remote_id=place)
+        found, made = await self._database.run(add_endpoint, pk, service="console", remote_id=place)
         if not made or self._endpoint is not endpoint:
             return
         self._endpoint = found

@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from orders.models import Order
 
-from bridge.live.worker import Process
+from bridge.live.worker import Worker
 from bridge.models import Inbox
 from bridge.protocol import SUBPROTOCOL
 
@@ -84,4 +84,4 @@ async def chat(valkey_url: str, shop: Inbox) -> AsyncIterator[Open]:
     yield chat
     for page in pages:
         await page.leave()
-    await Process.current().stop()
+    await Worker.current().stop()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from bridge.chat.actions.places import add_place
+from bridge.chat.actions.places import add_endpoint
 from bridge.chat.actions.receiving import Incoming, RemoteAuthor, receive_message
 from bridge.errors import DeliveryFailed
 from bridge.models import Endpoint
@@ -61,7 +61,7 @@ class TestConsole(ServiceContract):
         """Somebody opens it in a terminal: until then it has no place there."""
         connection = await self._connection(rig, visitor)
         place = f"terminal/{connection.uid}"
-        endpoint, made = await db(add_place, connection.pk, service="console", remote_id=place)
+        endpoint, made = await db(add_endpoint, connection.pk, service="console", remote_id=place)
         assert made
         return endpoint
 

@@ -25,7 +25,7 @@ def passes(error: Exception) -> bool:
     return isinstance(error, PROBLEMS) and not isinstance(error, DataError | IntegrityError)
 
 
-class Aside:
+class BackgroundTasks:
     """Holds its tasks, since the event loop would let them be collected."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from bridge.chat.actions import cards, receipts
 from bridge.chat.actions.cards import Card
 from bridge.models import Endpoint, Inbox
-from bridge.services.discord.bot.background import Aside
+from bridge.services.discord.bot.background import BackgroundTasks
 from bridge.services.discord.bot.database import db
 from bridge.services.discord.card import card_embed, contact_of
 
@@ -22,9 +22,9 @@ EVERY = 10.0
 
 
 class Cards:
-    def __init__(self, client: discord.Client, aside: Aside) -> None:
+    def __init__(self, client: discord.Client, aside: BackgroundTasks) -> None:
         self._client = client
-        self._aside = aside
+        self._background = aside
         # Conversations whose card is being changed; True where something has come since.
         self._busy: dict[str, bool] = {}
 
@@ -34,7 +34,7 @@ class Cards:
             self._busy[uid] = True
             return
         self._busy[uid] = False
-        self._aside.start(self._keep_current(uid))
+        self._background.start(self._keep_current(uid))
 
     async def sweep(self) -> None:
         """What was left while no bot heard of it."""

@@ -20,9 +20,9 @@ from bridge.infra.clock import Clock
 from bridge.infra.redis import RedisError
 from bridge.presence import team
 from bridge.services.discord.bot import alarms, catchup, moderation, odd
-from bridge.services.discord.bot.background import PROBLEMS, Aside
+from bridge.services.discord.bot.background import PROBLEMS, BackgroundTasks
 from bridge.services.discord.bot.cards import Cards
-from bridge.services.discord.bot.copying import Copier
+from bridge.services.discord.bot.copying import AttachmentMirror
 from bridge.services.discord.bot.database import db, thread
 from bridge.services.discord.bot.incoming import rooms as rooms_of_all
 from bridge.services.discord.bot.inspecting import Inspector, NothingThere
@@ -30,7 +30,7 @@ from bridge.services.discord.bot.lanes import Cleared, Deleted, Edited, Posted, 
 from bridge.services.discord.bot.odd import Unreadable
 from bridge.services.discord.bot.readers import Readers
 from bridge.services.discord.bot.relay import Relay
-from bridge.services.discord.bot.typing_relay import Typists
+from bridge.services.discord.bot.typing_relay import TypingRelay
 from bridge.services.discord.errors import http_trace
 from bridge.services.discord.reading import Payload, id_of
 from bridge.services.discord.service import DiscordService
@@ -81,10 +81,10 @@ class BridgeBot(commands.Bot):
             http_trace=http_trace(brake.invalid),
             max_messages=None,
         )
-        self.aside = Aside()
-        self.copier = Copier(self)
+        self.aside = BackgroundTasks()
+        self.copier = AttachmentMirror(self)
         self.relay = Relay(self, self.aside, files_came=self.copier.nudge)
-        self.typists = Typists(self, self.aside, self.relay.staff)
+        self.typists = TypingRelay(self, self.aside, self.relay.staff)
         self.readers = Readers(self, self.aside)
         self.cards = Cards(self, self.aside)
         service = DiscordService(self)

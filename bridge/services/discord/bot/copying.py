@@ -66,7 +66,7 @@ def may_be_fetched(url: str) -> bool:
     return (parts.scheme, parts.netloc) in [(each.scheme, each.netloc) for each in others]
 
 
-class Copier:
+class AttachmentMirror:
     def __init__(self, client: discord.Client) -> None:
         self._client = client
         self._came = asyncio.Event()

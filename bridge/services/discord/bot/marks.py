@@ -4,30 +4,30 @@ import discord
 
 from bridge.identity.reaching import reaches_visitor
 from bridge.models import Endpoint, Inbox
-from bridge.services.discord.bot.background import Aside
+from bridge.services.discord.bot.background import BackgroundTasks
 from bridge.services.discord.bot.database import db
 
 
 class Marks:
-    def __init__(self, client: discord.Client, aside: Aside) -> None:
+    def __init__(self, client: discord.Client, aside: BackgroundTasks) -> None:
         self._client = client
-        self._aside = aside
+        self._background = aside
         # Messages with our ⚠, which is taken back once they arrived.
         self._warned: set[int] = set()
 
     def relayed(self, endpoint: Endpoint, message: discord.Message) -> None:
         """It is stored: ✅ where the visitor can come to see it, else ⚠."""
         if endpoint.connection.inbox.mark_relayed:
-            self._aside.start(self._mark(endpoint.pk, message))
+            self._background.start(self._mark(endpoint.pk, message))
         if message.id in self._warned:
             self._warned.discard(message.id)
-            self._aside.start(self._take_back(message))
+            self._background.start(self._take_back(message))
 
     def failed(self, inbox: Inbox, message: discord.Message) -> None:
         """Once, however often it is tried again."""
         if inbox.mark_relayed and message.id not in self._warned:
             self._warned.add(message.id)
-            self._aside.start(message.add_reaction("⚠"))
+            self._background.start(message.add_reaction("⚠"))
 
     async def _mark(self, endpoint: int, message: discord.Message) -> None:
         await message.add_reaction("✅" if await db(reaches_visitor, endpoint) else "⚠")
@@ -35,7 +35,7 @@ class Marks:
     def refused(self, message: discord.Message) -> None:
         """Whoever wrote it has to know that the visitor does not read it."""
         if not any(reaction.me and reaction.emoji == "🚫" for reaction in message.reactions):
-            self._aside.start(message.add_reaction("🚫"))
+            self._background.start(message.add_reaction("🚫"))
 
     async def _take_back(self, message: discord.Message) -> None:
         if self._client.user is not None:

@@ -12,7 +12,7 @@ import discord
 from bridge.chat.actions import receipts
 from bridge.chat.actions.receipts import Standing
 from bridge.models import Inbox
-from bridge.services.discord.bot.background import Aside
+from bridge.services.discord.bot.background import BackgroundTasks
 from bridge.services.discord.bot.cards import edit_card, refusals_pass
 from bridge.services.discord.bot.database import db
 from bridge.text.emojis import EYE
@@ -23,9 +23,9 @@ so often."""
 
 
 class Readers:
-    def __init__(self, client: discord.Client, aside: Aside) -> None:
+    def __init__(self, client: discord.Client, aside: BackgroundTasks) -> None:
         self._client = client
-        self._aside = aside
+        self._background = aside
         # Conversations that are being shown, or wait for their time; True where something has come since.
         self._busy: dict[str, bool] = {}
 
@@ -35,7 +35,7 @@ class Readers:
             self._busy[uid] = True
             return
         self._busy[uid] = False
-        self._aside.start(self._keep_shown(uid))
+        self._background.start(self._keep_shown(uid))
 
     async def sweep(self) -> None:
         """What was read while no bot heard of it."""

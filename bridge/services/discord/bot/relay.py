@@ -21,7 +21,7 @@ from bridge.models import Connection, Endpoint, Inbox
 from bridge.presence import team
 from bridge.services.discord import reading as reading
 from bridge.services.discord.bot import translate
-from bridge.services.discord.bot.background import PROBLEMS, Aside, passes
+from bridge.services.discord.bot.background import PROBLEMS, BackgroundTasks, passes
 from bridge.services.discord.bot.database import db
 from bridge.services.discord.bot.incoming import endpoint_of, files_of, gifs_of, incoming_of, speaker_of
 from bridge.services.discord.bot.lanes import Cleared, Compare, Deleted, Edited, Event, Lane, Posted, Reacted
@@ -49,10 +49,12 @@ READERS = 5
 
 
 class Relay:
-    def __init__(self, client: discord.Client, aside: Aside, *, files_came: Callable[[], None]) -> None:
+    def __init__(
+        self, client: discord.Client, aside: BackgroundTasks, *, files_came: Callable[[], None]
+    ) -> None:
         self._client = client
         self._files_came = files_came
-        self._aside = aside
+        self._background = aside
         self._marks = Marks(client, aside)
         self._members = Members()
         self.staff = Staff(client, self._members)
@@ -102,7 +104,7 @@ class Relay:
 
     def look_soon(self, thread_id: int) -> None:
         """Something happened there that could not be read: what came of it is."""
-        self._aside.start(self._look_later(thread_id))
+        self._background.start(self._look_later(thread_id))
 
     def read_again(self, thread_id: int) -> None:
         lane = self._lanes.setdefault(thread_id, Lane())
@@ -239,7 +241,7 @@ class Relay:
                 )
             case Reacted() | Cleared():
                 if not await self._reactions.take(endpoint, event):
-                    self._aside.start(self._look_later(int(endpoint.remote_id or 0)))
+                    self._background.start(self._look_later(int(endpoint.remote_id or 0)))
             case Compare():
                 # In this order: a new session may mark the lane as behind while the page is read.
                 lane.behind = await self._compare(endpoint, event) or lane.behind
@@ -308,7 +310,7 @@ class Relay:
         if incoming.files:
             self._files_came()
         if author.is_staff:
-            self._aside.start(_seen(endpoint))
+            self._background.start(_seen(endpoint))
         self._marks.relayed(endpoint, message)
 
     async def _author(self, endpoint: Endpoint, message: discord.Message) -> receiving.RemoteAuthor:

@@ -63,7 +63,7 @@ class Runner:
         point_at_discord()
         publishing.use_loop(asyncio.get_running_loop())
         hosted = workers.hosted()
-        others = workers.Carriers(hosted, clock=self._clock)
+        others = workers.OutboxWorkers(hosted, clock=self._clock)
         carrying = asyncio.create_task(others.run(), name="other services")
         purging = asyncio.create_task(_purge(), name="purge")
         try:

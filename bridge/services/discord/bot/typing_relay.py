@@ -9,7 +9,7 @@ from bridge.chat import publishing, wire
 from bridge.chat.actions import receiving
 from bridge.models import Connection, Endpoint
 from bridge.presence import team
-from bridge.services.discord.bot.background import Aside
+from bridge.services.discord.bot.background import BackgroundTasks
 from bridge.services.discord.bot.database import db
 from bridge.services.discord.bot.incoming import endpoint_of, speaker_of
 from bridge.services.discord.bot.staff import Staff
@@ -19,15 +19,15 @@ TYPING_EVERY = 8.0
 """Seconds. Discord shows typing for ten."""
 
 
-class Typists:
-    def __init__(self, client: discord.Client, aside: Aside, staff: Staff) -> None:
+class TypingRelay:
+    def __init__(self, client: discord.Client, aside: BackgroundTasks, staff: Staff) -> None:
         self._client = client
-        self._aside = aside
+        self._background = aside
         self._staff = staff
         self._shown: dict[str, float] = {}
 
     def staff(self, thread_id: int, user: discord.abc.User) -> None:
-        self._aside.start(self._show_on_page(thread_id, user))
+        self._background.start(self._show_on_page(thread_id, user))
 
     def visitor(self, uid: str) -> None:
         now = time.monotonic()
@@ -35,7 +35,7 @@ class Typists:
             del self._shown[old]
         if uid not in self._shown:
             self._shown[uid] = now
-            self._aside.start(self._show_in_discord(uid))
+            self._background.start(self._show_in_discord(uid))
 
     async def _show_on_page(self, thread_id: int, user: discord.abc.User) -> None:
         endpoint = await db(endpoint_of, thread_id)

@@ -383,7 +383,7 @@ async def test_what_only_a_person_can_mend_costs_no_session_and_stops_no_other_s
 ) -> None:
     monkeypatch.setattr(Others, "ran", [], raising=False)
     monkeypatch.setattr(runner.carriers, "hosted", lambda: ["email"])
-    monkeypatch.setattr(runner.carriers, "Carriers", Others)
+    monkeypatch.setattr(runner.carriers, "OutboxWorkers", Others)
     monkeypatch.setattr(runner, "WAIT_FOR_HELP", 0.1)
     await mistake(stage, settings)
     await stage.start(wait=False)

@@ -452,7 +452,9 @@ async def test_what_was_said_before_the_room_was_made_is_not_imported(up: Stage)
 
 async def test_threads_in_the_channel_and_other_channels_are_not_the_room(room: Room, stage: Stage) -> None:
     said = await stage.sandbox.post_as("ada", LOBBY, "Let us talk aside")
-    thread = stage.world.create_thread(int(LOBBY), "Aside", defaults.ADA_ID, message_id=int(said["id"]))
+    thread = stage.world.create_thread(
+        int(LOBBY), "BackgroundTasks", defaults.ADA_ID, message_id=int(said["id"])
+    )
     await stage.sandbox.post_as("ada", thread.id, "Not for everybody")
     await stage.sandbox.post_as("ada", defaults.GENERAL_CHANNEL_ID, "Nor this")
     await stage.sandbox.post_as("ada", LOBBY, "Back again")
