@@ -148,7 +148,6 @@ BRIDGE_SERVICES = {
     "discord": "bridge.services.discord.service.DiscordService",
     "webhook": "bridge.services.webhook.service.WebhookService",
     "email": "bridge.services.email.service.EmailService",
-    "console": "bridge.services.terminal.service.ConsoleService",
 }
 
 MAIL_SERVER = environment.mail_server(_environment.email_url.get_secret_value())

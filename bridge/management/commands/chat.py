@@ -1,4 +1,4 @@
-"""`manage.py chat`: the chat in a terminal, as a visitor or, with --staff, as somebody of the team."""
+"""`manage.py chat`: the chat in a terminal, as a visitor."""
 
 import asyncio
 import signal
@@ -11,11 +11,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from django.core.management.base import BaseCommand, CommandError
 
-from bridge.chat import publishing
 from bridge.conf import settings
-from bridge.infra import addresses, redis
-from bridge.services.terminal import reading, typed
-from bridge.services.terminal.staff import Staff
+from bridge.infra import addresses
+from bridge.services.terminal import typed
 from bridge.services.terminal.terminal import opened
 from bridge.services.terminal.visitor import Visitor
 
@@ -23,55 +21,40 @@ HERE = "http://127.0.0.1:8000"
 
 
 class Command(BaseCommand):
-    help = "Chat in the terminal: as a visitor, or with --staff as somebody of the team. Ctrl-D leaves."
+    help = "Chat in the terminal, as a visitor. Ctrl-D leaves."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--staff", action="store_true", help="answer visitors: on this site's database")
-        parser.add_argument("--user", help="with --staff: as this user of the site")
-        parser.add_argument("--url", help=f"as a visitor: of this site; SITE_URL, else {HERE}")
-        parser.add_argument("--inbox", default="default", help="as a visitor: of this chat")
-        parser.add_argument("--nick", help="as a visitor: be called so")
-        parser.add_argument("--new", action="store_true", help="as a visitor: somebody who was never here")
+        parser.add_argument("--url", help=f"the address of the site; SITE_URL, else {HERE}")
+        parser.add_argument("--inbox", default="default", help="the inbox to write to")
+        parser.add_argument("--nick", help="the name to be called by")
+        parser.add_argument("--new", action="store_true", help="be a visitor who was never here")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        author = None
-        if options["staff"]:
-            try:
-                author = reading.staff_named(options["user"])
-            except reading.NobodySuch as error:
-                raise CommandError(str(error)) from None
-            redis.start()
-        elif options["user"]:
-            raise CommandError("--user goes with --staff.")
         try:
-            asyncio.run(run(author, options))
+            asyncio.run(run(options))
         except BrokenPipeError:
             # Whoever read our lines has gone. Nobody is left to be told; nor is there at the interpreter's end.
             sys.stdout = None
 
 
-async def run(author: Any, options: dict[str, Any]) -> None:
+async def run(options: dict[str, Any]) -> None:
     loop = asyncio.get_running_loop()
-    publishing.use_loop(loop)
     task = asyncio.current_task()
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel if task else loop.stop)
-    side: Staff | Visitor | None = None
-    with opened(lambda before: typed.completions(side, before) if side else ()) as terminal:
-        if author is not None:
-            side = Staff(terminal, author)
-        else:
-            url = address(options["url"])
-            kept = None if options["new"] else token_file(url, options["inbox"])
-            side = Visitor(terminal, url=url, inbox=options["inbox"], nick=options["nick"], kept=kept)
+    visitor: Visitor | None = None
+    with opened(lambda before: typed.completions(visitor, before) if visitor else ()) as terminal:
+        url = address(options["url"])
+        kept = None if options["new"] else token_file(url, options["inbox"])
+        visitor = Visitor(terminal, url=url, inbox=options["inbox"], nick=options["nick"], kept=kept)
         try:
-            await side.start()
-            await typed.converse(side, terminal)
+            await visitor.start()
+            await typed.converse(visitor, terminal)
         except asyncio.CancelledError:
             # Asked to leave, by a signal: as by Ctrl-D.
             return
         finally:
-            await side.stop()
+            await visitor.stop()
 
 
 def address(url: str | None) -> str:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 
 from bridge.management.commands.chat import address
 
@@ -32,10 +32,3 @@ def test_this_site_says_where_it_is(settings: Any) -> None:
 def test_an_address_that_is_none_is_said_so() -> None:
     with pytest.raises(CommandError, match="is no address of a chat"):
         address("ftp://example.com")
-
-
-def test_who_does_not_fit_is_said_so(transactional_db: None) -> None:
-    with pytest.raises(CommandError, match="--user goes with --staff"):
-        call_command("chat", user="ada")
-    with pytest.raises(CommandError, match="There is no user ada"):
-        call_command("chat", staff=True, user="ada")
