@@ -275,18 +275,15 @@ Connection.objects.create(
 """
 
 
-def test_hostile_words_do_nothing_to_the_terminal(site: Site, windows: list[Window]) -> None:
-    window = visitor(site, windows, "--nick", "Mallory")
-    window.type("hello\r")
-    window.until("Mallory: hello")
+def test_hostile_words_do_nothing_to_the_terminal(site: Site) -> None:
+    piped(site, "a hostile page\n", "--url", site.url)
     site.manage("shell", "-c", HOSTILE)
-    window.type("/more\r")
-    window.until("\\x1b]0;owned\\x07")
-    assert "\x1b]0;owned" not in window.raw
-    assert "\x9b2J" not in window.raw
+    seen = piped(site, "/more\n", "--url", site.url).stdout
+    assert "\\x1b]0;owned\\x07" in seen
+    assert not set(seen) & {"\x1b", "\x07", "\x9b"}
 
 
 HOSTILE = r"""
 from bridge.models import Message
-Message.objects.filter(content="hello", author__nick="Mallory").update(content="\x1b]0;owned\x07\x9b2J")
+Message.objects.filter(content="a hostile page").update(content="\x1b]0;owned\x07\x9b2J")
 """
