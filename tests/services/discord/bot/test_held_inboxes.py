@@ -382,8 +382,8 @@ async def test_what_only_a_person_can_mend_costs_no_session_and_stops_no_other_s
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(Others, "ran", [], raising=False)
-    monkeypatch.setattr(runner.carriers, "hosted", lambda: ["email"])
-    monkeypatch.setattr(runner.carriers, "OutboxWorkers", Others)
+    monkeypatch.setattr(runner.workers, "hosted", lambda: ["email"])
+    monkeypatch.setattr(runner.workers, "OutboxWorkers", Others)
     monkeypatch.setattr(runner, "WAIT_FOR_HELP", 0.1)
     await mistake(stage, settings)
     await stage.start(wait=False)
@@ -411,7 +411,7 @@ async def test_a_process_that_does_nothing_else_waits_before_it_ends_for_good(
         await sleep(self, 0.0)
 
     monkeypatch.setattr(Runner, "_sleep", noted)
-    monkeypatch.setattr(runner.carriers, "hosted", list)
+    monkeypatch.setattr(runner.workers, "hosted", list)
     await wrong_token(stage, settings)
     await stage.start(wait=False)
     with pytest.raises(SetupError, match="refused the token"):
