@@ -55,7 +55,7 @@ async def main(site: Site) -> None:
             await thread.goto(f"{site.sandbox_url}/#{place}")
             await expect(thread.get_by_text("See you on Saturday").last).to_be_visible()
             await discord.type_as("ada", place)
-            await expect(page.get_by_text("is writing")).to_be_visible()
+            await expect(page.get_by_text("is typing")).to_be_visible()
             await expect(page.get_by_text("The team is online")).to_be_visible(timeout=20_000)
             await page.locator(".message", has_text="Found it").hover()
             await discord.type_as("ada", place)

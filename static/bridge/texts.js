@@ -1,14 +1,14 @@
-// Every sentence that the page says itself, in one place.
+// Every text that the page itself shows, in one place.
 
 export const texts = {
   online: "The team is online",
-  away: "The team is away, but write anyway",
+  away: "We’re away. Leave a message and we’ll answer here.",
   you: "You",
-  nick: (name) => `You are here as ${name}`,
+  nick: (name) => `You are chatting as ${name}`,
   typing: (names) =>
     names.length === 1
-      ? `${names[0]} is writing`
-      : `${names.slice(0, -1).join(", ")} and ${names.at(-1)} are writing`,
+      ? `${names[0]} is typing`
+      : `${names.slice(0, -1).join(", ")} and ${names.at(-1)} are typing`,
   newer: (count) =>
     count === 0 ? "Newest messages" : count === 1 ? "1 new message" : `${count} new messages`,
   news: (count, further) => (further ? `More than ${count} new messages` : texts.newer(count)),
@@ -18,16 +18,16 @@ export const texts = {
       : size === 1
         ? "1 message is missing here"
         : `${size} messages are missing here`,
-  // Below a conversation that has ended, and in it.
+  // At the end of a conversation that has ended.
   ended: {
     here: "This conversation has ended. Write again whenever you like.",
-    again: "This conversation has ended. Write here to open it again.",
-    elsewhere: "This conversation has ended. What you write now goes to your current conversation.",
+    again: "This conversation has ended. Write here to reopen it.",
+    elsewhere: "This conversation has ended. What you write here goes to your current conversation.",
   },
   turned: (event, own, name) => {
     const who = own ? "You" : name;
     if (event === "closed") return who ? `${who} ended the chat` : "The chat was ended";
-    return who ? `${who} opened the chat again` : "The chat goes on";
+    return who ? `${who} reopened the chat` : "The chat was reopened";
   },
 
   // The list of earlier conversations
@@ -40,20 +40,20 @@ export const texts = {
     ended: "Ended",
     unread: (count) => (count === 1 ? "1 new message" : `${count > 99 ? "99+" : count} new messages`),
     untitled: (date) => `Conversation of ${date}`,
-    loading: "One moment…",
+    loading: "Loading…",
     failed: "The list could not be loaded. Please try again.",
   },
 
   deleted: "This message was deleted",
   file: "A file",
-  spoiler: "Show the spoiler",
+  spoiler: "Show spoiler",
   reaction: (emoji, count) => `${emoji}: ${count === 1 ? "1 reaction" : `${count} reactions`}`,
-  picker: { loading: "One moment…", failed: "The emoji could not be loaded. Please try again." },
+  picker: { loading: "Loading…", failed: "The emoji could not be loaded. Please try again." },
   notReacted: {
-    conflict: "This message has as many different emoji as it can take.",
-    throttled: "That was a lot at once. Please wait a moment.",
-    not_found: "This message cannot be reacted to any more.",
-    not_permitted: "You cannot react here just now.",
+    conflict: "This message already has the maximum number of different emoji.",
+    throttled: "You are reacting too fast. Please wait a moment.",
+    not_found: "You can no longer react to this message.",
+    not_permitted: "You cannot react here right now.",
     closed: "This conversation has ended.",
   },
   notReactedOther: "Your reaction could not be saved.",
@@ -63,32 +63,32 @@ export const texts = {
   yesterday: "Yesterday",
   again: "Try again",
   discard: "Delete",
-  leave: "Leave it",
+  leave: "Dismiss",
   replying: (name) => `Replying to ${name}: `,
   replyingToOwn: "Replying to yourself: ",
   editing: "Editing your message",
   saving: "Save",
   send: "Send",
 
-  // Where answers go that nobody reads here
+  // The address to which answers go that the visitor has not read here
   stay: {
-    ask: "Leave your e-mail address and get answers when you are away.",
-    leave: "Leave address",
-    known: (email) => `Answers that you miss go to ${email}.`,
+    ask: "Leave your e-mail address to get answers while you are away.",
+    leave: "Add address",
+    known: (email) => `Answers that you miss are sent to ${email}.`,
     change: "Change",
     refused: {
-      invalid_payload: "This is no e-mail address.",
-      not_permitted: "This is the address that the site knows you by.",
-      throttled: "Please wait a moment before the next change.",
+      invalid_payload: "Enter a valid e-mail address.",
+      not_permitted: "This address comes from your account. You cannot change it here.",
+      throttled: "Please wait a moment before you change it again.",
     },
-    refusedOther: "It could not be saved. Please try again.",
+    refusedOther: "Your address could not be saved. Please try again.",
   },
 
   // Rooms
   inRoom: (count) => `${count.toLocaleString()} here`,
   here: (count) => (count === 1 ? "1 person is here" : `${count.toLocaleString()} people are here`),
   moreMembers: (count) => `and ${count.toLocaleString()} more`,
-  readOnly: "Only the team writes in this room.",
+  readOnly: "Only the team can write in this room.",
   slowMode: (seconds) => `Slow mode: one message every ${duration(seconds)}.`,
   happened: ({ came, more, left, renamed }) =>
     [
@@ -100,41 +100,41 @@ export const texts = {
       .filter(Boolean)
       .join(" · "),
   refusedNick: {
-    conflict: "Somebody here has this name, or one that looks like it.",
+    conflict: "This name, or one that looks like it, is already taken.",
     not_permitted: "This name is reserved or not allowed here.",
-    invalid_payload: "This cannot be a name: up to 32 characters, nothing invisible.",
-    throttled: "Please wait a moment before the next change.",
+    invalid_payload: "Enter a name of up to 32 characters, without invisible ones.",
+    throttled: "Please wait a moment before you change it again.",
   },
-  refusedNickOther: "The name could not be changed. Please try again.",
+  refusedNickOther: "Your name could not be changed. Please try again.",
 
-  // In place of the chat in a site's corner, until it is there.
+  // In the widget, until the chat has loaded.
   shell: {
-    coming: "The chat is being opened…",
-    away: "The chat cannot be reached right now. It opens here by itself as soon as it can.",
+    coming: "Opening the chat…",
+    away: "The chat is unavailable right now. It will open here as soon as it is back.",
   },
 
   banner: {
     connecting: "Connecting…",
-    waiting: "Connection lost – trying again. What you write is kept.",
-    offline: "You are offline. What you write is kept and sent when you are back.",
-    outdated: "This page is out of date. Please load it again.",
-    sign_in: "Please sign in to chat here. The chat goes on by itself then.",
+    waiting: "Connection lost. Reconnecting… What you write is saved.",
+    offline: "You are offline. What you write is saved and sent when you are back online.",
+    outdated: "This page is out of date. Please reload it.",
+    sign_in: "Please sign in to chat here. The chat then continues by itself.",
     refused: "This chat is not available to you.",
-    no_sockets: "Something between you and this chat stops WebSockets: its server, or your network. Trying again.",
-    proxy_port: "This chat is set up wrongly: the server in front of it hides the port. Please tell whoever runs this site.",
-    proxy_scheme: "This chat is set up wrongly: the server in front of it hides HTTPS. Please tell whoever runs this site.",
+    no_sockets: "The chat’s server or your network blocks WebSockets. Trying again…",
+    proxy_port: "This chat is not set up correctly: the proxy in front of it hides the port. Please tell the site’s owner.",
+    proxy_scheme: "This chat is not set up correctly: the proxy in front of it hides HTTPS. Please tell the site’s owner.",
     blocked: "The team has blocked you in this chat.",
-    missing: "This chat does not exist any more.",
+    missing: "This chat no longer exists.",
   },
-  bannerAction: { waiting: "Try now", proxy_port: "Load again", proxy_scheme: "Load again", outdated: "Load again", sign_in: "Load again" },
+  bannerAction: { waiting: "Try now", proxy_port: "Reload", proxy_scheme: "Reload", outdated: "Reload", sign_in: "Reload" },
 
-  // Below the composer while nothing can be written.
+  // Below the composer while the visitor cannot write.
   barred: {
-    outdated: "You can write when the page was loaded again. What you began is kept.",
-    sign_in: "You can write when you have signed in. What you began is kept.",
+    outdated: "Reload the page to write again. Your draft is saved.",
+    sign_in: "Sign in to write here. Your draft is saved.",
     refused: "You cannot write here.",
-    blocked: "You cannot write while you are blocked. What you began is kept.",
-    missing: "You cannot write here any more.",
+    blocked: "You cannot write while you are blocked. Your draft is saved.",
+    missing: "You can no longer write here.",
   },
 
   status: {
@@ -148,74 +148,74 @@ export const texts = {
     refused: "Not sent",
   },
 
-  stale: "The change did not reach the team",
+  stale: "The team has not received this change",
 
-  // A change of a message that is on its way, by its kind; and one that was refused.
+  // A change to a message that is being saved, and one that was refused, by its kind.
   changing: { edit: "Saving…", delete: "Deleting…", retry: "Trying again…" },
   unchanged: { edit: "Not changed", delete: "Not deleted", retry: "Not delivered" },
   refusedChange: {
-    not_permitted: "The time for changes is over.",
-    muted: "You may not write here for now. Try again later.",
-    filter_words: "A word in it is not allowed here.",
+    not_permitted: "You can no longer change this message.",
+    muted: "You are muted for now. Try again later.",
+    filter_words: "It contains a word that is not allowed here.",
     filter_links: "Links are not allowed here.",
     too_large: "The message is too long.",
     closed: "This conversation has ended.",
     internal: "Something went wrong on our side.",
   },
 
-  // Why the server did not take a message, by error code.
+  // Why the server refused a message, by error code.
   refusal: {
-    invalid_payload: "The message cannot be sent like this.",
+    invalid_payload: "This message cannot be sent.",
     too_large: "The message is too long.",
     blocked: "You cannot write here.",
     not_permitted: "You cannot write here.",
-    muted: "You may not write here for now. Try again later.",
-    filter_words: "A word in it is not allowed here.",
+    muted: "You are muted for now. Try again later.",
+    filter_words: "It contains a word that is not allowed here.",
     filter_links: "Links are not allowed here.",
-    reply_gone: "What it answers was deleted. Try again to send it without.",
+    reply_gone: "The message you replied to was deleted. Try again to send yours without the reply.",
     closed: "This conversation has ended.",
     internal: "Something went wrong on our side.",
   },
-  refusedFiles: { not_found: "A file of it is not there any more. Delete it and choose the file again." },
-  refusalOther: "It could not be sent.",
+  refusedFiles: { not_found: "One of its files no longer exists. Delete the message and choose the file again." },
+  refusalOther: "Something went wrong. Please try again.",
 
   files: {
     remove: (name) => `Remove ${name}`,
-    again: (name) => `Send ${name} again`,
-    open: (name) => `${name}, open large`,
+    again: (name) => `Try to upload ${name} again`,
+    open: (name) => `Enlarge ${name}`,
     save: (name) => `Save ${name}`,
-    pending: "being fetched…",
+    pending: "loading…",
     remote: "only in Discord",
-    sending: "Files are being sent.",
-    there: (count) => (count === 1 ? "1 file is ready to go." : `${count} files are ready to go.`),
-    // Why a file was not taken, by reason or error code.
+    sending: "Files are being uploaded.",
+    there: (count) => (count === 1 ? "1 file is ready to send." : `${count} files are ready to send.`),
+    // Why a file was refused, by reason or error code.
     refused: {
       too_large: (size) => `Larger than ${size}`,
-      proxy: "The server in front of this chat refuses files of this size",
-      type: "Files of this kind are not taken here",
-      mismatch: "Its content is not what its name says",
-      costly: "It takes too much time to open",
+      proxy: "The proxy in front of this chat refuses files of this size",
+      type: "Files of this type are not allowed here",
+      mismatch: "Its content does not match its name",
+      costly: "It is too complex to process",
       empty: "This file is empty",
-      many: "Ten files at most",
+      many: "You can send at most ten files",
       lost: "The connection was lost",
       slow: "It took too long",
-      full: "There is no room for files just now",
-      throttled: "Too many files at once: wait a moment",
+      full: "There is no space for files right now",
+      throttled: "Too many files at once. Please wait a moment",
       unavailable: "The server is busy",
       blocked: "You cannot write here",
-      not_permitted: "No files are taken here",
-      not_identified: "Please load the page again",
+      not_permitted: "Files are not allowed here",
+      not_identified: "Please reload the page",
     },
-    refusedOther: "It could not be taken",
+    refusedOther: "It could not be uploaded",
   },
 
-  // Why a message did not reach the team, by its `failure`.
+  // Why the team did not receive a message, by its `failure`.
   failure: {
-    unknown: "We cannot tell whether the team received this.",
-    refused: "It was refused on the way to the team.",
-    too_large: "It is too long for the team’s side.",
-    blocked_by_automod: "A word filter on the team’s side stopped it.",
-    blocked_link: "A link in it is not allowed on the team’s side.",
+    unknown: "We do not know whether the team received this.",
+    refused: "The team’s chat refused this message.",
+    too_large: "It is too long for the team’s chat.",
+    blocked_by_automod: "The team’s word filter blocked it.",
+    blocked_link: "It contains a link that the team does not allow.",
   },
   failureOther: "The team did not receive this.",
 };

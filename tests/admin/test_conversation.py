@@ -140,8 +140,8 @@ def test_a_held_line_says_what_it_waits_for(viewer: Client, conversation: Connec
 
     page = text(viewer, conversation)
 
-    assert "Held: The thread is locked: unlock it." in page
-    assert "1170000000000000000, deleted" in page
+    assert "On hold: The thread is locked: unlock it." in page
+    assert "replaces 1170000000000000000, which was deleted" in page
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_what_a_message_said_before_is_there_for_staff_as_text(
     Message.objects.filter(pk=message.pk).update(edited_at=timezone.now())
     page = text(viewer, conversation)
     assert "edited " in page
-    assert "What it said before (2)" in page
+    assert "Earlier versions (2)" in page
     assert page.index("&lt;b&gt;Were&lt;/b&gt; is my parcel?") < page.index("Were is it?")
 
 
@@ -305,16 +305,16 @@ def test_who_edits_without_end_makes_no_page_without_end(viewer: Client, convers
     page = text(viewer, conversation)
     assert page.count("version 0") == 20
     assert "version 099" in page
-    assert "80 more, older ones are not shown." in page
+    assert "80 older versions are not shown." in page
 
 
 def test_a_reply_leads_to_what_it_answers(viewer: Client, conversation: Connection) -> None:
     question, answer = Message.objects.order_by("seq")
     Message.objects.filter(pk=answer.pk).update(reply_to=question)
     page = text(viewer, conversation)
-    assert 'Answers <a href="?before=2#message-1">Brave Otter</a>: Where is my parcel?' in page
+    assert 'In reply to <a href="?before=2#message-1">Brave Otter</a>: Where is my parcel?' in page
     Message.objects.filter(pk=question.pk).update(deleted_at=timezone.now(), content="")
-    assert "Brave Otter</a>: what was deleted" in text(viewer, conversation)
+    assert "Brave Otter</a>: a deleted message" in text(viewer, conversation)
 
 
 def test_what_was_said_before_is_not_for_who_may_not_read_the_conversation(

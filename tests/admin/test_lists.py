@@ -218,7 +218,7 @@ def test_a_nick_that_too_many_share_says_so(
     response = staff.get(url("connection", q="visit"))
 
     assert len(rows(response)) == 5
-    assert "Write more of it" in response.content.decode()
+    assert "Enter more of the nick" in response.content.decode()
 
 
 def test_a_message_is_found_by_every_id(staff: Client, conversation: Connection) -> None:
@@ -282,7 +282,7 @@ def test_a_text_far_back_is_found_by_searching_further(
     pages = all_pages(staff, url("message", **query))
 
     assert rows(first) == []
-    assert re.search(r"Looked through 20 of them, back to \w+", " ".join(first.content.decode().split()))
+    assert re.search(r"Searched 20 entries, back to \w+", " ".join(first.content.decode().split()))
     assert "Search further back" in first.content.decode()
     assert pages == [[], [], [oldest.pk]]
 

@@ -164,10 +164,10 @@ async def earlier(page: Page, server: Script) -> AsyncIterator[str]:
 
 async def writing(page: Page, server: Script) -> AsyncIterator[str]:
     server.send_event("presence.changed", {"staff_online": False})
-    await page.get_by_role("button", name="Leave address").click()
+    await page.get_by_role("button", name="Add address").click()
     await page.get_by_label("Your e-mail address").fill("vera")
     await page.get_by_role("button", name="Save").click()
-    await expect(page.get_by_role("alert")).to_have_text("This is no e-mail address.")
+    await expect(page.get_by_role("alert")).to_have_text("Enter a valid e-mail address.")
     yield "a wrong address"
     await page.locator("[data-stay-cancel]").click()
     await choose(

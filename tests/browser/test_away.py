@@ -33,7 +33,7 @@ async def test_it_stays_still_while_the_server_is_away_and_comes_by_itself_after
     await visitor.context.route(address, serve)
     await visitor.context.clock.install()
     page = await visitor.open(ready=False)
-    await expect(page.get_by_text("It comes by itself")).to_be_visible()
+    await expect(page.get_by_text("It reloads by itself")).to_be_visible()
     await page.evaluate("window.same = true")
     for _ in range(3):
         async with page.expect_event("requestfinished" if len(asked) != 2 else "requestfailed"):

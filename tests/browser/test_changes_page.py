@@ -159,7 +159,7 @@ async def test_a_change_waits_for_the_connection_and_a_refused_one_says_why(
     await page.reload()
     await is_ready(page)
     await expect(own).to_contain_text("Not changed")
-    await expect(own).to_contain_text("The time for changes is over.")
+    await expect(own).to_contain_text("You can no longer change this message.")
     await expect(words(page)).to_have_text(["one"])
     await shoot(page, "not-changed")
     await own.get_by_role("button", name="Try again").click()
@@ -175,12 +175,12 @@ async def test_a_change_that_the_teams_side_refused_says_so(
     await load(page, visitor)
     own = page.locator(".message.own").first
     server.announce("message.failed", server.change(message, failure="blocked_by_automod"))
-    await expect(own).to_contain_text("The change did not reach the team")
-    await expect(own).to_contain_text("A word filter on the team’s side stopped it.")
+    await expect(own).to_contain_text("The team has not received this change")
+    await expect(own).to_contain_text("The team’s word filter blocked it.")
     await expect(own.get_by_role("button", name="Try again")).to_be_hidden()
     await shoot(page, "change-refused")
     server.announce("message.delivered", server.change(message, failure=""))
-    await expect(own).not_to_contain_text("The change did not reach the team")
+    await expect(own).not_to_contain_text("The team has not received this change")
 
 
 async def test_a_reply_to_what_was_deleted_meanwhile_can_be_sent_without_it(
@@ -193,7 +193,7 @@ async def test_a_reply_to_what_was_deleted_meanwhile_can_be_sent_without_it(
     server.refuse["message.send"] = [Refused("not_found", reply_to=server.messages[0]["uid"])]
     await write(page, "Thanks")
     own = page.locator(".message.own")
-    await expect(own).to_contain_text("What it answers was deleted.")
+    await expect(own).to_contain_text("The message you replied to was deleted.")
     await own.get_by_role("button", name="Try again").click()
     await expect(own).to_have_attribute("data-state", "sent")
     assert [each["reply_to"] for each in server.commands("message.send")] == [server.messages[0]["uid"], None]

@@ -89,7 +89,7 @@ async def test_an_earlier_conversation_goes_on_where_none_is_open_and_the_way_ba
     await page.locator("[data-earlier-toggle]").click()
     await page.locator(".earlier-row", has_text="Where is my order?").click()
     await expect(words(page)).to_have_text(["Where is my order?"])
-    await expect(page.locator("[data-closed]")).to_contain_text("Write here to open it again")
+    await expect(page.locator("[data-closed]")).to_contain_text("Write here to reopen it")
     await page.locator("[data-earlier-back]").click()
     await expect(words(page)).to_have_text(["Not about the order"])
     await page.locator("[data-earlier-toggle]").click()
@@ -104,9 +104,7 @@ async def test_an_earlier_conversation_goes_on_where_none_is_open_and_the_way_ba
         "data-state", re.compile("delivered|read")
     )
     await expect(page.locator("[data-closed]")).to_be_hidden()
-    await expect(page.locator(".row.notice")).to_have_text(
-        ["You ended the chat", "You opened the chat again"]
-    )
+    await expect(page.locator(".row.notice")).to_have_text(["You ended the chat", "You reopened the chat"])
     said = [each["content"] for each in await discord.messages(thread)]
     assert said[-2:] == ["-# The visitor opened the chat again.", "Still waiting"]
     await discord.post_as("ada", thread, "Here we are again.")

@@ -139,9 +139,9 @@ async def test_who_is_blocked_is_told_and_does_not_come_back_at_once(
 @pytest.mark.parametrize(
     ("details", "sentence"),
     [
-        ({"filter": "words"}, "A word in it is not allowed here."),
+        ({"filter": "words"}, "It contains a word that is not allowed here."),
         ({"filter": "links"}, "Links are not allowed here."),
-        ({"muted_until": "2099-01-01T12:00:00Z"}, "You may not write here for now. Try again later."),
+        ({"muted_until": "2099-01-01T12:00:00Z"}, "You are muted for now. Try again later."),
     ],
     ids=["word", "link", "muted"],
 )
@@ -187,8 +187,8 @@ async def test_a_message_that_did_not_reach_the_team_says_so_and_can_be_written_
 ) -> None:
     server.say(server.visitor, "too rude", state="failed", failure="refused")
     await load(page, visitor)
-    await expect(page.locator(".message.own")).to_contain_text("It was refused on the way to the team.")
-    await page.get_by_role("button", name="Write it again").click()
+    await expect(page.locator(".message.own")).to_contain_text("The team’s chat refused this message.")
+    await page.get_by_role("button", name="Edit and send again").click()
     await expect(page.get_by_label("Your message")).to_have_value("too rude")
 
 
@@ -315,16 +315,16 @@ async def test_typing_is_told_now_and_then_and_shown_until_the_message(
     await page.get_by_label("Your message").press_sequentially("hello")
     assert await server.wait_for("typing.start") == [{"connection": server.uid}]
     server.send_event("typing.started", {"author": server.ada})
-    await expect(page.get_by_text("Ada Lovelace is writing")).to_be_visible()
+    await expect(page.get_by_text("Ada Lovelace is typing")).to_be_visible()
     server.answer("done")
-    await expect(page.get_by_text("Ada Lovelace is writing")).to_be_hidden()
+    await expect(page.get_by_text("Ada Lovelace is typing")).to_be_hidden()
 
 
 async def test_presence_is_shown(page: Page, visitor: Visitor, server: Script) -> None:
     await load(page, visitor)
     await expect(page.locator("[data-presence]")).to_have_text("The team is online")
     server.send_event("presence.changed", {"staff_online": False})
-    await expect(page.locator("[data-presence]")).to_contain_text("The team is away")
+    await expect(page.locator("[data-presence]")).to_contain_text("We’re away")
 
 
 @pytest.mark.parametrize("width", [320, 390])
@@ -338,7 +338,7 @@ async def test_on_a_phone_that_the_team_is_away_takes_two_lines_at_most(
     presence = page.locator("[data-presence]")
     line = await presence.evaluate("each => parseFloat(getComputedStyle(each).lineHeight)")
     server.send_event("presence.changed", {"staff_online": False})
-    await expect(presence).to_contain_text("The team is away")
+    await expect(presence).to_contain_text("We’re away")
     assert await presence.evaluate("each => each.getBoundingClientRect().height") < 2.5 * line
 
 

@@ -146,7 +146,7 @@ async def test_what_a_room_says_is_not_said_in_the_visitors_own_chat(arrive: Arr
 async def test_a_room_says_who_may_write_and_how_often(arrive: Arrive, rooms: None) -> None:
     visitor = await arrive()
     news = await visitor.open("/rooms/news/")
-    await expect(news.get_by_text("Only the team writes in this room.")).to_be_visible()
+    await expect(news.get_by_text("Only the team can write in this room.")).to_be_visible()
     await expect(news.get_by_label("Your message")).to_be_hidden()
     slow = await visitor.open("/rooms/slow/")
     await expect(slow.get_by_text("Slow mode: one message every 30 seconds.")).to_be_visible()

@@ -8,7 +8,7 @@ from tests.browser.scripted import Refused, Script
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.asyncio(loop_scope="package")]
 
-ASKS = "Leave your e-mail address and get answers when you are away."
+ASKS = "Leave your e-mail address to get answers while you are away."
 
 
 async def test_it_asks_once_he_has_written_and_says_what_is_known(
@@ -20,10 +20,10 @@ async def test_it_asks_once_he_has_written_and_says_what_is_known(
     await expect(line).to_be_hidden()
     await write(page, "hello")
     await expect(line).to_contain_text(ASKS)
-    await page.get_by_role("button", name="Leave address").click()
+    await page.get_by_role("button", name="Add address").click()
     await page.get_by_label("Your e-mail address").fill(" vera@example.net ")
     await page.get_by_label("Your e-mail address").press("Enter")
-    await expect(line).to_contain_text("Answers that you miss go to vera@example.net.")
+    await expect(line).to_contain_text("Answers that you miss are sent to vera@example.net.")
     assert server.commands("contact.set") == [{"name": None, "email": "vera@example.net"}]
     await page.get_by_role("button", name="Change").click()
     await expect(page.get_by_label("Your e-mail address")).to_have_value("vera@example.net")
@@ -52,19 +52,21 @@ async def test_what_is_no_address_is_said_and_kept(page: Page, visitor: Visitor,
     server.email_after = 15
     server.say(server.visitor, "earlier")
     await load(page, visitor)
-    await page.get_by_role("button", name="Leave address").click()
+    await page.get_by_role("button", name="Add address").click()
     field = page.get_by_label("Your e-mail address")
     await field.fill("vera")
     await page.get_by_role("button", name="Save").click()
-    await expect(page.get_by_role("alert")).to_have_text("This is no e-mail address.")
+    await expect(page.get_by_role("alert")).to_have_text("Enter a valid e-mail address.")
     assert server.commands("contact.set") == []
     server.refuse["contact.set"] = [Refused("throttled", retry_after=1)]
     await field.fill("vera@example.net")
     await page.get_by_role("button", name="Save").click()
-    await expect(page.get_by_role("alert")).to_have_text("Please wait a moment before the next change.")
+    await expect(page.get_by_role("alert")).to_have_text("Please wait a moment before you change it again.")
     await expect(field).to_have_value("vera@example.net")
     await page.get_by_role("button", name="Save").click()
-    await expect(page.locator("[data-stay]")).to_contain_text("Answers that you miss go to vera@example.net.")
+    await expect(page.locator("[data-stay]")).to_contain_text(
+        "Answers that you miss are sent to vera@example.net."
+    )
 
 
 async def test_an_address_that_his_site_knows_is_not_his_to_change(
@@ -93,7 +95,7 @@ async def test_it_looks_right_by_day_by_night_and_on_a_phone(arrive: Arrive) -> 
             await server.serve(page)
             await load(page, visitor)
             await shoot(page, f"{scheme}-{device}-address-asked")
-            await page.get_by_role("button", name="Leave address").click()
+            await page.get_by_role("button", name="Add address").click()
             await shoot(page, f"{scheme}-{device}-address-form")
             assert await page.evaluate("document.documentElement.scrollWidth") <= size[0]
             await page.close()

@@ -112,14 +112,14 @@ async def test_opened_while_the_server_is_away_it_says_so_and_the_chat_comes_by_
     for tries in (1, 2):
         if answer is _hangs:
             await page.clock.fast_forward(15_000)
-        await expect(shell).to_contain_text("cannot be reached right now")
+        await expect(shell).to_contain_text("unavailable right now")
         # The error of whoever answered is not shown.
         await expect(page.locator("iframe")).to_have_css("visibility", "hidden")
         await asyncio.wait_for(asked.get(), 30)
         if tries == 1:
             await shoot(page, "widget-away")
             await page.clock.fast_forward(10_000)
-            await expect(shell).to_contain_text("cannot be reached right now")
+            await expect(shell).to_contain_text("unavailable right now")
     is_back = True
     await page.clock.fast_forward(30_000)
     await expect(inside(page).locator("[data-chat]")).to_have_attribute("data-state", "ready")

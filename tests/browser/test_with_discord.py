@@ -57,7 +57,7 @@ async def test_typing_goes_both_ways(visitor: Visitor, discord: SandboxClient) -
     page = await visitor.open()
     thread = await conversation(page, discord, "anyone?")
     await discord.type_as("ada", thread["id"])
-    await expect(page.locator("[data-typing]")).to_have_text(re.compile("is writing"))
+    await expect(page.locator("[data-typing]")).to_have_text(re.compile("is typing"))
     typing = "POST /channels/*/typing"
     before = (await discord.counts())[typing]
     await page.get_by_label("Your message").press_sequentially("well")

@@ -248,7 +248,7 @@ async def test_who_is_signed_out_is_told_and_begins_anew(
     (cookie,) = await visitor.context.cookies()
     await asyncio.to_thread(site.manage, "shell", "-c", SIGN_OUT.format(token=cookie["value"]))
     await expect(page.locator("[data-banner]")).to_contain_text("out of date")
-    await page.get_by_role("button", name="Load again").click()
+    await page.get_by_role("button", name="Reload").click()
     await is_ready(page)
     await expect(words(page)).to_have_count(0)
     await write(page, "somebody else")

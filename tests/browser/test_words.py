@@ -202,7 +202,7 @@ async def test_a_spoiler_is_hidden_until_somebody_asks(page: Page, visitor: Visi
     first, second = (page.locator(".hidden-words").nth(at) for at in (0, 1))
     await expect(first).to_be_hidden()
     await expect(page.get_by_role("link")).to_have_count(0)  # neither read aloud nor reached by Tab
-    await page.get_by_role("button", name="Show the spoiler").first.press("Enter")
+    await page.get_by_role("button", name="Show spoiler").first.press("Enter")
     await expect(first).to_be_visible()
     await expect(first).to_be_focused()
     await expect(second).to_be_hidden()

@@ -296,7 +296,7 @@ async def opened(chrome: Browser, url: str) -> Page:
 
 
 @pytest.mark.parametrize(
-    ("case", "words"), [("no_port", "hides the port"), ("no_upgrade", "stops WebSockets")]
+    ("case", "words"), [("no_port", "hides the port"), ("no_upgrade", "blocks WebSockets")]
 )
 async def test_the_page_names_the_cause(proxied: Proxied, chrome: Browser, case: str, words: str) -> None:
     page = await opened(chrome, proxied.url(case))
@@ -319,7 +319,7 @@ async def test_a_limit_of_the_proxys_is_not_called_ours(
     )
     if case == "small":
         problem = upload.locator("[data-upload-problem]")
-        await expect(problem).to_have_text("The server in front of this chat refuses files of this size")
+        await expect(problem).to_have_text("The proxy in front of this chat refuses files of this size")
     await page.context.close()
 
 

@@ -19,9 +19,9 @@ Ada, 22 November 2026, 05:41 UTC:
 - and where to?
 
 --\x20
-Answer this mail, or go on in the chat: https://chat.example.com/default/
-You get this since you left your address in “The shop”.
-No more of these mails: https://chat.example.com/services/email/stop/abc/"""
+Reply to this e-mail, or continue in the chat: https://chat.example.com/default/
+You receive this e-mail because you left your address in “The shop”.
+Unsubscribe from these e-mails: https://chat.example.com/services/email/stop/abc/"""
 
 ATTRIBUTIONS = {
     "en": "On Sun, Nov 22, 2026 at 5:40 AM The shop <chat@example.com> wrote:",

@@ -540,7 +540,7 @@ async def test_looking_at_the_page_ends_nothing_and_its_button_does(
     path = f"/services/email/stop/{code_for(connection.uid, Purpose.STOP)}/"
     page = await sync_to_async(get)(path)
     assert page.status_code == 200
-    assert "No more mails" in page.content.decode()
+    assert "Unsubscribe from" in page.content.decode()
     assert not (await db(Contact.objects.get)).email_stopped
     # As mail programs do, RFC 8058: without a cookie.
     client = Client(enforce_csrf_checks=True)

@@ -120,8 +120,8 @@ def test_a_quote_of_which_only_parts_were_kept_is_none_of_the_answer() -> None:
 
 
 def test_addresses_that_a_mail_server_rewrote_are_still_ours() -> None:
-    known = Known(["No more of these mails: https://chat.example.com/stop"])
-    safe = f"Yes\n{LINE}\nNo more of these mails: https://safe.example.org/?url=https%3A%2F%2Fchat"
+    known = Known(["Unsubscribe from these e-mails: https://chat.example.com/stop"])
+    safe = f"Yes\n{LINE}\nUnsubscribe from these e-mails: https://safe.example.org/?url=https%3A%2F%2Fchat"
     assert answer_in(safe, sender=SENDER, known=known) == "Yes"
 
 
