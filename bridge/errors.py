@@ -54,6 +54,11 @@ class BridgeError(Exception):
         self.message = message
         self.close = close
         self.details = details
+        self.status = HTTP_STATUS[code]
+
+    def body(self) -> dict[str, object]:
+        """Its JSON, the same in a frame of the socket and in an answer over HTTP."""
+        return {"code": self.code, "message": self.message, "details": self.details}
 
 
 class DeliveryFailed(Exception):

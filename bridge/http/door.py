@@ -13,10 +13,11 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 
-from bridge.errors import HTTP_STATUS, BridgeError, Code
+from bridge.errors import BridgeError, Code
 from bridge.http.operations import Operation, RequestSession
 from bridge.http.visitors import known
 from bridge.identity.handshake import Handshake, OriginRefused, read_handshake
+from bridge.infra.bodies import Refused, response_to
 from bridge.live.registry import perform
 from bridge.live.worker import Worker
 from bridge.models import Inbox
@@ -66,8 +67,9 @@ class Address:
             return HttpResponse(status=204, headers={"Allow": self._allowed})
         operation = self._operations.get(method)  # type: ignore[call-overload]  # any text
         if operation is None:
-            error = BridgeError(Code.UNKNOWN_COMMAND, f"There is no {method} here.")
-            return refused(error, status=405, headers={"Allow": self._allowed})
+            response = refused(Refused(405, Code.UNKNOWN_COMMAND, f"There is no {method} here."))
+            response["Allow"] = self._allowed
+            return response
         try:
             return await _perform(operation, request, handshake, in_path)
         except BridgeError as refusal:
@@ -191,7 +193,7 @@ def _body(request: HttpRequest) -> dict[str, Any]:
     if not text:
         return {}
     if request.content_type != "application/json":
-        raise _Unsupported(Code.INVALID_FRAME, "A body is JSON, and says so: Content-Type: application/json.")
+        raise Refused(415, Code.INVALID_FRAME, "A body is JSON, and says so: Content-Type: application/json.")
     try:
         body = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -199,10 +201,6 @@ def _body(request: HttpRequest) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise BridgeError(Code.INVALID_FRAME, "A body is a JSON object.")
     return body
-
-
-class _Unsupported(BridgeError):
-    """Of another type than is taken here."""
 
 
 def _too_large() -> BridgeError:
@@ -217,17 +215,9 @@ def _next(request: HttpRequest, instead: Mapping[str, Any] | None) -> str | None
     return f"{request.path}?{urlencode(query | dict(instead))}"
 
 
-def refused(
-    error: BridgeError, *, status: int | None = None, headers: Mapping[str, str] | None = None
-) -> HttpResponse:
-    body = {"error": {"code": error.code, "message": error.message, "details": error.details}}
-    status = status or (415 if isinstance(error, _Unsupported) else HTTP_STATUS[error.code])
-    response = HttpResponse(
-        orjson.dumps(body), status=status, content_type="application/json", headers=headers
-    )
-    if "retry_after" in error.details:
-        response["Retry-After"] = str(error.details["retry_after"])
-    if status == 401:
+def refused(error: BridgeError) -> HttpResponse:
+    response = response_to(error)
+    if error.status == 401:
         response["WWW-Authenticate"] = "Bearer"
     return response
 

@@ -10,10 +10,10 @@ from django.views.decorators.http import require_safe
 from pydantic import TypeAdapter
 
 from bridge import __version__
-from bridge.errors import HTTP_STATUS, Code
+from bridge.errors import HTTP_STATUS
 from bridge.http.addresses import operations
 from bridge.http.operations import Operation
-from bridge.schemas.described import explain
+from bridge.schemas.described import ERROR_BODY, closed, explain
 
 API = "/api/"
 DESCRIPTION = """\
@@ -38,27 +38,9 @@ _WORDS = {
     503: "Not just now.",
 }
 
-ERROR = {
-    "type": "object",
-    "properties": {
-        "error": {
-            "type": "object",
-            "properties": {
-                "code": {"type": "string", "enum": [str(code) for code in Code]},
-                "message": {"type": "string"},
-                "details": {"type": "object"},
-            },
-            "required": ["code", "message", "details"],
-            "additionalProperties": False,
-        }
-    },
-    "required": ["error"],
-    "additionalProperties": False,
-}
-
 
 def description(*, server: str = "/") -> dict[str, Any]:
-    schemas: dict[str, Any] = {"Error": ERROR}
+    schemas: dict[str, Any] = {"Error": closed({"error": ERROR_BODY})}
     paths: dict[str, Any] = {}
     for operation in operations():
         paths.setdefault(API + operation.path, {})[operation.method.lower()] = _operation(operation, schemas)

@@ -1,4 +1,4 @@
-"""How large and how slow a request's body may be: what each address of ours takes, and what is said of any other.
+"""How large and how slow a request's body may be, and how a refusal is answered over HTTP.
 
 A view says so itself, `@takes(bytes)`; where it says nothing, a body is no larger than a frame of the socket.
 """
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import orjson
+from django.http import HttpResponse
 from django.urls import Resolver404, resolve
 
 from bridge.errors import HTTP_STATUS, BridgeError, Code
@@ -33,7 +34,7 @@ LARGEST_UPLOAD = 100
 
 
 class Refused(BridgeError):
-    """This body is too large or too slow. `status` is what HTTP calls it."""
+    """A refusal for which HTTP has a more precise `status` than that of its code."""
 
     def __init__(self, status: int, code: Code, message: str, **details: object) -> None:
         super().__init__(code, message, close=False, **details)
@@ -110,12 +111,7 @@ def crowded(retry_after: int) -> Refused:
 
 def answer_to(error: BridgeError, *, ours: bool) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
     """Status, headers and body of a refusal: the usual JSON for addresses of ours, a plain sentence for others."""
-    status = error.status if isinstance(error, Refused) else HTTP_STATUS[error.code]
-    body = (
-        orjson.dumps({"error": {"code": error.code, "message": error.message, "details": error.details}})
-        if ours
-        else f"{error.message}\n".encode()
-    )
+    body = orjson.dumps({"error": error.body()}) if ours else f"{error.message}\n".encode()
     headers = [
         (b"content-type", b"application/json" if ours else b"text/plain; charset=utf-8"),
         (b"content-length", str(len(body)).encode()),
@@ -124,4 +120,12 @@ def answer_to(error: BridgeError, *, ours: bool) -> tuple[int, list[tuple[bytes,
     ]
     if "retry_after" in error.details:
         headers.append((b"retry-after", str(error.details["retry_after"]).encode()))
-    return status, headers, body
+    return error.status, headers, body
+
+
+def response_to(error: BridgeError) -> HttpResponse:
+    """The same answer, from a view."""
+    status, headers, body = answer_to(error, ours=True)
+    return HttpResponse(
+        body, status=status, headers={name.decode(): value.decode() for name, value in headers}
+    )

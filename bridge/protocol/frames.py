@@ -38,10 +38,7 @@ def reply_frame(command_id: str | None, payload: Any, *, warning: str = "") -> b
 
 
 def error_frame(command_id: str | None, error: BridgeError) -> bytes:
-    body: dict[str, Any] = {"code": error.code, "message": error.message}
-    if error.details:
-        body["details"] = error.details
-    return orjson.dumps({"reply": command_id, "ok": False, "error": body})
+    return orjson.dumps({"reply": command_id, "ok": False, "error": error.body()})
 
 
 def too_long(content: str) -> BridgeError:

@@ -141,17 +141,11 @@ def _event(name: str, payload: Schema) -> Schema:
     )
 
 
-ERROR = closed(
+ERROR_BODY = closed(
     {
-        "reply": {"type": ["string", "null"]},
-        "ok": {"const": False},
-        "error": closed(
-            {
-                "code": {"enum": [str(code) for code in Code]},
-                "message": {"type": "string"},
-                "details": {"type": "object"},
-            },
-            required=["code", "message"],
-        ),
+        "code": {"type": "string", "enum": [str(code) for code in Code]},
+        "message": {"type": "string"},
+        "details": {"type": "object"},
     }
 )
+ERROR = closed({"reply": {"type": ["string", "null"]}, "ok": {"const": False}, "error": ERROR_BODY})

@@ -4,9 +4,8 @@ socket's address and is no WebSocket is told why."""
 import logging
 from typing import Any
 
-import orjson
-
-from bridge.infra import addresses
+from bridge.errors import Code
+from bridge.infra import addresses, bodies
 from bridge.infra.notices import warn_once
 
 logger = logging.getLogger(__name__)
@@ -61,15 +60,11 @@ async def _refuse(scope: Any, send: Any) -> None:
     """A page whose socket cannot be opened asks here why (`static/bridge/wire/reach.js`)."""
     if any(name == b"sec-websocket-key" for name, _ in scope["headers"]):
         _tell_no_upgrade()
-    error = {"code": "unknown_command", "message": "This address takes WebSockets only.", "details": {}}
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"cache-control", b"no-store"),
-        (b"upgrade", b"websocket"),
-        (b"connection", b"upgrade"),
-    ]
-    await send({"type": "http.response.start", "status": 426, "headers": headers})
-    await send({"type": "http.response.body", "body": orjson.dumps({"error": error})})
+    error = bodies.Refused(426, Code.UNKNOWN_COMMAND, "This address takes WebSockets only.")
+    status, headers, body = bodies.answer_to(error, ours=True)
+    headers += [(b"upgrade", b"websocket"), (b"connection", b"upgrade")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _tell_no_upgrade() -> None:

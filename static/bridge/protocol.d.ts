@@ -398,7 +398,7 @@ export interface ErrorFrame {
   error: {
     code: "invalid_frame" | "unknown_command" | "invalid_payload" | "not_identified" | "not_permitted" | "not_found" | "conflict" | "throttled" | "too_large" | "closed" | "blocked" | "proof_required" | "unavailable" | "internal";
     message: string;
-    details?: Record<string, unknown>;
+    details: Record<string, unknown>;
   };
 }
 

@@ -264,5 +264,9 @@ async def test_an_internal_error_says_nothing_of_what_went_wrong(
 
     monkeypatch.setattr("bridge.chat.history.heads", fail)
     reply = await visitor.ask("ping")
-    assert reply["error"] == {"code": "internal", "message": "Something went wrong on the server."}
+    assert reply["error"] == {
+        "code": "internal",
+        "message": "Something went wrong on the server.",
+        "details": {},
+    }
     assert "the key is" in caplog.text

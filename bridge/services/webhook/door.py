@@ -21,7 +21,8 @@ from bridge.chat.actions.receiving import (
     receive_message,
 )
 from bridge.chat.actions.states import close_connection
-from bridge.errors import HTTP_STATUS, BridgeError, Code
+from bridge.errors import BridgeError, Code
+from bridge.infra.bodies import response_to
 from bridge.live.registry import refusal_of
 from bridge.models import Connection, Endpoint, Message, RemoteMessage, Webhook, new_webhook_secret
 from bridge.protocol import MAX_CONTENT, MAX_FRAME, Content, Line, Payload, Uuid, too_long
@@ -81,8 +82,7 @@ def take(request: HttpRequest, uid: uuid.UUID) -> HttpResponse:
     try:
         answer = _take(request, uid)
     except BridgeError as error:
-        body = {"error": {"code": error.code, "message": error.message, "details": error.details}}
-        return JsonResponse(body, status=HTTP_STATUS[error.code])
+        return response_to(error)
     return JsonResponse(answer)
 
 
