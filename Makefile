@@ -1,35 +1,35 @@
-# The commands of this project. Each installs what it needs into .venv first.
+# The commands of this project. Each first installs what it needs into .venv.
 
 PY := .venv/bin/python
 PIP := $(PY) -m pip install -qq --disable-pip-version-check
-# What is installed is what `locked/` names, to the byte. uv takes a tenth of pip's time. Where it cannot be had, pip does it.
+# Installs exactly what `locked/` names. uv takes a tenth of pip's time; if it cannot be installed, pip is used.
 install = $(PIP) --no-compile --require-hashes -r locked/installer.txt 2>/dev/null && \
 	$(PY) -m uv pip install -q --require-hashes --python $(PY) -r $(1) || $(PIP) --require-hashes -r $(1)
 PORT ?= 8000
 SANDBOX_PORT ?= 8787
 
-# What a public server would have: the environment in which the deployment checks must find nothing.
+# The environment of a public server, in which the deployment checks must find nothing.
 DEPLOYED := ENV_FILE= SECRET_KEY=Kj2vQ8xZr5LmT0pWn7YdBc4HsGf9AeUi1oXq6RtVyNz3DkMbP5w8 ALLOWED_HOSTS=chat.example.com \
 	DISCORD_TOKEN= DISCORD_CHANNEL_ID=1180000000000000012 VAR_DIR=var/check
 
-# Beside the others run another project's tests, with its own settings; whole installations, which mostly wait and print
-# what they counted; and then pages in a browser, of which one worker needs one. Both parts take about as long.
+# In parallel to the other tests run those of another project, with its own settings; whole installations, which mostly
+# wait and print their counts; and pages in a browser. Both parts take about the same time.
 SHOP := examples/shop
 BESIDE := tests/delivery/test_workers.py tests/process tests/browser
-# What fails while everything else runs beside it is run once more, alone: a lease of 12 s runs out where two cores are
-# shared by twenty processes. Both results are printed; what fails twice has failed.
+# A test that fails while everything else runs in parallel is run once more, alone: a lease of 12 s expires when twenty
+# processes share two cores. Both results are printed; a test that fails twice has failed.
 CACHE := -o cache_dir=var/cache/
 AGAIN := --last-failed --last-failed-no-failures none
 
 .PHONY: help run test test-postgres check lint format fuzz bench mutate shape lock browser clean
 
-help:  ## what there is
+help:  ## list these commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
 
-run: .venv/runs  ## web, bot and (without DISCORD_TOKEN) a sandbox Discord, until Ctrl-C
+run: .venv/runs  ## run web, bot and (without DISCORD_TOKEN) a sandbox Discord, until Ctrl-C
 	@$(PY) -m scripts.run --port $(PORT) --sandbox-port $(SANDBOX_PORT)
 
-test: .venv/develops browser  ## all tests; make test TESTS=tests/infra/test_valkey.py for some
+test: .venv/develops browser  ## run all tests, or some: make test TESTS=tests/infra/test_valkey.py
 ifdef TESTS
 	$(PY) -m pytest $(TESTS)
 else
@@ -44,45 +44,45 @@ else
 	test $$status = 0
 endif
 
-test-postgres: .venv/develops  ## the tests that use the database in their own process, on PostgreSQL
+test-postgres: .venv/develops  ## run the tests that use the database in their own process, on PostgreSQL
 	$(PY) -m tests.postgres $(PY) -m pytest -m "not browser and not processes" $(TESTS)
 
-check: lint  ## what must pass before the tests: `make lint`, layers, docs, published descriptions
+check: lint  ## check what must pass before the tests: `make lint`, layers, docs, published descriptions
 	$(PY) -m pytest -q tests/test_layers.py tests/test_settings.py tests/test_docs.py tests/web/test_schema.py \
 		tests/http/test_described.py::test_the_published_description_is_current
 
-lint: .venv/develops  ## format, lint, types, settings, migrations
+lint: .venv/develops  ## check format, lint, types, settings and migrations
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	ENV_FILE= DEBUG=1 $(PY) -m mypy
 	$(DEPLOYED) $(PY) manage.py check --deploy --fail-level WARNING
 	$(DEPLOYED) $(PY) manage.py makemigrations --check --dry-run
 
-format: .venv/develops  ## what can be put right by itself
+format: .venv/develops  ## fix what can be fixed automatically
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-mutate: .venv/develops  ## plant small faults: make mutate MODULES="bridge/chat bridge/files"; FRESH=1 measures anew, MOST=40 in a module
+mutate: .venv/develops  ## plant small faults: make mutate MODULES="bridge/chat bridge/files"; FRESH=1 to measure coverage again, MOST=40 per module
 	$(PY) -m scripts.mutation $(if $(FRESH),--fresh) $(if $(MOST),--most $(MOST)) $(MODULES)
 
-shape: .venv/develops  ## how large the code is, and how deep
+shape: .venv/develops  ## print how large the code is and how deeply it is nested
 	@$(PY) -m scripts.shape
 
 COUNT ?= 20000
-fuzz: .venv/develops  ## hostile frames and requests for a running server, on loopback; make fuzz COUNT=1000000
+fuzz: .venv/develops  ## send hostile frames and requests to a running server, on loopback: make fuzz COUNT=1000000
 	$(PY) -m bench.fuzz --count $(COUNT)
 
-bench: .venv/develops  ## measure, on loopback, beside a plain Channels echo
+bench: .venv/develops  ## measure on loopback, beside a plain Channels echo
 	$(PY) -m bench
 
 browser: .venv/develops
 	@$(PY) -m tests.chromium
 	@$(PY) -m tests.nginx
 
-lock: .venv/develops  ## pin anew what is installed, after a change of requirements*.txt or for newer versions
+lock: .venv/develops  ## pin the dependencies, after a change of requirements*.txt or to update them
 	$(PY) -m scripts.lock
 
-clean:  ## remove what was installed and made; the database in var/ stays
+clean:  ## remove everything installed or generated, except the database in var/
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis var/static var/check
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
@@ -90,11 +90,11 @@ clean:  ## remove what was installed and made; the database in var/ stays
 	@./scripts/venv.sh
 
 .venv/runs: locked/run.txt | .venv/bin/python
-	@echo "Installing what ChatBridge runs on: about a minute."
+	@echo "Installing the dependencies of ChatBridge. This takes about a minute."
 	@$(call install,locked/run.txt)
 	@touch $@
 
 .venv/develops: locked/develop.txt | .venv/bin/python
-	@echo "Installing what ChatBridge is developed with: about a minute."
+	@echo "Installing the development dependencies. This takes about a minute."
 	@$(call install,locked/develop.txt)
 	@touch $@ .venv/runs
