@@ -16,7 +16,7 @@ from bridge.web.headers import POLICY
 logger = logging.getLogger(__name__)
 
 ENDLESS = (
-    "This site sends everybody to HTTPS, and cannot see that you are there: the proxy in front must set "
+    "This site redirects to HTTPS, but cannot see that your request already uses it: the proxy in front must set "
     "X-Forwarded-Proto, and TRUSTED_PROXIES must count that proxy."
 )
 

@@ -134,8 +134,8 @@ def _is_named(scheme: str, name: str, port: int | None) -> bool:
 def _tell_other_scheme(origin: str, scheme: str) -> None:
     warn_once(
         logger,
-        "The page %s is taken for another site, since this one speaks %s. If it is ours: the proxy in front must set "
-        "X-Forwarded-Proto, and TRUSTED_PROXIES must count it.",
+        "The page %s counts as another site, because this site uses %s. If the page is yours, the proxy in front must "
+        "set X-Forwarded-Proto, and TRUSTED_PROXIES must count that proxy.",
         origin,
         scheme,
         most=MOST_ORIGINS,
@@ -145,9 +145,9 @@ def _tell_other_scheme(origin: str, scheme: str) -> None:
 def _tell_other_port(origin: str, host: str) -> None:
     warn_once(
         logger,
-        "The page %s is taken for another site, since it was asked for as %s. If it is ours: the proxy in front must "
-        "pass on the Host with its port (nginx: proxy_set_header Host $http_host;), or SITE_URL must say where "
-        "this site is.",
+        "The page %s counts as another site, because the request names the host %s. If the page is yours, the proxy in "
+        "front must pass on Host with its port (nginx: proxy_set_header Host $http_host;), or SITE_URL must be set to "
+        "this site's address.",
         origin,
         host,
         most=MOST_ORIGINS,
@@ -157,17 +157,17 @@ def _tell_other_port(origin: str, host: str) -> None:
 def _tell_untrusted() -> None:
     warn_once(
         logger,
-        "A request came with X-Forwarded-For, and TRUSTED_PROXIES is 0. If a proxy of yours wrote it, all visitors "
-        "share one address and its limits, and HTTPS is not seen: set TRUSTED_PROXIES to how many proxies there are.",
+        "A request has X-Forwarded-For, but TRUSTED_PROXIES is 0. If your proxy sets this header, all visitors share "
+        "one address and its limits, and HTTPS is not recognised: set TRUSTED_PROXIES to the number of proxies.",
     )
 
 
 def _tell_missing(trusted: int, hops: int) -> None:
     warn_once(
         logger,
-        "TRUSTED_PROXIES is %d, and X-Forwarded-For names %d: all visitors share one address, or may make one up. Set "
-        "it to how many proxies there are; each must add to the header (nginx: proxy_set_header X-Forwarded-For "
-        "$proxy_add_x_forwarded_for;).",
+        "TRUSTED_PROXIES is %d, but X-Forwarded-For has %d: visitors share one address, or can forge one. Set "
+        "TRUSTED_PROXIES to the number of proxies; each must add to the header (nginx: proxy_set_header "
+        "X-Forwarded-For $proxy_add_x_forwarded_for;).",
         trusted,
         hops,
     )

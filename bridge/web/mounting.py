@@ -49,8 +49,8 @@ def _tell_root_path(told: str, below: str) -> None:
     # A client of daphne may send it in a header.
     warn_once(
         logger,
-        "The server says that this site is below %r, the settings say %r: links in mails and Discord, and files, would "
-        "not be found. Set SITE_URL to where the site is reached, with that path.",
+        "The server says that this site is below %r, but the settings say %r. Links in e-mails and in Discord, and "
+        "links to files, would not work. Set SITE_URL to the address of the site, including that path.",
         told,
         below or "/",
     )
@@ -60,7 +60,7 @@ async def _refuse(scope: Any, send: Any) -> None:
     """A page whose socket cannot be opened asks here why (`static/bridge/wire/reach.js`)."""
     if any(name == b"sec-websocket-key" for name, _ in scope["headers"]):
         _tell_no_upgrade()
-    error = bodies.Refused(426, Code.UNKNOWN_COMMAND, "This address takes WebSockets only.")
+    error = bodies.Refused(426, Code.UNKNOWN_COMMAND, "This address accepts only WebSockets.")
     status, headers, body = bodies.answer_to(error, ours=True)
     headers += [(b"upgrade", b"websocket"), (b"connection", b"upgrade")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -70,7 +70,7 @@ async def _refuse(scope: Any, send: Any) -> None:
 def _tell_no_upgrade() -> None:
     warn_once(
         logger,
-        "A browser asked for the chat's WebSocket, and a proxy in front took that out of its request: nobody can chat. "
+        "A proxy in front removed the WebSocket upgrade from a browser's request, so nobody can chat. "
         "nginx needs: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; "
         'proxy_set_header Connection "upgrade"; (docs/operating.md).',
     )

@@ -277,7 +277,7 @@ async def test_redirects_that_would_never_end_are_a_page_that_says_why(proxied: 
                 301,
                 "https://chat.example.com/support/",
             )
-    assert proxied.log(proxied.below).count("cannot see that you are there") == 1
+    assert proxied.log(proxied.below).count("cannot see that your request already uses it") == 1
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")

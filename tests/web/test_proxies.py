@@ -119,8 +119,8 @@ def test_a_page_on_another_port_is_another_site_unless_the_site_says_that_it_is_
     ("proxies", "forwarded", "told"),
     [
         (0, "203.0.113.9", "TRUSTED_PROXIES is 0"),
-        (2, "203.0.113.9", "TRUSTED_PROXIES is 2, and X-Forwarded-For names 1"),
-        (1, "", "TRUSTED_PROXIES is 1, and X-Forwarded-For names 0"),
+        (2, "203.0.113.9", "TRUSTED_PROXIES is 2, but X-Forwarded-For has 1"),
+        (1, "", "TRUSTED_PROXIES is 1, but X-Forwarded-For has 0"),
         (0, "", ""),
         (1, "203.0.113.9", ""),
         (2, "198.51.100.1, 203.0.113.9", ""),
