@@ -6,6 +6,7 @@ plans next.
 """
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -17,7 +18,7 @@ from bridge.delivery.composing import Form, compose, join
 from bridge.delivery.lines import Line
 from bridge.infra.clock import Clock
 from bridge.models import Delivery, Endpoint, Message, RemoteMessage, RemotePart
-from bridge.services.base import Delete, Edit, FindOpening, Open, Post, ReadBack, Request, Service
+from bridge.services.base import Delete, Drop, Edit, FindOpening, Hold, Open, Post, ReadBack, Request, Service
 
 LANDING = timedelta(seconds=30)
 """How long a request of unknown fate may still land, counted from when it was about to be written."""
@@ -46,20 +47,15 @@ def plan(line: Line, *, service: Service, clock: Clock) -> Request | None:
         service.quiet,
     )
     while waiting := _waiting(endpoint):
-        if not service.serves(endpoint):
-            _let_go(waiting, endpoint)
+        verdict = service.consider(waiting, endpoint, now=now)
+        if isinstance(verdict, Drop):
+            _drop(verdict.deliveries, endpoint)
             continue
-        if (until := service.rests_until(endpoint, now=now)) is not None:
-            lines.release(endpoint, until=until)
+        if isinstance(verdict, Hold):
+            lines.release(endpoint, until=verdict.until)
             return None
         if (lost := _of_unknown_fate(endpoint)) is not None:
             return _look_for(lost, endpoint, service=service, now=now)
-        if not_carried := _not_carried(waiting, endpoint, service=service):
-            mark_delivered(not_carried, endpoint=endpoint, outcome=Delivery.Outcome.SUPERSEDED)
-            continue
-        if (until := service.held_until(waiting, endpoint, now=now)) is not None:
-            lines.release(endpoint, until=until)
-            return None
         if waiting[0].operation == Delivery.Operation.POST:
             if (deleted := waiting[0]).message.deleted_at and not _remotes(deleted.message, endpoint):
                 # Deleted before it was sent: it never is.
@@ -83,16 +79,12 @@ def _waiting(endpoint: Endpoint) -> list[Delivery]:
     return list(whole[:LOOK_AHEAD])
 
 
-def _let_go(waiting: list[Delivery], endpoint: Endpoint) -> None:
-    """Also what may be out there already: nobody is to ask for it once more."""
-    endpoint.remote_messages.filter(ours=True, remote_id__isnull=True).delete()
-    mark_delivered(waiting, endpoint=endpoint, outcome=Delivery.Outcome.SUPERSEDED)
-
-
-def _not_carried(waiting: list[Delivery], endpoint: Endpoint, *, service: Service) -> list[Delivery]:
-    """What does not go there, or need not any more."""
-    left = [delivery for delivery in waiting if not service.carries(delivery)]
-    return left or list(service.needless(waiting, endpoint))
+def _drop(dropped: Sequence[Delivery], endpoint: Endpoint) -> None:
+    """Also what of it is of unknown fate: nobody is to look for it. An opening is, for what comes next."""
+    mark_delivered(list(dropped), endpoint=endpoint, outcome=Delivery.Outcome.SUPERSEDED)
+    waiting = endpoint.deliveries.filter(settled_at__isnull=True).values("message")
+    lost = endpoint.remote_messages.filter(ours=True, card=False, remote_id__isnull=True)
+    lost.exclude(parts__message__in=waiting).delete()
 
 
 def _of_unknown_fate(endpoint: Endpoint) -> RemoteMessage | None:

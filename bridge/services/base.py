@@ -1,7 +1,7 @@
 """What a service is: the few requests that the delivery rules make of an outside system, and their answers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -171,6 +171,34 @@ class Done:
 Answer = Stored | Opened | Found | Missing | Done
 
 
+@dataclass(frozen=True)
+class Go:
+    """What waits goes now."""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Nothing is asked until then, also nothing again."""
+
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Nobody needs these there, or not any more: they never go. The rest is considered anew."""
+
+    deliveries: Sequence[Delivery]
+
+    def __post_init__(self) -> None:
+        if not self.deliveries:
+            raise ValueError(
+                "Drop what waits, or answer Go: an empty Drop would be asked for again and again."
+            )
+
+
+Verdict = Go | Hold | Drop
+
+
 class Attempt:
     """What may still be written under a claim, and what may have been stored by it.
 
@@ -306,13 +334,12 @@ class Service(ABC):
         """Whether the visitor of a private conversation gets there what staff say. Within a transaction."""
         return False
 
-    def serves(self, endpoint: Endpoint) -> bool:
-        """False: nothing goes there any more, and what waits is let go. Within a transaction."""
-        return True
+    def consider(self, waiting: Sequence[Delivery], endpoint: Endpoint, *, now: datetime) -> Verdict:
+        """Whether what waits goes there now, oldest first; their messages and authors are loaded.
 
-    def rests_until(self, endpoint: Endpoint, *, now: datetime) -> datetime | None:
-        """Until when nothing is asked there, also nothing again; None: it may be asked now. Within a transaction."""
-        return None
+        Asked before each request, within a transaction.
+        """
+        return Go()
 
     @classmethod
     def urls(cls) -> Sequence[Any]:
@@ -326,20 +353,6 @@ class Service(ABC):
         """What stands before what staff say from elsewhere in a private conversation, where nothing else there says
         who it is. Pure."""
         return ""
-
-    def carries(self, delivery: Delivery) -> bool:
-        """Whether this change goes there at all. Its message and author are loaded. Pure."""
-        return True
-
-    def needless(self, waiting: Sequence[Delivery], endpoint: Endpoint) -> Collection[Delivery]:
-        """Of what waits, what nobody needs over there any more, e.g. since it was read. Within a transaction."""
-        return ()
-
-    def held_until(
-        self, waiting: Sequence[Delivery], endpoint: Endpoint, *, now: datetime
-    ) -> datetime | None:
-        """Until when what waits is to wait on, oldest first; None: it goes now. Within a transaction."""
-        return None
 
     def spoken(self, text: str, inbox: Inbox) -> str:
         """What a visitor wrote, as it is said over there. Pure: it is asked again before each request."""

@@ -26,8 +26,8 @@ from bridge.delivery import Line
 from bridge.errors import DeliveryFailed
 from bridge.models import Delivery, Endpoint, Inbox, Message
 from bridge.services.base import Attempt, Service, attempting
-from tests.services.discord.bot.stage import TimeMachine, db
 from tests.services.memory import ELSEWHERE
+from tests.time_machine import TimeMachine, db
 
 Trouble = Literal["away", "refused", "answer lost"]
 """Before anything was stored and for now; for good; after it was stored."""

@@ -16,7 +16,7 @@ from bridge.models import Endpoint
 from bridge.services.base import Answer, Request
 from chatbridge_site.environment import BASE_DIR
 from tests.services.contract import Rig, ServiceContract, Trouble, Wiring
-from tests.services.discord.bot.stage import db
+from tests.time_machine import db
 
 PAGE = BASE_DIR / "docs" / "services.md"
 TOO_LONG = "x" * 300

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
-from bridge.models import Connection, Endpoint, Inbox, Message, Participant
-from bridge.services.base import Answer, Request, Service
+from bridge.models import Connection, Delivery, Endpoint, Inbox, Message, Participant
+from bridge.services.base import Answer, Go, Hold, Request, Service, Verdict
 from bridge.services.discord.text import spoken
 
 if TYPE_CHECKING:
@@ -46,14 +46,14 @@ class DiscordService(Service):
         # A room's channel is chosen in the admin.
         return () if connection.kind == Connection.Kind.ROOM else (None,)
 
-    def rests_until(self, endpoint: Endpoint, *, now: datetime) -> datetime | None:
+    def consider(self, waiting: Sequence[Delivery], endpoint: Endpoint, *, now: datetime) -> Verdict:
         connection = endpoint.connection
         held = self.held.get(connection.inbox_id)
         if held is None or connection.kind == Connection.Kind.ROOM:
-            return None
+            return Go()
         if endpoint.remote_id is not None and self.is_elsewhere(int(endpoint.remote_id), held):
-            return None
-        return now + RESTS
+            return Go()
+        return Hold(now + RESTS)
 
     def is_elsewhere(self, thread_id: int, held: Held) -> bool:
         """A thread in a channel that the inbox had before: nothing is wrong with that one."""

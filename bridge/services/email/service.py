@@ -1,6 +1,6 @@
 """The service `email`: what a visitor missed, as one mail, once nobody has read it for a while."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
@@ -12,7 +12,19 @@ from django.urls import path
 
 from bridge.errors import DeliveryFailed
 from bridge.models import Connection, Contact, Delivery, Endpoint, Message, Participant, RemoteMessage
-from bridge.services.base import Answer, Joining, Post, Request, Service, Stored, current_attempt
+from bridge.services.base import (
+    Answer,
+    Drop,
+    Go,
+    Hold,
+    Joining,
+    Post,
+    Request,
+    Service,
+    Stored,
+    Verdict,
+    current_attempt,
+)
 from bridge.services.email import letters, views
 from bridge.services.email.sending import send
 
@@ -51,34 +63,27 @@ class EmailService(Service):
             path("stop/<str:code>/", views.stop, name="stop"),
         ]
 
-    def carries(self, delivery: Delivery) -> bool:
-        """What staff say. A mail cannot be changed, so their edits go with it or not at all."""
-        message = delivery.message
-        said = delivery.operation == Delivery.Operation.POST and message.kind == Message.Kind.MESSAGE
-        return said and message.author is not None and message.author.role == Participant.Role.STAFF
-
     @classmethod
     def reaches_visitor(cls, endpoint: Endpoint) -> bool:
         """Until they want no mails any more, or the inbox sends none."""
         connection = endpoint.connection
         return bool(connection.inbox.email_after and letters.address_of(connection))
 
-    def serves(self, endpoint: Endpoint) -> bool:
-        return self.reaches_visitor(endpoint)
-
-    def needless(self, waiting: Sequence[Delivery], endpoint: Endpoint) -> Collection[Delivery]:
-        """What he has read meanwhile."""
+    def consider(self, waiting: Sequence[Delivery], endpoint: Endpoint, *, now: datetime) -> Verdict:
+        """The oldest message waits for as long as the inbox says: the visitor may read it on the page until then."""
+        if not self.reaches_visitor(endpoint):
+            return Drop(waiting)
         connection = endpoint.connection
         reader = Participant.objects.get(connection=connection, visitor=connection.visitor)
-        return [each for each in waiting if each.message.seq <= reader.read_seq]
-
-    def held_until(
-        self, waiting: Sequence[Delivery], endpoint: Endpoint, *, now: datetime
-    ) -> datetime | None:
-        """Until the oldest of it has been there for as long as the inbox says, for him to read on the page."""
-        patience = timedelta(minutes=endpoint.connection.inbox.email_after)
-        until = waiting[0].message.created_at + patience
-        return until if until > now else None
+        needless = [
+            delivery
+            for delivery in waiting
+            if not _is_from_staff(delivery) or delivery.message.seq <= reader.read_seq
+        ]
+        if needless:
+            return Drop(needless)
+        until = waiting[0].message.created_at + timedelta(minutes=connection.inbox.email_after)
+        return Hold(until) if until > now else Go()
 
     async def perform(self, request: Request) -> Answer:
         if not isinstance(request, Post):
@@ -97,6 +102,13 @@ class EmailService(Service):
                 attempt.broke()
             raise
         return Stored(mail.extra_headers["Message-ID"])
+
+
+def _is_from_staff(delivery: Delivery) -> bool:
+    """A message of theirs. A mail cannot be changed, so their edits go with it or not at all."""
+    message = delivery.message
+    said = delivery.operation == Delivery.Operation.POST and message.kind == Message.Kind.MESSAGE
+    return said and message.author is not None and message.author.role == Participant.Role.STAFF
 
 
 def _letter(remote_pk: int) -> EmailMultiAlternatives:

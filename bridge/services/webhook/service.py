@@ -10,18 +10,22 @@ from django.utils import timezone
 
 from bridge.errors import DeliveryFailed
 from bridge.infra.database import DatabaseThreads
-from bridge.models import Connection, Endpoint, Webhook
+from bridge.models import Connection, Delivery, Endpoint, Webhook
 from bridge.services.base import (
     Answer,
     Delete,
     Done,
+    Drop,
     Edit,
+    Go,
+    Hold,
     Joining,
     Post,
     React,
     Request,
     Service,
     Stored,
+    Verdict,
     current_attempt,
 )
 from bridge.services.webhook.events import Parcel, parcel_of, place, webhook_at, webhook_of
@@ -69,17 +73,13 @@ class WebhookService(Service):
 
         return urlpatterns
 
-    def serves(self, endpoint: Endpoint) -> bool:
+    def consider(self, waiting: Sequence[Delivery], endpoint: Endpoint, *, now: datetime) -> Verdict:
         webhook = webhook_of(endpoint)
-        return webhook is not None and webhook.enabled
-
-    def rests_until(self, endpoint: Endpoint, *, now: datetime) -> datetime | None:
-        webhook = webhook_of(endpoint)
-        if webhook is None:
-            return None
+        if webhook is None or not webhook.enabled:
+            return Drop(waiting)
         if webhook.rests_until is not None and webhook.rests_until > now:
-            return webhook.rests_until
-        return now + timedelta(seconds=1) if self._busy[webhook.pk] >= AT_ONCE else None
+            return Hold(webhook.rests_until)
+        return Hold(now + timedelta(seconds=1)) if self._busy[webhook.pk] >= AT_ONCE else Go()
 
     async def perform(self, request: Request) -> Answer:
         assert isinstance(request, Post | Edit | Delete | React)  # noqa: S101  # nothing is opened, nothing read back

@@ -5,6 +5,7 @@ It answers with a POST to /chat/services/warehouse/<the folder's name>/, the tex
 
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,20 @@ from django.views.decorators.http import require_POST
 from bridge.chat.actions.receiving import Incoming, RemoteAuthor, receive_message
 from bridge.errors import DeliveryFailed
 from bridge.models import Connection, Delivery, Endpoint
-from bridge.services.base import Answer, Delete, Done, Edit, Joining, Post, Request, Service, Stored
+from bridge.services.base import (
+    Answer,
+    Delete,
+    Done,
+    Drop,
+    Edit,
+    Go,
+    Joining,
+    Post,
+    Request,
+    Service,
+    Stored,
+    Verdict,
+)
 
 
 class WarehouseService(Service):
@@ -41,8 +55,9 @@ class WarehouseService(Service):
     def urls(cls) -> Sequence[Any]:
         return [path("<uuid:place>/", answered)]
 
-    def carries(self, delivery: Delivery) -> bool:
-        return delivery.operation != Delivery.Operation.REACT
+    def consider(self, waiting: Sequence[Delivery], endpoint: Endpoint, *, now: datetime) -> Verdict:
+        reactions = [delivery for delivery in waiting if delivery.operation == Delivery.Operation.REACT]
+        return Drop(reactions) if reactions else Go()
 
     async def perform(self, request: Request) -> Answer:
         try:

@@ -12,8 +12,8 @@ from bridge.identity import contacts
 from bridge.models import Connection, Endpoint, Inbox, Message, Participant
 from bridge.services.email.service import EmailService
 from tests.services.contract import Rig, Wiring
-from tests.services.discord.bot.stage import TimeMachine, db
 from tests.services.email.server import Mailbox
+from tests.time_machine import TimeMachine, db
 
 ADDRESS = "vera@example.net"
 

@@ -18,9 +18,9 @@ from bridge.services.base import NOT_PERMITTED, Attempt, attempting
 from bridge.services.email import failures
 from bridge.services.email.html import text_of_html
 from bridge.services.email.service import EmailService
-from tests.services.discord.bot.stage import db
 from tests.services.email.cast import ADDRESS, Cast
 from tests.services.email.server import html_of, text_of, use
+from tests.time_machine import db
 
 MINUTES = 60.0
 

@@ -11,8 +11,8 @@ from bridge.services.email.codes import Purpose, code_for
 from bridge.services.email.incoming import Mail, take
 from bridge.services.email.service import EmailService
 from tests.services.contract import Rig, ServiceContract, Trouble, Wiring
-from tests.services.discord.bot.stage import db
 from tests.services.email.server import Mailbox, text_of, use
+from tests.time_machine import db
 
 ADDRESS = "vera@example.net"
 

@@ -25,10 +25,10 @@ from bridge.services.webhook import sending
 from bridge.services.webhook.events import place
 from bridge.services.webhook.service import AT_ONCE
 from tests.services.contract import Wiring
-from tests.services.discord.bot.stage import TimeMachine, db, eventually
 from tests.services.webhook.certificates import self_signed
 from tests.services.webhook.receiver import Receiver
 from tests.services.webhook.webhooks import WebhookRig, add, bring
+from tests.time_machine import TimeMachine, db, eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DAY = 24 * 3600.0

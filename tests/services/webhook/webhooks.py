@@ -13,8 +13,8 @@ from standardwebhooks import Webhook as Signer
 from bridge.models import Endpoint, Inbox, Webhook
 from bridge.services.webhook.service import WebhookService
 from tests.services.contract import Rig, Trouble, Wiring
-from tests.services.discord.bot.stage import db
 from tests.services.webhook.receiver import Fault, Receiver
+from tests.time_machine import db
 
 
 def signed(secret: str, body: bytes, *, at: datetime | None = None, event: str = "") -> dict[str, str]:

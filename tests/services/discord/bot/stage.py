@@ -2,15 +2,10 @@
 
 import asyncio
 import contextlib
-import inspect
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from typing import Any
-
-from channels.db import database_sync_to_async
-from django.db.models.functions import Now
 
 from bridge.chat import actions, publishing
 from bridge.chat.actions import Opening, Post
@@ -24,28 +19,12 @@ from bridge.sandbox.server import Server
 from bridge.services.discord.bot.client import BridgeBot
 from bridge.services.discord.bot.runner import Runner
 from tests.sandbox.bots import Prompt
+from tests.time_machine import PATIENCE, TimeMachine, db, eventually
 
 VISITOR = uuid.UUID(int=1)
 STRANGER = uuid.UUID(int=2)
-PATIENCE = 60.0
 
 Refusal = Callable[[routes.Request], routes.Answer | None]
-
-
-class TimeMachine(Clock):
-    """Both clocks, as far in the future as it was turned."""
-
-    def __init__(self) -> None:
-        self.offset = 0.0
-
-    def advance(self, seconds: float) -> None:
-        self.offset += seconds
-
-    def now(self) -> Any:
-        return Now() + timedelta(seconds=self.offset)
-
-    def uptime(self) -> float:
-        return super().uptime() + self.offset
 
 
 class HastyBot(Prompt, BridgeBot):
@@ -60,23 +39,6 @@ class HastyBot(Prompt, BridgeBot):
         await self.spare_sessions()
 
 
-async def eventually(condition: Callable[[], Any], what: str = "", *, seconds: float = PATIENCE) -> Any:
-    """Ask until it is true, and return what it gave. It may be a coroutine function."""
-    loop = asyncio.get_running_loop()
-    end = loop.time() + seconds
-    while True:
-        found = condition()
-        if inspect.isawaitable(found):
-            found = await found
-        if found:
-            return found
-        if loop.time() > end:
-            raise AssertionError(
-                f"not within {seconds:.0f} s: {what or inspect.getsource(condition).strip()}"
-            )
-        await asyncio.sleep(0.02)
-
-
 def store(posts: Sequence[Post]) -> list[Message]:
     """On PostgreSQL the bot may hold the conversation just now: as the web's writer, this tries again."""
     results = actions.post_messages(posts)
@@ -84,10 +46,6 @@ def store(posts: Sequence[Post]) -> list[Message]:
         time.sleep(0.01)
         results = actions.post_messages(posts)
     return [Message.objects.get(pk=result.id) for result in results]  # type: ignore[union-attr]
-
-
-async def db(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    return await database_sync_to_async(function)(*args, **options)
 
 
 async def held(inbox: str) -> str:
