@@ -27,22 +27,22 @@ SHORTEST_KEY = 32
 
 
 class Environment(BaseSettings):
-    """The environment, checked once at start. A variable that is set wins over the same one in `.env`."""
+    """The environment, checked once at start. A variable of the environment overrides the same one in `.env`."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
     debug: bool = Field(
-        False, description="Development mode: error pages, made-up key, no HTTPS. Never on a public server"
+        False, description="Development mode: error pages, a generated key, no HTTPS. Never on a public server"
     )
     secret_key: SecretStr = Field(
-        SecretStr(""), description="Signs sessions and visitor tokens. Needed unless `DEBUG=1`"
+        SecretStr(""), description="Signs sessions and visitor tokens. Required unless `DEBUG=1`"
     )
     secret_key_fallbacks: Secrets = Field(
-        [], description="Keys that it was before, with commas between: what they signed still counts"
+        [], description="Previous keys, separated by commas: what they signed is still valid"
     )
-    allowed_hosts: Words = Field([], description="Host names that this site answers to, with commas between")
+    allowed_hosts: Words = Field([], description="Host names that this site serves, separated by commas")
     csrf_trusted_origins: Words = Field(
-        [], description="Origins that may post forms besides the site's own: `https://…`"
+        [], description="Other origins that may post forms, e.g. `https://www.example.com`, separated by commas"
     )
     https: bool | None = Field(
         None, description="Redirect to HTTPS, secure cookies, HSTS. Default: on, except with `DEBUG=1`"
@@ -50,7 +50,7 @@ class Environment(BaseSettings):
     trusted_proxies: int = Field(
         0,
         ge=0,
-        description="How many proxies of yours stand in front; their `X-Forwarded-*` headers are believed",
+        description="Number of your own proxies in front, whose `X-Forwarded-*` headers are trusted",
     )
     database_url: SecretStr = Field(
         SecretStr(""),
@@ -58,7 +58,7 @@ class Environment(BaseSettings):
     )
     database_pooler: bool = Field(
         False,
-        description="`DATABASE_URL` is that of PgBouncer or a hosted pooler, with a connection a transaction",
+        description="Set to `1` if `DATABASE_URL` is that of PgBouncer or a hosted pooler in transaction mode",
     )
     redis_url: SecretStr = Field(
         SecretStr(""), description="`redis://…`, `rediss://…` or `unix://…`. Default: the embedded Valkey"
@@ -68,64 +68,64 @@ class Environment(BaseSettings):
     )
     discord_channel_id: int | None = Field(
         None,
-        description="The text or forum channel in which conversations of the default inbox become threads",
+        description="The text or forum channel in which the conversations of the default inbox get their threads",
     )
     discord_api_url: str = Field(
-        "https://discord.com/api/v10", description="Discord's HTTP API, or a server that speaks it"
+        "https://discord.com/api/v10", description="Discord's HTTP API, or a compatible server"
     )
     discord_gateway_url: str = Field(
-        "", description="Discord's gateway (`wss://…`). Default: what the HTTP API names"
+        "", description="Discord's gateway (`wss://…`). Default: the one that the HTTP API returns"
     )
     files_backend: str = Field(
         "django.core.files.storage.FileSystemStorage",
         description="A Django storage for attachments, e.g. `storages.backends.s3.S3Storage`",
     )
-    files_options: dict[str, Any] = Field({}, description="What that storage is told, as JSON", repr=False)
+    files_options: dict[str, Any] = Field({}, description="Options of that storage, as JSON", repr=False)
     discord_cdn_url: str = Field(
         "https://cdn.discordapp.com",
-        description="Where the pictures of Discord servers' own emoji are fetched",
+        description="The server from which pictures of custom emoji are fetched",
     )
     webhook_allowed_networks: Words = Field(
         [],
-        description="Networks of your own that webhooks may be sent to, e.g. `10.1.0.0/16`, with commas between",
+        description="Private networks to which webhooks may be sent, e.g. `10.1.0.0/16`, separated by commas",
     )
     site_url: str = Field(
         "",
-        description="Where this site is reached, e.g. `https://chat.example.com`: for links from Discord. "
-        "A path in it is that of the whole site",
+        description="The address of this site, e.g. `https://chat.example.com`, for links in Discord. "
+        "If it has a path, the whole site is below it",
     )
     email_url: SecretStr = Field(
         SecretStr("smtp://localhost:25"),
-        description="The mail server: `smtp+tls://user:password@host:587`, `smtps://…`, or `smtp://…` in clear",
+        description="The mail server: `smtp+tls://user:password@host:587`, `smtps://…`, or `smtp://…` without encryption",
     )
     email_from: str = Field(
-        "chat@localhost", description="Whom mails are from, where an inbox has no address of its own"
+        "chat@localhost", description="The sender of e-mails, for inboxes without an address of their own"
     )
     email_reply_domain: str = Field(
         "",
-        description="The domain whose mail a provider brings to `/services/email/`. Empty: nobody can answer by mail",
+        description="The domain whose e-mail a provider posts to `/services/email/`. If empty, nobody can answer by e-mail",
     )
     mailgun_signing_key: SecretStr = Field(
-        SecretStr(""), description="Mailgun's “HTTP webhook signing key”, where Mailgun brings it"
+        SecretStr(""), description="Mailgun's “HTTP webhook signing key”, if Mailgun is the provider"
     )
     postmark_secret: SecretStr = Field(
         SecretStr(""),
-        description="The password in the webhook address that Postmark was given, where Postmark brings it",
+        description="The password in the webhook address that you gave to Postmark, if Postmark is the provider",
     )
     max_sockets: int | None = Field(
         None,
         ge=1,
-        description="Sockets that one process takes. Default: 10,000, or three quarters of the files that it may open",
+        description="Maximum number of sockets in a process. Default: 10,000, or three quarters of the files that it may open",
     )
     disk_reserve: int = Field(
         1024,
         ge=0,
-        description="Megabytes that uploads leave free on their disk and that of temporary files",
+        description="Megabytes that uploads leave free on their disk and on that of temporary files",
     )
     log_level: str = Field("INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`")
     var_dir: Path = Field(
         BASE_DIR / "var",
-        description="Where what is made at run time is kept. Default: `var/` beside `manage.py`",
+        description="The folder for everything created at run time. Default: `var/` next to `manage.py`",
     )
 
     @field_validator(
@@ -150,7 +150,7 @@ class Environment(BaseSettings):
     @classmethod
     def is_long(cls, value: SecretStr) -> SecretStr:
         if 0 < len(value) < SHORTEST_KEY:
-            raise ValueError(f"it is too short: {SHORTEST_KEY} characters at least, 50 random ones are usual")
+            raise ValueError(f"it is too short: use at least {SHORTEST_KEY} characters, preferably 50 random ones")
         return value
 
     @field_validator("webhook_allowed_networks")
@@ -159,7 +159,7 @@ class Environment(BaseSettings):
         try:
             [ip_network(each) for each in value]
         except ValueError:
-            raise ValueError("networks look like 10.1.0.0/16 or fd12::/64") from None
+            raise ValueError("write networks as 10.1.0.0/16 or fd12::/64") from None
         return value
 
     @field_validator("database_url")
@@ -188,7 +188,7 @@ class Environment(BaseSettings):
     def is_mail_server(cls, value: SecretStr) -> SecretStr:
         address = value.get_secret_value()
         if not re.fullmatch(r"smtp(s|\+tls)?://([^/?#@]+@)?[^/?#@:]+(:\d+)?/?", address):
-            raise ValueError("it must begin with smtp://, smtps:// or smtp+tls://, with a host after it")
+            raise ValueError("it must begin with smtp://, smtps:// or smtp+tls://, followed by a host")
         return value
 
     @field_validator("discord_gateway_url")
@@ -212,7 +212,7 @@ class Environment(BaseSettings):
 
 
 def read() -> Environment:
-    """The environment and `.env` (or the file that ENV_FILE names), or the end with a sentence a mistake."""
+    """Reads the environment and `.env` (or the file in ENV_FILE). Exits with one sentence for each mistake."""
     file = os.environ.get("ENV_FILE", str(BASE_DIR / ".env"))
     try:
         return Environment(_env_file=file or None, **_from_files(dotenv_values(file) if file else {}))
@@ -223,20 +223,20 @@ def read() -> Environment:
 
 
 def secret_names() -> list[str]:
-    """The fields that are secret, or may have a secret in them."""
+    """The fields that are secret or may contain a secret."""
     fields = Environment.model_fields.items()
     secret = (SecretStr, list[SecretStr])
     return [name for name, field in fields if field.annotation in secret or not field.repr]
 
 
 def _from_files(dotenv: Mapping[str, str | None]) -> dict[str, Any]:
-    """What NAME_FILE says of each of them where NAME itself is not set: the content of that file."""
+    """Secrets from files: for each NAME that is not set, the content of the file in NAME_FILE."""
     found: dict[str, Any] = {}
     for name in map(str.upper, secret_names()):
         for given in (os.environ, dotenv):
             path, direct = given.get(f"{name}_FILE"), given.get(name)
             if path and direct:
-                raise SystemExit(f"{name} and {name}_FILE are both set: take one of them away.")
+                raise SystemExit(f"{name} and {name}_FILE are both set: remove one of them.")
             if path:
                 found[name.lower()] = _content(path, variable=f"{name}_FILE")
             if path or direct:
@@ -250,14 +250,14 @@ def _content(path: str, *, variable: str) -> str:
     except OSError as error:
         raise SystemExit(f"{variable} is wrong: {path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
-        raise SystemExit(f"{variable} is wrong: {path} is no text in UTF-8.") from None
+        raise SystemExit(f"{variable} is wrong: {path} is not UTF-8 text.") from None
     if not text.strip():
         raise SystemExit(f"{variable} is wrong: {path} is empty.")
     return text
 
 
 def mail_server(url: str) -> dict[str, Any]:
-    """The same as Django's backend for SMTP takes it. Seconds for each step: its own default is for ever."""
+    """The options for Django's SMTP backend. The timeout is in seconds for each step; by default there is none."""
     parts = urlsplit(url)
     return {
         "host": parts.hostname,
@@ -271,19 +271,19 @@ def mail_server(url: str) -> dict[str, Any]:
 
 
 def secret_key(environment: Environment) -> str:
-    """The key that was set or, with DEBUG=1, one that is made once and kept."""
+    """The key that was set or, with DEBUG=1, one that is generated once and stored."""
     if environment.secret_key:
         return environment.secret_key.get_secret_value()
     if not environment.debug:
         raise SystemExit(
             "SECRET_KEY is not set: put SECRET_KEY=<50 random characters> into the environment or .env, "
-            "or set DEBUG=1 while developing."
+            "or set DEBUG=1 for development."
         )
     return _kept_key(environment.var_dir / "secret_key")
 
 
 def _kept_key(path: Path) -> str:
-    """Web and bot may start together on a fresh clone: the first to link its key wins, both read that one."""
+    """Web and bot may start at the same time: the first to link its key wins, and both read that one."""
     if not path.exists():
         make_private(path.parent)
         draft = path.with_name(f".{path.name}.{os.getpid()}")
@@ -299,6 +299,6 @@ def _kept_key(path: Path) -> str:
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder that only its owner may look into. One that is there stays as it is: a check says what it lacks."""
+    """Create a folder that only its owner can read. An existing folder stays as it is: a check warns about it."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
