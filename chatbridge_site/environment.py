@@ -32,7 +32,8 @@ class Environment(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
     debug: bool = Field(
-        False, description="Development mode: error pages, a generated key, no HTTPS. Never on a public server"
+        False,
+        description="Development mode: error pages, a generated key, no HTTPS. Never on a public server",
     )
     secret_key: SecretStr = Field(
         SecretStr(""), description="Signs sessions and visitor tokens. Required unless `DEBUG=1`"
@@ -42,7 +43,8 @@ class Environment(BaseSettings):
     )
     allowed_hosts: Words = Field([], description="Host names that this site serves, separated by commas")
     csrf_trusted_origins: Words = Field(
-        [], description="Other origins that may post forms, e.g. `https://www.example.com`, separated by commas"
+        [],
+        description="Other origins that may post forms, e.g. `https://www.example.com`, separated by commas",
     )
     https: bool | None = Field(
         None, description="Redirect to HTTPS, secure cookies, HSTS. Default: on, except with `DEBUG=1`"
@@ -96,14 +98,14 @@ class Environment(BaseSettings):
     )
     email_url: SecretStr = Field(
         SecretStr("smtp://localhost:25"),
-        description="The mail server: `smtp+tls://user:password@host:587`, `smtps://…`, or `smtp://…` without encryption",
+        description="The mail server: `smtp+tls://user:password@host:587`, `smtps://…`, or unencrypted `smtp://…`",
     )
     email_from: str = Field(
         "chat@localhost", description="The sender of e-mails, for inboxes without an address of their own"
     )
     email_reply_domain: str = Field(
         "",
-        description="The domain whose e-mail a provider posts to `/services/email/`. If empty, nobody can answer by e-mail",
+        description="The domain whose e-mail a provider posts to `/services/email/`. If empty, visitors cannot answer",
     )
     mailgun_signing_key: SecretStr = Field(
         SecretStr(""), description="Mailgun's “HTTP webhook signing key”, if Mailgun is the provider"
@@ -115,7 +117,7 @@ class Environment(BaseSettings):
     max_sockets: int | None = Field(
         None,
         ge=1,
-        description="Maximum number of sockets in a process. Default: 10,000, or three quarters of the files that it may open",
+        description="Sockets that a process accepts. Default: 10,000, or three quarters of the files that it may open",
     )
     disk_reserve: int = Field(
         1024,
@@ -150,7 +152,9 @@ class Environment(BaseSettings):
     @classmethod
     def is_long(cls, value: SecretStr) -> SecretStr:
         if 0 < len(value) < SHORTEST_KEY:
-            raise ValueError(f"it is too short: use at least {SHORTEST_KEY} characters, preferably 50 random ones")
+            raise ValueError(
+                f"it is too short: use at least {SHORTEST_KEY} characters, preferably 50 random ones"
+            )
         return value
 
     @field_validator("webhook_allowed_networks")

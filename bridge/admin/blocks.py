@@ -18,7 +18,7 @@ class BlockForm(forms.ModelForm[Block]):
     # The model's own is not for editing.
     blocked = forms.UUIDField(
         label="Visitor",
-        help_text="His id. “Block…” beside what he said in a conversation fills it in.",
+        help_text="The visitor's ID. The link “Block…” next to their messages in a conversation fills it in.",
     )
 
     class Meta:
@@ -30,7 +30,7 @@ class BlockForm(forms.ModelForm[Block]):
         cleaned = super().clean() or self.cleaned_data
         inbox, visitor = cleaned.get("inbox"), cleaned.get("blocked")
         if visitor and Block.objects.filter(inbox=inbox, visitor=visitor).exists():
-            self.add_error("blocked", "He is blocked in this inbox already.")
+            self.add_error("blocked", "This visitor is already blocked in this inbox.")
         return cleaned
 
 

@@ -175,7 +175,7 @@ def _contact(connection: Connection) -> list[tuple[str, object]]:
     return [
         ("Name", f"{found.name} ({says})" if found.name_verified else found.name),
         ("Email", f"{found.email} ({says})" if found.email_verified else found.email),
-        ("Known as", f"{found.subject} ({says})" if found.subject else ""),
+        ("Identified as", f"{found.subject} ({says})" if found.subject else ""),
     ]
 
 
@@ -187,7 +187,7 @@ def _facts(connection: Connection) -> list[tuple[str, object]]:
         *_contact(connection),
         ("Page", words.web_link(connection.page_url)),
         ("Page title", connection.page_title),
-        ("Came from", words.web_link(connection.referrer)),
+        ("Referrer", words.web_link(connection.referrer)),
         ("Language", connection.locale),
         ("Browser", connection.user_agent),
         ("Opened", words.moment(connection.created_at)),

@@ -36,7 +36,7 @@ class InboxForm(forms.ModelForm[Inbox]):
     new_secret = forms.BooleanField(
         label="New secret",
         required=False,
-        help_text="Make another one. What was signed with the one before counts no more from that moment on.",
+        help_text="Create a new secret. Everything signed with the previous one becomes invalid immediately.",
     )
 
     class Meta:
@@ -70,9 +70,9 @@ class InboxForm(forms.ModelForm[Inbox]):
             "staff_roles": forms.Textarea(attrs={"rows": 3}),
         }
         labels = {
-            "discord_channel_id": "Discord channel id",
-            "email_after": "Mail after",
-            "email_from": "Mails are from",
+            "discord_channel_id": "Discord channel ID",
+            "email_after": "E-mail after",
+            "email_from": "E-mail sender",
         }
 
     def clean_discord_channel_id(self) -> str:
@@ -90,8 +90,8 @@ class InboxForm(forms.ModelForm[Inbox]):
         if mistakes := [word for word in words if not (word.isascii() and _ROLE.fullmatch(word))]:
             raise ValidationError(
                 [
-                    f"“{word}” is no role’s id: in Discord switch on Developer Mode, open Server Settings, Roles, and "
-                    "choose “Copy Role ID” in the role’s menu."
+                    f"“{word}” is not the ID of a role. In Discord, turn on Developer Mode, open Server Settings, "
+                    "Roles, and choose “Copy Role ID” in the role’s menu."
                     for word in mistakes
                 ]
             )
@@ -100,20 +100,24 @@ class InboxForm(forms.ModelForm[Inbox]):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         if cleaned.get("identity_required") and cleaned.get("identity") == Inbox.Identity.OFF:
-            self.add_error("identity_required", "Choose who vouches for visitors, or nobody could chat here.")
+            self.add_error(
+                "identity_required", "Choose how visitors are identified. Otherwise nobody could chat here."
+            )
         return cleaned
 
     def clean_max_upload(self) -> int:
         megabytes: int = self.cleaned_data["max_upload"]
         if megabytes > LARGEST_UPLOAD:
-            raise ValidationError(f"At most {LARGEST_UPLOAD}: no server here takes a larger file.")
+            raise ValidationError(
+                f"Enter at most {LARGEST_UPLOAD}: the web server does not accept larger files."
+            )
         return megabytes
 
     def clean_upload_types(self) -> str:
         """Media types, each once."""
         words = self.cleaned_data["upload_types"].lower().replace(",", " ").split()
         mistakes = [
-            f"“{word}” is no media type: those look like image/png or image/*."
+            f"“{word}” is not a media type. Write media types as image/png or image/*."
             for word in words
             if not _MEDIA_TYPE.fullmatch(word)
         ]
@@ -135,8 +139,8 @@ def channel_id(text: str) -> str:
     text = text.strip()
     if not (text.isascii() and text.isdecimal() and 15 <= len(text) <= 20):
         raise ValidationError(
-            "A channel id is a number of 15 to 20 digits. In Discord, switch on Developer Mode, "
-            "right-click the channel and choose “Copy Channel ID”."
+            "A channel ID is a number of 15 to 20 digits. In Discord, turn on Developer Mode, right-click the "
+            "channel and choose “Copy Channel ID”."
         )
     return text
 
@@ -147,15 +151,18 @@ def origin_mistake(text: str) -> str:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        return "this is no address."
+        return "this is not a valid address."
     if parts.scheme not in {"http", "https"}:
-        return "an origin begins with https:// (or http://)."
+        return "an origin must begin with https:// or http://."
     if not host or not _is_host(host):
-        return "this names no host. Write names in other scripts as browsers send them (xn--…); no wildcards."
+        return (
+            "this has no valid host name. Write names in other scripts as browsers send them (xn--…), and do not "
+            "use wildcards."
+        )
     if parts.path not in {"", "/"} or parts.query or parts.fragment or "?" in text or "#" in text:
-        return f"an origin has no path: {parts.scheme}://{parts.netloc}"
+        return f"an origin must not contain a path: {parts.scheme}://{parts.netloc}"
     if "@" in parts.netloc:
-        return "an origin has no user name."
+        return "an origin must not contain a user name."
     return ""
 
 
@@ -188,10 +195,10 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
     actions = ("rotate_secret",)
     fieldsets = (
         (None, {"fields": ("name", "enabled", "who_is_online")}),
-        ("What visitors see and may do", {"fields": ("title", "greeting", "edit_window")}),
-        ("Where it is used", {"fields": ("allowed_origins",)}),
+        ("The chat page", {"fields": ("title", "greeting", "edit_window")}),
+        ("Sites", {"fields": ("allowed_origins",)}),
         (
-            "Who visitors are",
+            "Identity",
             {"fields": ("identity", "identity_required", "secret", "new_secret")},
         ),
         ("New conversations", {"fields": ("new_conversations", "proof")}),
@@ -209,7 +216,7 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
                 )
             },
         ),
-        ("What visitors write, in Discord", {"fields": ("invites", "link_previews")}),
+        ("Visitors' messages in Discord", {"fields": ("invites", "link_previews")}),
         ("Moderation", {"fields": ("blocked_words", "links")}),
         ("Mail", {"fields": ("email_after", "email_from")}),
         ("Files", {"fields": ("max_upload", "upload_types")}),
@@ -246,21 +253,21 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
     @admin.display(description="secret for JWTs")
     def secret(self, inbox: Inbox) -> SafeString | str:
         if not inbox.identity_secret:
-            return "It has one once JWTs are taken."
+            return "Created when you choose JWTs."
         until = inbox.previous_identity_until if len(inbox.identity_secrets()) > 1 else None
-        note = format_html(" The one before it is valid until {}.", moment(until)) if until else ""
+        note = format_html(" The previous one is valid until {}.", moment(until)) if until else ""
         return format_html(
             "<details><summary>Show</summary><code>{}</code></details>{}", inbox.identity_secret, note
         )
 
-    @admin.action(description="Make a new secret for JWTs, the one before it valid for 24 hours more")
+    @admin.action(description="Create a new secret for JWTs; the previous one stays valid for 24 hours")
     def rotate_secret(self, request: HttpRequest, queryset: QuerySet[Inbox]) -> None:
         for inbox in queryset.exclude(identity_secret=""):
             inbox.renew_identity_secret(keep=Inbox.ROTATION)
             inbox.save(
                 update_fields=["identity_secret", "previous_identity_secret", "previous_identity_until"]
             )
-            text = f"{inbox} has a new secret. The one before it is valid for 24 hours more."
+            text = f"{inbox} has a new secret. The previous one stays valid for 24 hours."
             self.message_user(request, text, messages.SUCCESS)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
@@ -271,7 +278,7 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
     def in_discord(self, inbox: Inbox) -> str:
         """As the bot found it when it last looked."""
         if inbox.discord_trouble:
-            return f"Held, and nothing is lost: {inbox.discord_trouble}"
+            return f"On hold, nothing is lost: {inbox.discord_trouble}"
         return inbox.discord_hint or "–"
 
     @admin.display(description="online now")
@@ -282,7 +289,7 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
             count = online.online_in([inbox.pk])[inbox.pk]
             found = online.some_of(inbox.pk)[:MOST_SHOWN]
         except RedisError:
-            return "Not known: Redis cannot be reached."
+            return "Unknown, because Redis cannot be reached."
         places = _places(inbox.pk, [each.visitor for each in found])
         rows = [(_called(each), moment(each.since), places.get(each.visitor, "")) for each in found]
         listed = format_html_join("", "<li>{}, since {} {}</li>", rows)
@@ -290,11 +297,11 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
             "{} ({} identified)<ul class='bridge-online'>{}</ul>", count.visitors, count.identified, listed
         )
 
-    @admin.display(description="last at its limit")
+    @admin.display(description="last limit reached")
     def limit_reached(self, inbox: Inbox) -> SafeString | str:
         return moment(inbox.full_at)
 
-    @admin.display(description="opened lately")
+    @admin.display(description="recently opened")
     def new_conversations(self, inbox: Inbox) -> SafeString | str:
         return words.openings(inbox) if inbox.pk else "–"
 

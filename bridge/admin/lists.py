@@ -21,7 +21,7 @@ from bridge.identity.revocation import revoke_visitor
 from bridge.models import Connection, Delivery, Endpoint, Message
 
 NAMES_AND_IDS = (
-    "How a nick or a room’s name begins, or an id: of the conversation, its Discord thread, or a message."
+    "The beginning of a nick or a room’s name; or the ID of a conversation, its Discord thread or a message."
 )
 MOST_AT_ONCE = 1000
 """Deliveries that one press of a button tries again: each conversation among them is locked meanwhile."""
@@ -40,8 +40,8 @@ class ConnectionAdmin(HistoryAdmin):
         filters.Dates,
     )
     search_help_text = (
-        "How a nick or a room’s name begins, a visitor’s mail address, or an id: of the conversation (its code "
-        "is enough), of its Discord thread, or of a message here or there."
+        "The beginning of a nick or a room’s name; a visitor’s e-mail address; or the ID of a conversation (its "
+        "code is enough), its Discord thread, or a message here or there."
     )
     title = "Conversations, latest activity first"
 
@@ -85,17 +85,21 @@ class ConnectionAdmin(HistoryAdmin):
             raise PermissionDenied
         row: Connection = self.viewed(request, object_id)
         if row.kind != Connection.Kind.PRIVATE:
-            raise Http404("A room is closed on its own page")
+            raise Http404("Close a room on its own page")
         wants_open = request.POST.get("state") == Connection.State.OPEN
         change = reopen_connection if wants_open else close_connection
         said = (
-            "The conversation goes on." if wants_open else "The conversation has ended; its visitor was told."
+            "The conversation was reopened."
+            if wants_open
+            else "The conversation was ended, and its visitor sees a notice."
         )
         if change(row, by=user_in(row, request.user)):
             self.log_change(request, row, said)
             self.message_user(request, said, messages.SUCCESS)
         elif wants_open and not Connection.objects.get(pk=row.pk).is_open:
-            self.message_user(request, "The visitor has begun a newer conversation.", messages.WARNING)
+            self.message_user(
+                request, "The visitor has already begun a newer conversation.", messages.WARNING
+            )
         return HttpResponseRedirect(words.conversation_url(row.pk))
 
     def sign_out(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -104,10 +108,10 @@ class ConnectionAdmin(HistoryAdmin):
             raise PermissionDenied
         row: Connection = self.viewed(request, object_id)
         if row.visitor is None:
-            raise Http404("A room has no visitor of its own")
+            raise Http404("A room does not belong to a single visitor")
         revoke_visitor(row.visitor)
         self.log_change(request, row, "The visitor was signed out everywhere.")
-        self.message_user(request, "The visitor is signed out everywhere.", messages.SUCCESS)
+        self.message_user(request, "The visitor was signed out everywhere.", messages.SUCCESS)
         return HttpResponseRedirect(words.conversation_url(row.pk))
 
 
@@ -131,8 +135,8 @@ class MessageAdmin(OfConversation):
     list_display_links = None
     list_filter = (filters.ByInbox, filters.ByState, filters.MessageByService, filters.Dates)
     search_help_text = (
-        "A text, how its author's nick begins, or an id: of the message here or in Discord, of its "
-        'conversation or Discord thread. In "quotation marks" it is a text whatever it looks like.'
+        "A text; the beginning of its author's nick; or the ID of a message (here or in Discord), of its "
+        'conversation or Discord thread. In "quotation marks" it is always searched as text.'
     )
     title = "Messages, newest first"
 
@@ -211,7 +215,7 @@ class DeliveryAdmin(OfConversation):
     def conversation(self, row: Delivery) -> SafeString:
         return words.conversation_link(row.message.connection)
 
-    @admin.display(description="why, and what to do")
+    @admin.display(description="reason, and what to do")
     def why(self, row: Delivery) -> str:
         return f"{words.reason(row.reason)} ({row.detail})" if row.detail else words.reason(row.reason)
 
@@ -227,8 +231,8 @@ class DeliveryAdmin(OfConversation):
     def try_again(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
         chosen = queryset.select_related("message").order_by("pk")[:MOST_AT_ONCE]
         count = retry_deliveries(chosen)
-        deliveries = "1 delivery is" if count == 1 else f"{count} deliveries are"
-        self.message_user(request, f"{deliveries} on the way again.", messages.SUCCESS)
+        deliveries = "1 delivery was" if count == 1 else f"{count} deliveries were"
+        self.message_user(request, f"{deliveries} queued again.", messages.SUCCESS)
 
 
 @admin.register(Endpoint)
@@ -240,7 +244,7 @@ class EndpointAdmin(OfConversation):
     list_display_links = None
     list_filter = (filters.ByInbox, filters.ByService)
     search_help_text = NAMES_AND_IDS
-    title = "Held lines: what their messages wait for"
+    title = "Endpoints on hold, and the reason"
     actions = ("try_now",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -260,11 +264,11 @@ class EndpointAdmin(OfConversation):
     def conversation(self, row: Endpoint) -> SafeString:
         return words.conversation_link(row.connection)
 
-    @admin.display(description="line to")
+    @admin.display(description="endpoint")
     def address(self, row: Endpoint) -> SafeString:
         return format_html("{}: {}", row.service, words.place_link(row))
 
-    @admin.display(description="what it waits for")
+    @admin.display(description="reason")
     def what_for(self, row: Endpoint) -> str:
         return row.trouble
 
@@ -278,4 +282,4 @@ class EndpointAdmin(OfConversation):
     @admin.action(description="Try now", permissions=["retry"])
     def try_now(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
         hurry_lines(list(queryset.values_list("pk", flat=True)[:MOST_AT_ONCE]))
-        self.message_user(request, "They are tried within half a minute.", messages.SUCCESS)
+        self.message_user(request, "They will be retried within half a minute.", messages.SUCCESS)

@@ -151,7 +151,7 @@ class HistoryAdmin(ModelAdmin[Any]):
         if not self.has_view_permission(request, row):
             raise PermissionDenied
         if row is None:
-            raise Http404(f"{self.opts.verbose_name} {object_id} is not there")
+            raise Http404(f"{self.opts.verbose_name} {object_id} does not exist")
         return row
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
@@ -209,7 +209,7 @@ def _parse(token: str, keys: Sequence[str]) -> Key:
     """Raises ValueError for what is no key of this list."""
     *moments, pk = token.split("_")
     if len(moments) != len(keys) - 1 or not pk.isdecimal() or len(pk) > 18:
-        raise ValueError(f"{token!r} is no place in this list")
+        raise ValueError(f"{token!r} is not a position in this list")
     key = tuple(datetime.fromisoformat(each) for each in moments)
     if any(each.tzinfo is None for each in key):
         raise ValueError(f"{token!r} has no time zone")

@@ -21,21 +21,21 @@ SERVICE = "discord"
 
 class RoomForm(forms.ModelForm[Room]):
     channel = forms.CharField(
-        label="Discord channel id",
+        label="Discord channel ID",
         max_length=20,
-        help_text="The text channel whose members talk with the room's visitors. The bot needs to see it and to "
-        "manage its webhooks.",
+        help_text="The text channel whose members chat with the room's visitors. The bot must be able to view it "
+        "and to manage its webhooks.",
     )
     is_open = forms.BooleanField(
         label="Open",
         required=False,
         initial=True,
-        help_text="Closed, it takes nobody in and nothing is said in it; what was said stays.",
+        help_text="If turned off, nobody can enter the room or write in it. Its messages are preserved.",
     )
     new_link = forms.BooleanField(
         label="New address",
         required=False,
-        help_text="For a room by link: give it another address. The old one leads nowhere any more.",
+        help_text="For a room by link: create a new address. The old one stops working.",
     )
 
     class Meta:
@@ -61,7 +61,7 @@ class RoomForm(forms.ModelForm[Room]):
         slug: str = self.cleaned_data["slug"].lower()
         others = Room.objects.filter(slug=slug).exclude(pk=self.instance.pk)
         if others.exists():
-            raise ValidationError("Another room has this address.")
+            raise ValidationError("Another room already has this address.")
         return slug
 
     def clean_channel(self) -> str:
@@ -76,17 +76,16 @@ class RoomForm(forms.ModelForm[Room]):
             what = (
                 f"the room “{other.name}”" if other.kind == Connection.Kind.ROOM else "a private conversation"
             )
-            raise ValidationError(f"This channel belongs to {what} already.")
+            raise ValidationError(f"This channel already belongs to {what}.")
         for inbox in Inbox.objects.all():
             if str(inbox.channel_id) == channel:
                 raise ValidationError(
-                    f"The private conversations of the inbox “{inbox}” are in this channel: a room needs one of "
+                    f"This channel has the private conversations of the inbox “{inbox}”. A room needs a channel of "
                     "its own."
                 )
         if self.instance.pk and Message.objects.filter(connection=self.instance).exists():
             raise ValidationError(
-                "Something was said in this room: its messages are in the channel that it has. Make another room "
-                "for another channel."
+                "This room already has messages in its channel. To use another channel, create another room."
             )
         return channel
 
@@ -104,10 +103,10 @@ class RoomAdmin(admin.ModelAdmin[Room]):
     readonly_fields = ("address", "place", "history")
     fieldsets = (
         (None, {"fields": ("inbox", "name", "topic", "is_open")}),
-        ("Its address", {"fields": ("slug", "access", "new_link", "address")}),
-        ("What visitors may do", {"fields": ("read_only", "slow_mode")}),
+        ("Address", {"fields": ("slug", "access", "new_link", "address")}),
+        ("Rules for visitors", {"fields": ("read_only", "slow_mode")}),
         ("Discord", {"fields": ("channel",)}),
-        ("What was said", {"fields": ("history",)}),
+        ("Messages", {"fields": ("history",)}),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Room | None = None) -> tuple[str, ...]:
@@ -145,7 +144,7 @@ class RoomAdmin(admin.ModelAdmin[Room]):
     @admin.display
     def address(self, room: Room) -> SafeString | str:
         if not room.pk:
-            return "It has one once it is saved."
+            return "Created when you save the room."
         url = room_url(room)
         return format_html('<a href="{}">{}</a>', url, url)
 

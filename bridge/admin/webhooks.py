@@ -58,11 +58,11 @@ class WebhookAdmin(admin.ModelAdmin[Webhook]):
         if may_change:
             secret = {
                 "fields": ("secret_now", "secret_before"),
-                "description": "Both sides sign with it. Whoever has it hears and speaks as this webhook.",
+                "description": "Both sides sign with it. Everyone who knows it can read and write as this webhook.",
             }
             made.append(("Secret", secret))
-        made.append(("What it sends here", {"fields": ("takes",)}))
-        made.append(("What became of it", {"fields": ("succeeded", "failed")}))
+        made.append(("Incoming commands", {"fields": ("takes",)}))
+        made.append(("Results", {"fields": ("succeeded", "failed")}))
         return made
 
     def save_model(self, request: HttpRequest, obj: Webhook, form: Any, change: bool) -> None:
@@ -85,7 +85,7 @@ class WebhookAdmin(admin.ModelAdmin[Webhook]):
     def secret_now(self, webhook: Webhook) -> SafeString:
         return format_html("<code>{}</code>", webhook.secret)
 
-    @admin.display(description="secret before")
+    @admin.display(description="previous secret")
     def secret_before(self, webhook: Webhook) -> SafeString | str:
         if len(webhook.secrets()) < 2:
             return "–"
@@ -113,14 +113,14 @@ class WebhookAdmin(admin.ModelAdmin[Webhook]):
             except DeliveryFailed as failure:
                 self.message_user(request, f"{webhook.name}: {failure.detail}", messages.ERROR)
             else:
-                self.message_user(request, f"{webhook.name} took it.", messages.SUCCESS)
+                self.message_user(request, f"{webhook.name} accepted the event.", messages.SUCCESS)
 
-    @admin.action(description="Make a new secret", permissions=["change"])
+    @admin.action(description="Create a new secret", permissions=["change"])
     def rotate_secret(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
         for webhook in queryset:
             webhook.rotate()
             webhook.save(update_fields=["secret", "previous_secret", "previous_until"])
-            text = f"{webhook.name} has a new secret. The one before it is valid for 24 hours more."
+            text = f"{webhook.name} has a new secret. The previous one stays valid for 24 hours."
             self.message_user(request, text, messages.SUCCESS)
 
 

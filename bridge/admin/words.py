@@ -20,28 +20,28 @@ from bridge.models import Connection, Endpoint, Inbox, Message
 from bridge.services.words import plain
 
 REASONS: Mapping[str, str] = {
-    "refused": "Discord refused the text as it is. Trying again helps only if its rules have changed.",
-    "blocked_by_automod": "The Discord server's AutoMod refused the text: change its rule, then try again.",
-    "blocked_link": "Discord refused a link in the text. Trying again helps only if it has changed its mind.",
-    "too_large": "It is larger than Discord takes.",
-    "edited_too_often": "Discord lets old messages be edited only so often: try again in an hour.",
-    "unknown": "Nobody can prove whether it arrived: look into the thread; try again if it is missing there.",
-    "thread_deleted": "Its thread in Discord was deleted. Tried again, it goes into the next one.",
-    "message_deleted": "The message was deleted in Discord: nothing is left to change.",
-    "not_permitted": "The bot may not do this: give it the right in Discord, then try again.",
+    "refused": "Discord refused the text. Try again only if its rules have changed.",
+    "blocked_by_automod": "The Discord server's AutoMod blocked the text: change its rule, then try again.",
+    "blocked_link": "Discord refused a link in the text. Try again only if it now accepts this link.",
+    "too_large": "It exceeds Discord's size limit.",
+    "edited_too_often": "Discord limits how often old messages can be edited: try again in an hour.",
+    "unknown": "It is unknown whether it arrived: look into the thread, and try again if it is missing there.",
+    "thread_deleted": "Its thread in Discord was deleted. If you try again, it goes into the new one.",
+    "message_deleted": "The message was deleted in Discord and can no longer be changed.",
+    "not_permitted": "The bot lacks a permission: grant it in Discord, then try again.",
     "unreachable": "Discord could not be reached.",
     "offline": "The bot was not logged in.",
     "too_many_threads": "The Discord server has too many active threads: archive some, then try again.",
-    "unknown_emoji": "Discord has no such emoji, or the bot may not use it: the reaction is on the page only.",
-    "too_many_reactions": "The message has as many different reactions in Discord as it can take.",
-    "webhook_gone": "The webhook answered that it wants no more, and was switched off.",
-    "webhook_refused": "The webhook did not want this one: see what it answered.",
-    "webhook_failed": "The webhook answered for three days that something is wrong with it.",
-    "webhook_timed_out": "The webhook did not answer in time, for three days.",
-    "webhook_unreachable": "The webhook could not be reached, for three days.",
-    "webhook_address": "The webhook's address may not be asked, or is none. Correct it, then try again.",
-    "webhook_off": "The webhook was switched off.",
-    "reaction_blocked": "Discord let the bot not react to this message.",
+    "unknown_emoji": "Discord does not have this emoji, or the bot cannot use it: the reaction is only on the page.",
+    "too_many_reactions": "The message already has the maximum number of different reactions in Discord.",
+    "webhook_gone": "The receiver answered that the webhook is gone, so it was turned off.",
+    "webhook_refused": "The webhook's receiver refused this event: see its answer.",
+    "webhook_failed": "The webhook's receiver answered with errors for three days.",
+    "webhook_timed_out": "The webhook's receiver did not answer in time for three days.",
+    "webhook_unreachable": "The webhook's receiver could not be reached for three days.",
+    "webhook_address": "The webhook's address is invalid or not allowed. Correct it, then try again.",
+    "webhook_off": "The webhook was turned off.",
+    "reaction_blocked": "Discord did not let the bot react to this message.",
 }
 """What a reason code of a delivery means and what to do. Other services may bring codes of their own."""
 
@@ -54,7 +54,7 @@ def openings(inbox: Inbox) -> SafeString:
         return format_html("There is no limit. {}", checked)
     opened, minutes = opened_lately(inbox, limit, now=now), round(limit.seconds / RECENT / 60)
     reached = format_html(" The limit was reached: {}.", moment(inbox.full_at)) if inbox.full_at else ""
-    most = f"{limit.amount} in {round(limit.seconds / 60)} minutes are the most"
+    most = f"the limit is {limit.amount} in {round(limit.seconds / 60)} minutes"
     return format_html("{} in the last {} minutes; {}. {}{}", opened, minutes, most, checked, reached)
 
 
@@ -75,7 +75,7 @@ def excerpt(message: Message) -> str:
 
 def gap(message: Message) -> str:
     if message.gap_size is None:
-        return "Messages are missing here, nobody knows how many."
+        return "An unknown number of messages is missing here."
     return (
         "1 message is missing here."
         if message.gap_size == 1

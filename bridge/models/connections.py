@@ -56,8 +56,8 @@ class Connection(models.Model):
         CLOSED = "closed"
 
     class Access(models.TextChoices):
-        OPEN = "open", "open: listed, for everybody"
-        LINK = "link", "by link: not listed, for whoever has its address"
+        OPEN = "open", "public: listed, for everyone"
+        LINK = "link", "by link: not listed, for everyone who has its address"
 
     uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     # Without an index of its own: connection_opened begins with it.
@@ -69,16 +69,19 @@ class Connection(models.Model):
     nick = models.CharField(max_length=32, blank=True)
     # Of a room: its address, what stands above it, and what visitors may do there.
     slug = models.SlugField(
-        max_length=50, blank=True, db_index=False, help_text="Its address: /rooms/…/, as in “harbour”"
+        max_length=50,
+        blank=True,
+        db_index=False,
+        help_text="The last part of its address, /rooms/…/, e.g. “harbour”",
     )
     name = models.CharField(max_length=80, blank=True)
     topic = models.CharField(max_length=300, blank=True)
     access = models.CharField(max_length=4, choices=Access.choices, default=Access.OPEN)
     # The part of a link room's address that nobody can guess.
     link_key = models.CharField(max_length=32, blank=True, editable=False)
-    read_only = models.BooleanField(default=False, help_text="Only staff write; visitors read.")
+    read_only = models.BooleanField(default=False, help_text="Only staff can write; visitors can read.")
     slow_mode = models.PositiveIntegerField(
-        default=0, help_text="Seconds that a visitor waits between two of his messages. 0: none."
+        default=0, help_text="Seconds that a visitor has to wait between two messages. 0 means no limit."
     )
     revision = models.BigIntegerField(default=0)
     last_seq = models.BigIntegerField(default=0)

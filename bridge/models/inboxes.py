@@ -20,128 +20,135 @@ class Inbox(models.Model):
     """How long the secret before this one stays valid, where a site is given time to change it."""
 
     class Invites(models.TextChoices):
-        KEEP = "keep", "Keep: Discord shows a card to join"
+        KEEP = "keep", "Keep: Discord shows a card with a button to join"
         BREAK = "break", "Show as text without a card"
         REMOVE = "remove", "Remove"
 
     class Links(models.TextChoices):
         ALLOW = "allow", "Allow"
-        REFUSE = "refuse", "Refuse the message, and say why"
+        REFUSE = "refuse", "Refuse the message and tell the visitor why"
 
     class ShowRead(models.TextChoices):
         OFF = "off", "Not at all"
         REACTION = "reaction", "With 👁 on the newest message that the visitor has read"
-        CARD = "card", "In the card that the thread began with"
+        CARD = "card", "On the card at the beginning of the thread"
 
     class Identity(models.TextChoices):
-        OFF = "off", "Nobody: all visitors are anonymous"
-        LOGIN = "login", "This site’s login, on its own pages"
-        JWT = "jwt", "A JWT, signed by another site with this chat’s secret"
+        OFF = "off", "Not at all: every visitor is anonymous"
+        LOGIN = "login", "By this site’s login, on its own pages"
+        JWT = "jwt", "By a JWT that another site signs with this inbox’s secret"
         BOTH = "both", "Both"
 
     class Proof(models.TextChoices):
         OFF = "off", "Never"
-        AUTOMATIC = "auto", "While unusually many conversations are opened"
+        AUTOMATIC = "auto", "During a rush of new conversations"
         ON = "on", "Always"
 
-    name = models.SlugField(unique=True, help_text="What a page asks for in session.start, e.g. “default”.")
+    name = models.SlugField(
+        unique=True, help_text="The name that pages send in session.start, e.g. “default”."
+    )
     title = models.CharField(max_length=80, default="Chat with us", help_text="Shown above the chat.")
     greeting = models.CharField(
         max_length=500,
         blank=True,
         default="Hello! Write to us: we read every message.",
-        help_text="Shown first.",
+        help_text="Shown at the top of a new conversation.",
     )
-    enabled = models.BooleanField(default=True, help_text="Switched off, it opens no new sessions.")
+    enabled = models.BooleanField(default=True, help_text="If turned off, the inbox accepts no new sessions.")
     discord_channel_id = models.CharField(
         max_length=20,
         blank=True,
-        help_text="Text or forum channel for new conversations. Empty on “default”: DISCORD_CHANNEL_ID.",
+        help_text="Text or forum channel for new conversations. If empty, the inbox “default” uses "
+        "DISCORD_CHANNEL_ID.",
     )
     allowed_origins = models.TextField(
         blank=True,
-        help_text="Other sites that may open this chat, one origin a line, e.g. https://example.com. "
-        "The site's own address is always allowed.",
+        help_text="Other sites that may open this chat, one origin per line, e.g. https://example.com. This site's "
+        "own address is always allowed.",
     )
     mark_relayed = models.BooleanField(
         default=False,
-        help_text="React in Discord with ✅ to what the visitor can see, ⚠ to what does not reach them.",
+        help_text="React in Discord with ✅ to messages that the visitor can see, and with ⚠ to messages that do not "
+        "reach them.",
     )
-    relay_bots = models.BooleanField(default=False, help_text="Relay what other Discord bots write too.")
+    relay_bots = models.BooleanField(default=False, help_text="Also relay messages of other Discord bots.")
     staff_roles = models.TextField(
         blank=True,
-        help_text="Ids of the Discord roles whose members are staff, one a line. What others write in a thread is not "
-        "relayed. Empty: whoever can write in a thread is staff, and in a room whoever may manage its messages.",
+        help_text="IDs of the Discord roles whose members are staff, one per line. Messages of others in a thread "
+        "are not relayed. If empty, everyone who can write in a thread is staff, and in a room everyone "
+        "who can manage its messages.",
     )
     edit_window = models.PositiveIntegerField(
-        default=900, help_text="Seconds in which visitors may edit and delete what they wrote. 0: never."
+        default=900,
+        help_text="Seconds during which visitors can edit and delete their messages. 0 means never.",
     )
     reserved_nicks = models.TextField(
         blank=True,
-        help_text="Names that no visitor may take in this inbox's rooms, one a line, whatever their case and script. "
-        "Staff's own names, “staff”, “admin” and “moderator” are always reserved.",
+        help_text="Names that visitors cannot use in this inbox's rooms, one per line, in any case and script. The "
+        "names of staff, “staff”, “admin” and “moderator” are always reserved.",
     )
     invites = models.CharField(
         max_length=6,
         choices=Invites.choices,
         default=Invites.BREAK,
-        help_text="What becomes of invites to Discord servers in what visitors write.",
+        help_text="What happens to invites to Discord servers in visitors' messages.",
     )
     link_previews = models.BooleanField(
-        default=True, help_text="Discord shows what the links lead to that visitors write."
+        default=True, help_text="Discord shows previews of links in visitors' messages."
     )
     show_read = models.CharField(
         max_length=8,
         choices=ShowRead.choices,
         default=ShowRead.OFF,
-        help_text="How Discord shows what the visitor has read.",
+        help_text="How Discord shows staff what the visitor has read.",
     )
     max_upload = models.PositiveIntegerField(
-        default=25, help_text="Megabytes that one file may have, from either side. 0: visitors send no files."
+        default=25,
+        help_text="Maximum size of a file in megabytes, from either side. 0 means that visitors cannot "
+        "send files.",
     )
     upload_types = models.CharField(
         max_length=500,
         default="image/* audio/* video/* application/pdf text/plain",
-        help_text="What visitors may send, as media types with spaces between. What a file is, its content decides.",
+        help_text="Media types that visitors can send, separated by spaces. The type of a file is determined by its "
+        "content.",
     )
     blocked_words = models.TextField(
         blank=True,
-        help_text="Words and phrases that visitors may not write, one a line: whole words, whatever their case.",
+        help_text="Words and phrases that visitors cannot write, one per line. Whole words match, in any case.",
     )
     links = models.CharField(
         max_length=6,
         choices=Links.choices,
         default=Links.ALLOW,
-        help_text="What becomes of links of visitors.",
+        help_text="What happens to links in visitors' messages.",
     )
     proof = models.CharField(
         "check browsers",
         max_length=4,
         choices=Proof.choices,
         default=Proof.AUTOMATIC,
-        help_text="Whether the browser of a visitor whom nobody knows has to compute for a moment before a "
-        "conversation is opened for them. They see “Checking your browser…”.",
+        help_text="Whether the browsers of unidentified visitors must compute a proof of work before a conversation "
+        "is opened. Visitors see “Checking your browser…” for a moment.",
     )
     # When so many conversations were opened that the inbox's limit refused one, and whether Discord was told so.
     full_at = models.DateTimeField(null=True, blank=True, editable=False)
     full_told = models.BooleanField(default=True, editable=False)
     email_after = models.PositiveIntegerField(
         default=0,
-        help_text="Minutes in which nobody reads an answer after which it goes to the visitor by mail, where he left "
-        "an address. 0: never.",
+        help_text="Minutes after which an unread answer is sent to the visitor by e-mail, if they left an address. "
+        "0 means never.",
     )
     email_from = models.EmailField(
-        blank=True, help_text="Whom these mails are from. Empty: EMAIL_FROM of the settings."
+        blank=True, help_text="The sender of these e-mails. If empty, the setting EMAIL_FROM is used."
     )
     identity = models.CharField(
         max_length=5,
         choices=Identity.choices,
         default=Identity.OFF,
-        help_text="Who says who a visitor is: docs/identity.md.",
+        help_text="How visitors are identified: see docs/identity.md.",
     )
-    identity_required = models.BooleanField(
-        default=False, help_text="Nobody chats here for whom nobody vouches."
-    )
+    identity_required = models.BooleanField(default=False, help_text="Only identified visitors can chat.")
     # Whoever knows it can be anybody here.
     identity_secret = models.CharField(max_length=64, blank=True, editable=False)
     previous_identity_secret = models.CharField(max_length=64, blank=True, editable=False)

@@ -11,10 +11,10 @@ class RefusedMail(models.Model):
     """A mail that was not taken into a conversation, or not as what its visitor says; and why."""
 
     class Reason(models.TextChoices):
-        AUTOMATIC = "automatic", "written by a machine"
-        NOBODYS = "nobodys", "for no conversation"
-        REFUSED = "refused", "its sender may not write this"
-        FILES = "files", "some of its files are not taken"
+        AUTOMATIC = "automatic", "sent automatically"
+        NOBODYS = "nobodys", "belongs to no conversation"
+        REFUSED = "refused", "the sender is not allowed to write this"
+        FILES = "files", "some of its files are not allowed"
 
     # Without an index of its own: few are kept.
     inbox = models.ForeignKey(Inbox, null=True, on_delete=models.CASCADE, related_name="+", db_index=False)

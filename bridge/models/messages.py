@@ -153,9 +153,9 @@ class Attachment(models.Model):
     name = models.CharField(max_length=200)
     # As its bytes say, not as its name does.
     content_type = models.CharField(max_length=100)
-    size = models.BigIntegerField(help_text="Bytes.")
-    width = models.IntegerField(null=True, help_text="Pixels, of an image.")
-    height = models.IntegerField(null=True, help_text="Pixels, of an image.")
+    size = models.BigIntegerField(help_text="In bytes.")
+    width = models.IntegerField(null=True, help_text="In pixels, for images.")
+    height = models.IntegerField(null=True, help_text="In pixels, for images.")
     file = models.FileField(
         upload_to="attachments/%Y/%m/%d", storage=file_storage, max_length=200, blank=True
     )

@@ -1,4 +1,4 @@
-"""What is known of a visitor, in all his conversations."""
+"""What is known about a visitor, across their conversations."""
 
 from django.conf import settings as project
 from django.db import models
@@ -15,9 +15,9 @@ class Block(models.Model):
     # Without an index of its own: block_once begins with it.
     inbox = models.ForeignKey(Inbox, on_delete=models.CASCADE, related_name="blocks", db_index=False)
     visitor = models.UUIDField(editable=False)
-    reason = models.CharField(max_length=300, blank=True, help_text="For staff; the visitor does not see it.")
+    reason = models.CharField(max_length=300, blank=True, help_text="Only staff can see it.")
     created_at = models.DateTimeField(default=timezone.now)
-    until = models.DateTimeField(null=True, blank=True, help_text="Empty: for good.")
+    until = models.DateTimeField(null=True, blank=True, help_text="If empty, the block has no end.")
 
     class Meta:
         constraints = [
@@ -37,7 +37,7 @@ class Contact(models.Model):
     """What a visitor said of himself in an inbox, or his site of him."""
 
     class Issuer(models.TextChoices):
-        NOBODY = "", "nobody: he says so himself"
+        NOBODY = "", "not verified"
         SITE = "site", "this site’s login"
         JWT = "jwt", "a JWT"
 

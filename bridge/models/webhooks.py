@@ -26,10 +26,13 @@ class Webhook(models.Model):
     # Its address for what comes in, and all that names it there.
     uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     inbox = models.ForeignKey(Inbox, on_delete=models.CASCADE, related_name="webhooks")
-    name = models.CharField(max_length=80, help_text="For staff.")
-    url = models.CharField("address", max_length=1000, help_text="Where it listens: https://…")
+    name = models.CharField(max_length=80, help_text="Only staff can see it.")
+    url = models.CharField(
+        "address", max_length=1000, help_text="Where it receives events, e.g. https://example.com/events"
+    )
     enabled = models.BooleanField(
-        default=True, help_text="Switched off, nothing is sent there, also not later, and nothing is taken."
+        default=True,
+        help_text="If turned off, no events are sent, not even later, and no commands are accepted.",
     )
     secret = models.CharField(max_length=100, default=new_webhook_secret, editable=False)
     previous_secret = models.CharField(max_length=100, blank=True, editable=False)

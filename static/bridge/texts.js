@@ -2,7 +2,7 @@
 
 export const texts = {
   online: "The team is online",
-  away: "We’re away. Leave a message and we’ll answer here.",
+  away: "We’re away. Leave us a message.",
   you: "You",
   nick: (name) => `You are chatting as ${name}`,
   typing: (names) =>

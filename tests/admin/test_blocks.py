@@ -45,7 +45,7 @@ def test_a_second_block_of_the_same_visitor_is_refused_in_words(staff: Client, i
     who = uuid.uuid4()
     Block.objects.create(inbox=inbox, visitor=who)
     answer = staff.post(ADD, {"inbox": inbox.pk, "blocked": str(who), "until_0": "", "until_1": ""})
-    assert "He is blocked in this inbox already." in answer.content.decode()
+    assert "This visitor is already blocked in this inbox." in answer.content.decode()
     assert Block.objects.count() == 1
 
 

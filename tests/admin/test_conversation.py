@@ -127,11 +127,11 @@ def test_edited_deleted_failed_and_missing_messages_say_so(viewer: Client, conve
     page = text(viewer, conversation)
 
     assert f"edited {now.day} {now:%B %Y}" in page
-    assert "AutoMod refused the text: change its rule, then try again. (Discord said: blocked)" in page
+    assert "AutoMod blocked the text: change its rule, then try again. (Discord said: blocked)" in page
     assert "Deleted" in page
     assert "must not be shown" not in page
     assert "7 messages are missing here." in page
-    assert "Messages are missing here, nobody knows how many." in page
+    assert "An unknown number of messages is missing here." in page
     assert "1 message is missing here." in page
 
 
@@ -367,7 +367,7 @@ def test_staff_sign_a_visitor_out_everywhere(staff: Client, conversation: Connec
     page = text(staff, conversation)
     assert "Sign out everywhere" in page
     response = staff.post(_sign_out(conversation), follow=True)
-    assert "is signed out everywhere" in response.content.decode()
+    assert "was signed out everywhere" in response.content.decode()
     assert conversation.visitor is not None
     assert RevokedToken.objects.get().digest == tokens.visitor_digests(conversation.visitor)[0]
     assert LogEntry.objects.get().object_id == str(conversation.pk)
@@ -446,6 +446,6 @@ def test_a_conversation_before_a_newer_one_is_not_opened_again(
     close_connection(conversation)
     Connection.objects.create(inbox=conversation.inbox, visitor=conversation.visitor)
     response = staff.post(_turn(conversation), {"state": "open"}, follow=True)
-    assert "has begun a newer conversation" in response.content.decode()
+    assert "has already begun a newer conversation" in response.content.decode()
     conversation.refresh_from_db()
     assert not conversation.is_open

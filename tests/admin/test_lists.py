@@ -345,7 +345,7 @@ def test_the_docs_name_the_limits() -> None:
 
     assert f"newest {paging.STRETCH:,} messages" in text
     assert f"up to {paging.FURTHER:,} more" in text
-    assert f"more than {finding.MOST:,} fit" in text
+    assert f"more than {finding.MOST:,} match" in text
     assert f"{conversation_page.PAGE} messages a page" in text
 
 

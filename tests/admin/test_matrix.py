@@ -114,7 +114,7 @@ def test_all_of_them_but_that_for_messages_show_no_message(secret: dict[str, obj
     for hidden in (SAID, BEFORE, SENT, UNSENT, KEY):
         assert hidden not in text
     assert "Brave Otter" in text
-    assert "for those who may view messages" in text
+    assert "You need the permission to view messages" in text
 
 
 def test_with_it_what_was_said_is_there_and_what_was_not_sent_is_nowhere(secret: dict[str, object]) -> None:

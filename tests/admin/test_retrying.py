@@ -58,7 +58,7 @@ def test_staff_try_a_failed_delivery_again(
     with django_capture_on_commit_callbacks(execute=True):
         page = press(staff, DELIVERIES, "try_again", delivery.pk).content.decode()
 
-    assert "1 delivery is on the way again." in page
+    assert "1 delivery was queued again." in page
     assert row(delivery) == (None, "", "", "")
     assert row(other)[1] == "failed"
     fresh = Delivery.objects.get(pk=delivery.pk)
@@ -243,7 +243,7 @@ def test_reasons_are_given_in_words(staff: Client, failing: Failing) -> None:
     page = staff.get(DELIVERIES).content.decode()
     place = reverse("admin:bridge_connection_change", args=[message.connection_id])
     assert f'<a href="{place}?before=12#message-1">Help 0</a>' in page
-    assert "AutoMod refused the text: change its rule, then try again." in page
+    assert "AutoMod blocked the text: change its rule, then try again." in page
     assert "Discord said: no" in page
     assert "The bot may not write here." in staff.get(LINES).content.decode()
 

@@ -70,15 +70,15 @@ def test_what_an_address_is_can_be_read(staff: Client, inbox: Inbox) -> None:
 
 def test_a_channel_and_an_address_are_one_rooms(staff: Client, lobby: Room, inbox: Inbox) -> None:
     page = staff.post(ADD, good(inbox, slug="LOBBY")).content.decode()
-    assert "Another room has this address." in page
-    assert "This channel belongs to the room “The lobby” already." in page
+    assert "Another room already has this address." in page
+    assert "This channel already belongs to the room “The lobby”." in page
     assert Room.objects.count() == 1
 
 
 def test_the_channel_of_private_conversations_is_no_rooms(staff: Client, inbox: Inbox) -> None:
     Inbox.objects.create(name="shop", discord_channel_id="1180000000000000099")
     page = staff.post(ADD, good(inbox, channel="1180000000000000099")).content.decode()
-    assert "a room needs one of its own" in page
+    assert "A room needs a channel of its own" in page
     assert not Room.objects.exists()
 
 
@@ -132,7 +132,7 @@ def test_a_room_in_which_something_was_said_keeps_its_channel(
     assert lobby.endpoints.get().remote_id == other
     Message.objects.create(connection=lobby, seq=1, revision=1, content="Hello")
     page = staff.post(change(lobby), good(inbox, channel=CHANNEL)).content.decode()
-    assert "Make another room" in page
+    assert "create another room" in page
     assert lobby.endpoints.get().remote_id == other
 
 

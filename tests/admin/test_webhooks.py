@@ -127,7 +127,7 @@ def test_a_stranger_sees_nothing_and_changes_nothing(stranger: Client, webhook: 
 def test_a_new_secret_leaves_the_old_one_for_a_day(staff: Client, webhook: Webhook) -> None:
     before = webhook.secret
     page = staff.post(LIST, {"action": "rotate_secret", "_selected_action": [webhook.pk]}, follow=True)
-    assert "24 hours more" in page.content.decode()
+    assert "for 24 hours" in page.content.decode()
     webhook.refresh_from_db()
     assert webhook.secret != before
     assert webhook.secrets() == [webhook.secret, before]
@@ -140,7 +140,7 @@ def test_a_test_event_is_sent_and_what_becomes_of_it_is_said(
     receiver.secret = webhook.secret
     Webhook.objects.update(url=receiver.url)
     action = {"action": "send_test_event", "_selected_action": [webhook.pk]}
-    assert "Shop took it." in staff.post(LIST, action, follow=True).content.decode()
+    assert "Shop accepted the event." in staff.post(LIST, action, follow=True).content.decode()
     (event,) = receiver.events()
     assert (event["type"], event["data"]) == ("webhook.test", {"webhook": "Shop", "inbox": "default"})
 
@@ -183,7 +183,7 @@ def test_what_a_webhook_never_took_is_listed_with_its_reason(
         settled_at=message.created_at,
     )
     page = staff.get(reverse("admin:bridge_delivery_changelist")).content.decode()
-    assert "The webhook did not want this one" in page
+    assert "receiver refused this event" in page
     assert "It answered 400 Bad Request." in page
 
 

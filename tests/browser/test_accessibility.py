@@ -193,7 +193,7 @@ async def barred(page: Page, server: Script) -> AsyncIterator[str]:
     yield "blocked"
     server.refuse["session.start"] = [Refused("not_identified", reason="sign_in")]
     await page.evaluate(BACK)
-    await expect(page.locator("[data-barred]")).to_contain_text("signed in")
+    await expect(page.locator("[data-barred]")).to_contain_text("Sign in to write")
     yield "to sign in"
     server.state = "closed"
     await page.evaluate(BACK)

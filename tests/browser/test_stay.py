@@ -75,7 +75,7 @@ async def test_an_address_that_his_site_knows_is_not_his_to_change(
     server.email_after = 15
     server.contact = {"name": "Vera", "email": "<b>vera@example.net", "identified": True}
     await load(page, visitor)
-    await expect(page.locator("[data-stay]")).to_contain_text("go to <b>vera@example.net.")
+    await expect(page.locator("[data-stay]")).to_contain_text("sent to <b>vera@example.net.")
     await expect(page.get_by_role("button", name="Change")).to_be_hidden()
 
 

@@ -70,7 +70,7 @@ def card_embed(
         else {
             **_who(contact),
             "Page": page,
-            "Came from": _address(connection.referrer),
+            "Referrer": _address(connection.referrer),
             "Language": plain(connection.locale),
             "Browser": browser(connection.user_agent),
         }
@@ -80,7 +80,7 @@ def card_embed(
             embed.add_field(name=name, value=value[:1024], inline=name != "Page")
     if endpoint.predecessor_id:
         embed.add_field(
-            name="Goes on from", value=f"<#{endpoint.predecessor_id}>, which was deleted", inline=False
+            name="Replaces", value=f"<#{endpoint.predecessor_id}>, which was deleted", inline=False
         )
     if read:
         embed.add_field(name="Read up to", value=read, inline=False)
@@ -97,7 +97,7 @@ def _who(contact: Contact | None) -> dict[str, str]:
     said = {
         "Name": (contact.name, contact.name_verified),
         "Email": (contact.email, contact.email_verified),
-        "Known as": (contact.subject or "", contact.is_identified),
+        "Identified as": (contact.subject or "", contact.is_identified),
     }
     return {name: plain(text) + (" ✓" if verified else "") for name, (text, verified) in said.items() if text}
 

@@ -54,7 +54,7 @@ def test_the_card_says_who_he_is_and_marks_what_his_site_says() -> None:
     shown = {field.name: field.value for field in card_embed(endpoint(), contact=contact).fields}
     assert shown["Name"] == "Ada"
     assert shown["Email"] == "ada@example.com ✓"
-    assert shown["Known as"] == "u-17 ✓"
+    assert shown["Identified as"] == "u-17 ✓"
     assert "Name" not in fields(endpoint())
 
 
@@ -93,7 +93,7 @@ def test_the_longest_of_everything_fits(settings: Any) -> None:
     embed = card_embed(of)
     assert all(len(field.value or "") <= 1024 for field in embed.fields)
     assert len(embed) <= 6000
-    assert fields(of)["Goes on from"] == "<#1180000000000000001>, which was deleted"
+    assert fields(of)["Replaces"] == "<#1180000000000000001>, which was deleted"
 
 
 def test_an_address_that_is_none_is_not_shown(settings: Any) -> None:

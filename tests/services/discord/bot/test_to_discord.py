@@ -44,7 +44,7 @@ async def test_the_first_message_opens_a_thread_with_a_card(up: Stage) -> None:
     assert card["content"] == f"New conversation with **Ada L.** · {endpoint.connection.code}"
     assert fields(card) == {
         "Page": "Kettle `https://shop.example.com/kettle`",
-        "Came from": "`https://search.example.com/?q=kettle`",
+        "Referrer": "`https://search.example.com/?q=kettle`",
         "Language": "de-CH",
         "Browser": "Firefox on Linux",
         "History": f"[Open in the admin](https://chat.example.com/admin/bridge/connection/"
@@ -89,7 +89,7 @@ async def test_a_hostile_nick_and_page_are_shown_harmless(up: Stage) -> None:
         "@everyone \\<@1180000000000000021\\> \\[win\\]\\(https\\://evil.example\\) "
         "\\*\\*x\\*\\* \\<\\#1\\> \\# y \\`z\\`"
     )
-    assert shown["Came from"] == "`https://abc`"
+    assert shown["Referrer"] == "`https://abc`"
     assert not card.get("mention_everyone")
 
 
@@ -117,7 +117,7 @@ async def test_a_deleted_thread_gets_a_successor_that_names_the_old_one(up: Stag
     new = await up.thread()
     assert new != old
     assert await up.texts(new) == ["After"]
-    assert fields((await cards(up))[-1])["Goes on from"] == f"<#{old}>, which was deleted"
+    assert fields((await cards(up))[-1])["Replaces"] == f"<#{old}>, which was deleted"
     await up.sandbox.post_as("ada", new, "Answer")
     await up.page_shows("Before", "After", "Answer")
 
