@@ -75,16 +75,6 @@ def _since(reader: Reader, *, since: int, head: int, last_seq: int) -> list[Mess
     return sorted(found, key=lambda message: message.revision)[: MAX_PAGE + 1]
 
 
-def single(message_uid: uuid.UUID, *, visitor: uuid.UUID) -> MessageOut:
-    """One message of a conversation that he takes part in, as he sees it."""
-    message = Message.objects.select_related("author", "reply_to__author").get(uid=message_uid)
-    participant = Participant.objects.select_related("connection").get(
-        connection=message.connection_id, visitor=visitor
-    )
-    reader = Reader(message.connection_id, str(participant.connection.uid), participant.pk)
-    return _seen_by(reader, [message])[0]
-
-
 def connection_for(reader: Reader) -> ConnectionOut:
     participant = _participant(reader)
     return connection_out(participant.connection, reader=participant)
@@ -102,10 +92,9 @@ def heads(visitor: uuid.UUID, *, inbox: int, rooms: Collection[str] = ()) -> dic
     return {str(uid): revision for uid, revision in found}
 
 
-def own_message(message: Message) -> MessageOut:
-    """As its author sees it."""
-    assert message.author_id is not None  # noqa: S101  # only what somebody wrote is his own
-    reader = Reader(message.connection_id, str(message.connection.uid), message.author_id)
+def single(message: Message, participant: Participant) -> MessageOut:
+    """One message, as somebody of its conversation sees it."""
+    reader = Reader(message.connection_id, str(message.connection.uid), participant.pk)
     return _seen_by(reader, [message])[0]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import Greatest, Left
 
+from bridge.chat.access import Viewer, find_participant
 from bridge.chat.wire import QUOTED, connection_out
 from bridge.models import Connection, Message, Participant
 from bridge.protocol import ConnectionsListed, Earlier, ListedConnection, rfc3339
@@ -48,17 +49,11 @@ def earlier(visitor: uuid.UUID, *, inbox: int, but: int) -> Earlier:
 
 def latest(visitor: uuid.UUID, *, inbox: int) -> Participant | None:
     """The visitor in the conversation that they would go on with: the open one, else the one used last."""
-    there = Participant.objects.filter(
-        visitor=visitor,
-        connection__visitor=visitor,
-        connection__inbox=inbox,
-        connection__state=Connection.State.OPEN,
-    )
-    for me in there.select_related("connection")[:1]:
-        return me
+    viewer = Viewer(visitor, inbox, rooms=())
+    if (current := find_participant(viewer, None)) is not None:
+        return current
     last = _ended(_of(visitor, inbox)).first()
-    found = Participant.objects.select_related("connection").filter(connection=last, visitor=visitor)
-    return found.first() if last else None
+    return find_participant(viewer, last.uid) if last else None
 
 
 def newest(visitor: uuid.UUID, *, inbox: int, limit: int) -> list[tuple[uuid.UUID, int]]:

@@ -3,6 +3,7 @@
 import uuid
 
 from bridge.chat import actions, history, listing, publishing
+from bridge.chat.access import participant_for
 from bridge.chat.actions.speaking_rules import typist
 from bridge.chat.history import Reader
 from bridge.chat.wire import author_out
@@ -11,7 +12,6 @@ from bridge.live.groups import CommandGroup
 from bridge.live.permissions import owner, participant, started
 from bridge.live.sessions import Session
 from bridge.live.worker import Worker
-from bridge.models import Participant
 from bridge.protocol import (
     ConnectionChanged,
     ConnectionClose,
@@ -71,7 +71,7 @@ async def connection_close(session: Session, payload: ConnectionClose) -> Connec
     reader = reader_of(session, payload.connection)
 
     def close() -> ConnectionChanged:
-        me = Participant.objects.select_related("connection").get(pk=reader.participant)
+        me = participant_for(session.viewer, payload.connection)
         actions.close_connection(me.connection, by=me)
         return {"connection": history.connection_for(reader)}
 
@@ -86,7 +86,7 @@ async def connection_reopen(session: Session, payload: ConnectionReopen) -> Conn
     reader = reader_of(session, payload.connection)
 
     def reopen() -> ConnectionChanged:
-        me = Participant.objects.select_related("connection").get(pk=reader.participant)
+        me = participant_for(session.viewer, payload.connection)
         actions.reopen_connection(me.connection, by=me)
         now = history.connection_for(reader)
         if now["state"] != "open":

@@ -7,6 +7,7 @@ from typing import Any
 
 from bridge import protocol
 from bridge.chat import actions, history, openings
+from bridge.chat.access import Viewer, participant_for
 from bridge.chat.actions import Post, Posted, Uploads
 from bridge.chat.speaking import Opening, Target
 from bridge.errors import BridgeError, Code
@@ -142,43 +143,41 @@ async def message_edit(session: Session, payload: MessageEdit) -> MessageChanged
     if len(payload.content) > protocol.MAX_CONTENT:
         raise protocol.too_long(payload.content)
     _check(Worker.current(), session, payload.content)
-    change = actions.edit_own_message
     return await session.database.run(
-        _changed, change, payload.message, visitor=session.who, content=payload.content
+        _changed, actions.edit_own_message, session.viewer, payload.message, content=payload.content
     )
 
 
 @message.command("delete", permission=author, throttle="edit")
 async def message_delete(session: Session, payload: MessageDelete) -> MessageChanged:
-    return await session.database.run(
-        _changed, actions.delete_own_message, payload.message, visitor=session.who
-    )
+    return await session.database.run(_changed, actions.delete_own_message, session.viewer, payload.message)
 
 
 @message.command("retry", permission=author, throttle="retry")
 async def message_retry(session: Session, payload: MessageRetry) -> MessageChanged:
     _check_speaker(session)
-    return await session.database.run(
-        _changed, actions.retry_own_message, payload.message, visitor=session.who
-    )
+    return await session.database.run(_changed, actions.retry_own_message, session.viewer, payload.message)
 
 
-def _changed(change: Callable[..., Message], uid: uuid.UUID, **how: object) -> MessageChanged:
-    message = change(uid, **how)
-    return {"message": history.own_message(message)}
+def _changed(
+    change: Callable[..., Message], viewer: Viewer, uid: uuid.UUID, **more: object
+) -> MessageChanged:
+    message = change(viewer, uid, **more)
+    return {"message": history.single(message, participant_for(viewer, message.connection.uid))}
 
 
 @reaction.command("add", permission=message_participant, throttle="reaction")
 async def reaction_add(session: Session, payload: ReactionChange) -> MessageChanged:
     _check_speaker(session)
-    return await session.database.run(_react, session.who, payload, added=True)
+    return await _react(session, payload, added=True)
 
 
 @reaction.command("remove", permission=message_participant, throttle="reaction")
 async def reaction_remove(session: Session, payload: ReactionChange) -> MessageChanged:
-    return await session.database.run(_react, session.who, payload, added=False)
+    return await _react(session, payload, added=False)
 
 
-def _react(visitor: uuid.UUID, payload: ReactionChange, *, added: bool) -> MessageChanged:
-    actions.react(payload.message, visitor=visitor, emoji=payload.emoji, added=added)
-    return {"message": history.single(payload.message, visitor=visitor)}
+async def _react(session: Session, payload: ReactionChange, *, added: bool) -> MessageChanged:
+    return await session.database.run(
+        _changed, actions.react, session.viewer, payload.message, emoji=payload.emoji, added=added
+    )

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 from bridge import protocol
 from bridge.chat import actions, history
+from bridge.chat.access import participant_for
 from bridge.chat.actions.rooms import read_members
 from bridge.chat.history import Reader
 from bridge.chat.speaking import Target
 from bridge.chat.wire import author_out, room_out
-from bridge.errors import BridgeError, Code
 from bridge.infra import redis
 from bridge.live.groups import CommandGroup
 from bridge.live.permissions import member, participant, started
@@ -118,12 +118,10 @@ async def nick_set(session: Session, payload: NickSet) -> NickChanged:
         session.opening = replace(session.start, nick=payload.nick)
         return {"nick": payload.nick}
     target = session.connections[str(payload.connection)]
-    if target.participant is None:
-        raise BridgeError(Code.NOT_FOUND, "You have no such conversation.")
-    pk, reserved = target.participant, await _bot_names() if target.room else []
+    reserved = await _bot_names() if target.room else []
 
     def rename() -> Participant:
-        me = Participant.objects.select_related("connection__inbox").get(pk=pk)
+        me = participant_for(session.viewer, payload.connection)
         return actions.rename(me, payload.nick, reserved=reserved)
 
     me = await session.database.run(rename)

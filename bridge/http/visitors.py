@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 
 from bridge import identity, protocol
+from bridge.chat.access import find_participant, message_for, participant_for
 from bridge.chat.actions import find_room
 from bridge.chat.actions.rooms import lets_in
 from bridge.chat.moderation import Moderation, blocked, is_blocked
@@ -14,7 +15,7 @@ from bridge.errors import BridgeError, Code
 from bridge.http.operations import Parameters, RequestSession
 from bridge.identity import tokens
 from bridge.live.worker import Worker
-from bridge.models import Connection, Inbox, Participant
+from bridge.models import Connection, Inbox
 from bridge.protocol import Line
 from bridge.text.nicks import nick_for
 
@@ -54,7 +55,7 @@ async def visitor(session: RequestSession, payload: Any) -> None:
 
 
 async def visitor_at_message(session: RequestSession, payload: Any) -> None:
-    """The same. In the room that the message is in, where it is one that he joined and may still see."""
+    """The same. In the room that the message is in, where they joined it and may still see it."""
     await visitor(session, payload)
     target = await session.database.run(_room_of, session, payload.message)
     if target is not None:
@@ -91,22 +92,17 @@ def _come_in(session: RequestSession, moderation: Moderation) -> Inbox:
     return inbox
 
 
-def _room_of(session: RequestSession, message: uuid.UUID) -> Target | None:
-    mine = Participant.objects.filter(
-        visitor=session.visitor,
-        connection__kind=Connection.Kind.ROOM,
-        connection__inbox=session.start.inbox,
-        connection__messages__uid=message,
-    )
-    found = mine.select_related("connection").first()
-    if found is None or not lets_in(found.connection, key=_given(session, "key")):
+def _room_of(session: RequestSession, uid: uuid.UUID) -> Target | None:
+    viewer = session.viewer._replace(rooms=None)
+    connection = message_for(viewer, uid).connection
+    if connection.kind != Connection.Kind.ROOM or not lets_in(connection, key=_given(session, "key")):
         return None
-    return Target.of(found.connection, found)
+    return Target.of(connection, participant_for(viewer, connection.uid))
 
 
 def _joined(session: RequestSession, name: str) -> Target:
     room = find_room(name, inbox=session.start.inbox, key=_given(session, "key"))
-    me = Participant.objects.filter(connection=room, visitor=session.visitor).first()
+    me = find_participant(session.viewer._replace(rooms=None), room.uid)
     if me is None:
         raise BridgeError(Code.NOT_PERMITTED, "Join this room first.")
     return Target.of(room, me)

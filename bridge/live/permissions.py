@@ -2,12 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Any
-from uuid import UUID
 
+from bridge.chat.access import message_for, participant_for
 from bridge.chat.speaking import Target
 from bridge.errors import BridgeError, Code
 from bridge.live.sessions import Session
-from bridge.models import Connection, Message, Participant
 
 Permission = Callable[[Session, Any], Awaitable[None]]
 
@@ -29,51 +28,30 @@ async def signed_in(session: Session, payload: Any) -> None:
 
 
 async def participant(session: Session, payload: Any) -> None:
-    """The visitor whose conversation `payload.connection` is; none, or no such field, means the one he writes in.
+    """The visitor whose conversation `payload.connection` is; none, or no such field, means the one they write in.
 
-    A room is his on the socket on which he joined it, and on no other. Another's conversation, one of another inbox,
-    from which he may be blocked, and one that does not exist get the same answer.
+    A room is theirs on the socket on which they joined it, and on no other. Another visitor's conversation, one of
+    another inbox, from which they may be blocked, and one that does not exist get the same answer.
     """
-    visitor = session.who
-    named = getattr(payload, "connection", None)
-    if named is None or str(named) in session.connections:
+    session.who  # noqa: B018  # raises
+    uid = getattr(payload, "connection", None)
+    if uid is None or str(uid) in session.connections:
         return
-    found = await session.database.run(_participation, visitor, named, session.start.inbox)
-    if found is None:
-        raise BridgeError(Code.NOT_FOUND, "You have no such conversation.")
-    session.know(Target.of(found.connection, found))
+    me = await session.database.run(participant_for, session.viewer, uid)
+    session.know(Target.of(me.connection, me))
 
 
 async def author(session: Session, payload: Any) -> None:
-    """The visitor who wrote `payload.message`, found through his own conversations only.
+    """The visitor who wrote `payload.message`.
 
-    A message of another conversation and one that does not exist get the same answer; what somebody else wrote in
-    his own is not his to change. Whether it still may be changed its action decides, once nothing can come between.
+    Whether it may still be changed its action decides, which asks all of this again once it holds the lock.
     """
-    written_by, room = await session.database.run(
-        _author_of, session.who, payload.message, session.start.inbox
-    )
-    if written_by is None or (room and room not in session.rooms):
-        raise BridgeError(Code.NOT_FOUND, "There is no such message.")
-    if written_by != session.who:
-        raise BridgeError(Code.NOT_PERMITTED, "Only who wrote a message can change it.")
+    await session.database.run(message_for, session.viewer, payload.message, own=True)
 
 
 async def message_participant(session: Session, payload: Any) -> None:
-    """A visitor who takes part in the conversation of `payload.message`: where it is a room, on this socket."""
-    found, room = await session.database.run(_takes_part, session.who, payload.message, session.start.inbox)
-    if not found or (room and room not in session.rooms):
-        raise BridgeError(Code.NOT_FOUND, "You have no such message.")
-
-
-def _takes_part(visitor: UUID, message: UUID, inbox: int) -> tuple[bool, str]:
-    """Whether he does, and the uid of the room, where it is one."""
-    his = Participant.objects.filter(
-        visitor=visitor, connection__inbox=inbox, connection__messages__uid=message
-    )
-    for kind, uid in his.values_list("connection__kind", "connection__uid"):
-        return True, str(uid) if kind == Connection.Kind.ROOM else ""
-    return False, ""
+    """A visitor who can read `payload.message`: in a room, one who has joined it on this socket."""
+    await session.database.run(message_for, session.viewer, payload.message)
 
 
 async def owner(session: Session, payload: Any) -> None:
@@ -97,29 +75,3 @@ NEEDS: dict[Permission, str] = {
     member: "room",
 }
 """The field of the payload that says what each asks about."""
-
-
-def _participation(visitor: UUID, connection: UUID, inbox: int) -> Participant | None:
-    mine = Participant.objects.filter(visitor=visitor, connection__visitor=visitor)
-    return (
-        mine.filter(connection__uid=connection, connection__inbox=inbox).select_related("connection").first()
-    )
-
-
-NOBODY = UUID(int=0)
-"""Who writes what no visitor wrote."""
-
-
-def _author_of(visitor: UUID, message: UUID, inbox: int) -> tuple[UUID | None, str]:
-    """Who wrote it, None where the visitor can know of no such message; and the uid of the room that it is in."""
-    mine = Message.objects.filter(
-        uid=message,
-        # A line that says what happened is nobody's to change, also where its author is who did it.
-        kind=Message.Kind.MESSAGE,
-        deleted_at__isnull=True,
-        connection__inbox=inbox,
-        connection__participants__visitor=visitor,
-    )
-    for written_by, kind, uid in mine.values_list("author__visitor", "connection__kind", "connection__uid"):
-        return written_by or NOBODY, str(uid) if kind == Connection.Kind.ROOM else ""
-    return None, ""

@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import dataclass, field
 
+from bridge.chat.access import Viewer
 from bridge.chat.moderation import Proof
 from bridge.chat.publishing import pages_of
 from bridge.chat.speaking import Opening, Target
@@ -67,6 +68,10 @@ class Session:
         if self.opening is None:
             raise BridgeError(Code.NOT_IDENTIFIED, "Start a session first.")
         return self.opening
+
+    @property
+    def viewer(self) -> Viewer:
+        return Viewer(self.who, self.start.inbox, tuple(self.rooms))
 
     def subscribe_visitor(self, visitor: uuid.UUID, *, inbox: int) -> None:
         """Hear of what this visitor opens elsewhere, and of what comes in their earlier conversations."""

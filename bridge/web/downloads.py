@@ -8,7 +8,6 @@ from typing import IO
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db.models import Q
 from django.db.models.fields.files import FieldFile
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -16,12 +15,13 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
 from bridge import files, identity
+from bridge.chat.access import Viewer, message_for
 from bridge.chat.moderation import is_blocked
 from bridge.conf import file_storage
 from bridge.errors import BridgeError
 from bridge.identity import staff_tokens, tokens
 from bridge.infra.bodies import LARGEST_UPLOAD, takes
-from bridge.models import Attachment, Connection, Inbox, Participant
+from bridge.models import Attachment, Inbox
 
 # Pictures without scripts, all of them read and written anew by ourselves. Everything else is a download.
 INLINE = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"})
@@ -63,9 +63,11 @@ def _is_readers(request: HttpRequest, attachment: Attachment) -> bool:
         return False
     if attachment.message is None:
         return attachment.visitor == visitor
-    his = Q(connection__visitor=visitor) | Q(connection__kind=Connection.Kind.ROOM)
-    mine = Participant.objects.filter(his, connection=attachment.message.connection_id, visitor=visitor)
-    return mine.exists()
+    try:
+        message_for(Viewer(visitor, attachment.inbox_id, rooms=None), attachment.message.uid)
+    except BridgeError:
+        return False
+    return True
 
 
 def _is_staffs(request: HttpRequest, attachment: Attachment) -> bool:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from bridge import delivery
+from bridge.chat.access import Viewer
 from bridge.chat.actions.attaching import Uploads
 from bridge.chat.actions.changing import delete_message, edit_message
 from bridge.chat.actions.posting import Post as NewPost
@@ -210,9 +211,15 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.set_reaction(data.draw(st.sampled_from(self.messages)), emoji, who=who, added=added)
 
     def set_reaction(self, message_id: int, emoji: str, *, who: int = 0, added: bool = True) -> None:
-        message = Message.objects.get(pk=message_id)
-        if not message.deleted_at:
-            react(message.uid, visitor=VISITORS[who], emoji=emoji, added=added)
+        message = Message.objects.select_related("connection").get(pk=message_id)
+        if message.deleted_at:
+            return
+        viewer = Viewer(VISITORS[who], message.connection.inbox_id, rooms=None)
+        # A private conversation has one visitor: this one changes hands, so that both may react.
+        private = Connection.objects.filter(pk=message.connection_id, kind="private")
+        private.update(visitor=viewer.visitor)
+        react(viewer, message.uid, emoji=emoji, added=added)
+        private.update(visitor=None)
 
     @rule(seconds=st.sampled_from([0.1, 1.0, 5.0, 11.0, 31.0, 70.0, 200.0]))
     def wait(self, seconds: float) -> None:

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from bridge.chat import actions, history, listing
+from bridge.chat.access import Viewer
 from bridge.chat.actions import Opening, Post, rows
 from bridge.chat.actions.copying import RemoteFile, file_left, note_files
 from bridge.chat.actions.retrying import retry_deliveries
@@ -106,16 +107,20 @@ def test_a_page_makes_as_many_queries_however_long_it_is(reader: Reader, limit: 
     assert len(queries) == 3
 
 
+def _viewer(message: Message, visitor: uuid.UUID) -> Viewer:
+    return Viewer(visitor, message.connection.inbox_id, rooms=())
+
+
 def _edit(message: Message, visitor: uuid.UUID) -> None:
-    actions.edit_own_message(message.uid, visitor=visitor, content="better")
+    actions.edit_own_message(_viewer(message, visitor), message.uid, content="better")
 
 
 def _delete(message: Message, visitor: uuid.UUID) -> None:
-    actions.delete_own_message(message.uid, visitor=visitor)
+    actions.delete_own_message(_viewer(message, visitor), message.uid)
 
 
 def _react(message: Message, visitor: uuid.UUID) -> None:
-    actions.react(message.uid, visitor=visitor, emoji="👍", added=True)
+    actions.react(_viewer(message, visitor), message.uid, emoji="👍", added=True)
 
 
 def _delivery(message: Message) -> Delivery:
@@ -173,7 +178,7 @@ def test_changes_and_new_messages_come_page_after_page_in_the_order_of_their_rev
     old = list(Message.objects.filter(connection=owner, author=reader.participant).order_by("seq")[:75])
     wanted = []
     for message in old:
-        actions.react(message.uid, visitor=visitor, emoji="👍", added=True)
+        actions.react(_viewer(message, visitor), message.uid, emoji="👍", added=True)
         (posted,) = actions.post_messages([actions.Post(content="new", target=target)])
         assert isinstance(posted, actions.Posted)
         wanted += [str(message.uid), posted.message["uid"]]

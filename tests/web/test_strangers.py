@@ -15,6 +15,7 @@ from bridge.live.registry import entries
 from bridge.models import Connection, Inbox, Message, Participant
 from tests.web.browser import Browser, Closed
 from tests.web.conftest import Open
+from tests.web.test_rooms import make_room
 
 Staff = Callable[..., Awaitable[None]]
 
@@ -64,6 +65,53 @@ async def test_anothers_message_answers_as_one_that_does_not_exist(
     kept = await Message.objects.aget(uid=secret["uid"])
     assert (kept.content, kept.revision) == ("My secret", secret["revision"])
     assert await visitor.hears_nothing()
+
+
+async def finds_nothing(asker: Browser, uid: str) -> bool:
+    """Whether this message, by every command that can name one, is to them as one that does not exist."""
+    answer = {"client_id": str(uuid.uuid4()), "content": "So you said"}
+    ways = [(command, "message", rest) for command, rest in WITH_MESSAGE.items()]
+    for command, field, rest in (*ways, ("message.send", "reply_to", answer)):
+        errors = []
+        for each in (uid, str(uuid.uuid4())):
+            error = (await asker.ask(command, **{field: each}, **rest))["error"]
+            error["details"] = dict.fromkeys(error.get("details", {}))
+            errors.append(error)
+        assert errors[0] == errors[1], command
+        assert errors[0]["code"] == "not_found"
+    return True
+
+
+async def test_a_message_that_is_not_theirs_to_see_is_none(
+    visitor: Browser, stranger: Browser, browser: Open, inbox: Inbox
+) -> None:
+    await Inbox.objects.acreate(name="shop")
+    elsewhere = browser(token=visitor.token)
+    await elsewhere.start(inbox="shop")
+    await stranger.write("Hello")
+    secret = await visitor.write("My secret")
+    assert await finds_nothing(elsewhere, secret["uid"])
+    await visitor.ok("connection.close", connection=visitor.connection)
+    assert await finds_nothing(stranger, secret["uid"])
+
+
+async def test_a_message_of_a_room_that_they_are_not_in_is_none(
+    visitor: Browser, stranger: Browser, inbox: Inbox
+) -> None:
+    room = str((await sync_to_async(make_room)(inbox)).uid)
+    for each in (visitor, stranger):
+        await each.write("Hello")
+    await visitor.ok("room.join", room=room)
+    said = await visitor.write("Among us", connection=room)
+    assert await finds_nothing(stranger, said["uid"])
+    await visitor.ok("room.leave", room=room)
+    assert await finds_nothing(visitor, said["uid"])
+
+
+async def test_a_deleted_message_is_none_for_its_author_either(visitor: Browser) -> None:
+    gone = await visitor.write("Never mind")
+    await visitor.ok("message.delete", message=gone["uid"])
+    assert await finds_nothing(visitor, gone["uid"])
 
 
 async def test_anothers_message_cannot_be_answered_and_so_not_be_read(

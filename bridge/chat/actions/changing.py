@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from bridge import signals
 from bridge.chat import hooks
+from bridge.chat.access import Viewer, message_for
 from bridge.chat.actions.attaching import discard_of
 from bridge.chat.actions.posting import fan_out
 from bridge.chat.actions.settling import publish_messages
@@ -18,14 +19,14 @@ from bridge.models import Connection, Delivery, Message, MessageVersion
 
 
 @transaction.atomic
-def edit_own_message(uid: UUID, *, visitor: UUID, content: str) -> Message:
+def edit_own_message(viewer: Viewer, uid: UUID, *, content: str) -> Message:
     """The same as `edit_message`, for the visitor who wrote it.
 
     Raises:
-        BridgeError: `not_found` where it is not his or was deleted, `not_permitted` once the inbox's time for that
-            is over or while they may not write here, `throttled` by slow mode, `closed` where the conversation is.
+        BridgeError: as `message_for` does, and `not_permitted` once the inbox's time for that is over or while they
+            may not write here, `throttled` by slow mode, `closed` where the conversation is.
     """
-    message = _own(uid, visitor=visitor)
+    message = _own(viewer, uid)
     if not message.connection.is_open:
         raise BridgeError(Code.CLOSED, "This conversation is closed.")
     if message.content != content and message.author:
@@ -34,14 +35,13 @@ def edit_own_message(uid: UUID, *, visitor: UUID, content: str) -> Message:
 
 
 @transaction.atomic
-def delete_own_message(uid: UUID, *, visitor: UUID) -> Message:
+def delete_own_message(viewer: Viewer, uid: UUID) -> Message:
     """The same as `delete_message`, for the visitor who wrote it; in a closed conversation, too.
 
     Raises:
-        BridgeError: `not_found` where it is not his or was deleted, `not_permitted` once the inbox's time for that
-            is over.
+        BridgeError: as `message_for` does, and `not_permitted` once the inbox's time for that is over.
     """
-    return _delete(_own(uid, visitor=visitor))
+    return _delete(_own(viewer, uid))
 
 
 @transaction.atomic
@@ -51,7 +51,7 @@ def edit_message(message_id: int, *, content: str) -> Message:
     Raises:
         BridgeError: `not_found` where it was deleted.
     """
-    message = _locked(pk=message_id)
+    message = _locked(message_id)
     if message.deleted_at:
         raise BridgeError(Code.NOT_FOUND, "The message was deleted.")
     return _edit(message, content=content)
@@ -60,18 +60,15 @@ def edit_message(message_id: int, *, content: str) -> Message:
 @transaction.atomic
 def delete_message(message_id: int) -> Message:
     """Leave a tombstone without content. Deleting twice is nothing."""
-    message = _locked(pk=message_id)
+    message = _locked(message_id)
     if message.deleted_at:
         return message
     return _delete(message)
 
 
-def _own(uid: UUID, *, visitor: UUID) -> Message:
-    """The visitor's message, as long as he may change it."""
-    try:
-        message = _locked(uid=uid, author__visitor=visitor, deleted_at__isnull=True)
-    except Message.DoesNotExist:
-        raise BridgeError(Code.NOT_FOUND, "There is no such message.") from None
+def _own(viewer: Viewer, uid: UUID) -> Message:
+    """The visitor's message, as long as they may change it."""
+    message = message_for(viewer, uid, own=True, lock=True)
     window = message.connection.inbox.edit_window
     if not window:
         raise BridgeError(Code.NOT_PERMITTED, "Messages cannot be changed here.", window=0)
@@ -92,11 +89,10 @@ def _period(seconds: int) -> str:
     return f"{count:,} {unit}{'s' if count != 1 else ''}"
 
 
-def _locked(**which: object) -> Message:
+def _locked(pk: int) -> Message:
     """The message as it is once its connection's row is held: what is decided on is read after the lock."""
-    connection_id = Message.objects.values_list("connection_id", flat=True).get(**which)
-    Connection.objects.lock(connection_id)
-    return Message.objects.select_related("author__connection", "connection__inbox").get(**which)
+    Connection.objects.lock(Message.objects.values_list("connection_id", flat=True).get(pk=pk))
+    return Message.objects.select_related("connection").get(pk=pk)
 
 
 def _edit(message: Message, *, content: str) -> Message:

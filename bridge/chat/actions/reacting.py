@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from bridge.chat.access import Viewer, message_for, no_such_message, participant_for
 from bridge.chat.actions.noting import note_emojis
 from bridge.chat.actions.posting import fan_out
 from bridge.chat.actions.receiving import RemoteAuthor, locked, participant_of
@@ -34,36 +35,28 @@ class Change:
 
 
 @transaction.atomic
-def react(message_uid: uuid.UUID, *, visitor: uuid.UUID, emoji: str, added: bool) -> bool:
-    """A visitor sets a reaction or takes it back. False where that is no news.
+def react(viewer: Viewer, uid: uuid.UUID, *, emoji: str, added: bool) -> Message:
+    """A visitor sets a reaction or takes it back. Returns the message as it is then; what is no news changes nothing.
 
     Raises:
-        BridgeError: `not_found` where it is no message of his, it was deleted, or a server's own emoji is not on
-            it yet; `conflict` where there are too many already; `closed`, `not_permitted` while they may say nothing
-            here, and `throttled` by slow mode, where they set one.
+        BridgeError: as `message_for` does; `not_found` where a server's own emoji is not on it yet; `conflict` where
+            there are too many already; `closed`, `not_permitted` while they may say nothing here, and `throttled` by
+            slow mode, where they set one.
     """
-    found = Message.objects.filter(uid=message_uid).values_list("pk", "connection_id").first()
-    if found is None:
-        raise _unknown()
-    Connection.objects.lock(found[1])
-    message = Message.objects.select_related("connection").get(pk=found[0])
-    participant = (
-        Participant.objects.select_related("connection").filter(connection=found[1], visitor=visitor).first()
-    )
-    if participant is None or message.deleted_at or message.kind != Message.Kind.MESSAGE:
-        raise _unknown()
+    message = message_for(viewer, uid, lock=True)
+    if message.kind != Message.Kind.MESSAGE:
+        raise no_such_message()
+    participant = participant_for(viewer, message.connection.uid)
     if added:
         if not message.connection.is_open:
             raise BridgeError(Code.CLOSED, "This conversation is closed.")
         emoji = _allowed(message, emoji)
         if _mine(message, participant, emoji).exists():
-            return False
+            return message
         speak(participant, now=timezone.now())
-    return _set(message, Change(participant, emoji, added, None))
-
-
-def _unknown() -> BridgeError:
-    return BridgeError(Code.NOT_FOUND, "You have no such message.")
+    if _set(message, Change(participant, emoji, added, None)):
+        message.refresh_from_db(fields=["revision"])
+    return message
 
 
 def _allowed(message: Message, emoji: str) -> str:

@@ -11,9 +11,9 @@ from django.db.models.functions import Least, Now
 from django.utils import timezone
 
 from bridge.chat import publishing
+from bridge.chat.access import Viewer, message_for
 from bridge.chat.actions.settling import publish_changed
 from bridge.chat.actions.speaking_rules import silenced
-from bridge.errors import BridgeError, Code
 from bridge.models import Connection, Delivery, Endpoint, Message, RemoteMessage
 
 SOON = timedelta(seconds=30)
@@ -34,17 +34,14 @@ def retry_deliveries(deliveries: Iterable[Delivery]) -> int:
 
 
 @transaction.atomic
-def retry_own_message(uid: UUID, *, visitor: UUID) -> Message:
+def retry_own_message(viewer: Viewer, uid: UUID) -> Message:
     """Carry a failed message once more, for the visitor who wrote it. One that is on its way or arrived stays so.
 
     Raises:
-        BridgeError: `not_found` where it is not theirs or was deleted, `not_permitted` while they may say nothing here.
+        BridgeError: as `message_for` does, and `not_permitted` while they may say nothing here.
     """
-    own = Message.objects.filter(uid=uid, author__visitor=visitor, deleted_at__isnull=True)
-    message = own.select_related("connection", "author__connection").first()
-    if message is None or message.author is None:
-        raise BridgeError(Code.NOT_FOUND, "There is no such message.")
-    if (refusal := silenced(message.author, now=timezone.now())) is not None:
+    message = message_for(viewer, uid, own=True, lock=True)
+    if message.author and (refusal := silenced(message.author, now=timezone.now())) is not None:
         raise refusal
     failed = Delivery.objects.filter(message=message, operation=Delivery.Operation.POST)
     _retry(message.connection_id, list(failed.values_list("pk", flat=True)))

@@ -10,6 +10,7 @@ from django.utils.crypto import constant_time_compare
 
 from bridge import signals
 from bridge.chat import hooks
+from bridge.chat.access import Viewer, find_participant
 from bridge.chat.actions import speaking_rules
 from bridge.chat.actions.opening import add_endpoints
 from bridge.chat.actions.renaming import TRIES, check_free, is_free, rename, staff_keys, taken
@@ -95,7 +96,8 @@ def enter_room(
 
     Raises BridgeError: `conflict` where somebody has the nick, `not_permitted` where it is reserved.
     """
-    known = _known(room, visitor)
+    viewer = Viewer(visitor, room.inbox_id, rooms=None)
+    known = find_participant(viewer, room.uid)
     if known is not None:
         silent = speaking_rules.refusal(known, now=timezone.now()) is not None
         return known if silent or not nick else rename(known, nick, reserved=reserved)
@@ -115,15 +117,10 @@ def enter_room(
                 )
         except IntegrityError:
             # Somebody took it in this moment; or their other tab made them.
-            known = _known(room, visitor)
+            known = find_participant(viewer, room.uid)
             if known is not None:
                 return known
     raise taken() if nick else BridgeError(Code.UNAVAILABLE, "No name is free just now. Please try again.")
-
-
-def _known(room: Connection, visitor: uuid.UUID) -> Participant | None:
-    mine = Participant.objects.filter(connection=room, visitor=visitor)
-    return mine.select_related("connection__inbox").first()
 
 
 def _free_nicks(room: Connection, visitor: uuid.UUID, called: str, reserved: Sequence[str]) -> list[str]:
