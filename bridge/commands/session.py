@@ -1,19 +1,18 @@
 """How a session starts and stays, and what its visitor says of himself."""
 
-import contextlib
 import uuid
 from typing import Any
 
 from django.utils import timezone
 
-from bridge import identity, protocol, signals
+from bridge import protocol, signals
 from bridge.chat import history, hooks, listing
 from bridge.chat.history import Reader
-from bridge.chat.moderation import blocked, is_blocked, unfit
+from bridge.chat.moderation import unfit
 from bridge.chat.speaking import Opening, Target
 from bridge.chat.wire import connection_out, inbox_out
 from bridge.errors import BridgeError, Code
-from bridge.identity import Authenticated, contacts, tokens
+from bridge.identity import Authenticated, admit, contacts, tokens
 from bridge.live.groups import CommandGroup
 from bridge.live.permissions import anyone, started
 from bridge.live.sessions import Session
@@ -42,10 +41,9 @@ heartbeat = CommandGroup("")
 async def session_start(session: Session, payload: SessionStart) -> SessionStarted:
     if session.visitor is not None:
         raise BridgeError(Code.CONFLICT, "The session has started already.")
-    inbox = await session.database.run(_inbox, payload.inbox)
-    if session.handshake.origin and session.handshake.origin not in inbox.origins:
-        raise BridgeError(Code.NOT_PERMITTED, "This site may not open this chat.", close=True)
-    authenticated = await session.database.run(_let_in, session, payload, inbox)
+    shown = session.handshake.to_start(token=payload.token, vouched_by=payload.identity)
+    admitted = await session.database.run(admit, payload.inbox, shown, session.handshake)
+    inbox, authenticated = admitted.inbox, admitted.visitor
     visitor = authenticated.visitor
     Worker.current().moderation.know(inbox)
     # The hub knows the socket before anything is read, so that nothing falls between the two.
@@ -68,7 +66,8 @@ async def session_start(session: Session, payload: SessionStart) -> SessionStart
         hooks.tell(signals.connection_accessed, [mine.uid])
     return {
         "visitor": tokens.public_id(visitor),
-        "token": _told(session, payload, authenticated),
+        # The page's cookie stays out of reach of the page's scripts.
+        "token": "" if shown.token and shown.is_cookie and not shown.vouched_by else authenticated.token.text,
         "nick": nick,
         "contact": contact_out(authenticated.contact),
         "connection": connection_out(mine.connection, reader=mine) if mine else None,
@@ -79,28 +78,6 @@ async def session_start(session: Session, payload: SessionStart) -> SessionStart
         "inbox": inbox_out(inbox),
         "time": protocol.rfc3339(timezone.now()),
     }
-
-
-def _inbox(name: str) -> Inbox:
-    inbox = Inbox.objects.filter(name=name, enabled=True).first()
-    if inbox is None:
-        raise BridgeError(Code.NOT_FOUND, "There is no such chat.")
-    return inbox
-
-
-def _let_in(session: Session, payload: SessionStart, inbox: Inbox) -> Authenticated:
-    """Raises BridgeError where he is blocked: also under a new token from a browser whose cookie names him."""
-    handshake = session.handshake
-    authenticated = identity.authenticate(
-        inbox, token=payload.token, cookie=handshake.token, vouched_by=payload.identity, login=handshake.login
-    )
-    known = {authenticated.visitor}
-    if handshake.token:
-        with contextlib.suppress(BridgeError):
-            known.add(tokens.read(handshake.token).visitor)
-    if is_blocked(inbox.pk, known):
-        raise blocked()
-    return authenticated
 
 
 def _first_look(reader: Reader) -> tuple[Participant, HistoryRead]:
@@ -124,12 +101,6 @@ def _nick(payload: SessionStart, inbox: Inbox, authenticated: Authenticated, min
         return mine.nick
     named = protocol.as_nick(authenticated.identity.name) if authenticated.identity else None
     return named or nick_for(authenticated.visitor)
-
-
-def _told(session: Session, payload: SessionStart, authenticated: Authenticated) -> str:
-    """His token; empty where the page's cookie speaks for him: it stays out of reach of the page's scripts."""
-    by_cookie = session.handshake.token and not payload.token and not payload.identity
-    return "" if by_cookie else authenticated.token.text
 
 
 def _opening(

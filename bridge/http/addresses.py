@@ -47,7 +47,7 @@ def operations() -> list[Operation]:
     start = Operation(
         method="POST",
         path="session",
-        entry=entries.start,
+        entry=commands["session.start"],
         summary="Begin as a new visitor, or go on as the one of a token",
         tag="session",
         status=201,

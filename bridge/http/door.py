@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
@@ -15,12 +14,11 @@ from django.utils.cache import patch_vary_headers
 
 from bridge.errors import BridgeError, Code
 from bridge.http.operations import Operation, RequestSession
-from bridge.http.visitors import known
-from bridge.identity.handshake import Handshake, OriginRefused, read_handshake
+from bridge.identity.entrance import claimed_visitor, opens_any_inbox
+from bridge.identity.handshake import Handshake, read_handshake
 from bridge.infra.bodies import Refused, response_to
 from bridge.live.registry import perform
 from bridge.live.worker import Worker
-from bridge.models import Inbox
 from bridge.protocol import MAX_FRAME, Payload
 
 logger = logging.getLogger(__name__)
@@ -54,7 +52,7 @@ class Address:
             raise BridgeError(Code.UNAVAILABLE, "The HTTP API is there where the site runs under ASGI.")
         # Whether Redis is there or not: what is stored is stored, and pages learn of it later.
         await Worker.current().ready()
-        handshake = _arrival(request)
+        handshake = read_handshake(request.scope)
         response = await self._respond(request, handshake, in_path)
         await self._tell_origin(response, handshake)
         return response
@@ -85,7 +83,7 @@ class Address:
         if not handshake.origin or any(each.caller == "staff" for each in self._operations.values()):
             return
         try:
-            if not await Worker.current().database.run(_is_named, handshake.origin):
+            if not await Worker.current().database.run(opens_any_inbox, handshake.origin):
                 return
         except (OperationalError, InterfaceError):
             # The response says so already.
@@ -101,39 +99,16 @@ async def nowhere(request: HttpRequest, **_: str) -> HttpResponse:
     return _dressed(request, refused(BridgeError(Code.UNKNOWN_COMMAND, "There is no such address.")))
 
 
-def _arrival(request: Any) -> Handshake:
-    try:
-        handshake = read_handshake(request.scope)
-    except OriginRefused as foreign:
-        raise BridgeError(Code.NOT_PERMITTED, f"Not from here: {foreign}.") from None
-    # A page elsewhere, or a link to here, would send the cookies along.
-    return handshake if _is_our_page(request) else replace(handshake, token=None, login=None)
-
-
-def _is_our_page(request: HttpRequest) -> bool:
-    """Whether a browser says that a page of ours asks; `read_handshake` has looked whose the origin is."""
-    site = request.headers.get("Sec-Fetch-Site", "")
-    if request.method in {"GET", "HEAD"}:
-        return site in {"", "same-origin", "none"}
-    return site == "same-origin" if site else "Origin" in request.headers
-
-
 async def _perform(
     operation: Operation, request: HttpRequest, handshake: Handshake, in_path: Mapping[str, str]
 ) -> HttpResponse:
     process = Worker.current()
     query = _query(request, operation)
     given = {name: query.pop(name) for name in operation.places if name in query}
-    session = RequestSession(
-        handshake,
-        process.members,
-        process.database,
-        request=request,
-        bearer=_bearer(request),
-        given=given,
-    )
+    session = RequestSession(handshake, process.members, process.database, request=request, given=given)
     if operation.caller == "visitor":
-        known(session)
+        # For the throttles: whether the token still counts is asked after them.
+        session.visitor = claimed_visitor(handshake.credentials)
     body = _body(request) if operation.takes_body else {}
     payload = {**_typed(query, operation), **body}
     if payload.keys() & in_path.keys():
@@ -176,11 +151,6 @@ def _numbers(payload: type[Payload]) -> frozenset[str]:
         for name, schema in fields.items()
         if any(each.get("type") == "integer" for each in [schema, *schema.get("anyOf", [])])
     )
-
-
-def _bearer(request: HttpRequest) -> str | None:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def _body(request: HttpRequest) -> dict[str, Any]:
@@ -232,8 +202,3 @@ def _dressed(request: HttpRequest, response: HttpResponse) -> HttpResponse:
         response.content = b""
         response["Content-Length"] = length
     return response
-
-
-def _is_named(origin: str) -> bool:
-    inboxes = Inbox.objects.filter(enabled=True).exclude(allowed_origins="")
-    return any(origin in inbox.origins for inbox in inboxes)

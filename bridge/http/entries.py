@@ -11,10 +11,10 @@ from bridge.chat.speaking import Target
 from bridge.commands.conversations import connection_sync, history_page
 from bridge.commands.messages import message_send
 from bridge.commands.rooms import room_members as members_of
-from bridge.commands.session import about_page, session_start
+from bridge.commands.session import about_page
 from bridge.http.operations import RequestSession, entry
 from bridge.identity.revocation import revoke_token
-from bridge.live.permissions import anyone, started
+from bridge.live.permissions import started
 from bridge.live.worker import Worker
 from bridge.protocol import (
     MAX_PAGE,
@@ -35,8 +35,6 @@ from bridge.protocol import (
     RoomMembers,
     RoomName,
     Seq,
-    SessionStart,
-    SessionStarted,
     Written,
 )
 
@@ -68,17 +66,10 @@ class RoomSend(Written):
     room: RoomName
 
 
-@entry("session.start", permission=anyone, throttle="session")
-async def start(session: RequestSession, payload: SessionStart) -> SessionStarted:
-    if payload.token is None and session.bearer:
-        payload = payload.model_copy(update={"token": session.bearer})
-    return await session_start(session, payload)
-
-
 @entry("session.end", permission=started, throttle="session")
 async def end(session: RequestSession, payload: NoPayload) -> Nothing:
     """The token that came with the request counts no more, and the sockets that rest on it end."""
-    await session.database.run(revoke_token, session.bearer or session.handshake.token or "")
+    await session.database.run(revoke_token, session.handshake.credentials.token or "")
     return {}
 
 

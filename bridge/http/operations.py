@@ -22,8 +22,6 @@ class RequestSession(Session):
     """Whoever one request is of. It hears nothing and is in a room for as long as it lasts."""
 
     request: HttpRequest
-    bearer: str | None
-    """The token of its Authorization header."""
     given: Mapping[str, str] = field(default_factory=dict)
     """Of the address, what says where it is performed and is no part of the payload: `inbox`, `key`."""
     user: Any = None

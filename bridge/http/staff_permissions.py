@@ -21,7 +21,8 @@ def may(*names: str) -> Permission:
 
 
 def _admit(session: RequestSession, names: tuple[str, ...]) -> None:
-    user = staff_tokens.read(session.bearer) if session.bearer else _logged_in(session)
+    bearer = session.handshake.bearer
+    user = staff_tokens.read(bearer) if bearer else _logged_in(session)
     if not user.is_active or not user.is_staff or not user.has_perms([f"bridge.{name}" for name in names]):
         raise BridgeError(Code.NOT_PERMITTED, "You may not do this.")
     session.user = user

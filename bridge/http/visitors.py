@@ -5,15 +5,15 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from bridge import identity, protocol
+from bridge import protocol
 from bridge.chat.access import find_participant, message_for, participant_for
 from bridge.chat.actions import find_room
 from bridge.chat.actions.rooms import lets_in
-from bridge.chat.moderation import Moderation, blocked, is_blocked
+from bridge.chat.moderation import Moderation
 from bridge.chat.speaking import Opening, Target
 from bridge.errors import BridgeError, Code
 from bridge.http.operations import Parameters, RequestSession
-from bridge.identity import tokens
+from bridge.identity import admit
 from bridge.live.worker import Worker
 from bridge.models import Connection, Inbox
 from bridge.protocol import Line
@@ -29,17 +29,6 @@ IN_ROOM: Parameters = {
     "key": (TypeAdapter(Key).json_schema() | {"default": ""}, "The key of a room by link."),
 }
 _NAMES = {"inbox": TypeAdapter(InboxName), "key": TypeAdapter(Key)}
-
-
-def known(session: RequestSession) -> None:
-    """Note whose token came with the request: for the throttles, before the database is asked for anything.
-
-    Raises BridgeError (`not_identified`).
-    """
-    token = session.bearer or session.handshake.token
-    if not token:
-        raise BridgeError(Code.NOT_IDENTIFIED, "This takes a token: POST /api/session gives one.")
-    session.visitor = tokens.read(token).visitor
 
 
 async def visitor(session: RequestSession, payload: Any) -> None:
@@ -69,27 +58,14 @@ async def visitor_in_room(session: RequestSession, payload: Any) -> None:
 
 
 def _come_in(session: RequestSession, moderation: Moderation) -> Inbox:
-    name = _given(session, "inbox", "default")
-    inbox = Inbox.objects.filter(name=name, enabled=True).first()
-    if inbox is None:
-        raise BridgeError(Code.NOT_FOUND, "There is no such chat.")
-    if session.handshake.origin and session.handshake.origin not in inbox.origins:
-        raise BridgeError(Code.NOT_PERMITTED, "This site may not open this chat.")
-    if session.bearer:
-        caller = identity.authenticate(inbox, token=session.bearer)
-    else:
-        caller = identity.authenticate(inbox, cookie=session.handshake.token, login=session.handshake.login)
-    session.visitor, session.identity, session.proof = (
-        caller.visitor,
-        caller.identity,
-        caller.proof,
-    )
-    if is_blocked(inbox.pk, {caller.visitor}):
-        raise blocked()
+    handshake = session.handshake
+    admitted = admit(_given(session, "inbox", "default"), handshake.credentials, handshake)
+    caller = admitted.visitor
+    session.visitor, session.identity, session.proof = caller.visitor, caller.identity, caller.proof
     if session.request.method not in {"GET", "HEAD"}:
         # What a process without sockets knows of mutes and forbidden words nobody keeps fresh for it.
-        moderation.refresh({inbox.pk})
-    return inbox
+        moderation.refresh({admitted.inbox.pk})
+    return admitted.inbox
 
 
 def _room_of(session: RequestSession, uid: uuid.UUID) -> Target | None:

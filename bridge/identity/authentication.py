@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bridge.chat.moderation import Proof, signed_out
-from bridge.errors import BridgeError, Code
+from bridge.errors import BridgeError
 from bridge.identity import contacts, tokens
 from bridge.identity.contacts import Identity
+from bridge.identity.handshake import Credentials
 from bridge.identity.providers import ExternalIdentity, read_jwt, read_login
 from bridge.identity.tokens import Token
 from bridge.models import Contact, Inbox, RevokedToken
@@ -29,67 +30,34 @@ class Authenticated:
     """Nobody was here before under this visitor: there is nothing to look for."""
 
 
-def authenticate(
-    inbox: Inbox,
-    *,
-    token: str | None = None,
-    cookie: str | None = None,
-    vouched_by: str | None = None,
-    login: str | None = None,
-) -> Authenticated:
-    """Who comes into an inbox, for a session there. Blocks.
+def authenticate(inbox: Inbox, shown: Credentials) -> Authenticated:
+    """Who it is, whether or not they may come in, which `entrance.admit` decides. Blocks.
 
-    `token`, `cookie`: what he has, from himself or from our page's cookie. `vouched_by`: a JWT. `login`: the key of
-    the Django session that came with the request, of our own pages alone.
-
-    Raises BridgeError (`not_identified`): with `details.reason` `revoked`, `jwt`, `expired` or `sign_in`; without, for
-    what is no token.
+    Raises BridgeError (`not_identified`): with `details.reason` `revoked`, `jwt` or `expired`; without, for what is no
+    token.
     """
-    authenticated = recognise(inbox, token=token, cookie=cookie, vouched_by=vouched_by, login=login)
-    if inbox.identity_required and authenticated.identity is None:
-        raise BridgeError(
-            Code.NOT_IDENTIFIED, "Please sign in first: this chat is for known users.", reason="sign_in"
-        )
-    return authenticated
-
-
-def recognise(
-    inbox: Inbox,
-    *,
-    token: str | None = None,
-    cookie: str | None = None,
-    vouched_by: str | None = None,
-    login: str | None = None,
-    create: bool = True,
-) -> Authenticated:
-    """Who it is, whether or not he may have a session: for pages and files. `create`: also a new contact."""
-    vouched = read_jwt(inbox, vouched_by) if vouched_by else None
-    if vouched is None and login and inbox.takes_login:
-        vouched = read_login(login)
-    by_cookie = not token
+    vouched = read_jwt(inbox, shown.vouched_by) if shown.vouched_by else None
+    if vouched is None and shown.login and inbox.takes_login:
+        vouched = read_login(shown.login)
     try:
-        held = tokens.read(token or cookie or "") if token or cookie else None
+        held = tokens.read(shown.token) if shown.token else None
     except BridgeError:
         if vouched is None:
             raise
         held = None
     if vouched is not None:
-        known = _identified(inbox, vouched, held, by_cookie=by_cookie, create=create)
-        if known is not None:
-            return known
+        return _identified(inbox, vouched, held, by_cookie=shown.is_cookie)
     if held is None:
         made = tokens.issue()
         return Authenticated(made.visitor, made, _proof(made), is_new=True)
-    return _by_token(inbox, held, login=login if by_cookie else None, by_cookie=by_cookie)
+    return _by_token(inbox, held, login=shown.login, by_cookie=shown.is_cookie)
 
 
 def _identified(
-    inbox: Inbox, vouched: ExternalIdentity, held: Token | None, *, by_cookie: bool, create: bool
-) -> Authenticated | None:
+    inbox: Inbox, vouched: ExternalIdentity, held: Token | None, *, by_cookie: bool
+) -> Authenticated:
     contact = contacts.find_identified(inbox.pk, vouched.claims)
     if contact is None:
-        if not create:
-            return None
         # Whom the browser was until now he stays, where that was nobody known.
         nameless = _nameless(inbox, held, by_cookie=by_cookie) if held else None
         contact = contacts.identify(inbox.pk, vouched.claims, visitor=nameless)

@@ -1,46 +1,63 @@
-"""Where a socket comes from: its address, its origin, its cookie. Read from the handshake alone."""
+"""Where a socket or a request comes from, and what it shows of its visitor. Read from its headers alone."""
 
 import ipaddress
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple
 
 from django.conf import settings as project
-from django.http import HttpRequest
-from django.http.request import split_domain_port, validate_host
+from django.http import HttpRequest, parse_cookie
 
 from bridge.conf import settings
-from bridge.identity.tokens import cookie_in, in_cookies
-from bridge.infra import addresses
+from bridge.identity.origins import foreign_origin
+from bridge.identity.tokens import in_cookies
 from bridge.infra.notices import warn_once
 
 logger = logging.getLogger(__name__)
 
-MOST_ORIGINS = 20
-"""Pages of other origins that the log names: anybody may make one up."""
+
+class Credentials(NamedTuple):
+    """What a visitor shows of who they are."""
+
+    token: str | None = None
+    is_cookie: bool = False
+    """The token is our page's cookie: set for a login, it counts beside that login alone."""
+    login: str | None = None
+    """The key of a Django session."""
+    vouched_by: str | None = None
+    """A JWT."""
 
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """How a socket came in, before anybody said who he is."""
+    """How a socket or a request came in, before anybody said who it is."""
 
     address: str
     user_agent: str
     origin: str
     """The page's origin where that is another site; empty for our own pages and for clients without one."""
-    token: str | None
-    """From the cookie of our own page."""
+    cookie: str | None
+    """The token in the cookie of our own page."""
     login: str | None = None
     """The key of the Django session that came with it, from our own pages alone."""
     doubt: str = ""
     """What a proxy in front hides, `port` or `scheme`, where `origin` may well be our own page."""
+    bearer: str | None = None
+    """The token of its Authorization header, a visitor's or one of staff."""
+    is_ours: bool = True
+    """No page elsewhere made it, as far as the browser says: the cookies that came with it count."""
 
+    @property
+    def credentials(self) -> Credentials:
+        """Of a request. A token speaks for itself; without one, our page's cookie and login do."""
+        return Credentials(self.bearer) if self.bearer else self.to_start()
 
-class OriginRefused(Exception):
-    """This handshake was not meant for us, or says nothing that can be believed."""
+    def to_start(self, *, token: str | None = None, vouched_by: str | None = None) -> Credentials:
+        """Of `session.start`, which takes a login or a JWT beside the token: who signs in keeps a conversation."""
+        token = token or self.bearer
+        cookie, login = (self.cookie, self.login) if self.is_ours else (None, None)
+        return Credentials(token or cookie, is_cookie=not token, login=login, vouched_by=vouched_by)
 
 
 def read_handshake(scope: dict[str, Any]) -> Handshake:
@@ -48,20 +65,60 @@ def read_handshake(scope: dict[str, Any]) -> Handshake:
     headers: dict[bytes, str] = {}
     for name, value in scope["headers"]:
         # Repeated headers, as X-Forwarded-For may be, are one list.
-        known = headers.get(name)
-        headers[name] = value.decode("latin-1") if known is None else f"{known}, {value.decode('latin-1')}"
+        between = "; " if name == b"cookie" else ", "
+        text, known = value.decode("latin-1"), headers.get(name)
+        headers[name] = text if known is None else f"{known}{between}{text}"
     scheme = _scheme(scope.get("scheme", ""), headers)
-    origin, doubt = _foreign_origin(headers.get(b"origin"), headers.get(b"host", ""), scheme=scheme)
+    origin, doubt = foreign_origin(headers.get(b"origin"), headers.get(b"host", ""), scheme=scheme)
     # Another site's page never speaks with our cookies, even where its browser sends them along.
-    cookies = headers.get(b"cookie", "") if not origin else ""
+    cookies = parse_cookie(headers.get(b"cookie", "") if not origin else "")
     return Handshake(
         address=_address(scope.get("client"), headers.get(b"x-forwarded-for", "")),
         user_agent=_printable(headers.get(b"user-agent", ""))[:300],
         origin=origin,
-        token=in_cookies(partial(cookie_in, cookies), secure=scheme == "https"),
-        login=cookie_in(cookies, project.SESSION_COOKIE_NAME),
+        cookie=in_cookies(cookies.get, secure=scheme == "https"),
+        login=cookies.get(project.SESSION_COOKIE_NAME),
         doubt=doubt,
+        bearer=_bearer(headers.get(b"authorization", "")),
+        is_ours=not origin and _is_ours(scope.get("method", ""), headers),
     )
+
+
+def handshake_of(request: HttpRequest) -> Handshake:
+    """The same of a request for a page, under ASGI and WSGI. Raises OriginRefused."""
+    scope = getattr(request, "scope", None)
+    if scope is None:
+        meta = request.META
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        headers.setdefault("host", f"{meta['SERVER_NAME']}:{meta['SERVER_PORT']}")
+        scope = {
+            "method": request.method,
+            "scheme": meta["wsgi.url_scheme"],
+            "headers": [
+                (name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()
+            ],
+            "client": (meta.get("REMOTE_ADDR", ""),),
+        }
+    return read_handshake(scope)
+
+
+def _bearer(authorization: str) -> str | None:
+    scheme, _, token = authorization.partition(" ")
+    return (token.strip() or None) if scheme.lower() == "bearer" else None
+
+
+def _is_ours(method: str, headers: Mapping[bytes, str]) -> bool:
+    """Whether no page elsewhere made this request, where the origin is not another site's.
+
+    For what only reads, a link that somebody follows from elsewhere counts too. `method` is empty for a socket, which a
+    browser always sends with its origin.
+    """
+    site = headers.get(b"sec-fetch-site", "")
+    if method in {"GET", "HEAD"}:
+        follows_link = headers.get(b"sec-fetch-mode") == "navigate"
+        is_whole_tab = headers.get(b"sec-fetch-dest") == "document"
+        return site in {"", "same-origin", "none"} or (follows_link and is_whole_tab)
+    return not method or (site == "same-origin" if site else b"origin" in headers)
 
 
 def address_of(request: HttpRequest) -> str | None:
@@ -89,71 +146,6 @@ def _scheme(spoken: str, headers: Mapping[bytes, str]) -> str:
     return "https" if project.SECURE_SSL_REDIRECT else ""
 
 
-def _foreign_origin(origin: str | None, host: str, *, scheme: str) -> tuple[str, str]:
-    """Empty for our own page and for what is no browser; else the origin, for an inbox to allow, and what may be wrong
-    about it: Handshake.doubt."""
-    if not validate_host(split_domain_port(host)[0], project.ALLOWED_HOSTS or ["localhost", "127.0.0.1"]):
-        raise OriginRefused(f"the host {host!r} is not in ALLOWED_HOSTS")
-    if origin is None:
-        return "", ""
-    try:
-        parts = urlsplit(origin.lower())
-        port = parts.port
-    except ValueError:
-        raise OriginRefused("the origin is none") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise OriginRefused("the origin is none")
-    found, doubt = origin.lower().rstrip("/"), ""
-    name, asked_port = _split(host.lower())
-    if _host(parts.hostname, port) == _host(name, asked_port):
-        if not scheme or parts.scheme == scheme:
-            return "", ""
-        # Whoever sits between could have written it: to browsers, too, it is another site.
-        doubt = "scheme"
-        _tell_other_scheme(found, scheme)
-    elif _is_named(parts.scheme, parts.hostname, port):
-        # Whatever Host the proxy passes on: this is where the site says that it is.
-        return "", ""
-    elif parts.hostname == name:
-        doubt = "port"
-        _tell_other_port(found, host)
-    return found, doubt
-
-
-def _is_named(scheme: str, name: str, port: int | None) -> bool:
-    """Whether SITE_URL says so."""
-    own = urlsplit(addresses.origin())
-    usual = {"http": 80, "https": 443}
-    return (own.scheme, own.hostname, own.port or usual.get(own.scheme)) == (
-        scheme,
-        name,
-        port or usual[scheme],
-    )
-
-
-def _tell_other_scheme(origin: str, scheme: str) -> None:
-    warn_once(
-        logger,
-        "The page %s counts as another site, because this site uses %s. If the page is yours, the proxy in front must "
-        "set X-Forwarded-Proto, and TRUSTED_PROXIES must count that proxy.",
-        origin,
-        scheme,
-        most=MOST_ORIGINS,
-    )
-
-
-def _tell_other_port(origin: str, host: str) -> None:
-    warn_once(
-        logger,
-        "The page %s counts as another site, because the request names the host %s. If the page is yours, the proxy in "
-        "front must pass on Host with its port (nginx: proxy_set_header Host $http_host;), or SITE_URL must be set to "
-        "this site's address.",
-        origin,
-        host,
-        most=MOST_ORIGINS,
-    )
-
-
 def _tell_untrusted() -> None:
     warn_once(
         logger,
@@ -171,16 +163,6 @@ def _tell_missing(trusted: int, hops: int) -> None:
         trusted,
         hops,
     )
-
-
-def _split(host: str) -> tuple[str, int | None]:
-    name, port = split_domain_port(host)
-    return name.strip("[]"), int(port) if port else None
-
-
-def _host(name: str, port: int | None) -> tuple[str, int]:
-    # A proxy in front may speak HTTPS to the browser and HTTP to us: the usual ports are one.
-    return name, 0 if port in {None, 80, 443} else int(port or 0)
 
 
 def _address(client: Any, forwarded: str) -> str:

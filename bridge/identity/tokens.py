@@ -9,7 +9,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from http.cookies import CookieError, SimpleCookie
 
 from django.conf import settings as project
 from django.core import signing
@@ -171,12 +170,3 @@ def in_cookies(find: Callable[[str], str | None], *, secure: bool) -> str | None
         with suppress(BridgeError):
             return plain if read(plain).issued_at < PLAIN_UNTIL else None
     return plain
-
-
-def cookie_in(cookies: str, name: str) -> str | None:
-    """The value of one cookie in a Cookie header."""
-    try:
-        morsel = SimpleCookie(cookies).get(name)
-    except CookieError:
-        return None
-    return morsel.value if morsel else None

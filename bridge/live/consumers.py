@@ -11,13 +11,14 @@ from channels.consumer import AsyncConsumer
 
 from bridge import protocol
 from bridge.chat.moderation import Proof
-from bridge.identity.handshake import Handshake, OriginRefused, read_handshake
+from bridge.identity.entrance import opens_any_inbox
+from bridge.identity.handshake import Handshake, read_handshake
+from bridge.identity.origins import OriginRefused
 from bridge.live.registry import answer
 from bridge.live.send_queue import MOST_WAITING, SendQueue
 from bridge.live.server_quirks import backlog, close
 from bridge.live.sessions import Session, Subscriptions
 from bridge.live.worker import Worker
-from bridge.models import Inbox
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ class ChatConsumer(AsyncConsumer):
     async def _refusal(self, handshake: Handshake) -> int | None:
         if not await self._process.ready():
             return protocol.CLOSE_TRY_LATER
-        if handshake.origin and not await self._process.database.run(_is_allowed, handshake.origin):
+        if handshake.origin and not await self._process.database.run(opens_any_inbox, handshake.origin):
             return protocol.CLOSE_FORBIDDEN
         return None
 
@@ -191,9 +192,3 @@ def _reason(code: int, handshake: Handshake | None) -> str:
         if code == protocol.CLOSE_FORBIDDEN and handshake and handshake.doubt
         else ""
     )
-
-
-def _is_allowed(origin: str) -> bool:
-    """Whether any chat may be opened from there; which one is seen at `session.start`."""
-    inboxes = Inbox.objects.filter(enabled=True).exclude(allowed_origins="")
-    return any(origin in inbox.origins for inbox in inboxes)

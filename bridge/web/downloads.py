@@ -7,21 +7,20 @@ from collections.abc import AsyncIterator
 from typing import IO
 
 from asgiref.sync import sync_to_async
-from django.conf import settings
 from django.db.models.fields.files import FieldFile
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from bridge import files, identity
+from bridge import files
 from bridge.chat.access import Viewer, message_for
-from bridge.chat.moderation import is_blocked
 from bridge.conf import file_storage
 from bridge.errors import BridgeError
-from bridge.identity import staff_tokens, tokens
+from bridge.identity import admit, staff_tokens
+from bridge.identity.handshake import handshake_of
 from bridge.infra.bodies import LARGEST_UPLOAD, takes
-from bridge.models import Attachment, Inbox
+from bridge.models import Attachment
 
 # Pictures without scripts, all of them read and written anew by ourselves. Everything else is a download.
 INLINE = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"})
@@ -52,54 +51,37 @@ def elsewhere(request: HttpRequest) -> HttpResponse:
 def _readable(request: HttpRequest, uid: uuid.UUID) -> Attachment:
     """The file, for who may read it. To everybody else it does not exist."""
     found = Attachment.objects.select_related("message", "inbox").filter(uid=uid).first()
-    if found is None or not (_is_readers(request, found) or _is_staffs(request, found)):
+    if found is None or not (_is_linked(request, found) or _is_admitted(request, found)):
         raise Http404
     return found
 
 
-def _is_readers(request: HttpRequest, attachment: Attachment) -> bool:
-    visitor = _visitor(request, attachment.inbox)
-    if visitor is None or is_blocked(attachment.inbox_id, {visitor}):
-        return False
-    if attachment.message is None:
-        return attachment.visitor == visitor
+def _is_linked(request: HttpRequest, attachment: Attachment) -> bool:
+    # What a visitor has not sent is theirs alone.
+    key, is_sent = request.GET.get("key", ""), attachment.message is not None
+    return is_sent and files.is_signed(key, uid=attachment.uid, created_at=attachment.created_at)
+
+
+def _is_admitted(request: HttpRequest, attachment: Attachment) -> bool:
+    message = attachment.message
     try:
-        message_for(Viewer(visitor, attachment.inbox_id, rooms=None), attachment.message.uid)
+        handshake = handshake_of(request)
+        if message is not None and _is_staff(request, handshake.bearer):
+            return True
+        visitor = admit(attachment.inbox, handshake.credentials, handshake).visitor.visitor
+        if message is None:
+            return attachment.visitor == visitor
+        message_for(Viewer(visitor, attachment.inbox_id, rooms=None), message.uid)
     except BridgeError:
         return False
     return True
 
 
-def _is_staffs(request: HttpRequest, attachment: Attachment) -> bool:
-    key = request.GET.get("key", "")
-    if key and files.is_signed(key, uid=attachment.uid, created_at=attachment.created_at):
-        return attachment.message is not None
-    user, bearer = request.user, _bearer(request)
+def _is_staff(request: HttpRequest, bearer: str | None) -> bool:
+    user = getattr(request, "user", None)
     if bearer is not None and bearer.startswith(staff_tokens.PREFIX):
-        try:
-            user = staff_tokens.read(bearer)
-        except BridgeError:
-            return False
-    # What a visitor has not sent is theirs alone.
-    reads = user.is_active and user.is_staff and user.has_perms(READ)
-    return attachment.message is not None and reads
-
-
-def _bearer(request: HttpRequest) -> str | None:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
-
-
-def _visitor(request: HttpRequest, inbox: Inbox) -> uuid.UUID | None:
-    bearer = _bearer(request)
-    cookie = tokens.in_cookies(request.COOKIES.get, secure=request.is_secure())
-    login = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
-    try:
-        if bearer is not None:
-            return identity.recognise(inbox, token=bearer, create=False).visitor
-        return identity.recognise(inbox, cookie=cookie, login=login, create=False).visitor
-    except BridgeError:
-        return None
+        user = staff_tokens.read(bearer)
+    return bool(user and user.is_active and user.is_staff and user.has_perms(READ))
 
 
 async def _serve(

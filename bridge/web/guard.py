@@ -12,7 +12,8 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from bridge.errors import BridgeError
-from bridge.identity import handshake
+from bridge.identity.handshake import read_handshake
+from bridge.identity.origins import OriginRefused
 from bridge.infra import bodies
 from bridge.protocol import MAX_FRAME
 
@@ -176,6 +177,6 @@ def announced(scope: Scope) -> int:
 
 def _address(scope: Scope) -> str:
     try:
-        return handshake.read_handshake(scope).address
-    except handshake.OriginRefused:
+        return read_handshake(scope).address
+    except OriginRefused:
         return "foreign"

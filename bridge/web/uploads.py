@@ -16,13 +16,14 @@ from urllib.parse import parse_qs
 import orjson
 from django.db import InterfaceError, OperationalError
 
-from bridge import files, identity
+from bridge import files
 from bridge.chat import actions, retention, wire
-from bridge.chat.moderation import check_name_of_file, is_blocked
+from bridge.chat.moderation import check_name_of_file
 from bridge.errors import BridgeError, Code
 from bridge.files import Kept
-from bridge.identity import tokens
-from bridge.identity.handshake import Handshake, OriginRefused, read_handshake
+from bridge.identity import admit
+from bridge.identity.entrance import claimed_visitor
+from bridge.identity.handshake import Handshake, read_handshake
 from bridge.infra import addresses
 from bridge.live.worker import Worker
 from bridge.models import Inbox
@@ -76,20 +77,19 @@ async def _respond(send: Send, answer: Any) -> None:
 
 
 async def _take(scope: Scope, receive: Receive, running: Slots) -> Any:
-    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-    try:
-        handshake = read_handshake(scope)
-    except OriginRefused as foreign:
-        raise BridgeError(Code.NOT_PERMITTED, f"Not from here: {foreign}.") from None
-    token = _token(headers, handshake)
+    handshake = read_handshake(scope)
+    credentials = handshake.credentials
     query = parse_qs(scope["query_string"].decode("latin-1"))
     name = query.get("name", ["file"])[0]
     process = Worker.current()
-    signed_for = _signed_for(token, handshake)
+    signed_for = claimed_visitor(credentials)
     await process.throttler.take("upload", visitor=signed_for, address=handshake.address)
     try:
         asked = query.get("inbox", ["default"])[0]
-        inbox, visitor = await process.database.run(_let_in, asked, token, handshake)
+        admitted = await process.database.run(admit, asked, credentials, handshake)
+        inbox, visitor = admitted.inbox, admitted.visitor.visitor
+        if not inbox.max_upload:
+            raise BridgeError(Code.NOT_PERMITTED, "This chat takes no files.")
         _check_size(announced(scope), inbox)
         check_name_of_file(inbox, files.safe_name(name))
         files.check_room(announced(scope))
@@ -108,40 +108,6 @@ async def _take(scope: Scope, receive: Receive, running: Slots) -> Any:
         raise BridgeError(Code.UNAVAILABLE, "The server cannot store this just now.") from None
     finally:
         _make_room(process)
-
-
-def _token(headers: dict[Any, str], handshake: Handshake) -> str | None:
-    """What its sender has, None where his cookie speaks for him: only our own pages may speak with that, since a
-    form elsewhere would send it along."""
-    site = headers.get(b"sec-fetch-site", "")
-    if handshake.origin or site in {"cross-site", "same-site"}:
-        raise BridgeError(Code.NOT_PERMITTED, "Files are taken from our own pages only.")
-    scheme, _, token = headers.get(b"authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return token.strip()
-    if b"origin" not in headers and site != "same-origin":
-        raise BridgeError(Code.NOT_PERMITTED, "Files are taken from our own pages only.")
-    if not handshake.token:
-        raise BridgeError(Code.NOT_IDENTIFIED, "Nobody knows whose file this is. Please load the page again.")
-    return None
-
-
-def _signed_for(token: str | None, handshake: Handshake) -> uuid.UUID:
-    """Who it is as the token alone says: whether it still counts is seen in the database."""
-    return tokens.read(token if token is not None else handshake.token or "").visitor
-
-
-def _let_in(name: str, token: str | None, handshake: Handshake) -> tuple[Inbox, uuid.UUID]:
-    """The inbox, and whose file it is."""
-    inbox = Inbox.objects.filter(name=name, enabled=True).first() if name.isprintable() else None
-    if inbox is None:
-        raise BridgeError(Code.NOT_FOUND, "There is no such chat.")
-    visitor = identity.authenticate(inbox, token=token, cookie=handshake.token, login=handshake.login).visitor
-    if is_blocked(inbox.pk, {visitor}):
-        raise BridgeError(Code.BLOCKED, "You cannot write here.")
-    if not inbox.max_upload:
-        raise BridgeError(Code.NOT_PERMITTED, "This chat takes no files.")
-    return inbox, visitor
 
 
 def _check_size(size: int, inbox: Inbox) -> None:

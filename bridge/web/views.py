@@ -2,18 +2,20 @@
 
 import uuid
 
-from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import get_script_prefix
 from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_safe
 
-from bridge import identity
 from bridge.chat import avatars
 from bridge.chat.actions.rooms import lets_in, list_rooms
 from bridge.errors import BridgeError
-from bridge.identity import tokens
+from bridge.identity import authenticate, tokens
+from bridge.identity.entrance import open_inbox
+from bridge.identity.handshake import Credentials, Handshake, handshake_of
+from bridge.identity.origins import OriginRefused
 from bridge.infra import addresses
 from bridge.infra.redis import RedisError
 from bridge.models import Connection, Inbox, Participant
@@ -27,13 +29,13 @@ AVATAR_AGE = 365 * 24 * 3600
 
 @require_safe
 def chat(request: HttpRequest) -> HttpResponse:
-    return _chat(request, _inbox(request))
+    return _chat(request, _opened(request, request.GET.get("inbox", "default")))
 
 
 @require_safe
 def rooms(request: HttpRequest) -> HttpResponse:
     """The open rooms of an inbox. Those by link are in no list."""
-    inbox = _inbox(request)
+    inbox = _opened(request, request.GET.get("inbox", "default"))
     found = list_rooms(inbox.pk)
     try:
         online = members.online_in([str(room.uid) for room in found])
@@ -49,11 +51,11 @@ def rooms(request: HttpRequest) -> HttpResponse:
 @require_safe
 def room(request: HttpRequest, slug: str, key: str = "") -> HttpResponse:
     """A room by link is a 404 without its key, as one that does not exist."""
-    rooms = Connection.objects.select_related("inbox").filter(kind=Connection.Kind.ROOM, inbox__enabled=True)
+    rooms = Connection.objects.select_related("inbox").filter(kind=Connection.Kind.ROOM)
     found = rooms.filter(slug=slug).first()
     if found is None or not found.is_open or not lets_in(found, key=key):
         raise Http404
-    response = _chat(request, found.inbox, room=found, key=key)
+    response = _chat(request, _opened(request, found.inbox), room=found, key=key)
     if key:
         # Whoever knows the address may come in: it goes to nobody, also not to our own server's other pages.
         response.headers["Referrer-Policy"] = "no-referrer"
@@ -61,11 +63,13 @@ def room(request: HttpRequest, slug: str, key: str = "") -> HttpResponse:
     return response
 
 
-def _inbox(request: HttpRequest) -> Inbox:
-    name = request.GET.get("inbox", "default")
-    if not name.isprintable():
-        raise Http404  # PostgreSQL takes no NUL, not even to look for it
-    return get_object_or_404(Inbox, name=name, enabled=True)
+def _opened(request: HttpRequest, inbox: Inbox | str) -> Inbox:
+    try:
+        return open_inbox(inbox, handshake_of(request))
+    except OriginRefused as refusal:
+        raise PermissionDenied(refusal.message) from None
+    except BridgeError as refusal:
+        raise Http404(refusal.message) from None
 
 
 def _chat(
@@ -79,11 +83,20 @@ def _chat(
     }
     context |= {"room": room, "room_key": key, "embedded": "embedded" in request.GET}
     response = protect(render(request, "bridge/chat.html", context))
+    _set_cookie(request, response, inbox)
+    patch_cache_control(response, private=True, no_cache=True)
+    return response
+
+
+def _set_cookie(request: HttpRequest, response: HttpResponse, inbox: Inbox) -> None:
+    handshake = handshake_of(request)
+    if handshake.origin:
+        return  # Another site's page, whose cookie was not read: a new one would take its place.
     secure = request.is_secure()
-    # No script can read it, and with Lax a visitor who follows a link to the page stays who he was.
+    # No script can read it, and with Lax a visitor who follows a link to the page stays who they were.
     response.set_cookie(
         tokens.SECURE_COOKIE_NAME if secure else tokens.COOKIE_NAME,
-        _token(request, inbox),
+        _token(handshake, inbox),
         max_age=tokens.COOKIE_AGE,
         httponly=True,
         secure=secure,
@@ -91,8 +104,6 @@ def _chat(
     )
     if secure and tokens.COOKIE_NAME in request.COOKIES:
         response.delete_cookie(tokens.COOKIE_NAME)
-    patch_cache_control(response, private=True, no_cache=True)
-    return response
 
 
 @require_safe
@@ -111,12 +122,14 @@ def avatar(request: HttpRequest, participant: uuid.UUID) -> HttpResponse:
     return response
 
 
-def _token(request: HttpRequest, inbox: Inbox) -> str:
-    """The visitor's own, so that its cookie starts again; else a new one, of whoever is logged in or of nobody."""
-    cookie = tokens.in_cookies(request.COOKIES.get, secure=request.is_secure())
-    login = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+def _token(handshake: Handshake, inbox: Inbox) -> str:
+    """The visitor's own, so that its cookie starts again; else a new one, of whoever is logged in or of nobody.
+
+    It lets nobody in: `admit` is asked next, by the page. So who is blocked keeps the token that is blocked.
+    """
     try:
-        return identity.recognise(inbox, cookie=cookie, login=login).token.text
+        shown = Credentials(handshake.cookie, is_cookie=True, login=handshake.login)
+        return authenticate(inbox, shown).token.text
     except BridgeError:
         # Forged, revoked: whoever it is now begins anew.
         return tokens.issue().text

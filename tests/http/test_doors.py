@@ -178,7 +178,7 @@ async def test_trouble_in_the_server_says_nothing_of_what_it_is(
         assert "42" not in str(answer.content)
     with monkeypatch.context() as broken:
         # Also where nothing of the request was asked yet.
-        broken.setattr("bridge.http.door._is_named", fail)
+        broken.setattr("bridge.http.door.opens_any_inbox", fail)
         assert (await visitor.ask("GET", address, origin=SITE)).status == (403 if status == 503 else 500)
     assert (await visitor.ask("GET", address)).status == 200
 

@@ -360,10 +360,10 @@ async def test_without_a_token_nobody_sends_anything(inbox: Inbox, browser: Open
     [
         ({"origin": "http://testserver"}, 201),
         ({"sec-fetch-site": "same-origin"}, 201),
-        ({"origin": "https://evil.example"}, 403),
+        ({"origin": "https://evil.example"}, 401),
         ({"origin": "null"}, 403),
-        ({"origin": "http://testserver", "sec-fetch-site": "cross-site"}, 403),
-        ({}, 403),
+        ({"origin": "http://testserver", "sec-fetch-site": "cross-site"}, 401),
+        ({}, 401),
         ({"host": "evil.example", "origin": "http://evil.example"}, 403),
     ],
 )

@@ -9,8 +9,8 @@ from daphne import http_protocol, ws_protocol
 from django.test import Client, RequestFactory
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from bridge.identity import handshake, tokens
-from bridge.identity.handshake import OriginRefused
+from bridge.identity import handshake, origins, tokens
+from bridge.identity.origins import OriginRefused
 from bridge.infra import notices
 from bridge.models import Inbox
 from chatbridge_site import servers
@@ -67,7 +67,7 @@ def test_the_own_host_under_another_scheme_is_another_site(
     found = arrive(*headers, scheme=scheme)
     assert (found.origin == "") == ours
     # Another site's page never speaks with our cookies.
-    assert (found.token is not None, found.login is not None) == (ours, ours)
+    assert (found.cookie is not None, found.login is not None) == (ours, ours)
 
 
 def test_the_cause_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -218,7 +218,7 @@ class TestCookies:
         answered = client.get("/", secure=True).cookies
         assert tokens.read(answered[tokens.SECURE_COOKIE_NAME].value).visitor == mine.visitor
         cookies = f"{tokens.COOKIE_NAME}={planted.text}; {tokens.SECURE_COOKIE_NAME}={mine.text}"
-        assert arrive(("cookie", cookies), scheme="wss").token == mine.text
+        assert arrive(("cookie", cookies), scheme="wss").cookie == mine.text
 
     @pytest.mark.parametrize(("days", "taken"), [(-1, True), (1, False)])
     def test_a_plain_cookie_over_https_counts_where_it_is_old(
@@ -227,8 +227,8 @@ class TestCookies:
         monkeypatch.setattr(tokens, "PLAIN_UNTIL", datetime.now(UTC) - timedelta(days=days))
         token = tokens.issue().text
         cookie = ("cookie", f"{tokens.COOKIE_NAME}={token}")
-        assert (arrive(cookie, scheme="wss").token == token) == taken
-        assert arrive(cookie, scheme="ws").token == token
+        assert (arrive(cookie, scheme="wss").cookie == token) == taken
+        assert arrive(cookie, scheme="ws").cookie == token
 
     @pytest.mark.parametrize("planted", ["nonsense", "", "é", "a:b"])
     def test_a_plain_cookie_that_is_no_token_is_nobody(self, planted: str) -> None:
@@ -253,4 +253,4 @@ def test_nobody_fills_the_log_with_what_they_make_up(
             ("origin", f"https://chat.example.com:{1000 + number}"), ("x-forwarded-for", "1.1.1.1, " * number)
         )
         arrive(("origin", f"http://chat.example.com:{1000 + number}"), scheme="wss")
-    assert 0 < len(caplog.records) <= 2 * handshake.MOST_ORIGINS + 2
+    assert 0 < len(caplog.records) <= 2 * origins.MOST_ORIGINS + 2

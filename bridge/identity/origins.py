@@ -1,0 +1,100 @@
+"""Whose page a socket or a request comes from: ours, or another site's."""
+
+import logging
+from urllib.parse import urlsplit
+
+from django.conf import settings as project
+from django.http.request import split_domain_port, validate_host
+
+from bridge.errors import BridgeError, Code
+from bridge.infra import addresses
+from bridge.infra.notices import warn_once
+
+logger = logging.getLogger(__name__)
+
+LOCAL = [".localhost", "127.0.0.1", "[::1]"]
+"""What Django takes where ALLOWED_HOSTS is empty, which it may be with DEBUG."""
+MOST_ORIGINS = 20
+"""Pages of other origins that the log names: anybody may make one up."""
+
+
+class OriginRefused(BridgeError):
+    """This was not meant for us, comes from a site that may not, or says nothing that can be believed."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Code.NOT_PERMITTED, message, close=True)
+
+
+def foreign_origin(origin: str | None, host: str, *, scheme: str) -> tuple[str, str]:
+    """Empty for our own page and for what is no browser; else the origin, for an inbox to allow, and what may be wrong
+    about it: Handshake.doubt."""
+    if not validate_host(split_domain_port(host)[0], project.ALLOWED_HOSTS or LOCAL):
+        raise OriginRefused(f"Not from here: the host {host!r} is not in ALLOWED_HOSTS.")
+    if origin is None:
+        return "", ""
+    try:
+        parts = urlsplit(origin.lower())
+        port = parts.port
+    except ValueError:
+        raise OriginRefused("Not from here: the origin is none.") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise OriginRefused("Not from here: the origin is none.")
+    found, doubt = origin.lower().rstrip("/"), ""
+    name, asked_port = _split(host.lower())
+    if _host(parts.hostname, port) == _host(name, asked_port):
+        if not scheme or parts.scheme == scheme:
+            return "", ""
+        # Whoever sits between could have written it: to browsers, too, it is another site.
+        doubt = "scheme"
+        _tell_other_scheme(found, scheme)
+    elif _is_named(parts.scheme, parts.hostname, port):
+        # Whatever Host the proxy passes on: this is where the site says that it is.
+        return "", ""
+    elif parts.hostname == name:
+        doubt = "port"
+        _tell_other_port(found, host)
+    return found, doubt
+
+
+def _is_named(scheme: str, name: str, port: int | None) -> bool:
+    """Whether SITE_URL says so."""
+    own = urlsplit(addresses.origin())
+    usual = {"http": 80, "https": 443}
+    return (own.scheme, own.hostname, own.port or usual.get(own.scheme)) == (
+        scheme,
+        name,
+        port or usual[scheme],
+    )
+
+
+def _tell_other_scheme(origin: str, scheme: str) -> None:
+    warn_once(
+        logger,
+        "The page %s counts as another site, because this site uses %s. If the page is yours, the proxy in front must "
+        "set X-Forwarded-Proto, and TRUSTED_PROXIES must count that proxy.",
+        origin,
+        scheme,
+        most=MOST_ORIGINS,
+    )
+
+
+def _tell_other_port(origin: str, host: str) -> None:
+    warn_once(
+        logger,
+        "The page %s counts as another site, because the request names the host %s. If the page is yours, the proxy in "
+        "front must pass on Host with its port (nginx: proxy_set_header Host $http_host;), or SITE_URL must be set to "
+        "this site's address.",
+        origin,
+        host,
+        most=MOST_ORIGINS,
+    )
+
+
+def _split(host: str) -> tuple[str, int | None]:
+    name, port = split_domain_port(host)
+    return name.strip("[]"), int(port) if port else None
+
+
+def _host(name: str, port: int | None) -> tuple[str, int]:
+    # A proxy in front may speak HTTPS to the browser and HTTP to us: the usual ports are one.
+    return name, 0 if port in {None, 80, 443} else int(port or 0)
