@@ -83,15 +83,17 @@ def copy_tree(tree: Path) -> None:
 
 def measure(tree: Path, coverage: Path, tests: list[str]) -> None:
     print("Running the tests once, to see which of them run which lines.", flush=True)
-    configuration = coverage.with_suffix(".ini")
+    # Not coverage.ini: coverage begins by deleting all files called coverage.*.
+    configuration = coverage.with_name("contexts.ini")
     configuration.write_text(CONFIGURATION)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", str(JOBS)]
     command += [*WHICH, *CONTEXTS, f"--cov-config={configuration}", *tests]
     environment = os.environ | {"COVERAGE_FILE": str(coverage)}
     # A test that fails here tells as much of where it was.
-    subprocess.run(command, cwd=tree, env=environment, check=False)
-    if not coverage.exists():
-        raise SystemExit("No coverage was written.")
+    ran = subprocess.run(command, cwd=tree, env=environment, check=False).returncode in {0, 1}
+    if not ran or not coverage.exists():
+        coverage.unlink(missing_ok=True)
+        raise SystemExit("The tests did not run, so nothing is known of what covers a module.")
 
 
 class Bench:
