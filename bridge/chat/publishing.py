@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 from channels.layers import BaseChannelLayer, get_channel_layer
 from django.db import transaction
 
+from bridge.models import Connection
+
 WEB_GROUP = "web"
 BOT_GROUP = "bot"
 PUBLISH_TIMEOUT = 1.0
@@ -50,6 +52,15 @@ class Change(NamedTuple):
 def pages_of(visitor: uuid.UUID, inbox: int) -> str:
     """The hub's name for a visitor's sessions in one inbox: who is logged in to the site is one visitor in all."""
     return f"{inbox}/{visitor}"
+
+
+def pages_beside(connection: Connection) -> str | None:
+    """Those that are told of a closed conversation: no page follows one that ended before it was loaded, and what comes
+    in there is for its visitor, too.
+    """
+    if connection.visitor is None or connection.is_open:
+        return None
+    return pages_of(connection.visitor, connection.inbox_id)
 
 
 Entry = tuple[str, str | None, str, bytes]

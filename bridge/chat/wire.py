@@ -1,6 +1,7 @@
 """Rows as the wire shows them. The only place that decides what of a row a browser may see."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db.models import Count, Min, Q, prefetch_related_objects
 
@@ -62,24 +63,44 @@ def author_out(participant: Participant) -> Author:
 
 def message_out(message: Message, *, connection: str) -> MessageOut:
     """What it needs must be loaded (`load`); `connection` is its connection's uid."""
+    return body(
+        message,
+        connection=connection,
+        created_at=rfc3339(message.created_at),
+        author=author_out(message.author) if message.author else None,
+        attachments=[] if message.deleted_at else attachments_out(message),
+        reactions=[] if message.deleted_at else message.tally,
+    )
+
+
+def body(
+    message: Any,
+    *,
+    connection: str,
+    created_at: str,
+    author: Author | None,
+    attachments: list[AttachmentOut],
+    reactions: list[ReactionOut],
+) -> MessageOut:
+    """Of a row, or of a message that is just being stored, which has the same attributes."""
     return {
         "uid": str(message.uid),
         "connection": connection,
-        "kind": message.kind,  # type: ignore[typeddict-item]
+        "kind": message.kind,
         "seq": message.seq,
         "revision": message.revision,
         "client_id": str(message.client_id) if message.client_id else None,
-        "author": author_out(message.author) if message.author else None,
+        "author": author,
         "content": "" if message.deleted_at else message.content,
         "gap_size": message.gap_size,
-        "created_at": rfc3339(message.created_at),
+        "created_at": created_at,
         "edited_at": rfc3339(message.edited_at) if message.edited_at else None,
         "deleted_at": rfc3339(message.deleted_at) if message.deleted_at else None,
-        "state": message.state,  # type: ignore[typeddict-item]
+        "state": message.state,
         "failure": message.failure,
         "reply_to": quote_out(message.reply_to) if message.reply_to else None,
-        "attachments": [] if message.deleted_at else attachments_out(message),
-        "reactions": [] if message.deleted_at else message.tally,
+        "attachments": attachments,
+        "reactions": reactions,
     }
 
 

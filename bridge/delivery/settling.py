@@ -12,7 +12,8 @@ from django.db.models.functions import Now
 from bridge import services
 from bridge.chat.actions.attaching import link_instead
 from bridge.chat.actions.receiving import learn_remote_id, position_of, take_as_deleted
-from bridge.chat.actions.settling import mark_failed, record_gap
+from bridge.chat.actions.settling import mark_failed
+from bridge.chat.actions.storing import record_gap
 from bridge.delivery import lines, reactions
 from bridge.delivery.lines import Line
 from bridge.errors import DeliveryFailed

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from bridge import api
 from bridge.api import reading as module
-from bridge.chat.actions import changing, linking, settling
+from bridge.chat.actions import changing, linking
 from bridge.errors import BridgeError
 from bridge.models import Attachment, Connection, Cursor, Delivery, Endpoint, Inbox, Message, Participant
 from chatbridge_site.environment import BASE_DIR
@@ -382,7 +382,7 @@ def test_an_edit_while_it_is_read_comes_after_it(alice: api.Connection, bob: api
 
 
 def test_a_gap_is_read_as_a_sentence(alice: api.Connection, bob: api.Connection) -> None:
-    settling.record_gap(alice.row, size=3)
+    storing.record_gap(alice.row, size=3)
     assert read("mail") == ["⚠ 3 messages may be missing here."]
 
 

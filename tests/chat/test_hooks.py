@@ -489,7 +489,7 @@ def test_a_delivery_is_told_with_its_endpoint(inbox: Inbox, heard: Heard) -> Non
 
 
 def test_a_gap_is_nothing_that_was_said(inbox: Inbox, heard: Heard) -> None:
-    settling.record_gap(Connection.objects.get(pk=opened(inbox).connection), size=3)
+    storing.record_gap(Connection.objects.get(pk=opened(inbox).connection), size=3)
     assert hooks.drain(60)
     assert "message_posted" not in heard.names()
 

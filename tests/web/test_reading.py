@@ -13,7 +13,8 @@ from django.utils import timezone
 from bridge.chat import actions, history, listing
 from bridge.chat.access import Viewer
 from bridge.chat.actions import Opening, Post, rows
-from bridge.chat.actions.copying import RemoteFile, file_left, note_files
+from bridge.chat.actions.attaching import attach
+from bridge.chat.actions.copying import RemoteFile, file_left, to_copy
 from bridge.chat.actions.retrying import retry_deliveries
 from bridge.chat.actions.settling import mark_delivered, mark_failed
 from bridge.chat.history import Reader
@@ -148,7 +149,8 @@ def _retry(message: Message, visitor: uuid.UUID) -> None:
 
 
 def _copy(message: Message, visitor: uuid.UUID) -> None:
-    note_files(message, [RemoteFile("1", "a.txt", "https://a.example/a.txt")], inbox=message.connection.inbox)
+    files = [RemoteFile("1", "a.txt", "https://a.example/a.txt")]
+    attach(to_copy(files, inbox=message.connection.inbox), message=message.pk)
     assert file_left(Attachment.objects.get(message=message).pk)
 
 

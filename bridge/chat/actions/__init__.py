@@ -3,7 +3,7 @@
 from bridge.chat.actions.attaching import Uploads, keep_upload
 from bridge.chat.actions.changing import delete_own_message, edit_own_message
 from bridge.chat.actions.opening import open_connection
-from bridge.chat.actions.posting import Post, Posted, fan_out, post_messages
+from bridge.chat.actions.posting import Post, Posted, post_messages
 from bridge.chat.actions.reacting import react
 from bridge.chat.actions.receipts import is_shown, mark_read
 from bridge.chat.actions.renaming import rename
@@ -22,7 +22,6 @@ __all__ = [
     "delete_own_message",
     "edit_own_message",
     "enter_room",
-    "fan_out",
     "find_room",
     "is_shown",
     "keep_upload",

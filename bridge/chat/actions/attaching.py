@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -16,7 +16,7 @@ from bridge.models import Attachment, Message
 from bridge.protocol import AttachmentOut
 
 if TYPE_CHECKING:
-    from bridge.chat.actions.posting import Post
+    from bridge.chat.actions.posting import Item, Post
 
 
 class Uploads(NamedTuple):
@@ -32,31 +32,28 @@ def keep_upload(kept: Kept, *, inbox: int, visitor: uuid.UUID) -> Attachment:
     return Attachment.objects.create(inbox_id=inbox, visitor=visitor, **kept._asdict())
 
 
-def claim(batch: "Sequence[Post]", results: dict[int, Any]) -> dict[int, list[Attachment]]:
-    """The files of each post that is not done yet, by its index; a refusal goes to its place in `results`.
+def claim(items: "Sequence[Item]") -> None:
+    """Give each post its files, or the refusal that is its result.
 
     Within the transaction that stores the messages. Somebody else's file, one that was sent and one that never was
     get the same answer.
     """
-    wanted = {uid for post in batch if post.uploads for uid in post.uploads.uids}
+    wanted = {uid for item in items if item.post.uploads for uid in item.post.uploads.uids}
     # Skipped, where another transaction has it: it is being sent there. Waiting, two could wait for each other.
     unsent = Attachment.objects.select_for_update(skip_locked=True).filter(
         uid__in=wanted, message__isnull=True
     )
-    found = {attachment.uid: attachment for attachment in unsent}
+    by_uid = {attachment.uid: attachment for attachment in unsent}
     taken: dict[uuid.UUID, uuid.UUID | None] = {}
-    claimed: dict[int, list[Attachment]] = {}
-    for index, post in enumerate(batch):
-        if index in results or not post.uploads or not post.uploads.uids:
-            continue
-        mine = [found[uid] for uid in post.uploads.uids if _is_free(found.get(uid), post, taken)]
-        if len(mine) < len(post.uploads.uids) or len({each.pk for each in mine}) < len(mine):
-            results[index] = BridgeError(Code.NOT_FOUND, "A file of this message is not there any more.")
+    for item in items:
+        uids = item.post.uploads.uids if item.post.uploads else ()
+        free = [by_uid[uid] for uid in uids if _is_free(by_uid.get(uid), item.post, taken)]
+        if len(free) < len(uids) or len({attachment.pk for attachment in free}) < len(free):
+            item.result = BridgeError(Code.NOT_FOUND, "A file of this message is not there any more.")
             continue
         # The same post twice in a batch may have the same files: one of them is stored.
-        taken.update(dict.fromkeys(post.uploads.uids, post.client_id))
-        claimed[index] = mine
-    return claimed
+        taken.update(dict.fromkeys(uids, item.post.client_id))
+        item.attachments = free
 
 
 def _is_free(attachment: Attachment | None, post: "Post", taken: dict[uuid.UUID, uuid.UUID | None]) -> bool:
@@ -66,11 +63,13 @@ def _is_free(attachment: Attachment | None, post: "Post", taken: dict[uuid.UUID,
     return owned and taken.get(attachment.uid, post.client_id) == post.client_id
 
 
-def attach(attachments: Sequence[Attachment], *, message: int) -> list[AttachmentOut]:
-    """Put claimed files into a message, in this order, and show them."""
-    for position, attachment in enumerate(attachments):
+def attach(attachments: Sequence[Attachment], *, message: int, after: int = 0) -> list[AttachmentOut]:
+    """Put files into a message, in this order, and show them: uploads that were claimed, and new rows."""
+    for position, attachment in enumerate(attachments, after):
         attachment.message_id, attachment.position = message, position
-    Attachment.objects.bulk_update(attachments, ["message", "position"])
+    uploads = [attachment for attachment in attachments if attachment.pk is not None]
+    Attachment.objects.bulk_update(uploads, ["message", "position"])
+    Attachment.objects.bulk_create(attachment for attachment in attachments if attachment.pk is None)
     return [wire.attachment_out(attachment) for attachment in attachments]
 
 

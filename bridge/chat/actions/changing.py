@@ -10,9 +10,8 @@ from django.utils import timezone
 from bridge import signals
 from bridge.chat import hooks
 from bridge.chat.access import Viewer, message_for
+from bridge.chat.actions.announcing import fan_out, publish_messages
 from bridge.chat.actions.attaching import discard_of
-from bridge.chat.actions.posting import fan_out
-from bridge.chat.actions.settling import publish_messages
 from bridge.chat.actions.speaking_rules import speak
 from bridge.errors import BridgeError, Code
 from bridge.models import Connection, Delivery, Message, MessageVersion

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from bridge.chat.actions.attaching import discard
-from bridge.chat.actions.settling import publish_changed
+from bridge.chat.actions.announcing import publish_changed
+from bridge.chat.actions.attaching import attach, discard
 from bridge.files import Kept
 from bridge.models import Attachment, Connection, Endpoint, Inbox, Message, RemotePart
 
@@ -31,22 +31,21 @@ def limit_of(inbox: Inbox) -> int:
     return inbox.max_upload_bytes or MOST
 
 
-def note_files(message: Message, found: Sequence[RemoteFile], *, inbox: Inbox, after: int = 0) -> None:
-    """The rows of a message's files, to be copied. Those that are too large never are: they stay where they are."""
-    Attachment.objects.bulk_create(
+def to_copy(files: Sequence[RemoteFile], *, inbox: Inbox) -> list[Attachment]:
+    """The rows of files that go with a message. Those that are too large are never copied: they stay where they are."""
+    limit = limit_of(inbox)
+    return [
         Attachment(
-            message=message,
             inbox=inbox,
-            position=position,
-            name=each.name,
-            content_type=each.content_type[:100],
-            size=each.size,
-            remote_id=each.remote_id,
-            remote_url=each.url[:1000],
-            state=Attachment.State.REMOTE if each.size > limit_of(inbox) else Attachment.State.PENDING,
+            name=file.name,
+            content_type=file.content_type[:100],
+            size=file.size,
+            remote_id=file.remote_id,
+            remote_url=file.url[:1000],
+            state=Attachment.State.REMOTE if file.size > limit else Attachment.State.PENDING,
         )
-        for position, each in enumerate(found, after)
-    )
+        for file in files
+    ]
 
 
 @transaction.atomic
@@ -64,9 +63,10 @@ def add_files(endpoint_id: int, remote_id: str, found: Sequence[RemoteFile]) -> 
     if part is None:
         return
     known = set(part.message.attachments.values_list("remote_id", flat=True))
-    new = [each for each in found if each.remote_id not in known]
+    new = [file for file in found if file.remote_id not in known]
     if new:
-        note_files(part.message, new, inbox=part.message.connection.inbox, after=len(known))
+        attachments = to_copy(new, inbox=part.message.connection.inbox)
+        attach(attachments, message=part.message_id, after=len(known))
         _show(part.message_id)
 
 

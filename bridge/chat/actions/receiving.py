@@ -3,30 +3,27 @@
 Everything here may be called twice with the same news. The watermark moves in the transaction that stores the message.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 from django.db.models import F, Q
-from django.utils import timezone
 
-from bridge import services, signals
+from bridge import signals
 from bridge.chat import hooks
-from bridge.chat.actions.attaching import attach
+from bridge.chat.actions.announcing import publish_changed
 from bridge.chat.actions.changing import delete_message, edit_message
-from bridge.chat.actions.copying import RemoteFile, drop_files, note_files
+from bridge.chat.actions.copying import RemoteFile, drop_files, to_copy
 from bridge.chat.actions.noting import note_emojis
 from bridge.chat.actions.opening import complete
-from bridge.chat.actions.posting import fan_out
 from bridge.chat.actions.renaming import yield_on_commit
-from bridge.chat.actions.settling import publish_changed, publish_messages, record_gap
 from bridge.chat.actions.states import reopen_connection
+from bridge.chat.actions.storing import NewMessage, record_gap, state_of_arrival, store_one
+from bridge.chat.speaking import Target
 from bridge.models import (
-    WEB,
     Attachment,
     Connection,
-    Delivery,
     Endpoint,
     Message,
     Participant,
@@ -88,18 +85,22 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
             return None
         open_or_complete(connection)
     answered = _answered(endpoint, incoming.reply_to)
-    message = Message(
-        connection=connection,
-        author=participant_of(endpoint, incoming.author) if incoming.author else visitor_of(connection),
+    author = participant_of(endpoint, incoming.author) if incoming.author else visitor_of(connection)
+    note_emojis(content=incoming.content)
+    uploads = Attachment.objects.filter(pk__in=incoming.uploads).order_by("pk") if incoming.uploads else ()
+    new = NewMessage(
+        Target.of(connection, author),
+        incoming.content,
         service=endpoint.service,
-        endpoint=endpoint,
-        content=incoming.content,
+        endpoint=endpoint.pk,
         # When it was written, which may be long ago: nobody looked then. Its place is where it became known.
         created_at=incoming.created_at,
         edited_at=incoming.edited_at,
         reply_to=answered,
+        attachments=[*to_copy(incoming.files, inbox=connection.inbox), *uploads],
+        state=state_of_arrival(connection, source=endpoint),
     )
-    store(message, files=incoming.files, uploads=incoming.uploads)
+    message = store_one(new, connection)
     remote = RemoteMessage.objects.create(
         endpoint=endpoint,
         remote_id=incoming.remote_id,
@@ -144,27 +145,6 @@ def receive_unreadable(endpoint_id: int, remote_id: str, *, edited_at: datetime 
     return record_gap(connection, size=1)
 
 
-def store(message: Message, *, files: Sequence[RemoteFile] = (), uploads: Sequence[int] = ()) -> None:
-    """Give a new message its place, within the transaction that holds the connection's row; and tell everybody."""
-    connection = message.connection
-    advance = Connection.objects.advance(connection.pk, messages=1)
-    message.seq, message.revision = advance.last_seq, advance.revision
-    # What is not from the page is on it, and so has arrived.
-    message.state = Message.State.SENT if message.service == WEB else Message.State.DELIVERED
-    message.save(force_insert=True)
-    Connection.objects.filter(pk=connection.pk).update(active_at=timezone.now())
-    note_emojis(content=message.content)
-    note_files(message, files, inbox=connection.inbox)
-    if uploads:
-        attach(list(Attachment.objects.filter(pk__in=uploads).order_by("pk")), message=message.pk)
-    waits = fan_out(message, operation=Delivery.Operation.POST, source=message.endpoint_id)
-    if any(services.reports(each.service) for each in waits):
-        message.state = Message.State.SENT
-        message.save(update_fields=["state"])
-    publish_messages("message.posted", [message], connection=connection, advance=advance, nudge=bool(waits))
-    hooks.tell_on_commit(signals.message_posted, [message.pk])
-
-
 def visitor_of(connection: Connection) -> Participant:
     return Participant.objects.get(connection=connection, visitor=connection.visitor)
 
@@ -178,7 +158,7 @@ def _answered(endpoint: Endpoint, remote_id: str | None) -> Message | None:
         return None
     parts = RemotePart.objects.filter(remote__endpoint=endpoint, remote__remote_id=remote_id)
     present_first = F("message__deleted_at").asc(nulls_first=True)
-    part = parts.order_by(present_first, "position").select_related("message").first()
+    part = parts.order_by(present_first, "position").select_related("message__author").first()
     return part.message if part and part.message.kind == Message.Kind.MESSAGE else None
 
 
@@ -353,4 +333,4 @@ def locked(endpoint_id: int) -> Endpoint:
     """The endpoint, once its connection's row is held: whether something is new is read after the lock."""
     connection_id = Endpoint.objects.values_list("connection_id", flat=True).get(pk=endpoint_id)
     Connection.objects.lock(connection_id)
-    return Endpoint.objects.select_related("connection").get(pk=endpoint_id)
+    return Endpoint.objects.select_related("connection__inbox").get(pk=endpoint_id)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from bridge.chat import publishing
 from bridge.chat.access import Viewer, message_for
-from bridge.chat.actions.settling import publish_changed
+from bridge.chat.actions.announcing import publish_changed
 from bridge.chat.actions.speaking_rules import silenced
 from bridge.models import Connection, Delivery, Endpoint, Message, RemoteMessage
 

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from django.db import transaction
-from django.utils import timezone
 
-from bridge.chat.actions.receiving import RemoteAuthor, open_or_complete, participant_of, store, visitor_of
+from bridge.chat.actions.noting import note_emojis
+from bridge.chat.actions.receiving import RemoteAuthor, open_or_complete, participant_of, visitor_of
+from bridge.chat.actions.storing import NewMessage, state_of_arrival, store_one
+from bridge.chat.speaking import Target
 from bridge.errors import BridgeError, Code
 from bridge.models import Connection, Endpoint, Message
 
@@ -34,35 +36,36 @@ def say(
     """
     Connection.objects.lock(connection_id)
     connection = Connection.objects.select_related("inbox").get(pk=connection_id)
-    stands = voice.endpoint or Endpoint(connection=connection, service=voice.service)
-    author = participant_of(stands, voice.author) if voice.author else visitor_of(connection)
+    endpoint = voice.endpoint or Endpoint(connection=connection, service=voice.service)
+    author = participant_of(endpoint, voice.author) if voice.author else visitor_of(connection)
     client_id = uuid5(NAMESPACE_URL, f"{voice.service} {key}") if key else None
     if client_id:
-        said = Message.objects.filter(connection=connection, author=author, client_id=client_id)
-        if (known := said.select_related("connection", "author").first()) is not None:
+        same = Message.objects.filter(connection=connection, author=author, client_id=client_id)
+        if (known := same.select_related("connection", "author").first()) is not None:
             return known
     answered = _answered(connection, reply_to) if reply_to else None
     if not connection.is_open:
         if connection.kind == Connection.Kind.ROOM:
             raise BridgeError(Code.CLOSED, "This room is closed.")
         open_or_complete(connection)
-    message = Message(
-        connection=connection,
-        author=author,
+    note_emojis(content=content)
+    message = NewMessage(
+        Target.of(connection, author),
+        content,
+        client_id=str(client_id) if client_id else None,
         service=voice.service,
-        endpoint=voice.endpoint,
-        client_id=client_id,
-        content=content,
-        created_at=timezone.now(),
+        endpoint=voice.endpoint.pk if voice.endpoint else None,
         reply_to=answered,
+        state=state_of_arrival(connection, source=voice.endpoint),
     )
-    store(message)
-    return message
+    return store_one(message, connection)
 
 
 def _answered(connection: Connection, uid: UUID) -> Message:
-    here = Message.objects.filter(connection=connection, kind=Message.Kind.MESSAGE, deleted_at__isnull=True)
-    message = here.filter(uid=uid).first()
+    present = Message.objects.filter(
+        connection=connection, kind=Message.Kind.MESSAGE, deleted_at__isnull=True
+    )
+    message = present.filter(uid=uid).select_related("author").first()
     if message is None:
         # Another conversation's message and one that does not exist get the same answer.
         raise BridgeError(Code.NOT_FOUND, "The message that you answer is not there.", reply_to=str(uid))

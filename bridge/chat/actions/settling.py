@@ -1,14 +1,13 @@
 """What became of deliveries, told to those who wait for it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from django.db import transaction
 from django.db.models.functions import Now
 
-from bridge import protocol, services, signals
-from bridge.chat import hooks, publishing, wire
-from bridge.chat.actions.posting import fan_out
-from bridge.models import Advance, Connection, Delivery, Endpoint, Message
+from bridge import services, signals
+from bridge.chat import hooks
+from bridge.chat.actions.announcing import publish_changed
+from bridge.models import Delivery, Endpoint, Message
 
 
 def mark_delivered(deliveries: Sequence[Delivery], *, endpoint: Endpoint, outcome: Delivery.Outcome) -> None:
@@ -75,64 +74,3 @@ def _tell(messages: Sequence[Message], *, endpoint: Endpoint, state: Message.Sta
         message.state, message.failure = state, failure
     event = "message.failed" if failure else "message.delivered"
     publish_changed(event, messages, ["state", "failure"], connection=endpoint.connection)
-
-
-def publish_changed(
-    event: str, messages: Sequence[Message], fields: Sequence[str], *, connection: Connection
-) -> None:
-    """Store these fields of messages of one connection, each as a change of its own, and tell everybody."""
-    advance = Connection.objects.advance(connection.pk, revisions=len(messages))
-    for revision, message in enumerate(messages, start=advance.since + 1):
-        message.revision, message.changed = revision, True
-    Message.objects.bulk_update(messages, [*fields, "revision", "changed"])
-    publish_messages(event, messages, connection=connection, advance=advance)
-
-
-def publish_messages(
-    event: str,
-    messages: Sequence[Message],
-    *,
-    connection: Connection,
-    advance: Advance,
-    nudge: bool = False,
-    more: Mapping[str, object] | None = None,
-) -> None:
-    """One frame for all messages that a commit changed in one way. `nudge`: deliveries wait.
-
-    `more` is what the event's payload has beside the messages.
-    """
-    uid = str(connection.uid)
-    wire.load(messages)
-    frame = protocol.event_frame(
-        event,
-        {"messages": [wire.message_out(message, connection=uid) for message in messages], **(more or {})},
-        connection=uid,
-        since=advance.since,
-        revision=advance.revision,
-    )
-    # No page follows a conversation that ended before it was loaded, and what comes in there is for its visitor, too.
-    pages = None
-    if connection.visitor is not None and not connection.is_open:
-        pages = publishing.pages_of(connection.visitor, connection.inbox_id)
-    change = publishing.Change(uid, advance.since, advance.revision, frame, pages)
-    publishing.publish_on_commit([change], nudge=nudge)
-
-
-def record_gap(connection: Connection, *, size: int | None) -> Message:
-    """Show on all sides that messages are missing: what cannot be proved is not passed over.
-
-    `size` is None where nobody knows it.
-    """
-    with transaction.atomic():
-        advance = Connection.objects.advance(connection.pk, messages=1)
-        gap = Message.objects.create(
-            connection=connection,
-            kind=Message.Kind.GAP,
-            seq=advance.last_seq,
-            revision=advance.revision,
-            service="",
-            gap_size=size,
-        )
-        waits = fan_out(gap, operation=Delivery.Operation.POST, source=None)
-        publish_messages("message.posted", [gap], connection=connection, advance=advance, nudge=bool(waits))
-    return gap

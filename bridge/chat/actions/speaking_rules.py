@@ -1,7 +1,7 @@
 """What a room lets a visitor say, and when: read-only rooms, slow mode, who was muted."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.utils import timezone
@@ -13,35 +13,33 @@ from bridge.models import Connection, Participant
 from bridge.protocol import muted
 
 
-def apply(wanted: Mapping[int, Target]) -> tuple[dict[int, Target | BridgeError], set[int]]:
-    """For each post in a room: who speaks, as he is called today, or why he may not.
+def apply(targets: Sequence[Target]) -> list[Target | BridgeError | None]:
+    """Of each post in a room: who speaks, under today's name, or why they may not.
 
-    And the rooms that another transaction holds, or that are closed: their posts have no answer here. Within the
-    transaction that stores what is let in.
+    None where another transaction holds the room, or it is closed. Within the transaction that stores what is let in.
     """
     now = timezone.now()
-    speakers = _speakers(wanted)
+    speakers = _speakers(targets)
     slow = {speaker.connection_id for speaker in speakers.values() if speaker.connection.slow_mode}
     held: set[int] = set()
     if slow:
-        # Two posts of one visitor at once, in two processes: when he last spoke is read under the row's lock.
+        # Two posts of one visitor at once, in two processes: when they last spoke is read under the row's lock.
         held = slow - rows.advance(dict.fromkeys(slow, 0), now=now).keys()
-        speakers = _speakers(wanted)
-    verdicts: dict[int, Target | BridgeError] = {}
-    for index, target in sorted(wanted.items()):
-        if target.connection in held:
-            continue
+        speakers = _speakers(targets)
+    verdicts: list[Target | BridgeError | None] = []
+    for target in targets:
         speaker = speakers.get(target.participant)
-        verdicts[index] = _verdict(speaker, now=now)
-        if speaker and speaker.connection.slow_mode and isinstance(verdicts[index], Target):
+        verdict = None if target.connection in held else _verdict(speaker, now=now)
+        verdicts.append(verdict)
+        if speaker and speaker.connection.slow_mode and isinstance(verdict, Target):
             speaker.spoke_at = now
             Participant.objects.filter(pk=speaker.pk).update(spoke_at=now)
-    return verdicts, held
+    return verdicts
 
 
-def _speakers(wanted: Mapping[int, Target]) -> dict[int | None, Participant]:
-    found = Participant.objects.select_related("connection")
-    return {each.pk: each for each in found.filter(pk__in={target.participant for target in wanted.values()})}
+def _speakers(targets: Sequence[Target]) -> dict[int | None, Participant]:
+    participants = Participant.objects.filter(pk__in={target.participant for target in targets})
+    return {participant.pk: participant for participant in participants.select_related("connection")}
 
 
 def _verdict(speaker: Participant | None, *, now: datetime) -> Target | BridgeError:

@@ -8,9 +8,9 @@ from django.utils import timezone
 from bridge import signals
 from bridge.chat import hooks
 from bridge.chat.actions.opening import publish_state
-from bridge.chat.actions.posting import fan_out
-from bridge.chat.actions.settling import publish_messages
-from bridge.models import Connection, Delivery, Endpoint, Message, Participant
+from bridge.chat.actions.storing import NewMessage, store_one
+from bridge.chat.speaking import Target
+from bridge.models import Connection, Endpoint, Message, Participant
 
 Turn = Literal["closed", "reopened"]
 """What a message of kind `event` has for its content."""
@@ -71,16 +71,11 @@ def _announce(
     """A quiet line, within the transaction that holds the row. Rooms have a state of their own to show."""
     if connection.kind != Connection.Kind.PRIVATE:
         return
-    advance = Connection.objects.advance(connection.pk, messages=1)
-    line = Message.objects.create(
-        connection=connection,
-        author=by,
+    event = NewMessage(
+        Target.of(connection, by),
+        turn,
         kind=Message.Kind.EVENT,
-        seq=advance.last_seq,
-        revision=advance.revision,
         service=by.service if by else "",
-        endpoint=at,
-        content=turn,
+        endpoint=at.pk if at else None,
     )
-    waits = fan_out(line, operation=Delivery.Operation.POST, source=at.pk if at else None)
-    publish_messages("message.posted", [line], connection=connection, advance=advance, nudge=bool(waits))
+    store_one(event, connection)

@@ -13,10 +13,12 @@ from django.core.mail import EmailMessage
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from bridge.chat.actions.receiving import locked, store
+from bridge.chat.actions.receiving import locked
+from bridge.chat.actions.storing import NewMessage, state_of_arrival, store_one
+from bridge.chat.speaking import Target
 from bridge.conf import settings
 from bridge.errors import DeliveryFailed
-from bridge.models import Endpoint, Message, RefusedMail
+from bridge.models import Endpoint, RefusedMail
 from bridge.services.email import letters
 from bridge.services.email.arrived import Mail
 from bridge.services.email.sending import send
@@ -109,7 +111,14 @@ def _tell_conversation(row: RefusedMail, endpoint: Endpoint) -> None:
     if not there.connection.is_open:
         return
     text = f"✉ A mail was not taken: {row.get_reason_display()}. {row.detail}".strip()
-    store(Message(connection=there.connection, service=there.service, endpoint=there, content=text))
+    notice = NewMessage(
+        Target.of(there.connection, None),
+        text,
+        service=there.service,
+        endpoint=there.pk,
+        state=state_of_arrival(there.connection, source=there),
+    )
+    store_one(notice, there.connection)
 
 
 def _tell_sender(mail: Mail, row: RefusedMail, endpoint: Endpoint | None) -> None:

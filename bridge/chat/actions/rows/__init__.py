@@ -1,7 +1,7 @@
-"""The multi-row statements under `post_messages`: what SQLite and PostgreSQL share; each has a module of its own."""
+"""The multi-row statements under `storing`: what SQLite and PostgreSQL share; each has a module of its own."""
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import ModuleType
@@ -18,7 +18,7 @@ ACTIVE_AFTER = timedelta(seconds=10)
 
 @dataclass(slots=True)
 class Head:
-    """Where a conversation stood before this transaction's messages."""
+    """Where a conversation stands: before this transaction's messages, then after each of them."""
 
     revision: int
     seq: int
@@ -32,7 +32,9 @@ def hexed(value: uuid.UUID) -> Hex:
     return f"{value.int:032x}"
 
 
-class NewMessage(NamedTuple):
+class Row(NamedTuple):
+    """A new message's row, as far as it differs from one message to another."""
+
     uid: Hex
     connection: int
     author: int | None
@@ -40,6 +42,14 @@ class NewMessage(NamedTuple):
     revision: int
     client_id: Hex | None
     content: str
+    kind: str
+    service: str
+    endpoint: int | None
+    state: str
+    reply_to: int | None
+    gap_size: int | None
+    created_at: datetime
+    edited_at: datetime | None
 
 
 def _engine() -> ModuleType:
@@ -74,25 +84,18 @@ def advance(counts: Mapping[int, int], *, now: datetime) -> dict[int, Head]:
     return {pk: Head(revision, seq) for pk, revision, seq, _ in found}
 
 
-def store(new: Sequence[NewMessage], *, now: datetime) -> tuple[dict[tuple[int, int], int], bool]:
-    """Insert them, with a delivery for each endpoint but the web's, and make those lines due.
+def store(new: Sequence[Row]) -> tuple[dict[tuple[int, int], int], bool]:
+    """Insert them, with a delivery for each endpoint but the web's and the one it came in by, and make those lines due.
 
     Returns their ids by (connection, seq), as the database returned them: what is missing was not stored. And
     whether there was any delivery.
     """
-    engine = _engine()
-    moment = _moment(now)
-    rows = [(*each, moment) for each in new]
+    values = [
+        (*row[:-2], _moment(row.created_at), _moment(row.edited_at) if row.edited_at else None) for row in new
+    ]
     with database.cursor() as cursor:
-        ids, delivered = engine.store(cursor, rows)
+        ids, delivered = _engine().store(cursor, values)
     return {(connection, seq): pk for pk, connection, seq in ids}, delivered
-
-
-def answer(pairs: Iterable[tuple[int, int]]) -> None:
-    """Note of new messages which they answer. By itself, so that those that answer nothing cost nothing."""
-    if params := [(answered, message) for message, answered in pairs]:
-        with database.cursor() as cursor:
-            cursor.executemany("UPDATE bridge_message SET reply_to_id = %s WHERE id = %s", params)
 
 
 def wake(endpoints: Sequence[int]) -> None:

@@ -46,18 +46,35 @@ def advance(
     return [tuple(row) for row in cursor.fetchall()]
 
 
+_COLUMNS = {
+    "uid": "uuid",
+    "connection_id": "bigint",
+    "author_id": "bigint",
+    "seq": "bigint",
+    "revision": "bigint",
+    "client_id": "uuid",
+    "content": "text",
+    "kind": "text",
+    "service": "text",
+    "endpoint_id": "bigint",
+    "state": "text",
+    "reply_to_id": "bigint",
+    "gap_size": "integer",
+    "created_at": "timestamptz",
+    "edited_at": "timestamptz",
+}
+
+
 def store(cursor: Any, rows: Sequence[tuple[Any, ...]]) -> tuple[list[tuple[int, int, int]], bool]:
     """(id, connection, seq) of what was stored, and whether there was any delivery."""
-    types = ("uuid", "bigint", "bigint", "bigint", "bigint", "uuid", "text", "timestamptz")
-    values, params = _table(types, rows)
+    values, params = _table(list(_COLUMNS.values()), rows)
     cursor.execute(
-        f"WITH n AS ({values}), m AS (INSERT INTO bridge_message (uid, connection_id, author_id, seq, revision,"
-        " client_id, content, created_at, changed, kind, service, state, failure)"
-        " SELECT n.*, FALSE, 'message', 'web', 'sent', '' FROM n RETURNING id, connection_id, seq, revision),"
+        f"WITH n AS ({values}), m AS (INSERT INTO bridge_message ({', '.join(_COLUMNS)}, changed, failure)"
+        " SELECT n.*, FALSE, '' FROM n RETURNING id, connection_id, seq, revision, endpoint_id),"
         " d AS (INSERT INTO bridge_delivery (message_id, revision, endpoint_id, operation, outcome, reason, detail)"
         " SELECT m.id, m.revision, e.id, 'post', '', '', '' FROM m"
         " JOIN bridge_endpoint e ON e.connection_id = m.connection_id AND e.service <> 'web'"
-        " RETURNING endpoint_id),"
+        " AND e.id IS DISTINCT FROM m.endpoint_id RETURNING endpoint_id),"
         f" w AS (UPDATE bridge_endpoint SET due = {NOW}"
         " WHERE due IS NULL AND id IN (SELECT endpoint_id FROM d))"
         " SELECT id, connection_id, seq, EXISTS (SELECT 1 FROM d) FROM m",

@@ -77,7 +77,7 @@ def store(cursor: Any, rows: Sequence[tuple[Any, ...]]) -> tuple[list[tuple[int,
 # CROSS: in this order, whatever ANALYZE may have found.
 _LINES_OF_NEW = (
     "bridge_message m CROSS JOIN bridge_endpoint e ON e.connection_id = m.connection_id"
-    " WHERE m.id > %s AND e.service <> 'web'"
+    " WHERE m.id > %s AND e.service <> 'web' AND e.id IS NOT m.endpoint_id"
 )
 _DELIVERIES = (
     "INSERT OR FAIL INTO bridge_delivery (message_id, revision, endpoint_id, operation, outcome, reason, detail)"
@@ -89,12 +89,17 @@ _STORED = (
 )
 
 
+_COLUMNS = (
+    "uid, connection_id, author_id, seq, revision, client_id, content, kind, service, endpoint_id, state,"
+    " reply_to_id, gap_size, created_at, edited_at"
+)
+
+
 @lru_cache(maxsize=MOST_ROWS)
 def _insertion(count: int) -> str:
-    row = "(%s, %s, %s, %s, %s, %s, %s, %s, FALSE, 'message', 'web', 'sent', '')"
+    row = f"({'%s, ' * len(_COLUMNS.split())}FALSE, '')"
     return (
-        "INSERT OR FAIL INTO bridge_message (uid, connection_id, author_id, seq, revision, client_id, content,"
-        f" created_at, changed, kind, service, state, failure) VALUES {', '.join([row] * count)}"
+        f"INSERT OR FAIL INTO bridge_message ({_COLUMNS}, changed, failure) VALUES {', '.join([row] * count)}"
     )
 
 

@@ -331,15 +331,15 @@ async def test_however_many_fail_the_next_is_copied(up: Stage, monkeypatch: pyte
 async def test_a_link_that_ran_out_is_asked_for_again(up: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     thread = await up.converse("Hello")
     await up.stop()
-    note = copying_actions.note_files
+    to_copy = copying_actions.to_copy
 
-    def outdated(message: Message, found: Any, *, inbox: Inbox) -> None:
-        note(message, found, inbox=inbox)
-        for each in Attachment.objects.filter(message=message):
-            each.remote_url = each.remote_url.replace("/attachments/", "/attachments/1/")
-            each.save()
+    def outdated(files: Any, *, inbox: Inbox) -> list[Attachment]:
+        attachments = to_copy(files, inbox=inbox)
+        for attachment in attachments:
+            attachment.remote_url = attachment.remote_url.replace("/attachments/", "/attachments/1/")
+        return attachments
 
-    monkeypatch.setattr("bridge.chat.actions.receiving.note_files", outdated)
+    monkeypatch.setattr("bridge.chat.actions.receiving.to_copy", outdated)
     await up.start()
     await up.sandbox.post_as("ada", thread, "Here", files={"cat.png": png()})
     ((_, (cat,)),) = await until_copied(up)
@@ -363,9 +363,9 @@ async def test_a_file_whose_size_was_not_told_is_cut_off_at_the_limit(
     thread = await up.converse("Hello")
     monkeypatch.setattr(copying_actions, "limit_of", lambda inbox: 1000)
     monkeypatch.setattr(
-        "bridge.chat.actions.receiving.note_files",
-        lambda message, found, *, inbox: copying_actions.note_files(
-            message, [copying_actions.RemoteFile(f.remote_id, f.name, f.url) for f in found], inbox=inbox
+        "bridge.chat.actions.receiving.to_copy",
+        lambda files, *, inbox: copying_actions.to_copy(
+            [copying_actions.RemoteFile(file.remote_id, file.name, file.url) for file in files], inbox=inbox
         ),
     )
     await up.sandbox.post_as("ada", thread, "Here", files={"a.txt": b"words " * 1000})
