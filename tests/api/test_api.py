@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from bridge import api
 from bridge.api import reading as module
-from bridge.chat.actions import changing, linking
+from bridge.chat.actions import changing, linking, storing
 from bridge.errors import BridgeError
 from bridge.models import Attachment, Connection, Cursor, Delivery, Endpoint, Inbox, Message, Participant
 from chatbridge_site.environment import BASE_DIR

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from bridge import signals
 from bridge.chat import actions, hooks, receivers
-from bridge.chat.actions import Opening, Post, Posted, Target, receiving, settling
+from bridge.chat.actions import Opening, Post, Posted, Target, receiving, settling, storing
 from bridge.chat.actions.receiving import Incoming, RemoteAuthor
 from bridge.live.writer import Writer
 from bridge.models import Connection, Delivery, Endpoint, Inbox, Message

@@ -98,7 +98,7 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
         edited_at=incoming.edited_at,
         reply_to=answered,
         attachments=[*to_copy(incoming.files, inbox=connection.inbox), *uploads],
-        state=state_of_arrival(connection, source=endpoint),
+        state=state_of_arrival(connection, service=endpoint.service, source=endpoint),
     )
     message = store_one(new, connection)
     remote = RemoteMessage.objects.create(

@@ -56,7 +56,7 @@ def say(
         service=voice.service,
         endpoint=voice.endpoint.pk if voice.endpoint else None,
         reply_to=answered,
-        state=state_of_arrival(connection, source=voice.endpoint),
+        state=state_of_arrival(connection, service=voice.service, source=voice.endpoint),
     )
     return store_one(message, connection)
 

@@ -108,10 +108,12 @@ def record_gap(connection: Connection, *, size: int | None) -> Message:
         return store_one(gap, connection)
 
 
-def state_of_arrival(connection: Connection, *, source: Endpoint | None) -> Message.State:
+def state_of_arrival(connection: Connection, *, service: str, source: Endpoint | None) -> Message.State:
     """The state of what a service brings in. It is on the page, and so has arrived, unless another service whose
-    people read it still waits for it.
+    people read it still waits for it. What is written on the page has not arrived.
     """
+    if service == WEB:
+        return Message.State.SENT
     endpoints = Endpoint.objects.filter(connection=connection)
     others = endpoints.exclude(pk=source.pk) if source else endpoints
     waits = any(services.reports(service) for service in others.values_list("service", flat=True))

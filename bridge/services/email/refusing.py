@@ -116,7 +116,7 @@ def _tell_conversation(row: RefusedMail, endpoint: Endpoint) -> None:
         text,
         service=there.service,
         endpoint=there.pk,
-        state=state_of_arrival(there.connection, source=there),
+        state=state_of_arrival(there.connection, service=there.service, source=there),
     )
     store_one(notice, there.connection)
 
