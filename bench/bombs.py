@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from PIL import Image
 
 from tests.files.devices import apng
+from tests.files.pictures import bomb, drawing, frames, png, saved
 from tests.files.spending import Spent, spent
-from tests.web.files import bomb, drawing, frames, png, saved
 
 MIB = 1024 * 1024
 

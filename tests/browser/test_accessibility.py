@@ -20,7 +20,7 @@ from tests.browser.test_reading import BACK
 from tests.browser.test_rooms import ROOMS
 from tests.browser.test_widget import opened, staff_answer, visit
 from tests.browser.test_words import STORY
-from tests.web.files import png
+from tests.files.pictures import png
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.asyncio(loop_scope="package")]
 

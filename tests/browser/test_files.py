@@ -11,7 +11,7 @@ from playwright.async_api import FilePayload, Page, expect
 from bridge.sandbox.client import SandboxClient
 from tests.browser.conftest import Arrive, Visitor, conversation, is_ready, shoot, write
 from tests.files import devices
-from tests.web.files import drawing, png, saved
+from tests.files.pictures import drawing, png, saved
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.asyncio(loop_scope="package")]
 

@@ -17,7 +17,7 @@ from bridge import files
 from bridge.chat import retention
 from bridge.chat.actions import keep_upload
 from bridge.models import Attachment, Connection, Inbox, Message
-from tests.web.files import png
+from tests.files.pictures import png
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

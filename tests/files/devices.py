@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from tests.web.files import chunk, drawing, saved
+from tests.files.pictures import chunk, drawing, saved
 
 WORDS = "Grüße aus Łódź: 5 € für Żółć, “so” – čšž.\r\nSecond line\r\n"
 

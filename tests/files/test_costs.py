@@ -20,8 +20,8 @@ from bridge.errors import BridgeError
 from bridge.files import inspecting, workers
 from bridge.files.workers import Line
 from tests.files.devices import apng
+from tests.files.pictures import bomb, drawing, frames, png, saved
 from tests.files.spending import Spent, spent
-from tests.web.files import bomb, drawing, frames, png, saved
 
 MIB = 1024 * 1024
 

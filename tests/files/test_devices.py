@@ -17,7 +17,7 @@ from bridge.models import Inbox
 from bridge.web.downloads import INLINE
 from tests.files import devices
 from tests.files.devices import Device
-from tests.web.files import bomb, frames, png
+from tests.files.pictures import bomb, frames, png
 
 DEFAULT = Inbox._meta.get_field("upload_types").default.split()
 

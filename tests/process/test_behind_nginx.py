@@ -23,9 +23,9 @@ from websockets.exceptions import InvalidStatus
 from bridge.identity.tokens import COOKIE_NAME, SECURE_COOKIE_NAME
 from tests import nginx
 from tests.chromium import ARGUMENTS
+from tests.files.pictures import png
 from tests.processes import Site, answers, fetch, free_ports
 from tests.services.webhook.certificates import self_signed
-from tests.web.files import png
 from tests.web.test_servers import Tab
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]

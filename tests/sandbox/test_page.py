@@ -15,9 +15,9 @@ from bridge.sandbox import defaults
 from bridge.sandbox.client import SandboxClient
 from bridge.sandbox.server import Server
 from tests.chromium import ARGUMENTS
+from tests.files.pictures import png
 from tests.sandbox.api import Api
 from tests.sandbox.bots import Bot, running
-from tests.web.files import png
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

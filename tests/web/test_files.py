@@ -30,9 +30,10 @@ from bridge.infra.throttling import THROTTLES, Limit, Throttle
 from bridge.inspection.limits import Limits
 from bridge.models import Attachment, Block, Connection, Inbox, Message, Participant
 from bridge.web import uploads
+from tests.files.pictures import bomb, drawing, frames, png, saved
 from tests.web.browser import Browser
 from tests.web.conftest import Open
-from tests.web.files import bomb, drawing, frames, http, png, saved, upload, uploaded
+from tests.web.files import http, upload, uploaded
 from tests.web.test_rooms import make_room
 
 SVG = (

@@ -14,8 +14,9 @@ from bridge.protocol import MAX_FRAME
 from bridge.services.email.providers import LARGEST
 from bridge.web import guard
 from bridge.web.guard import Guard, Slots
+from tests.files.pictures import png
 from tests.web.browser import Browser
-from tests.web.files import http, png, upload
+from tests.web.files import http, upload
 
 HUGE = 150 * 2**20
 PIECE = 64 * 1024

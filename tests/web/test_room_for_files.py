@@ -14,9 +14,10 @@ from bridge.infra import bodies
 from bridge.infra.throttling import THROTTLES, Limit, Throttle
 from bridge.models import Attachment
 from bridge.web import uploads
+from tests.files.pictures import png
 from tests.web.browser import Browser
 from tests.web.conftest import Open
-from tests.web.files import png, upload
+from tests.web.files import upload
 
 
 @pytest.fixture(autouse=True)

@@ -19,8 +19,8 @@ from websockets.exceptions import ConnectionClosed
 
 from bench.client import HEADERS, framed
 from bridge.identity.tokens import COOKIE_NAME
+from tests.files.pictures import png
 from tests.processes import HOST, Site, answers
-from tests.web.files import png
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]
 

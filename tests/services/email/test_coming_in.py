@@ -31,10 +31,10 @@ from bridge.models import (
 from bridge.services.email import providers
 from bridge.services.email.codes import Purpose, code_for, read_code
 from bridge.services.email.words import CUT, LONGEST, ONLY_QUOTE
+from tests.files.pictures import png
 from tests.services.email.cast import ADDRESS, Cast
 from tests.services.email.server import html_of, text_of
 from tests.time_machine import db
-from tests.web.files import png
 
 KEY, SECRET = "mailgun's key", "postmark's secret"
 MAILGUN, POSTMARK = "/services/email/mailgun/", "/services/email/postmark/"

@@ -29,8 +29,8 @@ from bridge.sandbox.client import POSTS
 from bridge.services.discord.bot import copying
 from bridge.services.discord.bot.incoming import files_of
 from bridge.services.discord.bot.lanes import Edited
+from tests.files.pictures import bomb, png
 from tests.services.discord.bot.stage import STRANGER, VISITOR, Stage, db, eventually, store
-from tests.web.files import bomb, png
 
 
 @pytest.fixture(autouse=True)
