@@ -92,7 +92,7 @@ def _title(connection: Connection) -> str:
 def _is_online(connection: Connection) -> bool | None:
     """Whether the visitor has a page open, in a room anybody; None where nobody can tell, since Redis is away."""
     try:
-        return online.is_open(connection)
+        return bool(online.sessions(connection=connection))
     except RedisError:
         return None
 

@@ -286,8 +286,8 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
         if not inbox.pk:
             return "–"
         try:
-            count = online.online_in([inbox.pk])[inbox.pk]
-            found = online.some_of(inbox.pk)[:MOST_SHOWN]
+            count = online.count(inbox)
+            found = online.sessions(inbox=inbox)[:MOST_SHOWN]
         except RedisError:
             return "Unknown, because Redis cannot be reached."
         places = _places(inbox.pk, [each.visitor for each in found])

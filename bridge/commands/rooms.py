@@ -16,6 +16,7 @@ from bridge.live.sessions import Session
 from bridge.live.worker import Worker
 from bridge.models import Connection, Participant
 from bridge.presence import team
+from bridge.presence.shared import Scope
 from bridge.protocol import (
     ConnectionOut,
     HistoryRead,
@@ -38,8 +39,11 @@ nick = CommandGroup("nick")
 @room_group.command("list", permission=started, throttle="read")
 async def room_list(session: Session, payload: RoomList) -> RoomsListed:
     rooms = await session.database.run(actions.list_rooms, session.start.inbox)
-    online = await session.members.online([str(room.uid) for room in rooms])
-    return {"rooms": [room_out(room, online=online[str(room.uid)]) for room in rooms]}
+    scopes = [Scope("room", str(room.uid)) for room in rooms]
+    online = await session.presence.counts(scopes)
+    return {
+        "rooms": [room_out(room, online=online[scope]) for room, scope in zip(rooms, scopes, strict=True)]
+    }
 
 
 @room_group.command("join", permission=started, throttle="join")
@@ -103,7 +107,7 @@ async def room_members(session: Session, payload: RoomMembers) -> MembersOut:
 
 
 async def _members(session: Session, room: str) -> MembersOut:
-    online, uids = await session.members.roster(room)
+    online, uids = await session.presence.roster(Scope("room", room))
     found = await session.database.run(read_members, session.connections[room].connection, uids)
     return {"online": online, "members": found}
 
@@ -128,7 +132,7 @@ async def nick_set(session: Session, payload: NickSet) -> NickChanged:
     if target.uid in session.connections:
         session.connections[target.uid] = Target.of(me.connection, me)
     if target.uid in session.rooms:
-        session.members.rename(target.uid, author_out(me))
+        session.presence.rename(Scope("room", target.uid), author_out(me))
     return {"nick": me.nick}
 
 

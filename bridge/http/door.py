@@ -105,7 +105,7 @@ async def _perform(
     process = Worker.current()
     query = _query(request, operation)
     given = {name: query.pop(name) for name in operation.places if name in query}
-    session = RequestSession(handshake, process.members, process.database, request=request, given=given)
+    session = RequestSession(handshake, process.presence, process.database, request=request, given=given)
     if operation.caller == "visitor":
         # For the throttles: whether the token still counts is asked after them.
         session.visitor = claimed_visitor(handshake.credentials)

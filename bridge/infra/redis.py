@@ -5,19 +5,22 @@ three seconds when it hangs. Its caller goes on without: nothing in Redis is the
 """
 
 import asyncio
+from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.driver_info import DriverInfo
 from redis.exceptions import RedisError
+from redis.retry import Retry as SyncRetry
 
 from bridge.conf import settings
 from bridge.infra import valkey
 
-__all__ = ["LAYER_OPTIONS", "OPTIONS", "RedisError", "client", "start"]
+__all__ = ["LAYER_OPTIONS", "OPTIONS", "RedisError", "blocking_client", "client", "start"]
 
 # One try more, at once: a connection that went stale while Redis restarted is replaced unnoticed.
 # The client's own default sleeps for seconds between tries, while the channel layer holds a lock.
@@ -47,3 +50,11 @@ def client() -> Redis:
     if loop not in _clients:
         _clients[loop] = Redis.from_url(settings.REDIS_URL, **OPTIONS)
     return _clients[loop]
+
+
+@cache
+def blocking_client() -> SyncRedis:
+    """For code without an event loop: one for all threads."""
+    return SyncRedis.from_url(
+        settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=1, retry=SyncRetry(NoBackoff(), 1)
+    )

@@ -101,8 +101,8 @@ class ChatConsumer(AsyncConsumer):
             if handshake is None or refusal is not None:
                 return refusal
             process = self._process
-            subscriptions = Subscriptions(process.hub, self, process.online)
-            self._session = Session(handshake, process.members, process.database, subscriptions)
+            subscriptions = Subscriptions(process.hub, self)
+            self._session = Session(handshake, process.presence, process.database, subscriptions)
             return await self._converse(self._session, receive)
         except asyncio.CancelledError:
             # Ours, from `end`; or the server's, which is stopping: what waits to be written still is.

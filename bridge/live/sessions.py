@@ -12,17 +12,16 @@ from bridge.identity.contacts import Identity
 from bridge.identity.handshake import Handshake
 from bridge.infra.database import DatabaseThreads
 from bridge.live.hub import Hub, Listener
-from bridge.presence.members import Members
-from bridge.presence.online import Registry
+from bridge.presence.registry import Registry
+from bridge.presence.shared import Scope
 
 
 @dataclass(frozen=True, slots=True)
 class Subscriptions:
-    """How a socket hears events and is seen by others."""
+    """How a socket hears events."""
 
     hub: Hub
     listener: Listener
-    online: Registry
 
 
 @dataclass(slots=True, eq=False)
@@ -30,7 +29,7 @@ class Session:
     """One socket's visitor, or one request's. Without `visitor` until `session.start`."""
 
     handshake: Handshake
-    members: Members
+    presence: Registry
     database: DatabaseThreads
     subscriptions: Subscriptions | None = None
     """None: it hears nothing and is seen by nobody, as a request over HTTP."""
@@ -90,7 +89,8 @@ class Session:
         self.opening, self.identity, self.proof = opening, identity, proof
         self.visitor = opening.visitor
         if self.subscriptions:
-            self.subscriptions.online.arrive(opening.inbox, opening.visitor, identified=identity is not None)
+            scope = Scope("inbox", opening.inbox)
+            self.presence.arrive(scope, opening.visitor.hex, identified=identity is not None)
 
     def know(self, target: Target) -> None:
         self.connections[target.uid] = target
@@ -113,24 +113,24 @@ class Session:
         if target.author is not None and target.uid not in self.rooms:
             self.rooms[target.uid] = target.author["id"]
             if self.subscriptions:
-                self.members.arrive(target.uid, target.author)
+                self.presence.arrive(Scope("room", target.uid), target.author["id"], author=target.author)
 
     def leave(self, room: str) -> None:
         participant = self.rooms.pop(room)
         self.connections.pop(room, None)
         self.following.discard(room)
         if self.subscriptions:
-            self.members.leave(room, participant, clean=True, at_once=True)
+            self.presence.leave(Scope("room", room), participant, at_once=True)
             self.subscriptions.hub.leave(self.subscriptions.listener, [room])
 
     def end(self, *, clean: bool) -> None:
         """Hear nothing any more. `clean`: the browser said that it goes."""
         if self.subscriptions:
             for room, participant in self.rooms.items():
-                self.members.leave(room, participant, clean=clean)
+                self.presence.leave(Scope("room", room), participant, clean=clean)
             self.subscriptions.hub.leave(self.subscriptions.listener, self.following, *self.subscribed_as)
             if self.visitor and self.opening:
-                inbox, known = self.opening.inbox, self.identity is not None
-                self.subscriptions.online.leave(inbox, self.visitor, identified=known)
+                scope = Scope("inbox", self.opening.inbox)
+                self.presence.leave(scope, self.visitor.hex, identified=self.identity is not None)
         self.rooms.clear()
         self.following.clear()

@@ -21,8 +21,9 @@ from bridge.live.hub import Hub, Listener
 from bridge.live.server_quirks import LIMIT as CLOSING_LIMIT
 from bridge.live.server_quirks import before_daphne_stops
 from bridge.live.writer import Writer
-from bridge.presence import online, team
-from bridge.presence.members import FLUSH, Members
+from bridge.presence import team
+from bridge.presence.registry import FLUSH, Registry
+from bridge.presence.rooms import announce
 from bridge.protocol import (
     CLOSE_FLOODING,
     CLOSE_FORBIDDEN,
@@ -73,8 +74,7 @@ class Worker:
         self.hub = Hub()
         self.writer = Writer()
         self.throttler = Throttler()
-        self.online = online.Registry()
-        self.members = Members()
+        self.presence = Registry(announce)
         self.moderation = Moderation()
         self.database = DatabaseThreads("reader", threads=4)
         self.sockets: set[Socket] = set()
@@ -83,7 +83,7 @@ class Worker:
         self._staff: dict[int, bool] = {}
         self._starting = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
-        self._telling: asyncio.Task[None] | None = None
+        self._flushing: asyncio.Task[None] | None = None
         self._moderating: asyncio.Task[None] | None = None
         self._empty: asyncio.Event | None = None
 
@@ -105,7 +105,7 @@ class Worker:
                     publishing.use_loop(asyncio.get_running_loop())
                     await self._beat()
                     self._task = asyncio.create_task(self._look_after())
-                    self._telling = asyncio.create_task(self._tell_members())
+                    self._flushing = asyncio.create_task(self._flush_presence())
                     self._moderating = asyncio.create_task(self._moderate())
                     before_daphne_stops(self.say_goodbye)
         return self.redis_up
@@ -122,11 +122,11 @@ class Worker:
 
     async def stop(self) -> None:
         """Write what waits, then let go of everything."""
-        await end(*filter(None, (self._task, self._telling, self._moderating)))
+        await end(*filter(None, (self._task, self._flushing, self._moderating)))
         await self.writer.stop(limit=STOP_LIMIT)
         await self.hub.stop()
         try:
-            await self.online.stop()
+            await self.presence.flush()
         except redis.RedisError as error:
             logger.info("Our visitors' presence will run out by itself: %r", error)
         await self.database.close()
@@ -187,15 +187,15 @@ class Worker:
                 socket.deliver(error_frame(None, signed_out()).decode())
                 socket.end(CLOSE_NO_SESSION)
 
-    async def _tell_members(self) -> None:
+    async def _flush_presence(self) -> None:
         while True:
             await asyncio.sleep(FLUSH)
             try:
-                await self.members.flush()
+                await self.presence.flush()
             except (redis.RedisError, OSError, TimeoutError) as error:
-                logger.debug("Who came and went is told when Redis is back: %r", error)
+                logger.debug("Who came and went is announced when Redis is back: %r", error)
             except Exception:
-                logger.exception("Who came and went could not be told")
+                logger.exception("Who came and went could not be announced")
 
     async def _look_after(self) -> None:
         while True:
@@ -210,7 +210,6 @@ class Worker:
 
     async def _beat(self) -> None:
         try:
-            await self.online.beat()
             if not self.hub.listening:
                 await self.hub.start()
             await self.hub.probe()

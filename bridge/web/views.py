@@ -19,7 +19,7 @@ from bridge.identity.origins import OriginRefused
 from bridge.infra import addresses
 from bridge.infra.redis import RedisError
 from bridge.models import Connection, Inbox, Participant
-from bridge.presence import members
+from bridge.presence.online import count_in_rooms
 from bridge.protocol import MAX_CONTENT, SUBPROTOCOL
 from bridge.web.headers import protect
 
@@ -38,7 +38,7 @@ def rooms(request: HttpRequest) -> HttpResponse:
     inbox = _opened(request, request.GET.get("inbox", "default"))
     found = list_rooms(inbox.pk)
     try:
-        online = members.online_in([str(room.uid) for room in found])
+        online = count_in_rooms([str(room.uid) for room in found])
     except RedisError:
         # They are there; only how many are in them nobody can say.
         online = {}

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from bridge.chat.actions import close_connection
 from bridge.identity import tokens
+from bridge.infra import redis
 from bridge.models import (
     Attachment,
     Connection,
@@ -28,8 +29,9 @@ from bridge.models import (
     Reaction,
     RevokedToken,
 )
-from bridge.presence.online import Registry
-from bridge.presence.team import blocking_client
+from bridge.presence.registry import Registry
+from bridge.presence.rooms import announce
+from bridge.presence.shared import Scope
 from tests.seeding import seed
 
 
@@ -230,7 +232,7 @@ def test_hostile_texts_stay_texts(viewer: Client, conversation: Connection) -> N
 
 def test_it_works_while_redis_is_away(viewer: Client, conversation: Connection) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bridge.presence.online.blocking.blocking_client", _nowhere)
+        patch.setattr("bridge.infra.redis.blocking_client", _nowhere)
         assert "Redis cannot be reached" in text(viewer, conversation)
 
 
@@ -243,17 +245,17 @@ def _nowhere() -> object:
 def test_it_shows_whether_the_visitor_is_online(
     valkey_url: str, viewer: Client, conversation: Connection
 ) -> None:
-    here = Registry()
-    here.arrive(conversation.inbox_id, uuid.uuid4(), identified=False)
-    asyncio.run(here.beat())
+    here = Registry(announce)
+    here.arrive(Scope("inbox", conversation.inbox_id), uuid.uuid4().hex)
+    asyncio.run(here.flush())
     assert "Visitor online" not in text(viewer, conversation)
-    here.arrive(conversation.inbox_id, conversation.visitor, identified=False)
+    here.arrive(Scope("inbox", conversation.inbox_id), conversation.visitor.hex)
     try:
         assert "Visitor online" not in text(viewer, conversation)
-        asyncio.run(here.beat())
+        asyncio.run(here.flush())
         assert "Visitor online" in text(viewer, conversation)
     finally:
-        blocking_client().close()
+        redis.blocking_client().close()
 
 
 def test_a_longer_page_asks_no_more_questions(viewer: Client) -> None:

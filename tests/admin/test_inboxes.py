@@ -12,9 +12,11 @@ from django.utils import timezone
 from redis import Redis
 
 from bridge.admin.inboxes import InboxAdmin, origin_mistake
+from bridge.infra import redis
 from bridge.models import Connection, Contact, Inbox
-from bridge.presence.online import Registry
-from bridge.presence.team import blocking_client
+from bridge.presence.registry import Registry
+from bridge.presence.rooms import announce
+from bridge.presence.shared import Scope
 from tests.admin.conftest import client_of
 
 ADD = reverse("admin:bridge_inbox_add")
@@ -208,17 +210,17 @@ def test_nobody_can_be_required_to_be_known_where_nobody_vouches(staff: Client) 
 
 def test_an_inbox_shows_who_is_online(valkey_url: str, viewer: Client, conversation: Connection) -> None:
     inbox = conversation.inbox
-    here = Registry()
+    here = Registry(announce)
     assert conversation.visitor is not None
     Contact.objects.create(inbox=inbox, visitor=conversation.visitor, name="<b>Ada</b>")
-    here.arrive(inbox.pk, conversation.visitor, identified=True)
-    here.arrive(inbox.pk, uuid.uuid4(), identified=False)
-    here.arrive(_shop().pk, uuid.uuid4(), identified=False)
-    asyncio.run(here.beat())
+    here.arrive(Scope("inbox", inbox.pk), conversation.visitor.hex, identified=True)
+    here.arrive(Scope("inbox", inbox.pk), uuid.uuid4().hex)
+    here.arrive(Scope("inbox", _shop().pk), uuid.uuid4().hex)
+    asyncio.run(here.flush())
     try:
         page = viewer.get(_change(inbox)).content.decode()
     finally:
-        blocking_client().close()
+        redis.blocking_client().close()
     assert "2 (1 identified)" in page
     assert "&lt;b&gt;Ada&lt;/b&gt;, since" in page
     assert "anonymous, since" in page
@@ -227,7 +229,7 @@ def test_an_inbox_shows_who_is_online(valkey_url: str, viewer: Client, conversat
 
 def test_an_inbox_is_shown_while_redis_is_away(viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     nowhere = Redis(unix_socket_path="/nonexistent/valkey.sock")
-    monkeypatch.setattr("bridge.presence.online.blocking.blocking_client", lambda: nowhere)
+    monkeypatch.setattr("bridge.infra.redis.blocking_client", lambda: nowhere)
     assert "Redis cannot be reached" in viewer.get(_change(_shop())).content.decode()
 
 

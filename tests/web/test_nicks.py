@@ -265,7 +265,7 @@ async def test_everybody_there_hears_of_a_new_name_and_later_messages_carry_it(
     tab = browser(token=visitor.token)
     await tab.start()
     await _joined(tab)
-    await Worker.current().members.flush()
+    await Worker.current().presence.flush()
     await visitor.ok("nick.set", connection=str(lobby.uid), nick="Grace")
     renamed = await stranger.event("participant.renamed")
     assert renamed["payload"]["participant"]["name"] == "Grace"

@@ -1,9 +1,11 @@
 """Whether the team is online. Of visitors: tests/web/test_online.py."""
 
-from bridge.infra import redis
+import pytest
+
 from bridge.live.worker import Worker
 from bridge.models import Inbox
 from bridge.presence import team
+from tests.presence.clock import Clock
 from tests.web.browser import Browser
 from tests.web.conftest import Open
 
@@ -15,10 +17,29 @@ async def test_the_team_is_online_while_the_bot_is_and_one_of_them_spoke_lately(
     await team.staff_seen(1)
     assert await team.staff_online(1)
     assert not await team.staff_online(2)
-    assert 0 < await redis.client().ttl("chatbridge:gateway") <= team.GATEWAY_TTL
-    assert 0 < await redis.client().ttl("chatbridge:staff:1") <= team.STAFF_TTL
     await team.gateway_down()
     assert not await team.staff_online(1)
+
+
+async def test_the_team_is_away_once_the_bot_died_or_none_of_them_has_spoken_for_long(
+    valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    await team.staff_seen(1)
+    await team.gateway_up()
+    clock.go_on(team.GATEWAY_TTL - 1)
+    assert await team.staff_online(1)
+    clock.go_on(1)
+    assert not await team.staff_online(1)
+    await team.gateway_up()
+    assert await team.staff_online(1)
+    clock.go_on(team.STAFF_TTL - team.GATEWAY_TTL - 1)
+    await team.gateway_up()
+    assert await team.staff_online(1)
+    clock.go_on(1)
+    assert not await team.staff_online(1)
+    await team.staff_seen(1)
+    assert await team.staff_online(1)
 
 
 async def test_visitors_are_told_when_the_team_comes_and_goes(

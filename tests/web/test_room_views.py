@@ -7,8 +7,8 @@ from django.test import Client
 
 from bridge.chat.actions import save_room
 from bridge.identity import tokens
+from bridge.infra import redis
 from bridge.models import Inbox, Room
-from bridge.presence import members
 
 pytestmark = pytest.mark.django_db
 
@@ -51,9 +51,9 @@ def test_they_are_listed_while_nobody_can_say_who_is_in_them(
     stranger: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(rooms: Any) -> dict[str, int]:
-        raise members.redis.RedisError("away")
+        raise redis.RedisError("away")
 
-    monkeypatch.setattr(members, "online_in", away)
+    monkeypatch.setattr("bridge.web.views.count_in_rooms", away)
     page = stranger.get("/rooms/").content.decode()
     assert "The &lt;lobby&gt;" in page
     assert " here" not in page

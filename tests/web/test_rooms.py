@@ -11,7 +11,7 @@ from bridge.infra import redis
 from bridge.live.registry import entries
 from bridge.live.worker import Worker
 from bridge.models import Connection, Endpoint, Inbox, Message, Participant
-from bridge.presence import members
+from bridge.presence import registry, shared
 from tests.web.browser import Browser
 from tests.web.clock import Clock
 from tests.web.conftest import Open
@@ -40,7 +40,7 @@ def attic(inbox: Inbox) -> Connection:
 
 async def _told() -> None:
     """Whoever came and went is told now."""
-    await Worker.current().members.flush()
+    await Worker.current().presence.flush()
 
 
 async def test_a_member_speaks_and_the_others_hear_him(
@@ -311,7 +311,7 @@ async def test_who_goes_and_who_is_lost_are_told_apart(
     clean: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("bridge.presence.members.GRACE", {True: 0.0, False: 0.0})
+    monkeypatch.setattr("bridge.presence.registry.GRACE", {True: 0.0, False: 0.0})
     watcher = browser()
     await watcher.start()
     await watcher.ok("room.join", room="lobby")
@@ -332,7 +332,7 @@ async def test_a_reload_is_nobodys_news(
     browser: Open, visitor: Browser, lobby: Connection, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr(members, "time", clock)
+    monkeypatch.setattr(registry, "time", clock)
     watcher = browser()
     await watcher.start()
     for each in (watcher, visitor):
@@ -349,7 +349,7 @@ async def test_a_reload_is_nobodys_news(
     assert await watcher.hears_nothing()
     # Nor later, when the time is over for which one waits for them to come back.
     for _ in range(3):
-        clock.ahead += max(*members.GRACE.values(), members.PATIENCE) + 1
+        clock.ahead += max(*registry.GRACE.values(), registry.PATIENCE) + 1
         await _told()
     assert await watcher.hears_nothing()
     assert (await watcher.ok("room.members", room=str(lobby.uid)))["online"] == 2
@@ -358,7 +358,7 @@ async def test_a_reload_is_nobodys_news(
     await again._socket.future
     await _told()
     assert await watcher.hears_nothing()
-    clock.ahead += members.GRACE[code == 1001] + 1
+    clock.ahead += registry.GRACE[code == 1001] + 1
     await _told()
     assert (await watcher.event("participant.left"))["payload"]["clean"] is (code == 1001)
 
@@ -369,7 +369,7 @@ async def test_a_room_is_joined_and_heard_while_redis_cannot_say_who_is_there(
     async def away(*_: object) -> list[Any]:
         raise redis.RedisError("away")
 
-    monkeypatch.setattr("bridge.presence.members.Members._call", away)
+    monkeypatch.setattr(shared, "read", away)
     joined = await visitor.ok("room.join", room="lobby")
     assert joined["room"]["online"] == 1
     assert joined["members"] == [joined["you"]]

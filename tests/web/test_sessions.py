@@ -17,7 +17,7 @@ from tests.web.test_rooms import make_room
 
 def _session(token: str | None = None) -> Session:
     process = Worker.current()
-    return Session(Handshake("192.0.2.9", "curl", "", token), process.members, process.database)
+    return Session(Handshake("192.0.2.9", "curl", "", token), process.presence, process.database)
 
 
 async def _ask(session: Session, command: str, **payload: Any) -> dict[str, Any]:

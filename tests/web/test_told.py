@@ -63,14 +63,14 @@ async def test_coming_into_a_room_and_going_are_told_once_whatever_the_number_of
     await tab.start()
     await ada.ok("room.join", room="lobby", nick="Ada")
     await tab.ok("room.join", room="lobby")
-    members = Worker.current().members
-    await members.flush()
+    presence = Worker.current().presence
+    await presence.flush()
     await ada.ok("room.leave", room=str(room.uid))
-    await members.flush()
+    await presence.flush()
     assert hooks.drain(60)
     assert told == [("participant_joined", "Ada")]
     await tab.ok("room.leave", room=str(room.uid))
-    await members.flush()
+    await presence.flush()
     assert hooks.drain(60)
     assert told == [("participant_joined", "Ada"), ("participant_left", "Ada", True)]
 
@@ -78,14 +78,14 @@ async def test_coming_into_a_room_and_going_are_told_once_whatever_the_number_of
 async def test_who_is_lost_did_not_go_by_himself(
     browser: Open, room: Connection, told: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bridge.presence.members.GRACE", {True: 0.0, False: 0.0})
+    monkeypatch.setattr("bridge.presence.registry.GRACE", {True: 0.0, False: 0.0})
     ada = browser()
     await ada.start()
     await ada.ok("room.join", room="lobby", nick="Ada")
-    members = Worker.current().members
-    await members.flush()
+    presence = Worker.current().presence
+    await presence.flush()
     await vanish(ada)
-    await members.flush()
+    await presence.flush()
     assert hooks.drain(60)
     assert told == [("participant_joined", "Ada"), ("participant_left", "Ada", False)]
 

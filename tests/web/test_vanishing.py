@@ -57,13 +57,13 @@ async def test_no_member_no_presence_no_task_stays(browser: Open, settings_witho
     assert {group: set(members) for group, members in layer.groups.items()} == groups
     assert len(layer.channels) == 1
     assert len(asyncio.all_tasks()) <= tasks
-    await process.online.beat()
+    await process.presence.flush()
     inbox = await Inbox.objects.aget()
-    assert await online.count(inbox) == (1, 0, 1)
+    assert await online.acount(inbox) == (1, 0, 1)
     await first.leave()
-    await process.online.beat()
-    assert [key async for key in redis.client().scan_iter("*online*")] == []
-    assert await online.count(inbox) == (0, 0, 0)
+    await process.presence.flush()
+    assert [key async for key in redis.client().scan_iter("*presence*")] == []
+    assert await online.acount(inbox) == (0, 0, 0)
 
 
 @pytest.mark.processes

@@ -260,13 +260,13 @@ async def test_a_room_that_was_closed_hears_no_new_names(scene: Scene) -> None:
 
 
 async def test_who_comes_and_goes_again_and_again_is_told_once(scene: Scene) -> None:
-    members = Worker.current().members
-    await members.flush()
+    presence = Worker.current().presence
+    await presence.flush()
     for _ in range(6):
         await scene.visitor.ok("room.leave", room=scene.room)
-        await members.flush()
+        await presence.flush()
         await scene.visitor.ok("room.join", room="lobby")
-        await members.flush()
+        await presence.flush()
     await scene.stranger.ok("ping")
     told = [each["event"] for each in scene.stranger.events if each["event"].startswith("participant.")]
     assert told.count("participant.left") == 1

@@ -17,7 +17,7 @@ from django.utils.crypto import constant_time_compare
 from multipart import MultipartError, parse_form_data
 
 from bridge.conf import settings
-from bridge.presence import team
+from bridge.infra import redis
 from bridge.services.email.addresses import address_in
 from bridge.services.email.arrived import Mail, MailFile
 
@@ -65,7 +65,7 @@ def _is_first(token: str, fields: Mapping[str, str], files: Sequence[MailFile]) 
     name = f"chatbridge:mailgun:{sha256(token.encode(errors='replace')).hexdigest()}"
     digest = _digest_of(fields, files)
     # One for all threads: closed, as `with` would do, it takes away the others' connections.
-    client = team.blocking_client()
+    client = redis.blocking_client()
     return bool(client.set(name, digest, nx=True, ex=REMEMBERED)) or client.get(name) == digest.encode()
 
 

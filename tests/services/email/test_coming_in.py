@@ -502,7 +502,7 @@ async def test_while_redis_is_away_mailgun_is_asked_to_come_again(
     connection: Connection, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: Any) -> bool:
-        raise providers.team.redis.RedisError
+        raise providers.redis.RedisError
 
     monkeypatch.setattr(providers, "_is_first", away)
     assert (await by_mailgun(form(connection))).status_code == 503

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bridge.presence import team
+from bridge.infra import redis
 from bridge.services.email import providers
 from bridge.services.email.addresses import address_in
 
@@ -42,8 +42,8 @@ def test_a_field_that_is_no_text_makes_a_mail_unreadable(field: str, odd: Any) -
 def test_mails_that_come_at_once_do_not_take_each_others_connection(valkey_url: str, settings: Any) -> None:
     """All threads share one client: who closes it closes it for the others, in the middle of a command."""
     settings.REDIS_URL = valkey_url
-    team.blocking_client.cache_clear()
-    client = team.blocking_client()
+    redis.blocking_client.cache_clear()
+    client = redis.blocking_client()
     found: list[bool] = []
     together = Barrier(8)
 
@@ -64,4 +64,4 @@ def test_mails_that_come_at_once_do_not_take_each_others_connection(valkey_url: 
         assert client.connection_pool._available_connections  # type: ignore[attr-defined]
     finally:
         client.close()
-        team.blocking_client.cache_clear()
+        redis.blocking_client.cache_clear()

@@ -1,0 +1,26 @@
+"""Announces who comes to a room and who leaves it: to its members, and to other apps."""
+
+from uuid import UUID
+
+from bridge import signals
+from bridge.chat import hooks, publishing
+from bridge.presence.registry import Moves
+from bridge.protocol import event_frame
+
+MOST_NAMED = 50
+
+
+def announce(moves: Moves) -> None:
+    if moves.scope.kind != "room":
+        return
+    room, online = str(moves.scope.key), moves.online + len(moves.went) + len(moves.lost)
+    if came := [author for author in moves.came if author]:
+        hooks.tell(signals.participant_joined, (UUID(author["id"]) for author in came))
+        joined = {"participants": came[:MOST_NAMED], "more": max(0, len(came) - MOST_NAMED), "online": online}
+        publishing.tell(room, event_frame("participant.joined", joined, connection=room))
+    for participants, clean in ((moves.lost, False), (moves.went, True)):
+        if participants:
+            online -= len(participants)
+            hooks.tell(signals.participant_left, map(UUID, participants), clean=clean)
+            left = {"participants": participants, "clean": clean, "online": online}
+            publishing.tell(room, event_frame("participant.left", left, connection=room))
