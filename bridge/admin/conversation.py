@@ -1,7 +1,6 @@
 """A conversation, shown as one: who, from where, and what was said, a page at a time from the newest."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from django.db.models import Count, OuterRef, Prefetch, Subquery
 from django.db.models.functions import Coalesce
@@ -12,16 +11,16 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
 from bridge.admin import words
+from bridge.admin.paging import HistoryAdmin, cursor_in
 from bridge.chat import wire
+from bridge.chat.history import BY_PLACE
+from bridge.infra.keyset import Cursor
 from bridge.infra.redis import RedisError
 from bridge.models import Block, Connection, Contact, Delivery, Message, MessageVersion, Reaction, RemotePart
 from bridge.presence import online
 from bridge.protocol import AttachmentOut
 from bridge.services.words import plain
 from bridge.text import emojis
-
-if TYPE_CHECKING:
-    from bridge.admin.paging import HistoryAdmin
 
 PAGE = 50
 VERSIONS = 20
@@ -58,8 +57,8 @@ class Line:
     """How many there are beside these."""
 
 
-def show(model_admin: "HistoryAdmin", request: HttpRequest, connection: Connection) -> HttpResponse:
-    before = _before(request)
+def show(model_admin: HistoryAdmin, request: HttpRequest, connection: Connection) -> HttpResponse:
+    before = cursor_in(request, BY_PLACE)
     may_read = request.user.has_perm(READ)
     lines, older = _page(connection, before) if may_read else ([], None)
     context = {
@@ -97,18 +96,11 @@ def _is_online(connection: Connection) -> bool | None:
         return None
 
 
-def _before(request: HttpRequest) -> int | None:
-    text = request.GET.get("before", "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None
-
-
-def _page(connection: Connection, before: int | None) -> tuple[list[Line], int | None]:
+def _page(connection: Connection, before: Cursor | None) -> tuple[list[Line], Cursor | None]:
     """The messages before a place, oldest first, and the place before which there are more."""
-    found = Message.objects.filter(connection=connection)
-    if before is not None:
-        found = found.filter(seq__lt=before)
-    rows = list(
-        found.select_related("author", "reply_to__author")
+    rows = (
+        Message.objects.filter(connection=connection)
+        .select_related("author", "reply_to__author")
         .annotate(version_count=_VERSIONS_OF_EACH)
         .prefetch_related(
             "attachments",
@@ -117,11 +109,9 @@ def _page(connection: Connection, before: int | None) -> tuple[list[Line], int |
             Prefetch("remote_parts", RemotePart.objects.select_related("remote"), "parts"),
             Prefetch("versions", MessageVersion.objects.order_by("-pk")[:VERSIONS], "earlier"),
         )
-        .order_by("-seq")[: PAGE + 1]
     )
-    shown = rows[:PAGE]
-    older = shown[-1].seq if len(rows) > PAGE else None
-    return [_line(message) for message in reversed(shown)], older
+    page = BY_PLACE.page(rows, after=before, limit=PAGE)
+    return [_line(message) for message in reversed(page.rows)], page.next
 
 
 def _line(message: Message) -> Line:

@@ -124,7 +124,7 @@ class Dates(ListFilter):
         self, request: HttpRequest, params: dict[str, Any], model: type[Model], model_admin: ModelAdmin[Any]
     ) -> None:
         super().__init__(request, params, model, model_admin)
-        self.column = model_admin.keys[0]  # type: ignore[attr-defined]  # a HistoryAdmin
+        self.column = model_admin.keyset.columns[0]  # type: ignore[attr-defined]  # a HistoryAdmin
         for name in self.parameters():
             if name in params:
                 self.used_parameters[name] = params.pop(name)[-1]

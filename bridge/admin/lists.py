@@ -17,7 +17,9 @@ from bridge.admin.paging import HistoryAdmin
 from bridge.chat.actions import close_connection, reopen_connection
 from bridge.chat.actions.retrying import hurry_lines, retry_deliveries
 from bridge.chat.actions.staffing import user_in
+from bridge.chat.browsing import BY_ACTIVITY
 from bridge.identity.revocation import revoke_visitor
+from bridge.infra.keyset import Keyset
 from bridge.models import Connection, Delivery, Endpoint, Message
 
 NAMES_AND_IDS = (
@@ -29,7 +31,7 @@ MOST_AT_ONCE = 1000
 
 @admin.register(Connection)
 class ConnectionAdmin(HistoryAdmin):
-    keys = ("active_at", "id")
+    keyset = BY_ACTIVITY
     list_prefetch = ("inbox",)
     list_display = ("who", "kind", "state", "said", "active", "opened")
     list_display_links = None
@@ -129,7 +131,7 @@ class OfConversation(HistoryAdmin):
 
 @admin.register(Message)
 class MessageAdmin(OfConversation):
-    keys = ("created_at", "id")
+    keyset = Keyset("created_at", "id")
     list_prefetch = ("author", "connection__inbox")
     list_display = ("when", "by", "text", "conversation", "became")
     list_display_links = None

@@ -6,34 +6,39 @@ Dates are bounds of the walk itself.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any, ClassVar
 
+from django.contrib import messages
 from django.contrib.admin import ModelAdmin, ShowFacets
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, QuerySet
 from django.db.models.expressions import Combinable
 from django.http import Http404, HttpRequest
 
 from bridge.admin.filters import Dates, Narrowing
 from bridge.admin.finding import Found
+from bridge.infra.keyset import STRETCH, Cursor, Keyset
 
-STRETCH = 10_000
-"""Rows looked at for the first page: some 25 ms on SQLite where none of them fits."""
 FURTHER = 100_000
-"""The same for each later page: somebody chose to wait for it."""
+"""Rows looked at for each page after the first: somebody chose to wait for it."""
 BEFORE = "before"
 
-Key = tuple[Any, ...]
+
+def cursor_in(request: HttpRequest, keyset: Keyset) -> Cursor | None:
+    """Where the page that the address names begins; None, with a warning, where that is not a position in this list."""
+    if BEFORE not in request.GET:
+        return None
+    try:
+        return keyset.parse(request.GET[BEFORE])
+    except ValueError as error:
+        messages.warning(request, f"{error} The newest entries are shown.")
+        return None
 
 
 class KeysetChangeList(ChangeList):
-    """`model_admin.keys`, newest first, are the columns of an index: one or two, the primary key last."""
-
     model_admin: "HistoryAdmin"
     found: Found
     stretch = STRETCH
@@ -47,10 +52,10 @@ class KeysetChangeList(ChangeList):
         super().__init__(*args, **kwargs)
         self.title = self.model_admin.title
         # The search form repeats what is left in here, and another search starts at the newest row.
-        self.later_page = self.params.pop(BEFORE, None) is not None
+        self.params.pop(BEFORE, None)
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str | Combinable]:
-        return [f"-{key}" for key in self.model_admin.keys]
+        return [*self.model_admin.keyset.order]
 
     def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
         lookups: dict[str, Any] = super().get_filters_params(params)
@@ -69,23 +74,20 @@ class KeysetChangeList(ChangeList):
         return queryset if self.found.condition is None else queryset.filter(self.found.condition)
 
     def get_results(self, request: HttpRequest) -> None:
-        keys, size = self.model_admin.keys, self.list_per_page
-        start = self._start()
+        start = cursor_in(request, self.model_admin.keyset)
+        self.later_page = start is not None
         self.stretch = FURTHER if start else STRETCH
-        rows, end = self.queryset, None
-        if self._walks():
-            walk = self._dated(request).order_by(*self.get_ordering(request, rows))
-            ends = _before(walk, keys, start).values_list(*keys)[self.stretch - 1 : self.stretch + 1]
-            # Two of them: there is more behind the last row of the walk.
-            end = ends[0] if len(ends) == 2 else None
-            rows = rows if end is None else rows.filter(_reaches(keys, end))
-        page = list(_before(rows, keys, start).prefetch_related(*self.model_admin.list_prefetch)[: size + 1])
-        if len(page) > size:
-            self.older = self.get_query_string({BEFORE: _token(_key(page[size - 1], keys))})
-        elif end is not None:
-            self.looked_back_to = end[0]
-            self.older = self.get_query_string({BEFORE: _token(end)})
-        self._show(page[:size])
+        page = self.model_admin.keyset.page(
+            self.queryset.prefetch_related(*self.model_admin.list_prefetch),
+            after=start,
+            limit=self.list_per_page,
+            among=self._dated(request) if self._walks() else None,
+            stretch=self.stretch,
+        )
+        if page.next is not None:
+            self.older = self.get_query_string({BEFORE: str(page.next)})
+            self.looked_back_to = page.next[0] if page.is_short else None
+        self._show(page.rows)
 
     def _walks(self) -> bool:
         """Whether rows are left out by something that no index answers."""
@@ -99,15 +101,6 @@ class KeysetChangeList(ChangeList):
             if isinstance(each, Dates):
                 rows = each.queryset(request, rows)
         return rows
-
-    def _start(self) -> Key | None:
-        text = self.params.get(BEFORE)
-        if text is None:
-            return None
-        try:
-            return _parse(text, self.model_admin.keys)
-        except ValueError as error:
-            raise IncorrectLookupParameters from error
 
     def _show(self, page: list[Any]) -> None:
         """What Django's own templates ask for. There is nothing to page through by number."""
@@ -130,7 +123,7 @@ class HistoryAdmin(ModelAdmin[Any]):
     """A list of what happened. Nobody adds, changes or deletes any of it here, superusers included."""
 
     title: ClassVar[str]
-    keys: ClassVar[Sequence[str]] = ("id",)
+    keyset: ClassVar[Keyset] = Keyset("id")
     list_prefetch: ClassVar[Sequence[str]] = ()
     list_per_page = 50
     sortable_by = ()
@@ -175,42 +168,3 @@ class HistoryAdmin(ModelAdmin[Any]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
-
-
-def _key(row: Any, keys: Sequence[str]) -> Key:
-    return tuple(getattr(row, each) for each in keys)
-
-
-def _before(rows: QuerySet[Any], keys: Sequence[str], key: Key | None) -> QuerySet[Any]:
-    """The rows after `key` in the list. The first column's own bound is what the index is entered by."""
-    if key is None:
-        return rows
-    if len(keys) == 1:
-        return rows.filter(**{f"{keys[0]}__lt": key[0]})
-    first, last = keys
-    ties = Q(**{f"{first}__lt": key[0]}) | Q(**{f"{last}__lt": key[1]})
-    return rows.filter(ties, **{f"{first}__lte": key[0]})
-
-
-def _reaches(keys: Sequence[str], key: Key) -> Q:
-    """The rows up to `key` in the list, itself included."""
-    if len(keys) == 1:
-        return Q(**{f"{keys[0]}__gte": key[0]})
-    first, last = keys
-    ties = Q(**{f"{first}__gt": key[0]}) | Q(**{f"{last}__gte": key[1]})
-    return Q(ties, **{f"{first}__gte": key[0]})
-
-
-def _token(key: Key) -> str:
-    return "_".join(each.isoformat() if isinstance(each, datetime) else str(each) for each in key)
-
-
-def _parse(token: str, keys: Sequence[str]) -> Key:
-    """Raises ValueError for what is no key of this list."""
-    *moments, pk = token.split("_")
-    if len(moments) != len(keys) - 1 or not pk.isdecimal() or len(pk) > 18:
-        raise ValueError(f"{token!r} is not a position in this list")
-    key = tuple(datetime.fromisoformat(each) for each in moments)
-    if any(each.tzinfo is None for each in key):
-        raise ValueError(f"{token!r} has no time zone")
-    return (*key, int(pk))

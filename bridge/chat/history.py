@@ -10,9 +10,11 @@ from typing import NamedTuple
 
 from bridge.chat import listing, wire
 from bridge.chat.wire import connection_out
+from bridge.infra.keyset import Cursor, Keyset
 from bridge.models import Connection, Message, Participant
 from bridge.protocol import MAX_PAGE, SYNC_LIMIT, ConnectionOut, ConnectionSynced, HistoryRead, MessageOut
 
+BY_PLACE = Keyset("seq")
 FEW = 5
 """How many of a visitor's conversations a heartbeat looks at: the open one, and those used last."""
 
@@ -27,11 +29,9 @@ class Reader(NamedTuple):
 
 def page(reader: Reader, *, before: int | None = None, limit: int = 50) -> HistoryRead:
     """The newest messages, or those just before the place `before`; oldest first."""
-    found = Message.objects.filter(connection=reader.connection)
-    if before is not None:
-        found = found.filter(seq__lt=before)
-    rows = list(found.select_related("author", "reply_to__author").order_by("-seq")[: limit + 1])
-    return {"messages": _seen_by(reader, rows[limit - 1 :: -1]), "has_more": len(rows) > limit}
+    rows = Message.objects.filter(connection=reader.connection).select_related("author", "reply_to__author")
+    found = BY_PLACE.page(rows, after=None if before is None else Cursor([before]), limit=limit)
+    return {"messages": _seen_by(reader, found.rows[::-1]), "has_more": found.next is not None}
 
 
 def sync(reader: Reader, *, since: int) -> ConnectionSynced:

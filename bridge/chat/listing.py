@@ -8,10 +8,11 @@ longer for who has written for years.
 import uuid
 from collections.abc import Sequence
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, QuerySet
 from django.db.models.functions import Greatest, Left
 
-from bridge.chat.access import Viewer, find_participant
+from bridge.chat.access import Viewer, find_participant, participant_for
+from bridge.chat.browsing import BY_ACTIVITY
 from bridge.chat.wire import QUOTED, connection_out
 from bridge.models import Connection, Message, Participant
 from bridge.protocol import ConnectionsListed, Earlier, ListedConnection, rfc3339
@@ -27,16 +28,18 @@ FIRST = 10
 def conversations(
     visitor: uuid.UUID, *, inbox: int, before: uuid.UUID | None = None, limit: int
 ) -> ConnectionsListed:
-    """Those with less activity than the one `before`, which is one of theirs: the last of the page before."""
-    mine = _of(visitor, inbox)
-    ended, there = _ended(mine), mine.filter(state=Connection.State.OPEN)
+    """Those with less activity than the one `before`, the last of the page before.
+
+    Raises BridgeError: `not_found` where that is none of theirs.
+    """
+    after, mine = None, _of(visitor, inbox)
     if before is not None:
-        last = mine.filter(uid=before).values_list("active_at", "pk").first()
-        if last is None:
-            return {"connections": [], "has_more": False}
-        ended, there = _after(ended, *last), _after(there, *last)
-    rows = sorted([*there[:1], *ended[: limit + 1]], key=lambda row: (row.active_at, row.pk), reverse=True)
-    return {"connections": _shown(rows[:limit], visitor), "has_more": len(rows) > limit}
+        after = BY_ACTIVITY.cursor(participant_for(Viewer(visitor, inbox, rooms=()), before).connection)
+    ended = BY_ACTIVITY.page(_ended(mine), after=after, limit=limit)
+    current = BY_ACTIVITY.page(mine.filter(state=Connection.State.OPEN), after=after, limit=1)
+    rows = sorted([*current.rows, *ended.rows], key=BY_ACTIVITY.cursor, reverse=True)
+    has_more = ended.next is not None or len(rows) > limit
+    return {"connections": _shown(rows[:limit], visitor), "has_more": has_more}
 
 
 def earlier(visitor: uuid.UUID, *, inbox: int, but: int) -> Earlier:
@@ -68,11 +71,7 @@ def _of(visitor: uuid.UUID, inbox: int) -> QuerySet[Connection]:
 
 
 def _ended(mine: QuerySet[Connection]) -> QuerySet[Connection]:
-    return mine.filter(closed_at__isnull=False).order_by("-active_at", "-id")
-
-
-def _after(rows: QuerySet[Connection], active_at: object, pk: int) -> QuerySet[Connection]:
-    return rows.filter(Q(active_at__lt=active_at) | Q(pk__lt=pk), active_at__lte=active_at)
+    return BY_ACTIVITY.after(mine.filter(closed_at__isnull=False), None)
 
 
 def _shown(rows: Sequence[Connection], visitor: uuid.UUID) -> list[ListedConnection]:

@@ -8,7 +8,7 @@ from bridge import protocol
 from bridge.chat import actions, browsing, history
 from bridge.chat.actions import Post
 from bridge.chat.actions.staffing import user_in
-from bridge.chat.browsing import Place
+from bridge.chat.browsing import BY_ACTIVITY
 from bridge.chat.history import Reader
 from bridge.chat.speaking import Target
 from bridge.errors import BridgeError, Code
@@ -36,15 +36,15 @@ CHANGE = may("view_connection", "change_connection")
 
 @entry("staff.connections", permission=LOOK, throttle="read")
 async def list_connections(session: RequestSession, payload: StaffConnectionList) -> StaffConnectionsListed:
-    rows, end = await session.database.run(
+    page = await session.database.run(
         browsing.conversations,
         inbox=payload.inbox or "",
         state=payload.state or "",
         kind=payload.kind or "",
-        before=Place.parse(payload.before) if payload.before else None,
+        before=BY_ACTIVITY.parse(payload.before) if payload.before else None,
         limit=payload.limit,
     )
-    return {"connections": [shown(row) for row in rows], "place": str(end) if end else None}
+    return {"connections": [shown(row) for row in page.rows], "place": str(page.next) if page.next else None}
 
 
 @entry("staff.connection", permission=LOOK, throttle="read")

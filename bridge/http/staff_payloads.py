@@ -4,14 +4,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from bridge.chat.browsing import Place
+from bridge.chat.browsing import BY_ACTIVITY
 from bridge.http.visitors import InboxName
 from bridge.models import Connection
 from bridge.protocol import MAX_PAGE, Closed, Content, MessageOut, Payload, Seq, Uuid, rfc3339
 
 
 def _place(text: str) -> str:
-    Place.parse(text)
+    BY_ACTIVITY.parse(text)
     return text
 
 

@@ -96,6 +96,7 @@ def test_a_place_that_is_none_shows_the_newest(viewer: Client, conversation: Con
     response = viewer.get(url(conversation), {"before": before})
 
     assert places(response.content.decode()) == [1, 2]
+    assert "This is not a position in this list." in response.content.decode()
 
 
 def test_a_message_of_a_list_leads_to_its_place(viewer: Client) -> None:

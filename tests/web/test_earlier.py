@@ -183,7 +183,7 @@ async def test_nobody_else_sees_the_list_nor_what_is_in_it(
     await posted(visitor, first, "For the visitor alone")
     for other in (stranger, elsewhere):
         assert await listed(other) == []
-        assert await listed(other, before=first) == []
+        assert await other.refused("connection.list", before=first) == "not_found"
         for command, more in (
             ("history.page", {}),
             ("connection.sync", {"since": 0}),
