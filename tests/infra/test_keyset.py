@@ -205,12 +205,12 @@ def test_any_text_is_a_place_or_refused(text: str) -> None:
 
 
 @pytest.mark.usefixtures("small_stretch")
-@pytest.mark.parametrize(("place", "count"), [("253402300799999999-" + "9" * 18, 3), ("0-0", 0)])
+@pytest.mark.parametrize(("place", "count"), [("253402300799999999-" + "9" * 18, 2), ("0-0", 0)])
 def test_the_first_and_the_last_place_of_all_are_asked_for_like_any_other(
     staff: Client, place: str, count: int
 ) -> None:
     rows = Rows()
-    for moment in MOMENTS:
+    for moment in MOMENTS[:2]:
         rows.add(moment, "closed")
     for door in (activity, filtered):
         assert len(door(staff, 5, place)[0]) == count
