@@ -45,7 +45,7 @@ async def test_its_frames_are_as_the_description_says(visitor: Browser) -> None:
 
 async def test_a_row_that_does_not_exist_is_not_found(visitor: Browser) -> None:
     reply = await visitor.ask("shop.status", number="B8")
-    assert reply["error"] == {"code": "not_found", "message": "There is no such order."}
+    assert reply["error"] == {"code": "not_found", "message": "There is no such order.", "details": {}}
 
 
 async def test_its_payload_is_as_closed_as_ours(visitor: Browser) -> None:
@@ -119,7 +119,11 @@ async def test_a_reply_that_is_not_what_it_says_is_a_bug_and_not_sent(
     group.command("broken", permission=anyone, throttle="read")(broken)
     monkeypatch.setitem(entries, "shop.broken", groups.entries["shop.broken"])
     reply = await visitor.ask("shop.broken")
-    assert reply["error"] == {"code": "internal", "message": "Something went wrong on the server."}
+    assert reply["error"] == {
+        "code": "internal",
+        "message": "Something went wrong on the server.",
+        "details": {},
+    }
     assert "shop.broken" in caplog.text
     assert await visitor.ok("ping")
 
@@ -129,7 +133,8 @@ async def test_what_a_function_of_ours_gives_is_its_own_visitors(visitor: Browse
     assert (await visitor.ok("shop.state", number="A7"))["number"] == "A7"
     theirs = await stranger.ask("shop.state", number="A7")
     nobodys = await stranger.ask("shop.state", number="B8")
-    assert theirs["error"] == nobodys["error"] == {"code": "not_found", "message": "You have no such order."}
+    unknown = {"code": "not_found", "message": "You have no such order.", "details": {}}
+    assert theirs["error"] == nobodys["error"] == unknown
 
 
 async def test_what_two_ask_for_is_got_once(visitor: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
