@@ -31,7 +31,7 @@ class Authenticated:
 
 
 def authenticate(inbox: Inbox, shown: Credentials) -> Authenticated:
-    """Who it is, whether or not they may come in, which `entrance.admit` decides. Blocks.
+    """Identify a visitor. Whether they may come in, `entrance.admit` decides. Blocks the thread.
 
     Raises BridgeError (`not_identified`): with `details.reason` `revoked`, `jwt` or `expired`; without, for what is no
     token.

@@ -1,4 +1,4 @@
-"""The one way in for visitors. Sockets, the HTTP API, uploads and files all ask `admit`, and pages ask `open_inbox`."""
+"""The one entrance for visitors: `admit` for sockets, the HTTP API, uploads and files, `open_inbox` for pages."""
 
 import uuid
 from contextlib import suppress
@@ -22,9 +22,9 @@ class Admitted:
 
 
 def admit(inbox: Inbox | str, credentials: Credentials, handshake: Handshake) -> Admitted:
-    """Let a visitor into an inbox, given by its name or as it was just read. Blocks.
+    """Let a visitor into an inbox, given by its name or as it was just read. Blocks the thread.
 
-    Raises BridgeError: `not_found` where there is no such inbox, `not_permitted` for another site's page,
+    Raises BridgeError: `not_found` if there is no such inbox, `not_permitted` for a page of another site,
     `not_identified` as `authenticate` does, or with `details.reason` `sign_in`, and `blocked`.
     """
     inbox = open_inbox(inbox, handshake)
@@ -34,7 +34,7 @@ def admit(inbox: Inbox | str, credentials: Credentials, handshake: Handshake) ->
             Code.NOT_IDENTIFIED, "Please sign in first: this chat is for known users.", reason="sign_in"
         )
     known_as = {visitor.visitor}
-    # A block also holds under another token, in a browser whose cookie names a blocked visitor.
+    # In a browser whose cookie names a blocked visitor, no other token helps.
     with suppress(BridgeError):
         known_as.add(tokens.read(handshake.cookie or "").visitor)
     if is_blocked(inbox.pk, known_as):
@@ -42,30 +42,31 @@ def admit(inbox: Inbox | str, credentials: Credentials, handshake: Handshake) ->
     return Admitted(inbox, visitor)
 
 
-def open_inbox(inbox: Inbox | str, handshake: Handshake) -> Inbox:
-    """The inbox, if it is switched on and this page's site may open it. Raises BridgeError as `admit` does."""
-    if isinstance(inbox, str):
-        # PostgreSQL takes no NUL, not even to look for it.
-        found = Inbox.objects.filter(name=inbox).first() if inbox.isprintable() else None
-    else:
-        found = inbox
-    if found is None or not found.enabled:
+def open_inbox(named: Inbox | str, handshake: Handshake) -> Inbox:
+    """The inbox, if it is enabled and the page's site may open it. Raises BridgeError as `admit` does."""
+    inbox = _find(named) if isinstance(named, str) else named
+    if inbox is None or not inbox.enabled:
         raise BridgeError(Code.NOT_FOUND, "There is no such chat.")
-    if handshake.origin and handshake.origin not in found.origins:
+    if handshake.origin and handshake.origin not in inbox.origins:
         raise OriginRefused("This site may not open this chat.")
-    return found
+    return inbox
+
+
+def _find(name: str) -> Inbox | None:
+    # PostgreSQL accepts no NUL in a query.
+    return Inbox.objects.filter(name=name).first() if name.isprintable() else None
 
 
 def opens_any_inbox(origin: str) -> bool:
-    """Whether another site's pages may open any inbox at all; which one, `admit` decides. Blocks."""
+    """Whether pages of another site may open any inbox. `admit` decides which one. Blocks the thread."""
     inboxes = Inbox.objects.filter(enabled=True).exclude(allowed_origins="")
     return any(origin in inbox.origins for inbox in inboxes)
 
 
 def claimed_visitor(credentials: Credentials) -> uuid.UUID:
-    """The visitor that a token is for, whether or not it still counts: for throttles, before any query.
+    """The visitor whose token it is, valid or revoked: for the throttles, before any query.
 
-    Raises BridgeError (`not_identified`) where there is none.
+    Raises BridgeError (`not_identified`) if there is no token, or an invalid one.
     """
     if not credentials.token:
         raise BridgeError(Code.NOT_IDENTIFIED, "This takes a visitor's token: POST /api/session gives one.")

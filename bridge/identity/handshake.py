@@ -1,4 +1,4 @@
-"""Where a socket or a request comes from, and what it shows of its visitor. Read from its headers alone."""
+"""Where a socket or a request comes from, and the credentials in it. Reads nothing but its headers."""
 
 import ipaddress
 import logging
@@ -18,11 +18,11 @@ logger = logging.getLogger(__name__)
 
 
 class Credentials(NamedTuple):
-    """What a visitor shows of who they are."""
+    """What a visitor presents to be identified."""
 
     token: str | None = None
     is_cookie: bool = False
-    """The token is our page's cookie: set for a login, it counts beside that login alone."""
+    """The token comes from our page's cookie. If it was issued for a login, it is valid only with that login."""
     login: str | None = None
     """The key of a Django session."""
     vouched_by: str | None = None
@@ -31,7 +31,7 @@ class Credentials(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """How a socket or a request came in, before anybody said who it is."""
+    """How a socket or a request came in, before its visitor is known."""
 
     address: str
     user_agent: str
@@ -44,17 +44,17 @@ class Handshake:
     doubt: str = ""
     """What a proxy in front hides, `port` or `scheme`, where `origin` may well be our own page."""
     bearer: str | None = None
-    """The token of its Authorization header, a visitor's or one of staff."""
+    """The token in its Authorization header, of a visitor or of staff."""
     is_ours: bool = True
-    """No page elsewhere made it, as far as the browser says: the cookies that came with it count."""
+    """False if a page of another site made the request: its cookies do not count."""
 
     @property
     def credentials(self) -> Credentials:
-        """Of a request. A token speaks for itself; without one, our page's cookie and login do."""
+        """Those of a request: its bearer token alone, or else the cookie and login of our own page."""
         return Credentials(self.bearer) if self.bearer else self.to_start()
 
     def to_start(self, *, token: str | None = None, vouched_by: str | None = None) -> Credentials:
-        """Of `session.start`, which takes a login or a JWT beside the token: who signs in keeps a conversation."""
+        """Those of `session.start`. A login or JWT counts beside the token: who signs in keeps their conversation."""
         token = token or self.bearer
         cookie, login = (self.cookie, self.login) if self.is_ours else (None, None)
         return Credentials(token or cookie, is_cookie=not token, login=login, vouched_by=vouched_by)
@@ -85,7 +85,7 @@ def read_handshake(scope: dict[str, Any]) -> Handshake:
 
 
 def handshake_of(request: HttpRequest) -> Handshake:
-    """The same of a request for a page, under ASGI and WSGI. Raises OriginRefused."""
+    """The handshake of a Django request, under ASGI or WSGI. Raises OriginRefused."""
     scope = getattr(request, "scope", None)
     if scope is None:
         meta = request.META
@@ -108,16 +108,17 @@ def _bearer(authorization: str) -> str | None:
 
 
 def _is_ours(method: str, headers: Mapping[bytes, str]) -> bool:
-    """Whether no page elsewhere made this request, where the origin is not another site's.
+    """Whether no page of another site made this request, if its origin does not already say so.
 
-    For what only reads, a link that somebody follows from elsewhere counts too. `method` is empty for a socket, which a
-    browser always sends with its origin.
+    A link on another site may lead here, if the request only reads. `method` is empty for a socket: its origin is
+    enough, because browsers always send it.
     """
     site = headers.get(b"sec-fetch-site", "")
     if method in {"GET", "HEAD"}:
-        follows_link = headers.get(b"sec-fetch-mode") == "navigate"
-        is_whole_tab = headers.get(b"sec-fetch-dest") == "document"
-        return site in {"", "same-origin", "none"} or (follows_link and is_whole_tab)
+        is_link = (
+            headers.get(b"sec-fetch-mode") == "navigate" and headers.get(b"sec-fetch-dest") == "document"
+        )
+        return is_link or site in {"", "same-origin", "none"}
     return not method or (site == "same-origin" if site else b"origin" in headers)
 
 

@@ -13,13 +13,13 @@ from bridge.infra.notices import warn_once
 logger = logging.getLogger(__name__)
 
 LOCAL = [".localhost", "127.0.0.1", "[::1]"]
-"""What Django takes where ALLOWED_HOSTS is empty, which it may be with DEBUG."""
+"""The hosts that Django allows with DEBUG if ALLOWED_HOSTS is empty."""
 MOST_ORIGINS = 20
 """Pages of other origins that the log names: anybody may make one up."""
 
 
 class OriginRefused(BridgeError):
-    """This was not meant for us, comes from a site that may not, or says nothing that can be believed."""
+    """A socket or a request that is for another host, has an invalid origin, or comes from a site that may not."""
 
     def __init__(self, message: str) -> None:
         super().__init__(Code.NOT_PERMITTED, message, close=True)
@@ -29,16 +29,16 @@ def foreign_origin(origin: str | None, host: str, *, scheme: str) -> tuple[str, 
     """Empty for our own page and for what is no browser; else the origin, for an inbox to allow, and what may be wrong
     about it: Handshake.doubt."""
     if not validate_host(split_domain_port(host)[0], project.ALLOWED_HOSTS or LOCAL):
-        raise OriginRefused(f"Not from here: the host {host!r} is not in ALLOWED_HOSTS.")
+        raise OriginRefused(f"The host {host!r} is not in ALLOWED_HOSTS.")
     if origin is None:
         return "", ""
     try:
         parts = urlsplit(origin.lower())
         port = parts.port
     except ValueError:
-        raise OriginRefused("Not from here: the origin is none.") from None
+        raise OriginRefused("The origin is invalid.") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise OriginRefused("Not from here: the origin is none.")
+        raise OriginRefused("The origin is invalid.")
     found, doubt = origin.lower().rstrip("/"), ""
     name, asked_port = _split(host.lower())
     if _host(parts.hostname, port) == _host(name, asked_port):

@@ -91,7 +91,7 @@ def _chat(
 def _set_cookie(request: HttpRequest, response: HttpResponse, inbox: Inbox) -> None:
     handshake = handshake_of(request)
     if handshake.origin:
-        return  # Another site's page, whose cookie was not read: a new one would take its place.
+        return  # The cookie was not read, since a page of another site asks: a new one would replace it.
     secure = request.is_secure()
     # No script can read it, and with Lax a visitor who follows a link to the page stays who they were.
     response.set_cookie(
@@ -123,9 +123,9 @@ def avatar(request: HttpRequest, participant: uuid.UUID) -> HttpResponse:
 
 
 def _token(handshake: Handshake, inbox: Inbox) -> str:
-    """The visitor's own, so that its cookie starts again; else a new one, of whoever is logged in or of nobody.
+    """The visitor's own, so that the cookie lasts longer; else a new one, for the login or for a new visitor.
 
-    It lets nobody in: `admit` is asked next, by the page. So who is blocked keeps the token that is blocked.
+    It admits nobody: the page's socket asks `admit`. So a blocked visitor keeps their blocked token.
     """
     try:
         shown = Credentials(handshake.cookie, is_cookie=True, login=handshake.login)
