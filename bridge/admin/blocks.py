@@ -4,14 +4,15 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import BigIntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bridge.admin import words
 from bridge.chat.actions import moderating
-from bridge.models import Block, Connection, Participant
+from bridge.models import Block, Connection, Participant, Room
 
 
 class BlockForm(forms.ModelForm[Block]):
@@ -44,6 +45,26 @@ class BlockAdmin(admin.ModelAdmin[Block]):
     list_select_related = ("inbox",)
     ordering = ("-created_at",)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Block]:
+        """With the visitor's last conversation, else a room, and their name in it."""
+        own = Connection.objects.filter(visitor=OuterRef("visitor"), inbox=OuterRef("inbox")).order_by("-pk")
+        in_rooms = Participant.objects.filter(
+            visitor=OuterRef("visitor"),
+            connection__in=Room.objects.filter(inbox=OuterRef(OuterRef("inbox"))),
+        ).order_by("-pk")
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                seen_in=Coalesce(
+                    Subquery(own.values("pk")[:1]),
+                    Subquery(in_rooms.values("connection")[:1]),
+                    output_field=BigIntegerField(),
+                ),
+                called=Coalesce(Subquery(own.values("nick")[:1]), Subquery(in_rooms.values("nick")[:1])),
+            )
+        )
+
     def get_readonly_fields(self, request: HttpRequest, obj: Block | None = None) -> tuple[str, ...]:
         return ("inbox", "who") if obj else ()
 
@@ -75,15 +96,7 @@ class BlockAdmin(admin.ModelAdmin[Block]):
     @admin.display(description="visitor")
     def who(self, block: Block) -> SafeString | str:
         """As he was last called, with the conversation that he was called so in."""
-        where = Connection.objects.filter(visitor=block.visitor, inbox=block.inbox_id).order_by("-pk").first()
-        nick = where.nick if where else ""
-        if where is None:
-            rooms = Connection.objects.exclude(slug="").filter(
-                kind=Connection.Kind.ROOM, inbox=block.inbox_id
-            )
-            his = Participant.objects.filter(connection__in=rooms, visitor=block.visitor)
-            member = his.select_related("connection").order_by("-pk").first()
-            if member is None:
-                return str(block.visitor)
-            where, nick = member.connection, member.nick
-        return format_html('<a href="{}">{}</a>', words.conversation_url(where.pk), nick or where.code)
+        if block.seen_in is None:  # type: ignore[attr-defined]  # annotated
+            return str(block.visitor)
+        name = block.called or block.visitor  # type: ignore[attr-defined]
+        return format_html('<a href="{}">{}</a>', words.conversation_url(block.seen_in), name)  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ from bridge.models import RefusedMail
 class RefusedMailAdmin(admin.ModelAdmin[RefusedMail]):
     list_display = ("received", "sender", "subject", "reason", "detail", "inbox", "where")
     list_filter = ("reason", "inbox")
-    list_select_related = ("inbox", "connection")
+    list_select_related = ("inbox", "connection__inbox")
     list_display_links = ("received", "sender")
     ordering = ("-received_at",)
     fields = ("received", "sender", "recipient", "subject", "reason", "detail", "inbox", "where", "content")

@@ -1,6 +1,7 @@
 """Every list, filter and search reads through an index, whatever the size of the table."""
 
 import re
+import uuid
 from urllib.parse import urlencode
 
 import pytest
@@ -11,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bridge.infra.keyset import Cursor
-from bridge.models import Connection, Endpoint, Message, RemoteMessage
+from bridge.models import Block, Connection, Endpoint, Message, Participant, RemoteMessage
 from tests.seeding import seed
 
 BIG = "message|connection|participant|endpoint|remotemessage|remotepart|delivery"
@@ -120,6 +121,23 @@ def test_ids_and_nicks_are_looked_up(staff: Client, name: str) -> None:
         sorts = not (name == "delivery" or (name == "message" and " " in term))
         for sql in asked(staff, name, q=term):
             assert faults(sql, sorts=sorts) == [], term
+
+
+@pytest.mark.usefixtures("seeded")
+def test_the_names_beside_blocks_are_looked_up(staff: Client) -> None:
+    room = Connection.objects.create(inbox_id=1, kind="room", slug="lobby")
+    visitors = [uuid.uuid4() for _ in range(20)]
+    for number, visitor in enumerate(visitors):
+        Participant.objects.create(connection=room, role="visitor", visitor=visitor, nick=f"N{number}")
+
+    def queries(count: int) -> list[str]:
+        Block.objects.bulk_create(Block(inbox_id=1, visitor=each) for each in visitors[:count])
+        del visitors[:count]
+        return asked(staff, "block")
+
+    few, many = queries(2), queries(18)
+    assert len(few) == len(many)
+    assert [fault for sql in many for fault in faults(sql, sorts=True)] == []
 
 
 @pytest.mark.usefixtures("seeded")
