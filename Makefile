@@ -21,7 +21,7 @@ BESIDE := tests/delivery/test_workers.py tests/process tests/browser
 CACHE := -o cache_dir=var/cache/
 AGAIN := --last-failed --last-failed-no-failures none
 
-.PHONY: help run test test-postgres check lint format fuzz bench mutate shape lock browser clean
+.PHONY: help run test test-postgres check lint format fuzz bench mutate without shape lock browser clean
 
 help:  ## list these commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -64,6 +64,9 @@ format: .venv/develops  ## fix what can be fixed automatically
 
 mutate: .venv/develops  ## plant small faults: make mutate MODULES="bridge/chat bridge/files"; FRESH=1 to measure coverage again, MOST=40 per module
 	$(PY) -m scripts.mutation $(if $(FRESH),--fresh) $(if $(MOST),--most $(MOST)) $(MODULES)
+
+without: .venv/develops  ## everything but one service, without it: make without SERVICE=discord; FAST=1 for what CI runs
+	$(PY) -m scripts.without $(if $(FAST),--fast) $(SERVICE)
 
 shape: .venv/develops  ## print how large the code is and how deeply it is nested
 	@$(PY) -m scripts.shape

@@ -29,7 +29,8 @@ AT_ONCE = 25
 MAKE = """
 from bridge.chat.actions import save_room
 from bridge.models import Inbox, Room
-save_room(Room(inbox=Inbox.objects.get(name="default"), slug="bench", name="Bench"), channel="9" * 18, is_open=True)
+room = Room(inbox=Inbox.objects.get(name="default"), slug="bench", name="Bench")
+save_room(room, endpoints={"discord": "9" * 18}, is_open=True)
 """
 FILL = """
 from bridge.models import Connection

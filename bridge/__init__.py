@@ -1,4 +1,4 @@
-"""ChatBridge: joins a chat on a web page to Discord threads."""
+"""ChatBridge: joins a chat on a web page to the services where a team answers."""
 
 import re
 from pathlib import Path

@@ -109,7 +109,9 @@ class Settings:
     POSTMARK_SECRET = Setting[str](str)
 
     BRIDGE_SERVICES = Setting[dict[str, str]](
-        lambda: {"discord": "bridge.services.discord.service.DiscordService"}
+        lambda: {
+            "discord": "bridge.services.discord.service.DiscordService",
+        }
     )
     BRIDGE_SOCKETS = Setting[Annotated[int, Field(ge=1)]](_most_sockets)
     BRIDGE_SOCKETS_PER_ADDRESS = Setting[Annotated[int, Field(ge=1)]](lambda: 200)

@@ -43,7 +43,7 @@ message_deleted = Hook("message_deleted")
 """connection, message, participant, source, as of `message_posted`. The row stays, without content."""
 
 message_delivered = Hook("message_delivered")
-"""connection, message, participant, source, endpoint (where it arrived), service (that endpoint's, e.g. “discord”).
+"""connection, message, participant, source, endpoint (where it arrived), service (that endpoint's, e.g. “email”).
 
 Once for each endpoint. Browsers are none: they read the database.
 """

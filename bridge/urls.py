@@ -10,13 +10,8 @@ from bridge.web import downloads, emoji_pictures, views
 
 def _services() -> Iterator[URLResolver]:
     """Each service's own, under its name: `reverse("bridge:<service>:<view>")`."""
-    for name in services.names():
-        try:
-            service = services.find(name)
-        except ImportError:
-            # `manage.py check` says which and how to mend it; a page without it is better than none.
-            continue
-        if service is not None and (patterns := list(service.urls())):
+    for name, service in services.usable():
+        if patterns := list(service.urls()):
             yield path(f"services/{name}/", include((patterns, name)))
 
 

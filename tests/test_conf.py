@@ -47,7 +47,6 @@ def test_a_project_that_sets_nothing_gets_defaults_that_work(tmp_path: Path) -> 
     assert found["VALKEY_DIR"] == found["VAR_DIR"] == repr(tmp_path / "var")
     assert found["REDIS_URL"].startswith("'unix://")
     assert found["DISCORD_TOKEN"] == "''"
-    assert found["BRIDGE_SERVICES"] == "{'discord': 'bridge.services.discord.service.DiscordService'}"
     assert not (tmp_path / "var").exists()
 
 

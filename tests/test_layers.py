@@ -18,10 +18,10 @@ LAYERS = [
     {"services", "protocol", "files"},
     {"chat"},
     {"delivery", "identity", "presence"},
-    {"live", "api", "services/discord", "services/email", "services/terminal"},
-    {"web", "commands", "schemas", "services/webhook", "checks", "extend", "templatetags", "sandbox"},
+    {"live", "api", "services/discord", "services/email", "terminal"},
+    {"web", "commands", "schemas", "checks", "extend", "templatetags", "sandbox"},
     {"admin", "http", "apps", "urls"},
-    {"management", "asgi"},
+    {"management", "asgi", "services/webhook"},
 ]
 LEVEL = {unit: level for level, units in enumerate(LAYERS) for unit in units}
 

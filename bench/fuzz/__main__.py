@@ -45,7 +45,8 @@ from bridge.identity import staff_tokens
 from bridge.chat.actions.rooms import save_room
 from bridge.models import Connection, Inbox, Webhook
 inbox = Inbox.objects.get(name="default")
-save_room(Connection(kind="room", inbox=inbox, slug="lobby", name="Lobby"), channel="1180000000000000099", is_open=True)
+room = Connection(kind="room", inbox=inbox, slug="lobby", name="Lobby")
+save_room(room, endpoints={"discord": "1180000000000000099"}, is_open=True)
 webhook = Webhook.objects.create(inbox=inbox, name="fuzz", url="https://fuzz.invalid/")
 user = get_user_model().objects.create_superuser("admin", password="fuzzed-password")
 session = SessionStore()

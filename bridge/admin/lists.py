@@ -23,7 +23,7 @@ from bridge.infra.keyset import Keyset
 from bridge.models import Connection, Delivery, Endpoint, Message
 
 NAMES_AND_IDS = (
-    "The beginning of a nick or a room’s name; or the ID of a conversation, its Discord thread or a message."
+    "The beginning of a nick or a room’s name; or the ID of a conversation, its thread or a message."
 )
 MOST_AT_ONCE = 1000
 """Deliveries that one press of a button tries again: each conversation among them is locked meanwhile."""
@@ -43,7 +43,7 @@ class ConnectionAdmin(HistoryAdmin):
     )
     search_help_text = (
         "The beginning of a nick or a room’s name; a visitor’s e-mail address; or the ID of a conversation (its "
-        "code is enough), its Discord thread, or a message here or there."
+        "code is enough), its thread, or a message here or there."
     )
     title = "Conversations, latest activity first"
 
@@ -137,8 +137,8 @@ class MessageAdmin(OfConversation):
     list_display_links = None
     list_filter = (filters.ByInbox, filters.ByState, filters.MessageByService, filters.Dates)
     search_help_text = (
-        "A text; the beginning of its author's nick; or the ID of a message (here or in Discord), of its "
-        'conversation or Discord thread. In "quotation marks" it is always searched as text.'
+        "A text; the beginning of its author's nick; or the ID of a message (here or there), of its "
+        'conversation or thread. In "quotation marks" it is always searched as text.'
     )
     title = "Messages, newest first"
 

@@ -136,7 +136,9 @@ class RoomAdmin(admin.ModelAdmin[Room]):
     def save_model(self, request: HttpRequest, obj: Room, form: Any, change: bool) -> None:
         if obj.access == Connection.Access.LINK and (form.cleaned_data["new_link"] or not obj.link_key):
             obj.link_key = secrets.token_urlsafe(16)
-        save_room(obj, channel=form.cleaned_data["channel"], is_open=form.cleaned_data["is_open"])
+        save_room(
+            obj, endpoints={SERVICE: form.cleaned_data["channel"]}, is_open=form.cleaned_data["is_open"]
+        )
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -1,6 +1,5 @@
 """Reasons, states and addresses as staff read them."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -13,37 +12,15 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.timezone import localtime
 
+from bridge import services
 from bridge.chat.openings import RECENT, bits_asked, opened_lately
 from bridge.delivery.composing import told
 from bridge.infra.throttling import throttles
 from bridge.models import Connection, Endpoint, Inbox, Message
+from bridge.services.base import UNKNOWN
 from bridge.services.words import plain
 
-REASONS: Mapping[str, str] = {
-    "refused": "Discord refused the text. Try again only if its rules have changed.",
-    "blocked_by_automod": "The Discord server's AutoMod blocked the text: change its rule, then try again.",
-    "blocked_link": "Discord refused a link in the text. Try again only if it now accepts this link.",
-    "too_large": "It exceeds Discord's size limit.",
-    "edited_too_often": "Discord limits how often old messages can be edited: try again in an hour.",
-    "unknown": "It is unknown whether it arrived: look into the thread, and try again if it is missing there.",
-    "thread_deleted": "Its thread in Discord was deleted. If you try again, it goes into the new one.",
-    "message_deleted": "The message was deleted in Discord and can no longer be changed.",
-    "not_permitted": "The bot lacks a permission: grant it in Discord, then try again.",
-    "unreachable": "Discord could not be reached.",
-    "offline": "The bot was not logged in.",
-    "too_many_threads": "The Discord server has too many active threads: archive some, then try again.",
-    "unknown_emoji": "Discord does not have this emoji, or the bot cannot use it: the reaction is only on the page.",
-    "too_many_reactions": "The message already has the maximum number of different reactions in Discord.",
-    "webhook_gone": "The receiver answered that the webhook is gone, so it was turned off.",
-    "webhook_refused": "The webhook's receiver refused this event: see its answer.",
-    "webhook_failed": "The webhook's receiver answered with errors for three days.",
-    "webhook_timed_out": "The webhook's receiver did not answer in time for three days.",
-    "webhook_unreachable": "The webhook's receiver could not be reached for three days.",
-    "webhook_address": "The webhook's address is invalid or not allowed. Correct it, then try again.",
-    "webhook_off": "The webhook was turned off.",
-    "reaction_blocked": "Discord did not let the bot react to this message.",
-}
-"""What a reason code of a delivery means and what to do. Other services may bring codes of their own."""
+UNKNOWN_FATE = "It is unknown whether it arrived: look into the thread, and try again if it is missing there."
 
 
 def openings(inbox: Inbox) -> SafeString:
@@ -59,7 +36,11 @@ def openings(inbox: Inbox) -> SafeString:
 
 
 def reason(code: str) -> str:
-    return REASONS.get(code, code.replace("_", " ").capitalize()) if code else ""
+    """What a reason code of a delivery means and what to do, as its service says."""
+    if code == UNKNOWN:
+        return UNKNOWN_FATE
+    reasons = (service.reasons.get(code) for _, service in services.usable())
+    return next(filter(None, reasons), code.replace("_", " ").capitalize())
 
 
 def excerpt(message: Message) -> str:
@@ -125,10 +106,9 @@ def place_link(endpoint: Endpoint) -> SafeString | str:
     """Where its conversation is in a service: a link, where that leads there."""
     if not endpoint.remote_id:
         return "not opened yet"
-    server = endpoint.connection.inbox.discord_server_id
-    if endpoint.service != "discord" or endpoint.connection.kind != Connection.Kind.PRIVATE or not server:
-        return endpoint.remote_id
-    return web_link(f"https://discord.com/channels/{server}/{endpoint.remote_id}", text=endpoint.remote_id)
+    service = dict(services.usable()).get(endpoint.service)
+    url = service.url_of(endpoint) if service else ""
+    return web_link(url, text=endpoint.remote_id) if url else endpoint.remote_id
 
 
 def web_link(url: str, *, text: str = "") -> SafeString | str:

@@ -1,4 +1,4 @@
-"""Whether a first message may open a conversation, and with it a thread of which Discord takes only so many.
+"""Whether a first message may open a conversation, and with it a thread, of which a service takes only so many.
 
 The database decides, whatever this process knows of mutes and words. Nothing is stored for what is refused here.
 """

@@ -1,13 +1,14 @@
 """What messages look like inside a service: joined while they wait, split where they are too long (rule 9)."""
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from bridge.delivery.carrying import carried, link_lines
 from bridge.models import Delivery, Message, Participant
-from bridge.services.base import Joining
+from bridge.services.base import FileLimits, Joining, Service
 
 FENCE = "```"
 # What opens a block of code, with the name of its language where a line of its own holds nothing else.
@@ -18,23 +19,23 @@ _PAIRED = re.compile(r"```|``|`|\|\||\*\*|__|~~|\*|\b_|_\b")
 _ENDLESS = re.compile(r"^[^\S\n]*>>>", re.MULTILINE)
 
 
-def _unnamed(message: Message) -> str:
-    return ""
-
-
 @dataclass(frozen=True)
 class Form:
     """How a service takes texts: so many UTF-16 units at once, and said its way."""
 
-    limit: int
+    limit: int = sys.maxsize
     spoken: Callable[[str], str] = str
     # The line before a reply that says what it answers, where the service has no other way to show that.
     quoted: Callable[[Message, str | None], str] = lambda message, remote_id: ""
     joins: Joining = Joining.AUTHOR
     # Who says it, where nothing else there tells: before the words.
-    named: Callable[[Message], str] = _unnamed
+    named: Callable[[Message], str] = lambda message: ""
     # What nobody said but happened.
     quiet: Callable[[str], str] = str
+    files: FileLimits = Service.file_limits
+
+
+PLAIN = Form()
 
 
 def told(event: Message, spoken: Callable[[str], str] = str) -> str:
@@ -51,12 +52,7 @@ def length(text: str) -> int:
     return len(text) + sum(char > "\uffff" for char in text)
 
 
-def text_of(
-    message: Message,
-    spoken: Callable[[str], str] = str,
-    named: Callable[[Message], str] = _unnamed,
-    quiet: Callable[[str], str] = str,
-) -> str:
+def text_of(message: Message, form: Form = PLAIN) -> str:
     """What is said of one message in a service: nothing once it was deleted."""
     if message.deleted_at:
         return ""
@@ -64,20 +60,20 @@ def text_of(
         size = f"{message.gap_size:,}" if message.gap_size else "Some"
         return f"⚠ {size} message{'s' if message.gap_size != 1 else ''} may be missing here."
     if message.kind == Message.Kind.EVENT:
-        return quiet(told(message, spoken))
-    text = "\n".join([spoken(message.content), *link_lines(message, spoken)]).strip()
-    return named(message) + text
+        return form.quiet(told(message, form.spoken))
+    links = link_lines(message, form.files, form.spoken)
+    return form.named(message) + "\n".join([form.spoken(message.content), *links]).strip()
 
 
 def split(text: str, *, limit: int) -> list[str]:
     """Pieces of at most `limit` UTF-16 units, cut at a line, else at a space, else between characters.
 
     A block of code that is cut ends in one piece and begins again in the next. No piece is blank or has space
-    around it: Discord trims, and what is read back must equal what was sent.
+    around it: services trim, and what is read back must equal what was sent.
     """
     pieces: list[str] = []
     rest = text.strip()
-    # What is never closed is no block of code for Discord either.
+    # What is never closed is no block of code over there either.
     fenced = FENCE in rest and not _open_fence(rest)
     # Room for the end of one that is cut.
     room = len(FENCE) + 1 if fenced else 0
@@ -140,12 +136,13 @@ def compose(messages: Iterable[Message], *, form: Form, quote: str = "") -> list
     `quote`: the line before them; not where nothing is left of them.
     """
     group = list(messages)
-    texts = [text_of(message, form.spoken, form.named, form.quiet) for message in group]
-    if any(texts) or any(carried(message) for message in group):
+    texts = [text_of(message, form) for message in group]
+    has_files = any(carried(message, form.files) for message in group)
+    if any(texts) or has_files:
         texts.insert(0, quote)
     pieces = split("\n".join(filter(None, texts)), limit=form.limit)
     # Files need no words.
-    return pieces or [""] * any(carried(message) for message in group)
+    return pieces or [""] * has_files
 
 
 def join(waiting: Sequence[Delivery], *, form: Form) -> list[Message]:
@@ -161,7 +158,7 @@ def join(waiting: Sequence[Delivery], *, form: Form) -> list[Message]:
     passed = {first.pk}
     if not _may_join(first, first, form):
         return batch
-    text = text_of(first, form.spoken, form.named)
+    text = text_of(first, form)
     units = length(text)
     for delivery in waiting[1:]:
         if form.joins is Joining.AUTHOR and not is_closed(text):
@@ -179,7 +176,7 @@ def join(waiting: Sequence[Delivery], *, form: Form) -> list[Message]:
         passed.add(message.pk)
         if message.deleted_at:
             continue
-        text = text_of(message, form.spoken, form.named)
+        text = text_of(message, form)
         units += 1 + length(text)
         if units > form.limit:
             break

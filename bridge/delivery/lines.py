@@ -29,7 +29,7 @@ class Line:
     connection_id: int
     token: int
     began: float
-    # Messages of one batch that Discord refused as a whole are tried one by one.
+    # Messages of one batch that was refused as a whole are tried one by one.
     single: bool = field(default=False)
     # How long a claim lasts, and a renewal.
     lasts: timedelta = field(default=CLAIM)

@@ -22,7 +22,7 @@ from bridge.services.base import Answer, Attempt, Opened, Request, Service, atte
 logger = logging.getLogger(__name__)
 
 LINES = 20
-"""Lines that are worked at once. Discord takes 50 requests a second of a bot."""
+"""Lines that are worked at once."""
 POLL = 1.0
 ANSWER_WITHIN = 20.0
 """Seconds after the claim in which an answer counts; then the line is left and looked up later."""
@@ -34,7 +34,7 @@ PROBE_EVERY = 60.0
 
 
 class Brake:
-    """Counts answers that Discord counts too: 10,000 in ten minutes and it bans the address (rule 5)."""
+    """Counts refusals, as a service may do: after thousands in a few minutes it bans the address (rule 5)."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -223,7 +223,7 @@ def _give_up(task: "asyncio.Task[Answer]", attempt: Attempt) -> None:
     if attempt.in_flight:
         attempt.broke()
         task.cancel()
-    # Otherwise it sleeps out a rate limit inside discord.py, which holds a lock that every request needs:
+    # Otherwise it sleeps out a rate limit inside the service's library, which may hold a lock that every request needs:
     # cancelled there, it would never be given back. It ends by itself: no write is allowed it any more.
     task.add_done_callback(_forget)
 

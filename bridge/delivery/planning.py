@@ -45,6 +45,7 @@ def plan(line: Line, *, service: Service, clock: Clock) -> Request | None:
         service.joins,
         lambda message: rooms.named(message, endpoint, service=service),
         service.quiet,
+        service.file_limits,
     )
     while waiting := _waiting(endpoint):
         verdict = service.consider(waiting, endpoint, now=now)
@@ -158,7 +159,7 @@ def _towards(
         wanted = compose(group, form=form, quote=_quote(group, remotes, endpoint, form=form))
         if len(remotes) < len(wanted) and not head.message.deleted_at:
             answered = None if remotes else _answered(group, endpoint)
-            return _send(wanted[len(remotes)], group, endpoint, reply_to=answered, now=now)
+            return _send(wanted[len(remotes)], group, endpoint, form=form, reply_to=answered, now=now)
         mark_delivered(_posts_of(group, endpoint), endpoint=endpoint, outcome=Delivery.Outcome.DELIVERED)
         return None
     alive = [remote for remote in remotes if remote.deleted_at is None]
@@ -202,7 +203,7 @@ def _difference(
         return Delete(remote_pk=surplus.pk, thread=thread, remote_id=_known(surplus), sender=surplus.sender)
     if len(wanted) > len(alive):
         # What no longer fits goes on in a reply: its place in the thread is taken.
-        return _send(wanted[len(alive)], group, endpoint, reply_to=_known(alive[0]), now=now)
+        return _send(wanted[len(alive)], group, endpoint, form=form, reply_to=_known(alive[0]), now=now)
     return None
 
 
@@ -251,16 +252,15 @@ def _is_begun(group: list[Message], endpoint: Endpoint) -> bool:
 
 
 def _send(
-    text: str, group: list[Message], endpoint: Endpoint, *, reply_to: str | None, now: datetime
+    text: str, group: list[Message], endpoint: Endpoint, *, form: Form, reply_to: str | None, now: datetime
 ) -> Request:
     """Write down what is about to be sent, with its nonce: whoever finds it after a crash looks for it first.
 
     The nonce is random: made from a key it would, after the database was reset, be answered with an old message.
     """
     # Files go with the first piece.
-    attached = (
-        [] if _is_begun(group, endpoint) else [each.pk for message in group for each in carried(message)]
-    )
+    first = [] if _is_begun(group, endpoint) else group
+    attached = [file.pk for message in first for file in carried(message, form.files)]
     remote = RemoteMessage.objects.create(
         endpoint=endpoint,
         ours=True,

@@ -47,7 +47,7 @@ from bridge.services.base import (
 
 ROOM_GONE = DeliveryFailed(
     THREAD_GONE,
-    "The room's Discord channel was deleted: close the room in the admin, and make another.",
+    "The room's channel was deleted: close the room in the admin, and make another.",
     permanent=False,
     certain=True,
 )

@@ -1,4 +1,4 @@
-"""Signed links: for staff who follow one from Discord, where nobody is logged in here."""
+"""Signed links: for staff who follow one from a service, where nobody is logged in here."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -10,7 +10,7 @@ from django.utils.crypto import constant_time_compare
 
 LINK_AGE = timedelta(days=365)
 """How long a link opens its file, counted from when the file was uploaded. The text with it must never change:
-what Discord holds is compared with it."""
+what a service holds is compared with it."""
 
 
 def key_of(uid: UUID, *, key: str | bytes | None = None) -> str:

@@ -2,16 +2,17 @@
 
 import uuid
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from bridge.chat.actions.cards import tell_cards
+from bridge.chat import publishing
 from bridge.chat.actions.opening import complete_endpoints
 from bridge.errors import BridgeError, Code
 from bridge.identity.revocation import revoke_nameless
-from bridge.models import Contact
+from bridge.models import Connection, Contact
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,3 +156,15 @@ def _note(contact: Contact, claims: Claims) -> None:
         tell_cards(contact)
     if "email" in news:
         complete_endpoints(contact.inbox_id, contact.visitor)
+
+
+def tell_cards(contact: Contact) -> None:
+    """Have it shown to staff in the visitor's open conversations, after the commit that changes it."""
+    transaction.on_commit(partial(_tell, contact), robust=True)
+
+
+def _tell(contact: Contact) -> None:
+    connections = Connection.objects.filter(state=Connection.State.OPEN, kind=Connection.Kind.PRIVATE)
+    theirs = connections.filter(visitor=contact.visitor, inbox=contact.inbox_id)
+    for uid in theirs.values_list("uid", flat=True):
+        publishing.tell_bot_card(str(uid))

@@ -33,5 +33,5 @@ def origin() -> str:
 
 
 def whole(path: str) -> str:
-    """With scheme and host, for mails, Discord and webhooks. Empty where nobody said where this site is."""
+    """With scheme and host, for what services carry. Empty where nobody said where this site is."""
     return f"{origin()}{path}" if origin() else ""

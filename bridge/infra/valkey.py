@@ -1,6 +1,6 @@
 """The embedded Valkey: what ChatBridge runs on where no REDIS_URL is set.
 
-`keep(home)` is called by whatever serves: `chatbridge_site.asgi` when it is imported, `run_discord_bot` when
+`keep(home)` is called by whatever serves: `chatbridge_site.asgi` when it is imported, a bot when
 it starts, both through `bridge.infra.redis.start()`. Commands such as `migrate` or `check` start nothing.
 
 Three files in `home` make it one server, however its users start and die. Each is only locked, and a lock

@@ -164,7 +164,7 @@ class Endpoint(models.Model):
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="endpoints")
     service = models.CharField(max_length=32)
-    # NULL until it is opened; the id of the Discord thread, as text so that any service fits.
+    # NULL until it is opened; the id of the thread, as text so that any service fits.
     remote_id = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001  # unique: NULL is none
     # The type that the Python API was given it in, and gives it back in: "int", "UUID"; empty: as its service says.
     id_type = models.CharField(max_length=4, blank=True, editable=False)
@@ -188,7 +188,7 @@ class Endpoint(models.Model):
 
     class Meta:
         constraints = [
-            # From a Discord thread to its endpoint, for every gateway event.
+            # From a thread to its endpoint, for every gateway event.
             models.UniqueConstraint(fields=["service", "remote_id"], name="endpoint_remote"),
         ]
         indexes = [
@@ -234,7 +234,7 @@ class Participant(models.Model):
     role = models.CharField(max_length=8, choices=Role.choices)
     service = models.CharField(max_length=32, default=WEB)
     visitor = models.UUIDField(null=True, editable=False)
-    # His id inside the service he speaks from, e.g. the Discord user's id.
+    # Their id inside the service that they speak from.
     remote_id = models.CharField(max_length=255, blank=True)
     nick = models.CharField(max_length=80)
     # What nicks that look alike have in common (`bridge.text.lookalikes`): of visitors in rooms, and of staff.
@@ -257,7 +257,7 @@ class Participant(models.Model):
                 condition=Q(visitor__isnull=False),
                 name="participant_visitor",
             ),
-            # The author of an incoming Discord message.
+            # The author of an incoming message.
             models.UniqueConstraint(
                 fields=["connection", "service", "remote_id"],
                 condition=~Q(remote_id=""),

@@ -23,7 +23,7 @@ class RemoteMessage(models.Model):
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="remote_messages")
     remote_id = models.CharField(max_length=255, null=True)  # noqa: DJ001  # unique: NULL is not known
     ours = models.BooleanField()
-    # The visitor's card, from which the Discord thread starts. It belongs to no message.
+    # The visitor's card, from which the thread starts. It belongs to no message.
     card = models.BooleanField(default=False)
     nonce = models.CharField(max_length=25, blank=True)
     text = models.TextField(blank=True)

@@ -110,7 +110,7 @@ class Reaction(models.Model):
     # Without an index of its own: reaction_once begins with it.
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="reactions", db_index=False)
     participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="reactions")
-    # The characters themselves, or “name:id” for an emoji of a Discord server, “a:name:id” where it moves.
+    # The characters themselves, or “name:id” for a custom emoji, “a:name:id” where it moves.
     emoji = models.CharField(max_length=64)
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -124,7 +124,7 @@ class Reaction(models.Model):
 
 
 class Emoji(models.Model):
-    """An emoji of a Discord server that was seen in a reaction or a message: only these have pictures here."""
+    """A custom emoji that was seen in a reaction or a message: only these have pictures here."""
 
     remote_id = models.BigIntegerField(primary_key=True)
     name = models.CharField(max_length=32)

@@ -15,7 +15,7 @@ _BOT_NAME = "chatbridge:bot_name"
 
 
 async def gateway_up() -> None:
-    """The bot sees Discord. To be said again well within GATEWAY_TTL."""
+    """The bot is connected. To be said again well within GATEWAY_TTL."""
     await shared.update(_GATEWAY, "bot", life=GATEWAY_TTL, here={"bot": ""})
 
 
@@ -40,7 +40,7 @@ async def staff_online_in(inboxes: Iterable[int]) -> dict[int, bool]:
 
 
 async def bot_named(name: str) -> None:
-    """What the bot is called in Discord: nobody else may be."""
+    """What the bot is called: nobody else may be."""
     await redis.client().set(_BOT_NAME, name)
 
 

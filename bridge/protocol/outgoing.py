@@ -53,7 +53,7 @@ class AttachmentOut(Closed):
 
 class ReactionOut(Closed):
     emoji: str
-    """The characters, or `name:id` of a Discord server's own, `a:name:id` where it moves."""
+    """The characters, or `name:id` of a custom emoji, `a:name:id` where it moves."""
     count: int
     own: NotRequired[bool]
 

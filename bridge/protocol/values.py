@@ -19,10 +19,10 @@ MAX_FRAME = 64 * 1024
 MAX_ID = 64
 """Characters in a command's id."""
 MAX_CONTENT = 4000
-"""Characters in one message. Discord takes 2,000; longer ones are split there."""
+"""Characters in one message. A service that takes fewer gets it in pieces."""
 MAX_NAME = 80
 MAX_ATTACHMENTS = 10
-"""Files in one message, as in Discord."""
+"""Files in one message."""
 MAX_PAGE = 100
 MAX_MEMBERS = 200
 """Members of a room in one list; their number is told besides."""

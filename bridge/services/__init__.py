@@ -1,5 +1,6 @@
 """The services of this installation, as BRIDGE_SERVICES names them."""
 
+from collections.abc import Iterator
 from uuid import UUID
 
 from django.utils.module_loading import import_string
@@ -7,7 +8,7 @@ from django.utils.module_loading import import_string
 from bridge.conf import settings
 from bridge.services.base import Service
 
-__all__ = ["classes", "find", "names", "reports", "typed"]
+__all__ = ["classes", "find", "names", "reports", "typed", "usable"]
 
 
 def names() -> list[str]:
@@ -17,6 +18,17 @@ def names() -> list[str]:
 def classes() -> dict[str, type[Service]]:
     """Each service's class by its name. Raises ImportError where the setting is wrong (`manage.py check` says how)."""
     return {name: import_string(path) for name, path in settings.BRIDGE_SERVICES.items()}
+
+
+def usable() -> Iterator[tuple[str, type[Service]]]:
+    """Those that can be imported: a page without one is better than none."""
+    for name in names():
+        try:
+            service = find(name)
+        except ImportError:
+            continue
+        if service is not None:
+            yield name, service
 
 
 def find(name: str) -> type[Service] | None:

@@ -1,13 +1,13 @@
 """What a service is: the few requests that the delivery rules make of an outside system, and their answers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple, Protocol
 from uuid import UUID
 
 from bridge.errors import DeliveryFailed
@@ -202,7 +202,7 @@ Verdict = Go | Hold | Drop
 class Attempt:
     """What may still be written under a claim, and what may have been stored by it.
 
-    discord.py sets no time-out and tries a request five times by itself. A paused process, or such a repeat,
+    A library may set no time-out and try a request five times by itself. A paused process, or such a repeat,
     wrote under a claim that another worker had already taken over: two copies. So every single HTTP request
     asks here first.
     """
@@ -233,7 +233,7 @@ class Attempt:
 
     def answered(self, status: int) -> None:
         """Only 4xx, 429 among them, says that it was not stored. Of a 5xx nobody knows; and a 2xx that its caller
-        never got to see was: the answer broke off, or discord.py sleeps out a limit before it hands it over.
+        never got to see was: the answer broke off, or a library sleeps out a limit before it hands it over.
         """
         self.in_flight = False
         self.uncertain = self.uncertain or (self._writing and not 400 <= status < 500)
@@ -279,6 +279,27 @@ def beside() -> Iterator[None]:
         yield
 
 
+class FileLimits(NamedTuple):
+    """Bytes of one file, and of all files of one message."""
+
+    largest: int
+    together: int
+
+
+class SetupError(Exception):
+    """A service's own process cannot work like this; the sentence is for whoever started it."""
+
+
+class Process(Protocol):
+    """A service's own process."""
+
+    async def run(self) -> None:
+        """Until `stop`. Raises SetupError where only a person can help."""
+
+    def stop(self) -> None:
+        """Finish what is in hand, then end."""
+
+
 class Joining(Enum):
     """Which of the messages that wait for an endpoint go as one (rule 9)."""
 
@@ -309,9 +330,16 @@ class Service(ABC):
     """Somebody reads there: what it has counts as delivered, what it refuses as failed. Otherwise the visitor is not
     told of it."""
     hosted: ClassVar[bool] = True
-    """Carried by `run_services`, and by `run_discord_bot` besides its own. Its class is called without arguments."""
+    """Carried by `run_services`. Its class is called without arguments. Others have a process of their own."""
     longest_pause: ClassVar[timedelta] = timedelta(minutes=2)
     """Between two tries of what fails for now. The first is half a second, each further one twice as long."""
+
+    file_limits: ClassVar[FileLimits] = FileLimits(0, 0)
+    """What goes along with a message. The text has links to the other files."""
+    image_origins: ClassVar[Sequence[str]] = ()
+    """From where a browser may load pictures, e.g. of those who write there."""
+    reasons: ClassVar[Mapping[str, str]] = {}
+    """What the reasons of its failures mean, and what staff can do."""
 
     @classmethod
     def places(cls, connection: Connection) -> Sequence[str | None]:
@@ -333,6 +361,26 @@ class Service(ABC):
     def reaches_visitor(cls, endpoint: Endpoint) -> bool:
         """Whether the visitor of a private conversation gets there what staff say. Within a transaction."""
         return False
+
+    @classmethod
+    def url_of(cls, endpoint: Endpoint) -> str:
+        """Where staff can see an opened endpoint in a browser; empty where they cannot."""
+        return ""
+
+    @classmethod
+    def emoji_url(cls, emoji: int, kind: str, *, size: int) -> str:
+        """Where the picture of a custom emoji can be fetched, with a side of `size` pixels; empty where it has none."""
+        return ""
+
+    @classmethod
+    def register_admin(cls) -> None:
+        """Called once, when the admin is loaded."""
+        return
+
+    @classmethod
+    def process(cls) -> Process:
+        """Its own process, for one that is not `hosted`. Raises SetupError."""
+        raise SetupError("This service has no process of its own.")
 
     def consider(self, waiting: Sequence[Delivery], endpoint: Endpoint, *, now: datetime) -> Verdict:
         """Whether what waits goes there now, oldest first; their messages and authors are loaded.

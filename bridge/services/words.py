@@ -5,7 +5,7 @@ from bridge.text.markdown import Node, as_html, as_text, parse
 
 
 def read(message: Message) -> list[Node]:
-    """Its words. Links hide their addresses for staff and bots only, as in Discord."""
+    """Its words. Links hide their addresses for staff and bots only."""
     if message.deleted_at:
         return []
     author = message.author

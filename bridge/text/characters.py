@@ -92,5 +92,5 @@ def shortened(text: str, longest: int, *, size: Callable[[str], int] = len) -> s
 
 
 def utf16(text: str) -> int:
-    """Its length as Discord and browsers count."""
+    """Its length as services and browsers count."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2

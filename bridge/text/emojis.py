@@ -1,4 +1,4 @@
-"""What an emoji is here: the characters in their full form, or `name:id` of a Discord server's own.
+"""What an emoji is here: the characters in their full form, or `name:id` of a custom one.
 
 One emoji has one spelling: “❤” and “❤️” look the same, so only the second is kept. A server's own is the same emoji
 whatever its name is today, so it is compared by its id.
@@ -9,7 +9,7 @@ import re
 import emoji as unicode
 
 MOST_ON_A_MESSAGE = 20
-"""Discord's limit of different emoji on one message."""
+"""Different emoji on one message."""
 MARKS = frozenset({"✅", "⚠️"})
 """What the bot puts on what staff wrote, where the inbox asks for it: no visitor's, and not taken back with his."""
 EYE = "👁️"
@@ -18,14 +18,14 @@ EYE = "👁️"
 _CUSTOM = re.compile(r"(?P<animated>a:)?(?P<name>\w{1,32}):(?P<id>\d{15,19})", re.ASCII)
 _IN_TEXT = re.compile(r"<(a?):(\w{1,32}):(\d{15,19})>", re.ASCII)
 LARGEST_ID = 2**63 - 1
-"""What a database keeps as a number. Discord's are far from it; anybody may write a larger one."""
+"""What a database keeps as a number. Real ones are far from it; anybody may write a larger one."""
 _SELECTOR = "\ufe0f"
 _FULL = {
     chars.replace(_SELECTOR, ""): chars
     for chars, data in unicode.EMOJI_DATA.items()
     if data["status"] == unicode.STATUS["fully_qualified"]
 }
-# Discord has the letters of flags as emoji of their own.
+# Services have the letters of flags as emoji of their own.
 _FULL |= {chr(code): chr(code) for code in range(0x1F1E6, 0x1F200)}
 
 
@@ -35,7 +35,7 @@ def full(text: str) -> str | None:
 
 
 def is_custom(text: str) -> bool:
-    """Whether it has the form of a Discord server's own: `name:id`, or `a:name:id` where it moves."""
+    """Whether it has the form of a custom one: `name:id`, or `a:name:id` where it moves."""
     return _CUSTOM.fullmatch(text) is not None
 
 
@@ -61,6 +61,6 @@ def parts(text: str) -> tuple[str, int | None, bool]:
 
 
 def mentioned(content: str) -> dict[int, tuple[str, bool]]:
-    """The servers' own emoji that a text of Discord has in it: id to name and whether it moves."""
+    """The custom emoji that a text of staff has in it: id to name and whether it moves."""
     found = ((int(pk), name, bool(animated)) for animated, name, pk in _IN_TEXT.findall(content))
     return {pk: (name, animated) for pk, name, animated in found if pk <= LARGEST_ID}

@@ -15,7 +15,7 @@ from ahocorasick_rs import AhoCorasick
 from bridge.text.characters import without_loose_marks, without_unseen
 from bridge.text.lookalikes import RUNNING, twins, twins_of_capitals
 
-# What a browser or Discord makes a link of, whatever stands before it; but not “awww...”.
+# What a browser or a service makes a link of, whatever stands before it; but not “awww...”.
 _ADDRESS = regex.compile(
     r"[a-z0-9+-]{2}://\S|https?:[/\\]\S|(?<![a-z0-9])www\.\w|discord\.gg/\S|discord(?:app)?\.com/invite/\S"
 )
@@ -28,7 +28,7 @@ _PATH_OR_PORT = regex.compile(r":\d|/\S")
 _ENDINGS = frozenset(
     "com net org io gg co me tv info biz xyz app dev shop online site link live club ru cn de fr uk eu us".split()
 )
-# What Discord and the page may show nothing of: **b**ad reads “bad”.
+# What a service and the page may show nothing of: **b**ad reads “bad”.
 _MARKUP = str.maketrans("", "", "*_~|`\\")
 
 

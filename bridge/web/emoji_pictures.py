@@ -1,7 +1,7 @@
-"""Pictures of Discord servers' own emoji: fetched from Discord's image server once, then served from our storage.
+"""Pictures of custom emoji: fetched from their service's image server once, then served from our storage.
 
 Only of emoji that were seen in a reaction or a message here: nobody fetches anything else through this site. Whoever
-has a page open is not known to Discord's image server.
+has a page open is not known to that image server.
 """
 
 import logging
@@ -14,7 +14,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_safe
 
-from bridge.conf import file_storage, settings
+from bridge import services
+from bridge.conf import file_storage
 from bridge.models import Emoji
 from bridge.text import emojis
 
@@ -22,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 PATIENCE = aiohttp.ClientTimeout(total=5)
 LARGEST = 512 * 1024
-"""Bytes. Discord takes emoji of up to 256 KiB."""
+"""Bytes: twice what services take."""
 AGE = 365 * 24 * 3600
 """Seconds, in effect for ever: another picture has another id."""
 RETRY_AFTER = 60
@@ -71,7 +72,10 @@ async def _fetched(emoji: int, kind: str) -> bytes:
     failed = f"bridge:emoji:{emoji}.{kind}"
     if await cache.aget(failed):
         raise Http404
-    url = f"{settings.DISCORD_CDN_URL}/emojis/{emoji}.{kind}?size={SIZE}"
+    urls = (service.emoji_url(emoji, kind, size=SIZE) for _, service in services.usable())
+    url = next(filter(None, urls), "")
+    if not url:
+        raise Http404
     try:
         async with (
             aiohttp.ClientSession(timeout=PATIENCE) as session,

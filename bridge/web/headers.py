@@ -1,14 +1,20 @@
 """Headers of the chat's pages, so that they are as safe, and stand in a frame of their own site, in any project."""
 
+from itertools import chain
+
 from django.http import HttpResponse
+
+from bridge import services
+
+_IMAGES = chain.from_iterable(service.image_origins for _, service in services.usable())
 
 POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        # Staff avatars come from Discord's own image server.
-        "img-src 'self' data: blob: https://cdn.discordapp.com",
+        # Avatars of staff come from where they write.
+        " ".join(("img-src 'self' data: blob:", *_IMAGES)),
         "media-src 'self'",
         "font-src 'self'",
         "connect-src 'self'",

@@ -49,7 +49,7 @@ def _tell_root_path(told: str, below: str) -> None:
     # A client of daphne may send it in a header.
     warn_once(
         logger,
-        "The server says that this site is below %r, but the settings say %r. Links in e-mails and in Discord, and "
+        "The server says that this site is below %r, but the settings say %r. Links in what services carry, and "
         "links to files, would not work. Set SITE_URL to the address of the site, including that path.",
         told,
         below or "/",

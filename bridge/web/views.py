@@ -108,7 +108,7 @@ def _set_cookie(request: HttpRequest, response: HttpResponse, inbox: Inbox) -> N
 
 @require_safe
 def avatar(request: HttpRequest, participant: uuid.UUID) -> HttpResponse:
-    """For Discord's servers, so for everybody: only of who speaks in a room, and only his initials."""
+    """For a service's servers, so for everybody: only of those who speak in a room, and only their initials."""
     speaker = get_object_or_404(
         Participant, uid=participant, role=Participant.Role.VISITOR, connection__kind=Connection.Kind.ROOM
     )

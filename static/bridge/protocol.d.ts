@@ -288,7 +288,7 @@ export interface ReactionChange {
 }
 
 export interface ReactionOut {
-  /** The characters, or `name:id` of a Discord server's own, `a:name:id` where it moves. */
+  /** The characters, or `name:id` of a custom emoji, `a:name:id` where it moves. */
   emoji: string;
   count: number;
   own?: boolean;

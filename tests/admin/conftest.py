@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -27,6 +28,12 @@ def client_of(user: User) -> Client:
     client = Client()
     client.force_login(user)
     return client
+
+
+@pytest.fixture(autouse=True)
+def _team(settings: Any) -> None:
+    """Whichever services there are, the admin knows what one of them tells it."""
+    settings.BRIDGE_SERVICES = settings.BRIDGE_SERVICES | {"discord": "tests.services.memory.Team"}
 
 
 @pytest.fixture

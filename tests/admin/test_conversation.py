@@ -130,7 +130,7 @@ def test_edited_deleted_failed_and_missing_messages_say_so(viewer: Client, conve
     page = text(viewer, conversation)
 
     assert f"edited {now.day} {now:%B %Y}" in page
-    assert "AutoMod blocked the text: change its rule, then try again. (Discord said: blocked)" in page
+    assert "A filter blocked the text: change it, then try again. (Discord said: blocked)" in page
     assert "Deleted" in page
     assert "must not be shown" not in page
     assert "7 messages are missing here." in page
@@ -161,6 +161,7 @@ def test_a_held_line_says_what_it_waits_for(viewer: Client, conversation: Connec
 )
 def test_only_web_addresses_become_links(viewer: Client, conversation: Connection, address: str) -> None:
     Connection.objects.update(page_url=address, referrer=address)
+    conversation.endpoints.update(service="elsewhere")
 
     page = text(viewer, conversation)
 
@@ -169,22 +170,18 @@ def test_only_web_addresses_become_links(viewer: Client, conversation: Connectio
     assert "<script>alert" not in page
 
 
-def test_its_thread_is_a_link_where_the_server_is_known_and_times_say_their_zone(
+def test_its_thread_is_a_link_where_its_service_has_one_and_times_say_their_zone(
     viewer: Client, conversation: Connection
 ) -> None:
     thread = conversation.endpoints.get(service="discord").remote_id
-    assert "discord.com/channels" not in text(viewer, conversation)
-    Inbox.objects.update(discord_server_id="1180000000000000001")
     with timezone.override("Asia/Kolkata"):
         page = text(viewer, conversation)
-    link = f'<a href="https://discord.com/channels/1180000000000000001/{thread}"'
-    assert page.count(link) == 1
+    assert page.count(f'<a href="https://team.example.com/{thread}"') == 1
     times = re.findall(r'<time datetime="[^"]+">([^<]+)</time>', page)
     assert times
     assert all(re.search(r":[0-9]{2} [A-Z]+$", each) for each in times), times
-    # A room is no thread of that server, and a service of another kind has none.
-    Connection.objects.filter(pk=conversation.pk).update(kind="room", name="Harbour")
-    assert "discord.com/channels" not in text(viewer, conversation)
+    conversation.endpoints.update(service="elsewhere")
+    assert "team.example.com" not in text(viewer, conversation)
 
 
 def test_a_room_is_called_by_its_name_wherever_it_is_shown(viewer: Client, conversation: Connection) -> None:
@@ -357,7 +354,7 @@ def test_files_are_shown_with_their_names_and_nothing_of_a_deleted_message(
     assert f'<a href="{address}" rel="noreferrer"><img src="{address}"' in page
     assert "&lt;b&gt;cat&lt;/b&gt;.png" in page
     assert 'href="https://cdn.discordapp.com/film.mp4"' in page
-    assert "only in Discord" in page
+    assert "only where it was sent from" in page
     Message.objects.filter(pk=first.pk).update(deleted_at=timezone.now())
     assert address not in text(viewer, conversation)
 

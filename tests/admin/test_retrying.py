@@ -243,7 +243,7 @@ def test_reasons_are_given_in_words(staff: Client, failing: Failing) -> None:
     page = staff.get(DELIVERIES).content.decode()
     place = reverse("admin:bridge_connection_change", args=[message.connection_id])
     assert f'<a href="{place}?before=12#message-1">Help 0</a>' in page
-    assert "AutoMod blocked the text: change its rule, then try again." in page
+    assert "A filter blocked the text: change it, then try again." in page
     assert "Discord said: no" in page
     assert "The bot may not write here." in staff.get(LINES).content.decode()
 

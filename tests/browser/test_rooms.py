@@ -27,7 +27,7 @@ if not Room.objects.filter(slug="harbour").exists():
         Room(inbox=inbox, slug="slow", name="Slow lane", slow_mode=30),
     ]
     for at, room in enumerate(rooms):
-        save_room(room, channel=str(910_000_000_000_000_000 + at), is_open=True)
+        save_room(room, endpoints={"discord": str(910_000_000_000_000_000 + at)}, is_open=True)
         endpoint = Endpoint.objects.get(connection_id=room.pk)
         sam = RemoteAuthor("42", "Sam")
         receive_message(endpoint.pk, Incoming(str(920_000_000_000_000_000 + at), sam, "Welcome!", timezone.now()))

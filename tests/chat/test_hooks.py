@@ -496,8 +496,8 @@ def test_a_gap_is_nothing_that_was_said(inbox: Inbox, heard: Heard) -> None:
 
 def test_a_room_is_opened_when_it_is_made(inbox: Inbox, heard: Heard) -> None:
     room = Connection(inbox=inbox, slug="lobby", name="Lobby")
-    actions.save_room(room, channel="5000", is_open=True)
-    actions.save_room(room, channel="5000", is_open=False)
+    actions.save_room(room, endpoints={"discord": "5000"}, is_open=True)
+    actions.save_room(room, endpoints={"discord": "5000"}, is_open=False)
     assert hooks.drain(60)
     assert [(each["signal"].name, each["connection"].slug) for each in heard] == [
         ("connection_opened", "lobby"),

@@ -22,7 +22,7 @@ __all__ = ["seeded"]
 @pytest.fixture
 def room(seeded: None) -> Room:
     room = Room(inbox=Inbox.objects.get(name="default"), slug="lobby", name="The lobby")
-    save_room(room, channel="9" * 18, is_open=True)
+    save_room(room, endpoints={"discord": "9" * 18}, is_open=True)
     for _ in range(20):
         enter_room(room, visitor=uuid.uuid4())
     return room

@@ -22,6 +22,7 @@ from bridge.services.base import (
     Delete,
     Done,
     Edit,
+    FileLimits,
     FindOpening,
     Found,
     Missing,
@@ -38,6 +39,7 @@ from bridge.services.base import (
 
 NONCE_MEMORY = 180.0
 """Seconds: Discord's “past few minutes”."""
+LARGEST_FILE = 10_000_000
 LIMIT = 40
 """Characters in a message of this Discord: short, so that a few words are joined, split and outgrow it."""
 
@@ -47,6 +49,7 @@ class Modelled(Service):
 
     name: ClassVar[str] = "discord"
     max_length: ClassVar[int] = LIMIT
+    file_limits = FileLimits(LARGEST_FILE, LARGEST_FILE)
 
     async def perform(self, request: Request) -> Answer:
         raise AssertionError("the machine makes each request step by step")

@@ -74,7 +74,11 @@ class Scene:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        save_room(Room(inbox=Inbox.objects.get(name="default"), slug="lobby"), channel="9" * 18, is_open=True)
+        save_room(
+            Room(inbox=Inbox.objects.get(name="default"), slug="lobby"),
+            endpoints={"discord": "9" * 18},
+            is_open=True,
+        )
         self.token = self._post("session")["token"]
         said = [self._post("messages", client_id=str(uuid.uuid4()), content=f"Message {n}") for n in range(3)]
         self._post("rooms/lobby/join")

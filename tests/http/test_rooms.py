@@ -18,7 +18,7 @@ from tests.web.conftest import Open
 async def make_room(slug: str = "lobby", **fields: Any) -> Room:
     inbox = await Inbox.objects.aget(name="default")
     room = Room(inbox=inbox, slug=slug, name=slug.title(), **fields)
-    await sync_to_async(save_room)(room, channel=str(uuid.uuid4().int)[:18], is_open=True)
+    await sync_to_async(save_room)(room, endpoints={"discord": str(uuid.uuid4().int)[:18]}, is_open=True)
     return room
 
 

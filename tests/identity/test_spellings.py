@@ -20,7 +20,6 @@ from bridge.errors import BridgeError
 from bridge.files.links import is_signed, key_of
 from bridge.identity import handshake, read_jwt, revocation, staff_tokens, tokens
 from bridge.models import Inbox, RevokedToken
-from bridge.services.email.codes import Purpose, code_for, read_code
 
 PREFIXES = ["staff.", "Staff.", "STAFF.", "staff", "staff..", ".", "Bearer ", "whsec_", "\u200b", "\ufb00"]
 FILLERS = [
@@ -147,21 +146,6 @@ def test_every_spelling_of_a_jwt_is_revoked_at_once(db: None) -> None:
     assert len({read_jwt(inbox, each).grant for each in taken}) == 1
     other = jwt.encode(said | {"sub": "u-18"}, inbox.identity_secret, algorithm="HS256")
     assert read_jwt(inbox, other).grant != read_jwt(inbox, text).grant
-
-
-def test_a_code_in_a_mail_address_has_one_spelling_but_for_its_case() -> None:
-    connection = uuid.uuid4()
-    code = code_for(connection, Purpose.REPLY)
-    tried = [
-        *spellings(code),
-        code.replace("i", "ı"),
-        code.replace("s", "ſ"),
-        *map(str.upper, spellings(code)),
-    ]
-    tried += [code[:-1] + letter for letter in "abcdefghijklmnopqrstuvwxyz234567"]
-    taken = {each for each in tried if read_code(each, Purpose.REPLY) is not None}
-    assert {each.lower() for each in taken} == {code}
-    assert len(taken) > 1
 
 
 def test_the_key_of_a_files_link_has_one_spelling() -> None:

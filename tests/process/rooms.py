@@ -15,7 +15,8 @@ MINUTE = 60.0
 MAKE = """
 from bridge.chat.actions import save_room
 from bridge.models import Inbox, Room
-save_room(Room(inbox=Inbox.objects.get(name="default"), slug="lobby", name="Lobby"), channel="9" * 18, is_open=True)
+room = Room(inbox=Inbox.objects.get(name="default"), slug="lobby", name="Lobby")
+save_room(room, endpoints={"discord": "9" * 18}, is_open=True)
 """
 
 

@@ -1,11 +1,11 @@
 """Services without an outside: what they are given they keep. They show the least that a service needs."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from bridge.errors import DeliveryFailed
-from bridge.models import Connection
+from bridge.models import Connection, Endpoint
 from bridge.services.base import (
     Answer,
     Delete,
@@ -39,6 +39,32 @@ class Elsewhere(Service):
     @classmethod
     def places(cls, connection: Connection) -> Sequence[str | None]:
         return (f"elsewhere-{connection.uid}",)
+
+    async def perform(self, request: Request) -> Answer:
+        raise DeliveryFailed("away", permanent=False, certain=True)
+
+
+class Team(Service):
+    """Where a team answers, for the tests of all that is no service. Nothing is carried there.
+
+    By Discord's name, since that is what it stands for where Discord's package is deleted (`make without`).
+    """
+
+    name: ClassVar[str] = "discord"
+    id_type = int
+    max_length: ClassVar[int] = 2000
+    hosted = False
+    reasons: ClassVar[Mapping[str, str]] = {
+        "blocked_by_automod": "A filter blocked the text: change it, then try again."
+    }
+
+    @classmethod
+    def places(cls, connection: Connection) -> Sequence[str | None]:
+        return () if connection.kind == Connection.Kind.ROOM else (None,)
+
+    @classmethod
+    def url_of(cls, endpoint: Endpoint) -> str:
+        return f"https://team.example.com/{endpoint.remote_id}"
 
     async def perform(self, request: Request) -> Answer:
         raise DeliveryFailed("away", permanent=False, certain=True)

@@ -4,12 +4,12 @@ import importlib
 import pkgutil
 
 import pytest
-from django.conf import settings
 from django.utils import timezone
 
 import tests.services
 from bridge.chat.actions.receiving import Incoming, RemoteAuthor, receive_message
 from bridge.models import Endpoint
+from chatbridge_site.settings import BRIDGE_SERVICES
 from tests.services.contract import Rig, ServiceContract, Trouble, Wiring
 from tests.services.memory import Memory
 from tests.time_machine import db
@@ -42,4 +42,4 @@ def test_every_service_of_this_installation_keeps_the_contract() -> None:
     for module in pkgutil.walk_packages(tests.services.__path__, "tests.services."):
         if module.name.endswith(".test_service"):
             importlib.import_module(module.name)
-    assert set(settings.BRIDGE_SERVICES.values()) <= {each.path for each in ServiceContract.__subclasses__()}
+    assert set(BRIDGE_SERVICES.values()) <= {each.path for each in ServiceContract.__subclasses__()}

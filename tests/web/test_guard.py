@@ -11,7 +11,6 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from bridge.infra import bodies
 from bridge.protocol import MAX_FRAME
-from bridge.services.email.providers import LARGEST
 from bridge.web import guard
 from bridge.web.guard import Guard, Slots
 from tests.files.pictures import png
@@ -169,21 +168,6 @@ async def test_time_that_the_server_takes_is_not_the_senders(monkeypatch: pytest
     client = Client(Guard(slow_pages, elsewhere=HUGE), "/nothing", content_length="1000")
     assert await client.run() == 204
     assert len(taken) == 5
-
-
-async def test_a_mail_of_the_largest_that_providers_send_comes_in_whole() -> None:
-    sizes: list[int] = []
-
-    async def pages(scope: Any, receive: Any, send: Any) -> None:
-        while sum(sizes) < LARGEST:
-            sizes.append(len((await receive())["body"]))
-        await send({"type": "http.response.start", "status": 204, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
-
-    for path in ("/services/email/postmark/", "/services/email/mailgun/"):
-        assert await Client(Guard(pages), path, content_length=str(LARGEST)).run() == 204
-        assert sum(sizes) == LARGEST
-        sizes.clear()
 
 
 async def everything(scope: Any, receive: Any, send: Any) -> None:

@@ -13,7 +13,6 @@ from bridge.errors import BridgeError
 from bridge.files.links import is_signed, key_of
 from bridge.identity import revocation, staff_tokens, tokens
 from bridge.models import Inbox
-from bridge.services.email.codes import Purpose, code_for, read_code
 from tests.web.browser import Browser
 from tests.web.conftest import Open
 from tests.web.identities import Page, take, user
@@ -160,13 +159,11 @@ def test_who_is_logged_in_to_the_admin_stays(settings: Any) -> None:
     assert client.get("/admin/").status_code == 200  # the session was renewed with the new key
 
 
-def test_codes_in_mails_and_keys_of_files_count_on(settings: Any) -> None:
+def test_keys_of_files_count_on(settings: Any) -> None:
     uid, now = tokens.issue().visitor, timezone.now()
-    code, key = code_for(uid, Purpose.STOP), key_of(uid)
+    key = key_of(uid)
     renew_key(settings)
-    assert read_code(code, Purpose.STOP) == uid
     assert is_signed(key, uid=uid, created_at=now)
-    assert (code_for(uid, Purpose.STOP), key_of(uid)) != (code, key)
+    assert key_of(uid) != key
     settings.SECRET_KEY_FALLBACKS = []
-    assert read_code(code, Purpose.STOP) is None
     assert not is_signed(key, uid=uid, created_at=now)

@@ -26,7 +26,7 @@ def rooms(valkey_url: str) -> list[Room]:
         Room(inbox=Inbox.objects.create(name="off", enabled=False), slug="dark", name="Dark"),
     ]
     for at, room in enumerate(made):
-        save_room(room, channel=str(910_000_000_000_000_000 + at), is_open=room.slug != "gone")
+        save_room(room, endpoints={"discord": str(910_000_000_000_000_000 + at)}, is_open=room.slug != "gone")
     return made
 
 

@@ -50,7 +50,7 @@ async def test_a_visitor_who_has_a_conversation_is_back(browser: Open, told: lis
 @pytest.fixture
 def room(inbox: Inbox) -> Connection:
     room = Connection(inbox=inbox, slug="lobby", name="Lobby")
-    actions.save_room(room, channel="5000", is_open=True)
+    actions.save_room(room, endpoints={"discord": "5000"}, is_open=True)
     return room
 
 

@@ -1,4 +1,4 @@
-"""Which emoji of Discord servers were seen: only those have pictures here, or anybody could fetch through this site."""
+"""Which custom emoji were seen: only those have pictures here, or anybody could fetch through this site."""
 
 from collections.abc import Iterable
 

@@ -1,36 +1,6 @@
 """How far somebody has read."""
 
-from datetime import timedelta
-from typing import NamedTuple
-
-from django.db.models import F, OuterRef, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce
-from django.utils import timezone
-
-from bridge.models import Connection, Endpoint, Inbox, Message, Participant, RemoteMessage, RemotePart
-
-RECENT = timedelta(days=7)
-KEPT = 2
-"""Old marks of moves that were broken off, one after another: what the column holds besides the new one."""
-SERVICE = "discord"
-"""The one whose people are shown what a visitor has read."""
-
-
-class Standing(NamedTuple):
-    """What staff should see of a visitor's reading, and what they see."""
-
-    endpoint: Endpoint
-    how: Inbox.ShowRead
-    read: str
-    """The id over there of the newest message of theirs that he has read; empty where there is none."""
-    mark: str
-    """The one that is marked. While a mark is moved: all that may be, with a space between old and new."""
-    card: str
-
-    @property
-    def others(self) -> list[str]:
-        """Those that may be marked and should not be."""
-        return [each for each in self.mark.split() if each != self.read]
+from bridge.models import Connection, Inbox, Participant
 
 
 def mark_read(participant: int, *, seq: int) -> bool:
@@ -46,64 +16,3 @@ def is_shown(connection: int) -> bool:
     """Whether staff are to be told."""
     inboxes = Inbox.objects.filter(connections=connection, connections__kind=Connection.Kind.PRIVATE)
     return inboxes.exclude(show_read=Inbox.ShowRead.OFF).exists()
-
-
-def standing(uid: str) -> Standing | None:
-    """None where nothing is to be shown, or cannot be yet."""
-    endpoint = _shown().filter(connection__uid=uid).select_related("connection__inbox").first()
-    if endpoint is None:
-        return None
-    card = RemoteMessage.objects.filter(endpoint=endpoint, card=True, deleted_at__isnull=True)
-    return Standing(
-        endpoint=endpoint,
-        how=Inbox.ShowRead(endpoint.connection.inbox.show_read),
-        read=endpoint.read,  # type: ignore[attr-defined]  # annotated
-        mark=endpoint.read_mark,
-        card=card.order_by("-pk").values_list("remote_id", flat=True).first() or "",
-    )
-
-
-def behind() -> list[str]:
-    """The conversations, of those that were used lately, in which staff see something else than they should."""
-    lately = Connection.objects.filter(active_at__gt=timezone.now() - RECENT).exclude(
-        inbox__show_read=Inbox.ShowRead.OFF
-    )
-    # In two steps, as for the threads of a sweep: asked at once, a database walks over all endpoints.
-    pks = list(lately.values_list("pk", flat=True))
-    found: list[str] = []
-    for start in range(0, len(pks), 500):
-        stale = _shown().filter(connection_id__in=pks[start : start + 500]).exclude(read_mark=F("read"))
-        found += map(str, stale.values_list("connection__uid", flat=True))
-    return found
-
-
-def note_mark(endpoint: int, remote_id: str) -> None:
-    """Staff see now that the visitor has read up to this one."""
-    Endpoint.objects.filter(pk=endpoint).update(read_mark=remote_id)
-
-
-def note_move(standing: Standing) -> None:
-    """Staff will see it now, on Discord's side first: a bot that dies between the two must not leave an old mark."""
-    old = " ".join(standing.others[-KEPT:])
-    note_mark(standing.endpoint.pk, f"{old} {standing.read}")
-
-
-def _shown() -> QuerySet[Endpoint]:
-    """Opened endpoints whose inbox asks for it, with the newest message there that the visitor has `read`."""
-    reader = Participant.objects.filter(
-        connection=OuterRef(OuterRef("connection")), visitor=OuterRef(OuterRef("connection__visitor"))
-    )
-    newest = RemotePart.objects.filter(
-        remote__endpoint=OuterRef("pk"),
-        remote__ours=False,
-        remote__deleted_at__isnull=True,
-        message__connection=OuterRef("connection"),
-        message__seq__lte=Subquery(reader.values("read_seq")[:1]),
-        message__author__role=Participant.Role.STAFF,
-        message__kind=Message.Kind.MESSAGE,
-        message__deleted_at__isnull=True,
-    ).order_by("-message__seq")
-    shown = Endpoint.objects.filter(
-        service=SERVICE, remote_id__isnull=False, connection__kind=Connection.Kind.PRIVATE
-    ).exclude(connection__inbox__show_read=Inbox.ShowRead.OFF)
-    return shown.annotate(read=Coalesce(Subquery(newest.values("remote__remote_id")[:1]), Value("")))

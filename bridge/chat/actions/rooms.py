@@ -1,7 +1,7 @@
 """Coming into a room, and what one is called there."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain, islice
 
 from django.db import IntegrityError, transaction
@@ -24,8 +24,8 @@ from bridge.text.nicks import marked, nicks_for, numbered
 SETTINGS = ("name", "slug", "topic", "access", "link_key", "read_only", "slow_mode")
 
 
-def save_room(room: Connection, *, channel: str, is_open: bool) -> None:
-    """Store a room as the admin has it, tied to this Discord channel, and open or close it."""
+def save_room(room: Connection, *, endpoints: Mapping[str, str], is_open: bool) -> None:
+    """Store a room as the admin has it, with these remote ids by service, and open or close it."""
     with transaction.atomic():
         if room.pk is None:
             room.kind = Connection.Kind.ROOM
@@ -35,9 +35,10 @@ def save_room(room: Connection, *, channel: str, is_open: bool) -> None:
         else:
             # By name: what is said meanwhile counts on, too.
             room.save(update_fields=SETTINGS)
-        Endpoint.objects.update_or_create(
-            connection_id=room.pk, service="discord", defaults={"remote_id": channel}
-        )
+        for service, remote_id in endpoints.items():
+            Endpoint.objects.update_or_create(
+                connection_id=room.pk, service=service, defaults={"remote_id": remote_id}
+            )
         if is_open:
             reopen_connection(room)
         else:

@@ -9,11 +9,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from bridge import services
 from bridge.conf import settings
 from bridge.infra import redis
 from bridge.sandbox import defaults, launching
-from bridge.services.discord.bot import setup
-from bridge.services.discord.bot.runner import Runner
+from bridge.services.base import Process, SetupError
 
 logger = logging.getLogger(__name__)
 
@@ -45,26 +45,27 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        service = services.find("discord")
+        if service is None:
+            raise CommandError("BRIDGE_SERVICES names no service “discord”.")
         sandbox = use_sandbox(options["sandbox_port"]) if options["sandbox"] else None
-        if not settings.DISCORD_TOKEN:
-            raise CommandError(setup.NOT_SET)
-        redis.start()
         # A reconnect is daily business, not an error with its whole stack.
         logging.getLogger("discord.client").addFilter(without_traceback)
         try:
-            asyncio.run(run())
-        except setup.SetupError as error:
+            process = service.process()
+            redis.start()
+            asyncio.run(run(process))
+        except SetupError as error:
             raise CommandError(str(error)) from None
         finally:
             if sandbox is not None:
                 end(sandbox)
 
 
-async def run() -> None:
-    runner = Runner()
+async def run(process: Process) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, runner.stop)
-    await runner.run()
+        asyncio.get_running_loop().add_signal_handler(number, process.stop)
+    await process.run()
 
 
 def without_traceback(record: logging.LogRecord) -> bool:

@@ -15,8 +15,8 @@ from bridge.infra.clock import Clock
 
 class Command(BaseCommand):
     help = (
-        "Carry messages to the services of BRIDGE_SERVICES, Discord excepted. run_discord_bot does that besides; this "
-        "is for a site without Discord, and for more processes."
+        "Carry messages to those services of BRIDGE_SERVICES that need no process of their own. A service's own "
+        "process does that, too: this is for a site without one, or for more processes."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

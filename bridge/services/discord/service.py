@@ -5,14 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
+from bridge.conf import settings
 from bridge.models import Connection, Delivery, Endpoint, Inbox, Message, Participant
-from bridge.services.base import Answer, Go, Hold, Request, Service, Verdict
+from bridge.services.base import Answer, FileLimits, Go, Hold, Process, Request, Service, SetupError, Verdict
+from bridge.services.discord.reasons import REASONS
 from bridge.services.discord.text import spoken
 
 if TYPE_CHECKING:
     import discord
 
 
+NOT_SET = (
+    "DISCORD_TOKEN is not set: put the bot's token into the environment, .env or settings.py, or try it without "
+    "Discord by run_discord_bot --sandbox."
+)
 RESTS = timedelta(minutes=10)
 """How long a line of an inbox that cannot be used is left alone. It is woken when the inbox can be."""
 
@@ -30,6 +36,11 @@ class DiscordService(Service):
     max_length: ClassVar[int] = 2000
     # Only who owns the gateway carries: `run_discord_bot`.
     hosted = False
+    # Discord takes files of 10 MiB everywhere, and requests of 25 MiB.
+    file_limits = FileLimits(largest=10 * 1024 * 1024, together=24 * 1024 * 1024)
+    # Avatars.
+    image_origins = ("https://cdn.discordapp.com",)
+    reasons = REASONS
 
     def __init__(self, client: "discord.Client") -> None:
         # Not above: web processes ask this class what it is like, and have no use for discord.py's memory.
@@ -45,6 +56,25 @@ class DiscordService(Service):
     def places(cls, connection: Connection) -> Sequence[str | None]:
         # A room's channel is chosen in the admin.
         return () if connection.kind == Connection.Kind.ROOM else (None,)
+
+    @classmethod
+    def url_of(cls, endpoint: Endpoint) -> str:
+        server = endpoint.connection.inbox.discord_server_id
+        if not server or endpoint.connection.kind != Connection.Kind.PRIVATE:
+            return ""
+        return f"https://discord.com/channels/{server}/{endpoint.remote_id}"
+
+    @classmethod
+    def emoji_url(cls, emoji: int, kind: str, *, size: int) -> str:
+        return f"{settings.DISCORD_CDN_URL}/emojis/{emoji}.{kind}?size={size}"
+
+    @classmethod
+    def process(cls) -> Process:
+        if not settings.DISCORD_TOKEN:
+            raise SetupError(NOT_SET)
+        from bridge.services.discord.bot.runner import Runner
+
+        return Runner()
 
     def consider(self, waiting: Sequence[Delivery], endpoint: Endpoint, *, now: datetime) -> Verdict:
         connection = endpoint.connection

@@ -1,5 +1,6 @@
 """The service `email`: what a visitor missed, as one mail, once nobody has read it for a while."""
 
+import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -15,6 +16,7 @@ from bridge.models import Connection, Contact, Delivery, Endpoint, Message, Part
 from bridge.services.base import (
     Answer,
     Drop,
+    FileLimits,
     Go,
     Hold,
     Joining,
@@ -40,6 +42,8 @@ class EmailService(Service):
     max_length: ClassVar[int] = 1_000_000
     joins = Joining.ALL
     idempotent = True
+    # A mail names them all, with links.
+    file_limits = FileLimits(sys.maxsize, sys.maxsize)
     # That a mail server has it says nothing of who reads it.
     reports = False
 

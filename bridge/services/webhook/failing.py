@@ -12,6 +12,16 @@ from bridge.errors import DeliveryFailed
 from bridge.models import Webhook
 
 GONE = "webhook_gone"
+REASONS = {
+    "webhook_gone": "The receiver answered that the webhook is gone, so it was turned off.",
+    "webhook_refused": "The webhook's receiver refused this event: see its answer.",
+    "webhook_failed": "The webhook's receiver answered with errors for three days.",
+    "webhook_timed_out": "The webhook's receiver did not answer in time for three days.",
+    "webhook_unreachable": "The webhook's receiver could not be reached for three days.",
+    "webhook_address": "The webhook's address is invalid or not allowed. Correct it, then try again.",
+    "webhook_off": "The webhook was turned off.",
+}
+"""What its reasons mean, and what staff can do."""
 REFUSED = frozenset({400, 413, 414, 415, 422})
 """The receiver understood and does not want this one."""
 

@@ -1,5 +1,6 @@
 """Webhooks as a service: each enabled one of an inbox is an endpoint of each of its conversations."""
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from bridge.services.base import (
     Done,
     Drop,
     Edit,
+    FileLimits,
     Go,
     Hold,
     Joining,
@@ -29,7 +31,7 @@ from bridge.services.base import (
     current_attempt,
 )
 from bridge.services.webhook.events import Parcel, parcel_of, place, webhook_at, webhook_of
-from bridge.services.webhook.failing import failure_of, failure_of_status, note_failure, note_success
+from bridge.services.webhook.failing import REASONS, failure_of, failure_of_status, note_failure, note_success
 from bridge.services.webhook.sending import Answered, Sender
 
 AT_ONCE = 10
@@ -47,8 +49,11 @@ class WebhookService(Service):
     joins = Joining.NONE
     # Each event has an id, by which its receiver knows it again.
     idempotent = True
+    # An event has them all, as links.
+    file_limits = FileLimits(sys.maxsize, sys.maxsize)
     # A program hears it. Whether somebody has read it, it cannot say.
     reports = False
+    reasons = REASONS
     longest_pause = timedelta(minutes=10)
 
     def __init__(self) -> None:
@@ -72,6 +77,10 @@ class WebhookService(Service):
         from bridge.services.webhook.door import urlpatterns
 
         return urlpatterns
+
+    @classmethod
+    def register_admin(cls) -> None:
+        from bridge.services.webhook import admin  # noqa: F401  (registers itself)
 
     def consider(self, waiting: Sequence[Delivery], endpoint: Endpoint, *, now: datetime) -> Verdict:
         webhook = webhook_of(endpoint)

@@ -1,4 +1,4 @@
-"""Lists, as Discord reads them: lines that begin with “-”, “*” or a number, deeper ones indented."""
+"""Lists: lines that begin with “-”, “*” or a number, deeper ones indented."""
 
 import re
 from dataclasses import dataclass, field

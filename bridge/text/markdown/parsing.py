@@ -11,7 +11,7 @@ from bridge.text.markdown.lists import List, list_at
 from bridge.text.markdown.nodes import Node, State
 
 LONGEST = 20_000
-"""Characters; what is longer is shown as it was written. Discord's own messages have 4,000 at most."""
+"""Characters; what is longer is shown as it was written. Services take 4,000 at most."""
 DEEPEST = 12
 
 _EMOJI = re.compile(r"<a?:([0-9A-Za-z_]{2,32}):[0-9]{17,21}>")

@@ -2,13 +2,16 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import discord
 import pytest
 from django.utils import timezone
 
+from bridge import services
+from bridge.admin.words import reason
 from bridge.chat.actions.receiving import Incoming, RemoteAuthor, receive_message
-from bridge.models import Endpoint
+from bridge.models import Connection, Endpoint, Inbox
 from bridge.sandbox import defaults, door, routes
 from bridge.sandbox.client import POSTS, SandboxClient
 from bridge.sandbox.server import Server
@@ -56,6 +59,30 @@ class DiscordRig(Rig):
         author = RemoteAuthor(remote_id="7", nick="Ada")
         incoming = Incoming(self._written[key], author, text, created_at=timezone.now())
         await db(receive_message, endpoint.pk, incoming)
+
+
+@pytest.mark.parametrize(
+    ("server", "kind", "url"),
+    [
+        ("7", Connection.Kind.PRIVATE, "https://discord.com/channels/7/1000"),
+        ("", Connection.Kind.PRIVATE, ""),
+        ("7", Connection.Kind.ROOM, ""),
+    ],
+)
+def test_a_thread_is_a_link_where_its_server_is_known(server: str, kind: str, url: str) -> None:
+    connection = Connection(kind=kind, inbox=Inbox(discord_server_id=server))
+    endpoint = Endpoint(connection=connection, service="discord", remote_id="1000")
+    assert DiscordService.url_of(endpoint) == url
+
+
+def test_a_project_that_names_no_services_has_this_one(settings: Any) -> None:
+    del settings.BRIDGE_SERVICES
+    assert services.classes() == {"discord": DiscordService}
+
+
+def test_staff_are_told_what_its_reasons_mean() -> None:
+    expected = "The Discord server's AutoMod blocked the text: change its rule, then try again."
+    assert reason("blocked_by_automod") == expected
 
 
 class TestDiscord(ServiceContract):

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 import discord
 from django.utils import timezone
 
-from bridge.chat.actions import cards, receipts
-from bridge.chat.actions.cards import Card
 from bridge.models import Endpoint, Inbox
+from bridge.services.discord import outdated, read_marks
 from bridge.services.discord.bot.background import BackgroundTasks
 from bridge.services.discord.bot.database import db
 from bridge.services.discord.card import card_embed, contact_of
+from bridge.services.discord.outdated import Card
 
 EVERY = 10.0
 """Seconds between two changes of one card for what the visitor leaves: one field after the other."""
@@ -38,12 +38,12 @@ class Cards:
 
     async def sweep(self) -> None:
         """What was left while no bot heard of it."""
-        for uid in await db(cards.behind):
+        for uid in await db(outdated.behind):
             self.change(uid)
 
     async def _keep_current(self, uid: str) -> None:
         try:
-            while (card := await db(cards.outdated, uid)) is not None:
+            while (card := await db(outdated.outdated, uid)) is not None:
                 self._busy[uid] = False
                 await self._edit(card)
                 await asyncio.sleep(EVERY)
@@ -55,7 +55,7 @@ class Cards:
     async def _edit(self, card: Card) -> None:
         with refusals_pass():
             await edit_card(self._client, card.endpoint, card.remote_id)
-        await db(cards.note_shown, card)
+        await db(outdated.note_shown, card)
 
 
 @contextlib.contextmanager
@@ -76,7 +76,7 @@ async def edit_card(client: discord.Client, endpoint: Endpoint, card: str) -> No
     # The card of a forum's post is in the post, any other in the channel in which the thread began.
     in_post = isinstance(thread.parent, discord.ForumChannel)
     place = client.get_partial_messageable(thread.id if in_post else thread.parent_id)
-    standing = await db(receipts.standing, str(endpoint.connection.uid))
+    standing = await db(read_marks.standing, str(endpoint.connection.uid))
     read = ""
     if standing and standing.read and standing.how == Inbox.ShowRead.CARD:
         link = f"https://discord.com/channels/{thread.guild.id}/{thread.id}/{standing.read}"

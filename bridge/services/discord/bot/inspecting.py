@@ -13,8 +13,8 @@ from typing import Any
 import discord
 from django.utils import timezone
 
-from bridge.chat.actions import holding
 from bridge.models import Connection, Endpoint, Inbox
+from bridge.services.discord import holding
 from bridge.services.discord.bot import lease, setup
 from bridge.services.discord.bot.background import PROBLEMS
 from bridge.services.discord.bot.database import db

@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable
 
 import discord
 
-from bridge.chat.actions import receipts
-from bridge.chat.actions.receipts import Standing
 from bridge.models import Inbox
+from bridge.services.discord import read_marks
 from bridge.services.discord.bot.background import BackgroundTasks
 from bridge.services.discord.bot.cards import edit_card, refusals_pass
 from bridge.services.discord.bot.database import db
+from bridge.services.discord.read_marks import Standing
 from bridge.text.emojis import EYE
 
 EVERY = {Inbox.ShowRead.REACTION: 5.0, Inbox.ShowRead.CARD: 30.0}
@@ -39,14 +39,14 @@ class Readers:
 
     async def sweep(self) -> None:
         """What was read while no bot heard of it."""
-        for uid in await db(receipts.behind):
+        for uid in await db(read_marks.behind):
             self.read(uid)
 
     async def _keep_shown(self, uid: str) -> None:
         try:
             while True:
                 self._busy[uid] = False
-                standing = await db(receipts.standing, uid)
+                standing = await db(read_marks.standing, uid)
                 if standing is None:
                     return
                 await self._show(standing)
@@ -61,10 +61,10 @@ class Readers:
             return
         with refusals_pass():
             await self._ways[standing.how](self, standing)
-        await db(receipts.note_mark, standing.endpoint.pk, standing.read)
+        await db(read_marks.note_mark, standing.endpoint.pk, standing.read)
 
     async def _react(self, standing: Standing) -> None:
-        await db(receipts.note_move, standing)
+        await db(read_marks.note_move, standing)
         thread = self._client.get_partial_messageable(int(standing.endpoint.remote_id or 0))
         if standing.read:
             with refusals_pass():

@@ -19,10 +19,10 @@ from bridge.infra.database import DatabaseThreads
 from bridge.infra.redis import RedisError
 from bridge.infra.tasks import end
 from bridge.presence import team
+from bridge.services.base import SetupError
 from bridge.services.discord.bot import database, lease, setup
 from bridge.services.discord.bot.client import BridgeBot, SessionsSpent, point_at_discord
 from bridge.services.discord.bot.inspecting import NothingThere
-from bridge.services.discord.bot.setup import SetupError
 
 logger = logging.getLogger(__name__)
 

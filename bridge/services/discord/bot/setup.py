@@ -8,16 +8,7 @@ import discord
 
 from bridge.services.discord.reading import id_of
 
-
-class SetupError(Exception):
-    """The bot cannot work like this; the sentence is for whoever started it."""
-
-
 REFUSED = "Discord refused the token: copy it again from the developer portal (Bot → Reset Token) into DISCORD_TOKEN."
-NOT_SET = (
-    "DISCORD_TOKEN is not set: put the bot's token into the environment, .env or settings.py, or try it without "
-    "Discord by run_discord_bot --sandbox."
-)
 NO_INTENT = (
     "The bot may not read messages: switch on “Message Content Intent” in the developer portal "
     "(Bot → Privileged Gateway Intents)."

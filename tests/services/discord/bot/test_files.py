@@ -20,15 +20,16 @@ from bridge.chat import actions
 from bridge.chat.actions import Opening, Post, Uploads
 from bridge.chat.actions import copying as copying_actions
 from bridge.chat.actions.changing import delete_message, edit_message
-from bridge.delivery import carrying
 from bridge.files import inspecting, workers
 from bridge.inspection.limits import Limits
 from bridge.models import Attachment, Inbox, Message
 from bridge.sandbox import routes
 from bridge.sandbox.client import POSTS
+from bridge.services.base import FileLimits
 from bridge.services.discord.bot import copying
 from bridge.services.discord.bot.incoming import files_of
 from bridge.services.discord.bot.lanes import Edited
+from bridge.services.discord.service import DiscordService
 from tests.files.pictures import bomb, png
 from tests.services.discord.bot.stage import STRANGER, VISITOR, Stage, db, eventually, store
 
@@ -134,7 +135,7 @@ async def test_what_is_too_large_for_discord_goes_as_a_link(up: Stage, settings:
 async def test_too_many_bytes_together_leave_the_last_ones_behind(
     up: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(carrying, "TOGETHER", 10)
+    monkeypatch.setattr(DiscordService, "file_limits", FileLimits(largest=10, together=10))
     await send(up, "", ("one.txt", b"12345678"), ("two.txt", b"12345678"), ("three.txt", b"12"))
     await up.delivered()
     ((text, names),) = await in_discord(up, await up.thread())

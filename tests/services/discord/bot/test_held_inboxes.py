@@ -17,9 +17,9 @@ from simcord.enums import ChannelType
 from bridge.models import Delivery, Endpoint, Inbox, Message
 from bridge.sandbox import defaults
 from bridge.sandbox.client import POSTS
+from bridge.services.base import SetupError
 from bridge.services.discord.bot import lease, runner, setup
 from bridge.services.discord.bot.runner import Runner
-from bridge.services.discord.bot.setup import SetupError
 from tests.services.discord.bot.stage import STRANGER, VISITOR, Stage, db, eventually, held, look_around
 from tests.services.discord.bot.test_rooms import LOBBY, Room
 

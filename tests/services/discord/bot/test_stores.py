@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from django.db import InterfaceError, OperationalError
 
-from bridge.chat.actions import holding, reacting, receiving
+from bridge.chat.actions import reacting, receiving
 from bridge.models import Message
 from bridge.sandbox import defaults
+from bridge.services.discord import holding
 from bridge.services.discord.bot import inspecting, lease, relay, runner
 from tests.services.discord.bot.stage import Stage, db, eventually, held
 from tests.services.discord.bot.test_reactions import here

@@ -1,20 +1,16 @@
-"""Whether staff see on a conversation's card who the visitor is, as it is known today."""
+"""Cards that say less of a visitor than is known today."""
 
 from datetime import datetime, timedelta
-from functools import partial
 from typing import NamedTuple
 
-from django.db import transaction
 from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from bridge.chat import publishing
 from bridge.models import Connection, Contact, Endpoint, RemoteMessage
+from bridge.services.discord.service import DiscordService
 
 RECENT = timedelta(days=7)
-SERVICE = "discord"
-"""The one whose people are shown a card."""
 
 
 class Card(NamedTuple):
@@ -24,20 +20,6 @@ class Card(NamedTuple):
     remote_id: str
     contact_at: datetime
     """When what it should say was last changed."""
-
-
-def tell_cards(contact: Contact) -> None:
-    """Have it shown on the cards of the visitor's open conversations, after the commit that changes it."""
-    transaction.on_commit(partial(_tell, contact), robust=True)
-
-
-def _tell(contact: Contact) -> None:
-    for uid in (
-        _open_connections()
-        .filter(visitor=contact.visitor, inbox=contact.inbox_id)
-        .values_list("uid", flat=True)
-    ):
-        publishing.tell_bot_card(str(uid))
 
 
 def outdated(uid: str) -> Card | None:
@@ -51,7 +33,8 @@ def outdated(uid: str) -> Card | None:
 def behind() -> list[str]:
     """The conversations, of those that were used lately, whose card is outdated."""
     # In two steps, as for read marks: asked at once, a database walks over all endpoints.
-    pks = list(_open_connections().filter(active_at__gt=timezone.now() - RECENT).values_list("pk", flat=True))
+    private = Connection.objects.filter(state=Connection.State.OPEN, kind=Connection.Kind.PRIVATE)
+    pks = list(private.filter(active_at__gt=timezone.now() - RECENT).values_list("pk", flat=True))
     found: list[str] = []
     for start in range(0, len(pks), 500):
         stale = _outdated().filter(connection_id__in=pks[start : start + 500])
@@ -64,10 +47,6 @@ def note_shown(card: Card) -> None:
     Endpoint.objects.filter(pk=card.endpoint.pk).update(card_at=card.contact_at)
 
 
-def _open_connections() -> QuerySet[Connection]:
-    return Connection.objects.filter(state=Connection.State.OPEN, kind=Connection.Kind.PRIVATE)
-
-
 def _outdated() -> QuerySet[Endpoint]:
     """With its `card`, and `contact_at`. What a card says was asked for after it was about to be sent."""
     contacts = Contact.objects.filter(
@@ -77,7 +56,7 @@ def _outdated() -> QuerySet[Endpoint]:
         endpoint=OuterRef("pk"), card=True, deleted_at__isnull=True, remote_id__isnull=False
     ).order_by("-pk")
     opened = Endpoint.objects.filter(
-        service=SERVICE, remote_id__isnull=False, connection__kind=Connection.Kind.PRIVATE
+        service=DiscordService.name, remote_id__isnull=False, connection__kind=Connection.Kind.PRIVATE
     )
     return opened.annotate(
         card=Subquery(cards.values("remote_id")[:1]),

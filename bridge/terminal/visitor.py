@@ -9,11 +9,11 @@ from typing import Any
 from bridge.errors import BridgeError
 from bridge.infra.tasks import end
 from bridge.protocol import PASSING
-from bridge.services.terminal.client import Client, Frame, NotConnected
-from bridge.services.terminal.talks import Talk
-from bridge.services.terminal.terminal import Terminal
-from bridge.services.terminal.text import note, one_line
-from bridge.services.terminal.typed import Deed
+from bridge.terminal.client import Client, Frame, NotConnected
+from bridge.terminal.talks import Talk
+from bridge.terminal.terminal import Terminal
+from bridge.terminal.text import note, one_line
+from bridge.terminal.typed import Deed
 
 GATHER = 0.3
 """Seconds that a hole among the events has to fill by itself."""

@@ -11,7 +11,6 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from yarl import URL
 
-from bridge import services
 from bridge.admin import words
 from bridge.chat.actions.opening import add_places
 from bridge.errors import DeliveryFailed
@@ -36,6 +35,7 @@ class WebhookForm(forms.ModelForm[Webhook]):
         return url
 
 
+@admin.register(Webhook)
 class WebhookAdmin(admin.ModelAdmin[Webhook]):
     form = WebhookForm
     list_display = ("name", "inbox", "host", "enabled", "succeeded", "failed")
@@ -122,7 +122,3 @@ class WebhookAdmin(admin.ModelAdmin[Webhook]):
             webhook.save(update_fields=["secret", "previous_secret", "previous_until"])
             text = f"{webhook.name} has a new secret. The previous one stays valid for 24 hours."
             self.message_user(request, text, messages.SUCCESS)
-
-
-if "webhook" in services.names():
-    admin.site.register(Webhook, WebhookAdmin)
