@@ -18,7 +18,7 @@ from bridge.chat.access import Viewer, message_for
 from bridge.conf import file_storage
 from bridge.errors import BridgeError
 from bridge.identity import admit, staff_tokens
-from bridge.identity.handshake import handshake_of
+from bridge.identity.handshake import Handshake, handshake_of
 from bridge.infra.bodies import LARGEST_UPLOAD, takes
 from bridge.models import Attachment
 
@@ -66,7 +66,7 @@ def _is_admitted(request: HttpRequest, attachment: Attachment) -> bool:
     message = attachment.message
     try:
         handshake = handshake_of(request)
-        if message is not None and _is_staff(request, handshake.bearer):
+        if message is not None and _is_staff(request, handshake):
             return True
         visitor = admit(attachment.inbox, handshake.credentials, handshake).visitor.visitor
         if message is None:
@@ -77,10 +77,10 @@ def _is_admitted(request: HttpRequest, attachment: Attachment) -> bool:
     return True
 
 
-def _is_staff(request: HttpRequest, bearer: str | None) -> bool:
-    user = getattr(request, "user", None)
-    if bearer is not None and bearer.startswith(staff_tokens.PREFIX):
-        user = staff_tokens.read(bearer)
+def _is_staff(request: HttpRequest, handshake: Handshake) -> bool:
+    user = getattr(request, "user", None) if handshake.is_ours else None
+    if handshake.bearer and handshake.bearer.startswith(staff_tokens.PREFIX):
+        user = staff_tokens.read(handshake.bearer)
     return bool(user and user.is_active and user.is_staff and user.has_perms(READ))
 
 

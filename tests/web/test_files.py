@@ -550,6 +550,8 @@ async def test_staff_read_files_where_they_may_read_conversations(visitor: Brows
     for path in paths:
         headers = {"cookie": f"{django_settings.SESSION_COOKIE_NAME}={session}"}
         assert (await http("GET", path, headers=headers)).status == (200 if allowed else 404)
+        elsewhere = headers | {"sec-fetch-site": "same-site", "sec-fetch-mode": "no-cors"}
+        assert (await http("GET", path, headers=elsewhere)).status == 404
 
 
 async def test_a_signed_link_opens_one_sent_file_for_a_year(visitor: Browser) -> None:
