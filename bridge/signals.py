@@ -1,7 +1,8 @@
 """Django signals for other apps: what happens to conversations, told once it is committed. Our own code never listens.
 
-Receivers may be functions or async functions. `chat.hooks` calls them, on threads of their own: one that raises or
-hangs is logged and hurts nobody. Each gets `signal`, `sender` (the model) and what is listed here, by name:
+Receivers may be functions or async functions. `chat.hooks` calls them in threads of its own: one that raises is logged,
+one that is slow delays other signals and nothing else. Each gets `signal`, `sender` (the model) and what is listed
+here, by name:
 
 `connection`, `message`, `participant`: rows of `bridge.models`, as they are when the receiver is called. Loaded with
 them are a connection's `inbox`, a message's `author` and `connection`, a participant's `connection`.

@@ -1,9 +1,10 @@
-"""Tells other apps what was committed (`bridge.signals`): once, after the commit, and never in its way.
+"""Sends our signals (`bridge.signals`) to other apps: once, after the commit, and never in its way.
 
-What happens is noted by its rows' keys alone. A thread loads the rows, one query for each kind of them and batch, and
-hands them to the receivers' own threads (`bridge.chat.receivers`). Where nobody listens, nothing of this exists.
+What happens is noted by its rows' keys alone. One thread loads the rows, with one query for each kind of them and
+batch, and hands each signal to one of a few senders: a conversation's to the same one, so that they stay in order.
+A receiver that hangs holds up its sender alone. Without receivers, nothing of this exists.
 
-What is told is lost with its process. Who must not miss anything reads with `bridge.api`.
+Signals that wait are lost with their process. Who must not miss anything reads with `bridge.api`.
 """
 
 import atexit
@@ -13,26 +14,27 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connections, transaction
 from django.db.models import Model
 
 from bridge import signals
-from bridge.chat.receivers import AsyncLane, Call, Lane
 from bridge.models import Connection, Message, Participant
 from bridge.signals import Hook
 
 logger = logging.getLogger(__name__)
 
 Key = TypeVar("Key", int, UUID)
+Item = TypeVar("Item")
 
-MOST_WAITING = 10_000
-"""What was committed and waits to be loaded."""
+MOST_UNLOADED = 10_000
+"""Signals that wait for their rows."""
+SENDERS = 4
+MOST_UNSENT = 1_000
+"""Signals that wait for one sender: their rows are in memory."""
 BATCH = 200
-LOOK = 0.5
-"""Seconds between two looks for receivers that hang."""
 TRIES, PAUSE = 5, 1.0
 """How often the rows are asked for, and the seconds between, while the database is away."""
 STOP_LIMIT = 3.0
@@ -56,6 +58,14 @@ class About(NamedTuple):
     along: tuple[str, ...]
 
 
+class Call(NamedTuple):
+    """A signal with all that its receivers get."""
+
+    signal: Hook
+    sender: type[Model]
+    arguments: dict[str, Any]
+
+
 _MESSAGE = About(Message, Message, "pk", ("connection__inbox", "author"))
 _CONNECTION = About(Connection, Connection, "pk", ("inbox",))
 _PARTICIPANT = About(Participant, Participant, "uid", ("connection__inbox",))
@@ -73,10 +83,10 @@ _ABOUT: dict[Hook, About] = {
 
 
 def tell(signal: Hook, keys: Iterable[Key], **more: Any) -> None:
-    """That this has happened to these rows: messages and connections by `pk`, participants by `uid`.
+    """Send the signal for each of these rows: messages and connections by `pk`, participants by `uid`.
 
-    From any thread. Never waits and never raises. Where nobody listens it does nothing. `more` is what the receivers
-    are told besides the rows.
+    From any thread. Never waits and never raises. Without receivers it does nothing. `more` is what they get besides
+    the rows.
     """
     if not signal.receivers:
         return
@@ -84,7 +94,7 @@ def tell(signal: Hook, keys: Iterable[Key], **more: Any) -> None:
         _dispatcher.add([Notice(signal, key, more) for key in keys])
     except RuntimeError:
         # No thread can be started any more.
-        logger.warning("%s was not told: the process is ending", signal.name)
+        logger.warning("%s was not sent: the process is ending", signal.name)
 
 
 def tell_on_commit(signal: Hook, keys: Iterable[Key], **more: Any) -> None:
@@ -94,139 +104,127 @@ def tell_on_commit(signal: Hook, keys: Iterable[Key], **more: Any) -> None:
 
 
 def drain(limit: float = 10.0) -> bool:
-    """Wait until the receivers have returned from all that this process has committed so far; at most `limit` seconds.
+    """Wait until the receivers have returned from all that this process has committed so far, at most `limit` seconds.
 
-    Whether they have. For tests, and for programs that end.
+    Returns whether they have. For tests, and for programs that end.
     """
     return _dispatcher.drain(limit)
 
 
-class Dispatcher:
-    """Loads what happened and hands it out, in the order in which it was committed."""
+class Worker(Generic[Item]):
+    """A thread that works off what is put, in order. What does not fit in is dropped, counted and logged."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, work: Callable[[Sequence[Item]], None], *, room: int) -> None:
+        self.name = name
+        self._work = work
+        self._room = room
         self._changed = threading.Condition()
-        self._waiting: deque[Notice] = deque()
-        # Notices that wait or are being loaded, and calls that are not over.
-        self._unsettled = 0
+        self._waiting: deque[Item] = deque()
+        self._in_hand = 0
         self._dropped = 0
-        self._thread: threading.Thread | None = None
-        self._lanes: dict[tuple[Any, ...], Lane] = {}
-        # Taken before a lane's lock, never while one is held.
-        self._lanes_lock = threading.Lock()
 
-    @property
-    def is_started(self) -> bool:
-        return self._thread is not None
-
-    def add(self, notices: Sequence[Notice]) -> None:
-        self._prepare({notice.signal for notice in notices})
+    def put(self, items: Sequence[Item]) -> None:
+        """Never waits."""
         with self._changed:
-            taken = notices[: MOST_WAITING - len(self._waiting)]
-            if len(taken) < len(notices):
+            fitting = items[: max(0, self._room - len(self._waiting))]
+            if len(fitting) < len(items):
                 if not self._dropped:
-                    logger.error("More is committed than can be told: from here on receivers miss signals")
-                self._dropped += len(notices) - len(taken)
-            self._waiting.extend(taken)
-            self._unsettled += len(taken)
+                    logger.error("%s: receivers are too slow, from here on they miss signals", self.name)
+                self._dropped += len(items) - len(fitting)
+            self._waiting.extend(fitting)
             self._changed.notify_all()
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="chatbridge-hooks", daemon=True)
-                self._thread.start()
-                _at_exit(self.drain, STOP_LIMIT)
 
-    def _prepare(self, told: Iterable[Hook]) -> None:
-        """Have the receivers' threads: since Python 3.12 none can be started once the main one has ended."""
-        with self._lanes_lock:
-            for signal in told:
-                for receiver, kind in _receivers(signal):
-                    self._lane(receiver, kind).prepare()
+    def start(self) -> None:
+        # A daemon, since a receiver that hangs must not keep the process from ending.
+        threading.Thread(target=self._run, name=self.name, daemon=True).start()
 
-    def drain(self, limit: float) -> bool:
+    def drain(self, *, until: float) -> bool:
+        """Whether all is done by then, of `time.monotonic`."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._unsettled, limit)
-
-    def _settle(self, count: int = 1) -> None:
-        with self._changed:
-            self._unsettled -= count
-            self._changed.notify_all()
+            return self._changed.wait_for(
+                lambda: not self._waiting and not self._in_hand, max(0.0, until - time.monotonic())
+            )
 
     def _run(self) -> None:
         while True:
             batch = self._take()
             try:
-                if batch:
-                    self._hand_out(batch)
-                self._check_lanes()
+                self._work(batch)
             except Exception:
                 logger.exception("%d signals are lost", len(batch))
-            finally:
-                self._settle(len(batch))
+            if not self._waiting:
+                connections.close_all()
+            with self._changed:
+                self._in_hand = 0
+                self._changed.notify_all()
 
-    def _check_lanes(self) -> None:
-        with self._lanes_lock:
-            for key, lane in list(self._lanes.items()):
-                lane.check()
-                if lane.is_idle:
-                    del self._lanes[key]
-
-    def _take(self) -> list[Notice]:
+    def _take(self) -> list[Item]:
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting, LOOK if self._lanes else None)
-            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             if self._dropped and not self._waiting:
-                logger.warning("Receivers have missed %d signals", self._dropped)
+                logger.warning("%s caught up: receivers have missed %d signals", self.name, self._dropped)
                 self._dropped = 0
+            self._changed.wait_for(lambda: self._waiting)
+            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            self._in_hand = len(batch)
             return batch
 
+
+class Dispatcher:
+    """Loads what was committed and hands it to the senders, in the order in which it was committed."""
+
+    def __init__(self) -> None:
+        self._loader = Worker("signals", self._hand_out, room=MOST_UNLOADED)
+        self._senders = [
+            Worker(f"signals {number}", _send, room=MOST_UNSENT) for number in range(1, SENDERS + 1)
+        ]
+        self._starting = threading.Lock()
+        self.is_started = False
+
+    def add(self, notices: Sequence[Notice]) -> None:
+        with self._starting:
+            if not self.is_started:
+                # All at once: since Python 3.12 no thread can be started once the main one has ended.
+                workers: list[Worker[Any]] = [self._loader, *self._senders]
+                for worker in workers:
+                    worker.start()
+                atexit.register(self.drain, STOP_LIMIT)
+                self.is_started = True
+        self._loader.put(notices)
+
+    def drain(self, limit: float) -> bool:
+        until = time.monotonic() + limit
+        return self._loader.drain(until=until) and all(sender.drain(until=until) for sender in self._senders)
+
     def _hand_out(self, batch: Sequence[Notice]) -> None:
-        rows = self._load(batch)
+        rows = _load(batch)
         for notice in batch:
             about = _ABOUT[notice.signal]
             row = rows.get((about.row, notice.key))
-            if row is None:
-                # Purged in the meantime.
-                continue
-            arguments = {"signal": notice.signal, "sender": about.sender, **_told(row), **notice.more}
-            for receiver, kind in _receivers(notice.signal):
-                with self._changed:
-                    self._unsettled += 1
-                with self._lanes_lock:
-                    lane = self._lane(receiver, kind)
-                lane.put(Call(receiver, notice.signal.name, arguments))
-
-    def _lane(self, receiver: Callable[..., Any], kind: type[Lane]) -> Lane:
-        # As Django knows receivers: a bound method is another object each time. With its name, since an id is given
-        # again once what had it is gone.
-        function = getattr(receiver, "__func__", receiver)
-        name = f"{function.__module__}.{getattr(function, '__qualname__', type(function).__name__)}"
-        key = (kind, id(getattr(receiver, "__self__", receiver)), id(function), name)
-        if key not in self._lanes:
-            self._lanes[key] = kind(name, self._settle)
-        return self._lanes[key]
-
-    def _load(self, batch: Sequence[Notice]) -> dict[tuple[type[Model], int | UUID], Model]:
-        for left in reversed(range(TRIES)):
-            try:
-                return _load(batch)
-            except (InterfaceError, OperationalError) as error:
-                if not left:
-                    raise
-                logger.warning("The database is away, signals wait: %r", error)
-                time.sleep(PAUSE)
-            finally:
-                if not self._waiting:
-                    connections.close_all()
-        raise AssertionError
+            # None: purged in the meantime.
+            if row is not None:
+                arguments = {**_arguments(row), **notice.more}
+                sender = self._senders[arguments["connection"].pk % SENDERS]
+                sender.put([Call(notice.signal, about.sender, arguments)])
 
 
-def _receivers(signal: Hook) -> list[tuple[Callable[..., Any], type[Lane]]]:
-    """Who listens now, and what calls him."""
-    sync, asynchronous = signal._live_receivers(_ABOUT[signal].sender)
-    return [*((receiver, Lane) for receiver in sync), *((receiver, AsyncLane) for receiver in asynchronous)]
+def _send(calls: Sequence[Call]) -> None:
+    for call in calls:
+        # Django logs what a receiver raises.
+        call.signal.send_robust(sender=call.sender, **call.arguments)
 
 
 def _load(batch: Sequence[Notice]) -> dict[tuple[type[Model], int | UUID], Model]:
+    for _ in range(TRIES - 1):
+        try:
+            return _rows(batch)
+        except (InterfaceError, OperationalError) as error:
+            logger.warning("The database is away, signals wait: %r", error)
+            connections.close_all()
+            time.sleep(PAUSE)
+    return _rows(batch)
+
+
+def _rows(batch: Sequence[Notice]) -> dict[tuple[type[Model], int | UUID], Model]:
     """The rows, by their model and key: one query for each model."""
     found: dict[tuple[type[Model], int | UUID], Model] = {}
     for about in {_ABOUT[notice.signal]._replace(sender=Model) for notice in batch}:
@@ -236,7 +234,7 @@ def _load(batch: Sequence[Notice]) -> dict[tuple[type[Model], int | UUID], Model
     return found
 
 
-def _told(row: Model) -> dict[str, Any]:
+def _arguments(row: Model) -> dict[str, Any]:
     """What receivers get of a row."""
     if isinstance(row, Message):
         return {
@@ -250,6 +248,4 @@ def _told(row: Model) -> dict[str, Any]:
     return {"connection": row}
 
 
-# Before the executors are closed in which async code asks the database. `atexit` comes after that.
-_at_exit = getattr(threading, "_register_atexit", atexit.register)
 _dispatcher = Dispatcher()
