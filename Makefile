@@ -48,7 +48,7 @@ test-postgres: .venv/develops  ## run the tests that use the database in their o
 	$(PY) -m tests.postgres $(PY) -m pytest -m "not browser and not processes" $(TESTS)
 
 check: lint  ## check what must pass before the tests: `make lint`, layers, docs, published descriptions
-	$(PY) -m pytest -q tests/test_layers.py tests/test_settings.py tests/test_docs.py tests/web/test_schema.py \
+	$(PY) -m pytest -q tests/test_layers.py tests/javascript/test_imports.py tests/test_settings.py tests/test_docs.py tests/web/test_schema.py \
 		tests/http/test_described.py::test_the_published_description_is_current
 
 lint: .venv/develops  ## check format, lint, types, settings and migrations

@@ -57,7 +57,7 @@ def _tell_root_path(told: str, below: str) -> None:
 
 
 async def _refuse(scope: Any, send: Any) -> None:
-    """A page whose socket cannot be opened asks here why (`static/bridge/wire/reach.js`)."""
+    """A page whose socket cannot be opened asks here why (`static/bridge/wire/probe.js`)."""
     if any(name == b"sec-websocket-key" for name, _ in scope["headers"]):
         _tell_no_upgrade()
     error = bodies.Refused(426, Code.UNKNOWN_COMMAND, "This address accepts only WebSockets.")

@@ -1,10 +1,10 @@
-// On a page that could not be shown: loads it again once the server can show it, and leaves whoever reads it alone until then.
+// On a page that could not be shown: loads it again once the server can show it. Until then the reader is left alone.
 
-const { again } = document.querySelector("[data-again]").dataset; // seconds
+const { again } = document.querySelector("[data-again]").dataset; // seconds between tries
 
-async function look() {
+async function retry() {
   if (await isBack()) location.reload();
-  else later();
+  else scheduleRetry();
 }
 
 async function isBack() {
@@ -17,8 +17,8 @@ async function isBack() {
   }
 }
 
-function later() {
-  setTimeout(look, Number(again) * 1000);
+function scheduleRetry() {
+  setTimeout(retry, Number(again) * 1000);
 }
 
-later();
+scheduleRetry();

@@ -1,78 +1,79 @@
-// What `{% chat_widget %}` puts on a page of the site: a button at the corner, which opens the chat in a frame.
+// What `{% chat_widget %}` puts on a page of the site: a button in the corner, which opens the chat in a frame.
 
-import { Kept } from "./model/kept.js";
-import { texts } from "./texts.js";
-import { Arrival } from "./wire/arrival.js";
+import { LocalStore } from "./storage/local_store.js";
+import { texts } from "./text/texts.js";
+import { FrameLoader } from "./view/frame/frame_loader.js";
+import { partOf, setText } from "./view/page/elements.js";
 
-const NARROW = matchMedia("(max-width: 30rem), (max-height: 30rem)");
-const kept = new Kept("chatbridge.widget."); // by inbox: whether its visitor has a conversation
+const NARROW = matchMedia("(max-width: 30rem), (max-height: 30rem)"); // the chat takes the whole screen
+const store = new LocalStore("chatbridge.widget."); // by inbox: whether the visitor has a conversation
+const PARTS = ["panel", "close", "shell", "frame", "launcher", "badge", "status", "style"];
 
 class Widget extends HTMLElement {
   #parts;
-  #heard = (event) => this.#hear(event);
-  #fit = () => this.#fitScreen();
-  #arrival;
+  #loader;
+  #onMessage = (event) => this.#receive(event);
+  #onResize = () => this.#fitScreen();
 
   connectedCallback() {
     this.#parts ??= this.#prepare();
-    window.addEventListener("message", this.#heard);
-    NARROW.addEventListener("change", this.#fit);
-    visualViewport.addEventListener("resize", this.#fit);
-    // Who has a conversation is told of answers on every page; to everybody else the chat costs nothing.
-    if (kept.get(this.dataset.inbox)) this.#load();
+    window.addEventListener("message", this.#onMessage);
+    NARROW.addEventListener("change", this.#onResize);
+    visualViewport.addEventListener("resize", this.#onResize);
+    // A visitor with a conversation hears of answers on every page; for everybody else the chat costs nothing.
+    if (store.get(this.dataset.inbox)) this.#load();
   }
 
   disconnectedCallback() {
-    window.removeEventListener("message", this.#heard);
-    NARROW.removeEventListener("change", this.#fit);
-    visualViewport.removeEventListener("resize", this.#fit);
+    window.removeEventListener("message", this.#onMessage);
+    NARROW.removeEventListener("change", this.#onResize);
+    visualViewport.removeEventListener("resize", this.#onResize);
   }
 
-  /** The chat's own, for the site's scripts: null until the frame has it, which "socket" tells. */
+  /** The chat's socket, for the site's scripts: null until the frame has it, which a "socket" event announces. */
   get socket() {
     try {
       return this.#parts?.frame.contentWindow?.chatbridge ?? null;
     } catch {
-      return null; // the browser's own page, of an error
+      return null; // the browser's own error page
     }
   }
 
   #prepare() {
-    const shadow = this.shadowRoot ?? this.#shadow();
-    const part = (name) => shadow.querySelector(`[data-${name}]`);
-    const names = ["panel", "close", "shell", "frame", "launcher", "badge", "status", "style"];
-    const parts = Object.fromEntries(names.map((name) => [name, part(name)]));
-    const show = () => (parts.launcher.hidden = false);
-    if (parts.style.sheet) show();
-    else parts.style.addEventListener("load", show);
-    parts.launcher.addEventListener("click", () => (parts.panel.open ? parts.panel.close() : this.#open()));
-    parts.close.addEventListener("click", () => parts.panel.close());
-    parts.panel.addEventListener("close", () => this.#changed());
-    this.#arrival = new Arrival(parts.frame, {
-      isThere: () => Boolean(this.socket),
-      show: (state) => this.#arrived(state),
+    const shadow = this.shadowRoot ?? this.#attachShadow();
+    const parts = Object.fromEntries(PARTS.map((name) => [name, partOf(shadow, name)]));
+    const { panel, close, frame, launcher, style } = parts;
+    const showLauncher = () => (launcher.hidden = false);
+    if (style.sheet) showLauncher();
+    else style.addEventListener("load", showLauncher);
+    launcher.addEventListener("click", () => (panel.open ? panel.close() : this.#open()));
+    close.addEventListener("click", () => panel.close());
+    panel.addEventListener("close", () => this.#sendShown());
+    this.#loader = new FrameLoader(frame, {
+      isLoaded: () => Boolean(this.socket),
+      onState: (state) => this.#showFrame(state),
     });
     return parts;
   }
 
-  /** For browsers, and scripts that set a page's HTML, which leave the template a template. */
-  #shadow() {
+  /** For old browsers, and scripts that set a page's HTML: they leave the template a template. */
+  #attachShadow() {
     const shadow = this.attachShadow({ mode: "open" });
     shadow.append(this.querySelector("template").content);
     return shadow;
   }
 
   #load() {
-    this.#arrival.begin(this.dataset.framed);
+    this.#loader.load(this.dataset.framed);
   }
 
-  #arrived(state) {
+  #showFrame(state) {
     const { panel, frame, shell } = this.#parts;
-    frame.hidden = state !== "there";
+    frame.hidden = state !== "loaded";
     shell.hidden = !frame.hidden;
-    shell.textContent = texts.shell[state] ?? "";
+    shell.textContent = texts.frame[state] ?? "";
     if (frame.hidden) return;
-    this.#changed();
+    this.#sendShown();
     this.dispatchEvent(new Event("socket"));
     if (panel.open) frame.focus();
   }
@@ -85,10 +86,11 @@ class Widget extends HTMLElement {
     else panel.show();
     frame.focus();
     this.#fitScreen();
-    this.#changed();
+    this.#sendShown();
   }
 
-  #changed() {
+  /** Tells the chat whether the visitor sees it. */
+  #sendShown() {
     const { panel, frame, launcher } = this.#parts;
     launcher.ariaExpanded = String(panel.open);
     frame.contentWindow?.postMessage({ chatbridge: "shown", shown: panel.open }, location.origin);
@@ -100,24 +102,23 @@ class Widget extends HTMLElement {
       panel.close();
       this.#open();
     }
-    // A phone's keyboard covers what is fixed to the page: the last line of the chat, where one writes.
+    // A phone's keyboard would cover the end of the panel, with the composer.
     panel.style.height = NARROW.matches ? `${visualViewport.height}px` : "";
   }
 
-  #hear({ source, origin, data }) {
+  #receive({ source, origin, data }) {
     if (origin !== location.origin || source !== this.#parts.frame.contentWindow) return;
     if (data.chatbridge === "close") this.#parts.panel.close();
-    if (data.chatbridge === "state") this.#show(data);
+    if (data.chatbridge === "state") this.#showUnread(data);
   }
 
-  #show({ unread, conversation }) {
+  #showUnread({ unread, conversation }) {
     const { badge, status, panel } = this.#parts;
-    const told = panel.open ? 0 : unread;
-    badge.hidden = !told;
-    badge.textContent = told > 9 ? "9+" : told;
-    const text = told ? texts.newer(told) : "";
-    if (status.textContent !== text) status.textContent = text;
-    if (conversation) kept.put(this.dataset.inbox, true);
+    const count = panel.open ? 0 : unread;
+    badge.hidden = !count;
+    badge.textContent = count > 9 ? "9+" : count;
+    setText(status, count ? texts.newer(count) : "");
+    if (conversation) store.put(this.dataset.inbox, true);
   }
 }
 

@@ -25,6 +25,8 @@ from tests.chromium import ARGUMENTS
 from tests.processes import HERE, Site
 
 SHOTS = HERE / "var" / "browser"
+EMOJI = "**/emoji/*.{webp,gif}"
+"""The addresses of a Discord server's own."""
 PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 expect.set_options(timeout=30_000)
 

@@ -12,7 +12,7 @@ from django.views import defaults
 from playwright.async_api import Locator, Page, Route, expect
 
 from tests.browser.axe import IN_OTHER_COLOURS, violations
-from tests.browser.conftest import Arrive, Visitor, load, one_dot
+from tests.browser.conftest import EMOJI, Arrive, Visitor, load, one_dot
 from tests.browser.scripted import Json, Refused, Script
 from tests.browser.test_away import away
 from tests.browser.test_files import choose, file
@@ -72,7 +72,7 @@ async def scripted(visitor: Visitor) -> tuple[Page, Script]:
     """A page before a server that does what is said here."""
     page, server = await visitor.open("/static/bridge/icon.svg", ready=False), Script()
     await server.serve(page)
-    for files in ("**/files/*/", "**/emoji/*"):
+    for files in ("**/files/*/", EMOJI):
         await page.route(files, one_dot)
     return page, server
 
@@ -169,11 +169,11 @@ async def writing(page: Page, server: Script) -> AsyncIterator[str]:
     await page.get_by_role("button", name="Save").click()
     await expect(page.get_by_role("alert")).to_have_text("Enter a valid e-mail address.")
     yield "a wrong address"
-    await page.locator("[data-stay-cancel]").click()
+    await page.locator("[data-email-cancel]").click()
     await choose(
         page, file("cat.png", png(40, 30), "image/png"), file("large.png", bytes(server.max_upload + 1))
     )
-    await expect(page.locator(".upload[data-state=there]")).to_be_visible()
+    await expect(page.locator(".upload[data-state=ready]")).to_be_visible()
     await expect(page.locator("[data-upload-problem]:visible")).to_be_visible()
     yield "a file, and one that is too large"
     for _ in range(2):

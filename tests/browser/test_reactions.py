@@ -21,38 +21,6 @@ def chips(message: Locator) -> Locator:
     return message.locator(".reaction")
 
 
-def reacted(
-    server: Script, message: dict[str, Any], *reactions: tuple[str, int], by: str, added: bool
-) -> None:
-    """Somebody set or took back the first of these, and everybody is told."""
-    shown = [{"emoji": emoji, "count": count} for emoji, count in reactions if count]
-    changed = server.change(message, reactions=shown)
-    server.send_event(
-        "reaction.changed",
-        {"messages": [changed], "participant": by, "emoji": reactions[0][0], "added": added},
-        since=changed["revision"] - 1,
-        revision=changed["revision"],
-    )
-
-
-async def test_events_do_not_say_what_is_ones_own_and_the_page_knows_it_all_the_same(
-    page: Page, visitor: Visitor, server: Script
-) -> None:
-    message = server.say(server.ada, "hello", reactions=[{"emoji": "👍", "count": 2, "own": True}], own=False)
-    await load(page, visitor)
-    chip = chips(page.locator(".message"))
-    await expect(chip).to_have_attribute("aria-pressed", "true")
-    reacted(server, message, ("🎉", 1), ("👍", 2), by=server.ada["id"], added=True)
-    await expect(chip).to_have_text(["🎉 1", "👍 2"])
-    await expect(chip.nth(0)).to_have_attribute("aria-pressed", "false")
-    await expect(chip.nth(1)).to_have_attribute("aria-pressed", "true")
-    # In another tab of his.
-    reacted(server, message, ("👍", 1), ("🎉", 1), by=server.visitor["id"], added=False)
-    await expect(chips(page.locator(".message")).filter(has_text="👍")).to_have_attribute(
-        "aria-pressed", "false"
-    )
-
-
 async def test_one_that_is_pressed_shows_at_once_and_goes_again_where_it_is_refused(
     page: Page, visitor: Visitor, server: Script
 ) -> None:

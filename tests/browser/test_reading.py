@@ -261,31 +261,23 @@ async def asked_again(page: Page, server: Script) -> int:
     return waited
 
 
-@pytest.mark.parametrize(
-    ("refusal", "sentence"),
-    [
-        (Refused("blocked"), "while you are blocked"),
-        (Refused("not_identified", reason="sign_in"), "when you have signed in"),
-    ],
-    ids=["blocked", "not signed in"],
-)
 async def test_who_may_not_write_is_told_at_the_composer_and_goes_on_when_that_is_over(
-    page: Page, visitor: Visitor, server: Script, refusal: Refused, sentence: str
+    page: Page, visitor: Visitor, server: Script
 ) -> None:
     await page.clock.install()
     server.say(server.ada, "hello")
     await load(page, visitor)
     text = page.get_by_label("Your message")
     await text.fill("half a sentence")
-    server.refuse["session.start"] = [refusal] * 5
+    server.refuse["session.start"] = [Refused("blocked")] * 5
     await server.close(1012)
     await page.clock.run_for(2_000)
     await expect(text).to_be_disabled()
     await expect(page.get_by_role("button", name="Send")).to_be_disabled()
-    await expect(page.locator("[data-barred]")).to_contain_text(sentence)
+    await expect(page.locator("[data-barred]")).to_contain_text("while you are blocked")
     described = await text.get_attribute("aria-describedby") or ""
     assert "barred" in described.split()
-    await shoot(page, f"barred-{refusal.code}")
+    await shoot(page, "barred")
     # Now and then it asks, less and less often.
     waited = [await asked_again(page, server) for _ in range(4)]
     # The first was not refused before it asked: so long it waits at least.
@@ -300,16 +292,6 @@ async def test_who_may_not_write_is_told_at_the_composer_and_goes_on_when_that_i
     await expect(text).to_have_value("half a sentence")
     await text.press("Enter")
     await server.wait_for("message.send")
-
-
-async def test_who_comes_back_to_the_tab_after_signing_in_does_not_wait(
-    page: Page, visitor: Visitor, server: Script
-) -> None:
-    server.refuse["session.start"] = [Refused("not_identified", reason="sign_in")]
-    await page.goto(visitor.site.url)
-    await expect(page.get_by_label("Your message")).to_be_disabled()
-    await page.evaluate(BACK)
-    await expect(page.get_by_label("Your message")).to_be_enabled()
 
 
 COMPOSE = """
@@ -415,7 +397,7 @@ async def test_a_page_that_is_ahead_of_a_restored_database_starts_over(
     assert len(server.commands("connection.sync")) <= syncs + 2
 
 
-@pytest.mark.parametrize("hours", [-25, -1, 1, 25])
+@pytest.mark.parametrize("hours", [-25, 25])
 async def test_a_device_whose_clock_is_wrong_follows_the_servers(
     page: Page, visitor: Visitor, server: Script, hours: int
 ) -> None:
@@ -462,7 +444,7 @@ async def test_enlarged_the_conversation_stays_readable_and_the_composer_within_
     reply = page.locator(".message").last.locator("[data-tool=reply]")
     await reply.evaluate("(button) => button.click()")
     await page.evaluate("dispatchEvent(new Event('offline'))")
-    await page.locator("[data-stay-open]").evaluate("(button) => button.click()")
+    await page.locator("[data-email-open]").evaluate("(button) => button.click()")
     await usable("all at once")
     await page.get_by_role("button", name="Cancel", exact=True).first.evaluate("(button) => button.click()")
     await page.get_by_role("button", name="End chat").evaluate("(button) => button.click()")

@@ -214,7 +214,7 @@ async def test_a_browser_that_is_offline_says_so(visitor: Visitor) -> None:
     await visitor.context.set_offline(True)
     await expect(page.locator("[data-banner]")).to_contain_text("You are offline.")
     await write(page, "from the tunnel")
-    await expect(page.locator(".message.own")).to_have_attribute("data-state", "kept")
+    await expect(page.locator(".message.own")).to_have_attribute("data-state", "queued")
     await shoot(page, "offline")
     await visitor.context.set_offline(False)
     await acknowledged(page, "from the tunnel")

@@ -1,18 +1,14 @@
 """What people write, with the looks that they gave it: Discord's markdown on the page."""
 
-import json
-import random
 import re
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
-from bridge.text.markdown import Node, parse
-from tests.browser.conftest import Arrive, Visitor, load, one_dot, shoot, words
+from tests.browser.conftest import EMOJI, Arrive, Visitor, load, one_dot, shoot, words
 from tests.browser.scripted import Script
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.asyncio(loop_scope="package")]
@@ -41,86 +37,12 @@ HOSTILE = [
     "<t:99999999999999:R> <t:-99999999999999999999>",
     "||<iframe src=https://evil.example>||",
 ]
-GROWING = {
-    "stars": "*",
-    "bold": "**a",
-    "spoilers": "||",
-    "mixed": "**_~~||",
-    "brackets": "[",
-    "links": "[a](https://a",
-    "ticks": "`a",
-    "fences": "```a\n",
-    "new lines": "\n",
-    "quotes": "> > ",
-    "lists": "- a\n",
-    "headings": "# a\n",
-    "angles": "<t:1",
-    "escapes": "\\",
-    "addresses": "https://a(",
-    "spaces": "* ",
-    "letters": "a",
-}
 
 
 @pytest_asyncio.fixture(loop_scope="package", autouse=True)
 async def _emoji(visitor: Visitor) -> None:
     """Discord, from which the site fetches them, is not there."""
-    await visitor.context.route("**/emoji/**", one_dot)
-
-
-async def parsed(page: Page, text: str, **options: bool) -> Any:
-    """The tree that the page makes of a text."""
-    return await page.evaluate(
-        "async ([text, options]) => (await import('/static/bridge/model/markdown.js')).parse(text, options)",
-        [text, options],
-    )
-
-
-def shape(nodes: Any) -> Any:
-    """A tree of either parser, with what they call otherwise called the same, and neighbouring texts as one."""
-    found: list[Any] = []
-    for node in nodes:
-        at = node if isinstance(node, dict) else _of(node)
-        kind = {"autolink": "url", "emoticon": "text"}.get(at["type"], at["type"])
-        content = at.get("content", "")
-        if kind == "text" and found and found[-1][0] == "text":
-            found[-1] = ["text", found[-1][1] + content]
-            continue
-        words = content if isinstance(content, str) else shape(content)
-        items = [shape(item) for item in at.get("items", ())]
-        looks = {name: at.get(name) or "" for name in ("level", "ordered", "start", "lang", "name", "format")}
-        moment = int(at["timestamp"]) if kind == "timestamp" else 0
-        found.append([kind, words, items, looks if kind != "text" else {}, moment, bool(at.get("target"))])
-    return [each[:2] if each[0] == "text" else each for each in found]
-
-
-def _of(node: Node) -> dict[str, Any]:
-    """As the page has it."""
-    held = node.text or ([] if node.type in {"br", "emoji", "timestamp", "list"} else list(node.content))
-    has_words = node.type in {"text", "url", "codeBlock", "inlineCode"}
-    said = {"content": node.text if has_words else held or ([] if node.type not in EMPTY else "")}
-    start = node.start if node.type == "list" else 0
-    return {**vars(node), **said, "start": start, "timestamp": str(node.seconds)}
-
-
-EMPTY = {"br", "emoji", "timestamp", "list"}
-
-
-@pytest.mark.parametrize("masked", [True, False])
-async def test_the_page_reads_markdown_as_mails_and_terminals_do(page: Page, masked: bool) -> None:
-    corpus = json.loads((Path(__file__).parents[1] / "text" / "markdown.json").read_text())
-    pieces = "* ** _ __ ~~ || ` `` ``` \n > >>> - 1. # -# [ ]( https://a.b/c_d) <t:1:R> <:wave:118000000000000041> \\ a"
-    chance = random.Random(4)
-    texts = corpus + ["".join(chance.choices([*pieces.split(" "), " "], k=20)) for _ in range(1500)]
-    trees = await page.evaluate(
-        """async ([texts, options]) => {
-          const { parse } = await import('/static/bridge/model/markdown.js');
-          return texts.map((text) => parse(text, options));
-        }""",
-        [texts, {"masked": masked}],
-    )
-    for text, tree in zip(texts, trees, strict=True):
-        assert shape(parse(text, masked=masked)) == shape(tree), text
+    await visitor.context.route(EMOJI, one_dot)
 
 
 async def test_all_that_markdown_means_is_shown(page: Page, visitor: Visitor, server: Script) -> None:
@@ -226,41 +148,6 @@ async def test_nothing_hostile_becomes_more_than_text(page: Page, visitor: Visit
     assert not [each for each in attributes if each.startswith("on") or each == "style"]
 
 
-async def test_text_made_to_cost_time_costs_no_more_than_its_length(page: Page) -> None:
-    cost = """async ([part, count]) => {
-      const { parse } = await import('/static/bridge/model/markdown.js');
-      const text = part.repeat(count / part.length);
-      let least = Infinity;
-      for (let turn = 0; turn < 7; turn += 1) {
-        const began = performance.now();
-        parse(text, { masked: true });
-        least = Math.min(least, performance.now() - began);
-      }
-      return least;
-    }"""
-    for name, part in GROWING.items():
-        short, long = [await page.evaluate(cost, [part, count]) for count in (2_000, 16_000)]
-        # In proportion it is 8; the least is what a browser's clock can tell apart.
-        assert long < 40 * max(short, 0.5), f"{name}: {short:.1f} ms, then {long:.1f} ms"
-
-
-async def test_what_would_be_too_much_work_is_shown_as_it_was_written(page: Page) -> None:
-    costly = "\\" * 10_001
-    assert await parsed(page, costly) == [{"type": "text", "content": costly}]
-    deep = "> " + "**__" * 300 + "x" + "__**" * 300
-    depth = await page.evaluate(
-        """async (text) => {
-          const { parse } = await import('/static/bridge/model/markdown.js');
-          const depth = (nodes) => Array.isArray(nodes)
-            ? 1 + Math.max(0, ...nodes.map(({ content, items }) => depth(content ?? items)))
-            : 0;
-          return depth(parse(text));
-        }""",
-        deep,
-    )
-    assert depth <= 15
-
-
 async def test_pictures_of_it(arrive: Arrive, server: Script) -> None:
     server.say(server.ada, STORY)
     server.say(
@@ -275,7 +162,7 @@ async def test_pictures_of_it(arrive: Arrive, server: Script) -> None:
     }
     for name, options in looks.items():
         reader = await arrive(**options)
-        await reader.context.route("**/emoji/**", one_dot)
+        await reader.context.route(EMOJI, one_dot)
         page = await reader.open("/static/bridge/icon.svg", ready=False)
         await server.serve(page)
         await load(page, reader)

@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import expect
 
 from bridge.sandbox.client import SandboxClient
-from tests.browser.conftest import Visitor, conversation, one_dot, shoot, words
+from tests.browser.conftest import EMOJI, Visitor, conversation, one_dot, shoot, words
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.asyncio(loop_scope="package")]
 
@@ -18,7 +18,7 @@ ANSWER = """## Opening hours
 async def test_both_sides_see_what_was_meant(
     visitor: Visitor, stranger: Visitor, discord: SandboxClient
 ) -> None:
-    await visitor.context.route("**/emoji/**", one_dot)
+    await visitor.context.route(EMOJI, one_dot)
     page, other = await visitor.open(), await stranger.open()
     typed = "When are you **open**, @everyone? [look](https://evil.example) https://discord.gg/abc"
     thread = await conversation(page, discord, "When are you")

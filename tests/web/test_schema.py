@@ -56,7 +56,7 @@ def test_in_another_project_there_is_nothing_to_write(
 def test_the_page_knows_which_events_are_its_own() -> None:
     """It leaves all others to the site's scripts."""
     script = (_shipped("typescript").parent / "model" / "chat.js").read_text()
-    (names,) = re.findall(r"const OURS = new Set\((\[.*?\])\);", script, re.DOTALL)
+    (names,) = re.findall(r"const OWN_EVENTS = new Set\((\[.*?\])\);", script, re.DOTALL)
     assert set(json.loads(names)) == {name.partition(".")[0] for name in EVENTS}
 
 

@@ -1,19 +1,21 @@
-// The server's time: whatever the device believes, the server decides what may still be edited, and what “today” is.
+// The server's time. Whatever the device believes, the server decides what may still be edited, and what “today” is.
 
-let ahead = 0; // milliseconds that the server's clock is ahead of this device's
+let offset = 0; // milliseconds that the server's clock is ahead of the device's
 
 export const clock = {
   /** Milliseconds since 1970, as Date.now. */
-  now: () => Date.now() + ahead,
+  now: () => Date.now() + offset,
 
-  /** When something was, that this device's own clock was asked about. */
-  corrected: (at) => at + ahead,
+  today: () => new Date(clock.now()).toDateString(),
 
-  /** The server said `time` in an answer to what was asked at `asked`, by this device's clock. Returns whether that is news. */
-  set(time, asked) {
-    const before = ahead;
-    // It said so somewhere between the two.
-    ahead = Date.parse(time) - (asked + Date.now()) / 2;
-    return Math.abs(ahead - before) > 1_000;
+  /** The server's time at a time of the device's clock. */
+  corrected: (deviceTime) => deviceTime + offset,
+
+  /** The server answered `time` to what was sent at `sentAt` by the device's clock. Returns whether that is a change. */
+  set(time, sentAt) {
+    const before = offset;
+    // The server read its clock somewhere between the request and the answer.
+    offset = Date.parse(time) - (sentAt + Date.now()) / 2;
+    return Math.abs(offset - before) > 1_000;
   },
 };

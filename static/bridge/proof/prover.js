@@ -1,55 +1,58 @@
-// Solves a challenge of the server's on a few cores beside the page; where that cannot be, on the page, in pieces.
+// Solves a challenge of the server's in a few workers, or on the page in short slices where there can be none.
 
-import { solving } from "./solving.js";
+import { solve } from "./solver.js";
 
-const MOST = 4; // workers
-const PIECE = 8; // milliseconds on the page at once
+const MAX_WORKERS = 4;
+const SLICE = 8; // milliseconds on the page at once
 
 /** What `message.send` takes as `proof`. `worker`: the address of worker.js. */
 export async function prove(challenge, { worker }) {
-  const shares = dealt(challenge.answers, Math.min(MOST, navigator.hardwareConcurrency || 1));
-  const solved = await Promise.all(shares.map((puzzles) => solve(challenge, puzzles, worker)));
+  const shares = dealOut(challenge.answers, Math.min(MAX_WORKERS, navigator.hardwareConcurrency || 1));
+  const solutions = await Promise.all(shares.map((puzzles) => solveShare(challenge, puzzles, worker)));
   const answers = [];
-  shares.forEach((puzzles, at) => puzzles.forEach((puzzle, of) => (answers[puzzle] = solved[at][of])));
+  shares.forEach((puzzles, share) =>
+    puzzles.forEach((puzzle, index) => (answers[puzzle] = solutions[share][index])),
+  );
   return { challenge: challenge.challenge, answers };
 }
 
-function dealt(count, hands) {
-  const shares = Array.from({ length: hands }, () => []);
-  for (let puzzle = 0; puzzle < count; puzzle += 1) shares[puzzle % hands].push(puzzle);
+/** The numbers of the puzzles for each worker. */
+function dealOut(count, workers) {
+  const shares = Array.from({ length: workers }, () => []);
+  for (let puzzle = 0; puzzle < count; puzzle += 1) shares[puzzle % workers].push(puzzle);
   return shares;
 }
 
-async function solve(challenge, puzzles, address) {
+async function solveShare(challenge, puzzles, workerUrl) {
   try {
-    return await beside(challenge, puzzles, address);
+    return await solveInWorker(challenge, puzzles, workerUrl);
   } catch (failure) {
     console.debug("no worker:", failure.message);
-    return onThePage(solving(challenge, puzzles));
+    return solveOnPage(solve(challenge, puzzles));
   }
 }
 
-function beside(challenge, puzzles, address) {
+function solveInWorker(challenge, puzzles, url) {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(address, { type: "module" });
-    const end = (settle) => (value) => {
+    const worker = new Worker(url, { type: "module" });
+    worker.onmessage = ({ data }) => {
       worker.terminate();
-      settle(value);
+      resolve(data);
     };
-    worker.onmessage = end(({ data }) => resolve(data));
-    worker.onerror = end((event) => {
+    worker.onerror = (event) => {
       event.preventDefault();
+      worker.terminate();
       reject(new Error(event.message || "it could not be loaded"));
-    });
+    };
     worker.postMessage({ challenge, puzzles });
   });
 }
 
-async function onThePage(work) {
+async function solveOnPage(work) {
   for (;;) {
-    const until = performance.now() + PIECE;
+    const end = performance.now() + SLICE;
     let step = work.next();
-    while (!step.done && performance.now() < until) step = work.next();
+    while (!step.done && performance.now() < end) step = work.next();
     if (step.done) return step.value;
     await new Promise((resolve) => setTimeout(resolve));
   }

@@ -1,9 +1,9 @@
-// Solves puzzles beside the page.
+// Solves puzzles in a thread beside the page.
 
-import { solving } from "./solving.js";
+import { solve } from "./solver.js";
 
 self.onmessage = ({ data: { challenge, puzzles } }) => {
-  const work = solving(challenge, puzzles);
+  const work = solve(challenge, puzzles);
   let step = work.next();
   while (!step.done) step = work.next();
   self.postMessage(step.value);

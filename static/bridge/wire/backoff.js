@@ -1,19 +1,19 @@
-// How long to wait before the next attempt: anything up to a ceiling that doubles (full jitter), so that
-// visitors who were cut off together do not all come back in the same second.
+// How long to wait before the next try: a random part of a ceiling that doubles (full jitter), so that visitors who were
+// cut off together do not all come back in the same second.
 
 export class Backoff {
   #tries = 0;
 
-  constructor({ first = 500, most = 30_000, random = Math.random } = {}) {
+  /** Both in milliseconds. */
+  constructor({ first = 500, max = 30_000 } = {}) {
     this.first = first;
-    this.most = most;
-    this.random = random;
+    this.max = max;
   }
 
   next() {
-    const ceiling = Math.min(this.most, this.first * 2 ** this.#tries);
+    const ceiling = Math.min(this.max, this.first * 2 ** this.#tries);
     this.#tries += 1;
-    return this.random() * ceiling;
+    return Math.random() * ceiling;
   }
 
   reset() {

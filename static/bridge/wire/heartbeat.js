@@ -1,21 +1,24 @@
-// Keeps a socket honest: a ping now and then whose answer says how far each connection is, and at once when the
-// network or the reader comes back.
+// Notices a dead connection, and events that were lost: pings now and then, and as soon as the network or the reader is
+// back. A pong has the revision of each conversation.
+
+import { logFailure } from "./errors.js";
 
 const EVERY = 25_000; // the server gives up a socket that was silent for 75 s
-const PATIENCE = 8_000;
+const TIMEOUT = 8_000;
 
-export function beat(socket, { onPong }) {
+/** `onPong(pong, sentAt)`: `sentAt` in milliseconds since 1970, by the device's clock. */
+export function startHeartbeat(socket, { onPong }) {
   const ping = async () => {
     if (socket.state !== "ready") return;
     try {
-      const asked = Date.now();
-      onPong(await socket.command("ping", {}, PATIENCE), asked);
+      const sentAt = Date.now();
+      onPong(await socket.command("ping", {}, TIMEOUT), sentAt);
     } catch (failure) {
-      // Refused (throttled) or lost: the next one asks again, and a lost socket comes back by itself.
-      console.debug("ping:", failure.message || failure.name);
+      // Throttled: the next ping asks again. Lost: the socket connects again by itself.
+      logFailure("ping", failure);
     }
   };
-  // Whoever comes back may have signed in meanwhile.
+  // A visitor who comes back may have signed in meanwhile.
   const wake = () => (socket.state === "ready" ? ping() : socket.connect());
 
   setInterval(ping, EVERY);

@@ -1,30 +1,31 @@
-// One WebSocket that comes back: commands with their replies, events, and a session on each new connection.
+// One WebSocket that reconnects: commands with their replies, events, and a new session on each connection.
 //
 // Dispatches "state" (connecting, ready, waiting, stopped), "session" with the reply to session.start, and "event".
 
 import { Backoff } from "./backoff.js";
-import { afterClose, afterRefusal, passes } from "./closing.js";
-import { CommandFailed, ConnectionLost } from "./failures.js";
-import { onlySocketsAreStopped } from "./reach.js";
+import { afterClose, afterRefusal, isTemporary } from "./close_codes.js";
+import { CommandFailed, ConnectionLost } from "./errors.js";
+import { onlySocketsAreStopped } from "./probe.js";
 
-const SLOW = { first: 10_000, most: 300_000 }; // milliseconds
-const PATIENCE = 15_000; // without a reply for so long the network is dead, whatever the browser says
+const TIMEOUT = 15_000; // without a reply for so long the network is dead, whatever the browser says
+const SLOW = { first: 10_000, max: 300_000 }; // milliseconds between tries while the server refuses the visitor
 
 export class Socket extends EventTarget {
   state = "connecting";
-  reason = null; // why it stopped: it may still ask now and then whether that is over
-  started = false; // whether there ever was a session
-  trouble = null; // why it does not get through, where that is known
-  #ws = null;
-  #waiting = new Map(); // command id -> what its caller waits for
-  #last = 0;
+  stopReason = null; // where it is temporary, the socket tries again now and then
+  hadSession = false;
+  obstacle = null; // what keeps it from connecting, where that is known
+  #webSocket = null;
+  #pending = new Map(); // command id -> {resolve, reject, timer}
+  #lastId = 0;
   #backoff = new Backoff();
-  #patience = new Backoff(SLOW);
+  #slowBackoff = new Backoff(SLOW);
   #timer;
-  #pause = 0;
-  #opened = false;
-  #unopened = 0;
+  #pause = 0; // milliseconds that the server asked for
+  #opened = false; // whether the present WebSocket opened
+  #failedOpenings = 0;
 
+  /** `session()` returns the payload of session.start. */
   constructor({ url, protocol, session }) {
     super();
     this.url = url;
@@ -33,65 +34,65 @@ export class Socket extends EventTarget {
   }
 
   connect() {
-    if (this.#ws || (this.reason && !passes(this.reason))) return;
+    if (this.#webSocket || this.#hasGivenUp) return;
     clearTimeout(this.#timer);
-    const ws = new WebSocket(this.url, this.protocol);
-    this.#ws = ws;
-    this.#enter("connecting");
-    this.#timer = setTimeout(() => this.drop(), PATIENCE);
+    const webSocket = new WebSocket(this.url, this.protocol);
+    this.#webSocket = webSocket;
+    this.#setState("connecting");
+    this.#timer = setTimeout(() => this.drop(), TIMEOUT);
     this.#opened = false;
-    ws.onopen = () => {
+    webSocket.onopen = () => {
       this.#opened = true;
-      this.trouble = null;
-      this.#start();
+      this.obstacle = null;
+      this.#startSession();
     };
-    ws.onmessage = ({ data }) => this.#receive(JSON.parse(data));
-    ws.onclose = ({ code, reason }) => this.#closed(afterClose(code, reason));
+    webSocket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
+    webSocket.onclose = ({ code, reason }) => this.#closed(afterClose(code, reason));
   }
 
-  /** Rejects with CommandFailed or ConnectionLost. */
-  command(command, payload = {}, patience = PATIENCE) {
-    if (this.#ws?.readyState !== WebSocket.OPEN) return Promise.reject(new ConnectionLost(command));
-    this.#last += 1;
-    const id = String(this.#last);
-    this.#ws.send(JSON.stringify({ command, id, payload }));
+  /** Resolves to the payload of the reply. Rejects with CommandFailed or ConnectionLost. */
+  command(command, payload = {}, timeout = TIMEOUT) {
+    if (this.#webSocket?.readyState !== WebSocket.OPEN) return Promise.reject(new ConnectionLost(command));
+    this.#lastId += 1;
+    const id = String(this.#lastId);
+    this.#webSocket.send(JSON.stringify({ command, id, payload }));
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.drop(), patience);
-      this.#waiting.set(id, { resolve, reject, timer });
+      const timer = setTimeout(() => this.drop(), timeout);
+      this.#pending.set(id, { resolve, reject, timer });
     });
   }
 
-  /** Gives this socket up without waiting for a closing handshake that a dead network never answers. */
+  /** Gives the connection up without a closing handshake, which a dead network never answers. */
   drop() {
-    const ws = this.#ws;
-    if (!ws) return;
-    ws.onopen = ws.onmessage = ws.onclose = null;
-    ws.close();
+    const webSocket = this.#webSocket;
+    if (!webSocket) return;
+    webSocket.onopen = webSocket.onmessage = webSocket.onclose = null;
+    webSocket.close();
     this.#closed(afterClose(1006));
   }
 
-  /** The server takes the session, but not what the page is for: as if it had refused the session. */
-  refused(failure) {
+  /** The server refused the session, or what the page needs besides it. */
+  refuse(failure) {
     const { stop, pause } = afterRefusal(failure);
     if (stop) this.#stop(stop);
     this.#pause = pause;
     this.drop();
   }
 
-  async #start() {
+  async #startSession() {
     try {
-      const asked = Date.now();
-      const started = await this.command("session.start", this.session());
+      const sentAt = Date.now();
+      const session = await this.command("session.start", this.session());
       clearTimeout(this.#timer);
       this.#backoff.reset();
-      this.#patience.reset();
-      this.reason = null;
-      this.started = true;
-      this.#enter("ready");
-      this.dispatchEvent(new CustomEvent("session", { detail: { ...started, asked } }));
+      this.#slowBackoff.reset();
+      this.stopReason = null;
+      this.hadSession = true;
+      this.#setState("ready");
+      this.dispatchEvent(new CustomEvent("session", { detail: { ...session, sentAt } }));
     } catch (failure) {
-      if (!(failure instanceof CommandFailed)) return; // lost: its closing has been handled
-      this.refused(failure);
+      if (!(failure instanceof CommandFailed)) return; // lost: #closed has handled it
+      this.refuse(failure);
     }
   }
 
@@ -100,53 +101,61 @@ export class Socket extends EventTarget {
       this.dispatchEvent(new CustomEvent("event", { detail: frame }));
       return;
     }
-    // Not an answer: the team blocked this visitor just now, and the socket is about to be closed.
+    // Not an answer: the team just blocked this visitor, and the server is about to close the socket.
     if (frame.reply === null && frame.error.code === "blocked") return this.#stop("blocked");
-    const caller = this.#waiting.get(frame.reply);
-    if (!caller) return;
-    this.#waiting.delete(frame.reply);
-    clearTimeout(caller.timer);
+    const command = this.#pending.get(frame.reply);
+    if (!command) return;
+    this.#pending.delete(frame.reply);
+    clearTimeout(command.timer);
     if (frame.warning) console.warn(frame.warning);
-    if (frame.ok) caller.resolve(frame.payload);
-    else caller.reject(new CommandFailed(frame.error));
+    if (frame.ok) command.resolve(frame.payload);
+    else command.reject(new CommandFailed(frame.error));
   }
 
   #closed({ stop, pause }) {
-    this.#ws = null;
+    this.#webSocket = null;
     clearTimeout(this.#timer);
-    for (const { reject, timer } of this.#waiting.values()) {
+    for (const { reject, timer } of this.#pending.values()) {
       clearTimeout(timer);
       reject(new ConnectionLost());
     }
-    this.#waiting.clear();
-    if (stop && !this.reason) this.#stop(stop);
-    if (this.reason && !passes(this.reason)) return;
-    const wait = this.reason ? SLOW.first + this.#patience.next() : this.#backoff.next();
+    this.#pending.clear();
+    if (stop && !this.stopReason) this.#stop(stop);
+    if (this.#hasGivenUp) return;
+    this.#reconnectAfter(pause);
+    if (!this.hadSession && !this.#opened) this.#findObstacle();
+  }
+
+  #reconnectAfter(pause) {
+    const wait = this.stopReason ? SLOW.first + this.#slowBackoff.next() : this.#backoff.next();
     const delay = Math.max(this.#pause, pause) + wait;
     this.#pause = 0;
     this.#timer = setTimeout(() => this.connect(), delay);
-    this.#enter("waiting");
-    if (!this.started && !this.#opened) this.#ask();
+    this.#setState("waiting");
   }
 
-  /** The second time that no socket opens at all: whether pages come through where sockets do not. */
-  async #ask() {
-    this.#unopened += 1;
-    if (this.#unopened !== 2) return;
+  /** After the second try at which no WebSocket opened. */
+  async #findObstacle() {
+    this.#failedOpenings += 1;
+    if (this.#failedOpenings !== 2) return;
     if (await onlySocketsAreStopped(this.url)) {
-      this.trouble = "no_sockets";
+      this.obstacle = "no_sockets";
       this.dispatchEvent(new Event("state"));
     }
   }
 
-  #stop(reason) {
-    this.reason = reason;
-    this.#enter("stopped");
+  get #hasGivenUp() {
+    return this.stopReason !== null && !isTemporary(this.stopReason);
   }
 
-  /** While it asks whether the reason is over it is still the reason. */
-  #enter(state) {
-    this.state = this.reason ? "stopped" : state;
+  #stop(reason) {
+    this.stopReason = reason;
+    this.#setState("stopped");
+  }
+
+  /** While it tries whether the reason is over, it counts as stopped. */
+  #setState(state) {
+    this.state = this.stopReason ? "stopped" : state;
     this.dispatchEvent(new Event("state"));
   }
 }
