@@ -1,6 +1,7 @@
 """The generated pictures: what they show, to whom, and for how long they may be kept."""
 
-import math
+import colorsys
+import re
 import uuid
 from io import BytesIO
 from typing import Any
@@ -11,6 +12,7 @@ from PIL import Image
 
 from bridge.chat import avatars
 from bridge.models import Connection, Inbox, Participant
+from chatbridge_site.environment import BASE_DIR
 
 ID = "0192f1c0-0000-7000-8000-000000000001"
 
@@ -50,13 +52,25 @@ def test_a_picture_is_a_square_in_his_colour_with_something_on_it(letters: str) 
     assert (255, 255, 255) in shades
 
 
-@pytest.mark.parametrize(
-    ("hue", "painted"), [(0, (138, 78, 97)), (90, (118, 97, 34)), (200, (0, 113, 118)), (311, (115, 85, 135))]
-)
-def test_the_colour_is_the_one_of_the_page(hue: int, painted: tuple[int, int, int]) -> None:
-    """What Chromium paints for oklch(0.5 0.085 hue), as the page's stylesheet has it."""
-    a, b = 0.085 * math.cos(math.radians(hue)), 0.085 * math.sin(math.radians(hue))
-    assert avatars._srgb(0.5, a, b) == painted
+def test_the_colour_is_the_one_of_the_page_and_white_letters_are_readable_on_it() -> None:
+    """4.5 is what WCAG 2.2 asks for text (1.4.3)."""
+    stylesheet = (BASE_DIR / "static/bridge/chat.css").read_text()
+    saturation, lightness = re.search(r"hsl\(var\(--hue, 200\) (\d+)% (\d+)%\)", stylesheet).groups()  # type: ignore[union-attr]
+    hues = set()
+    for number in range(2000):
+        red, green, blue = (channel / 255 for channel in avatars.colour_of(str(number)))
+        hue, painted_lightness, painted_saturation = colorsys.rgb_to_hls(red, green, blue)
+        assert round(painted_lightness * 100) == int(lightness)
+        assert abs(painted_saturation * 100 - int(saturation)) < 1
+        assert 1.05 / (_luminance(red, green, blue) + 0.05) >= 4.5
+        hues.add(round(hue * 360) % 360)
+    assert len(hues) > 350
+
+
+def _luminance(*channels: float) -> float:
+    """Of a colour in sRGB, as WCAG defines it."""
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def test_whoever_has_the_address_gets_the_picture_for_good(
