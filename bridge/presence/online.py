@@ -1,7 +1,7 @@
-"""Who is online, across processes: which visitors have sessions in which inbox, since when, identified or not.
+"""The visitors who are online in an inbox, across all processes.
 
-Whoever came within the last half second may not be known yet, and a process that died is forgotten within a minute.
-Each of these raises RedisError where Redis is away.
+A visitor who arrived within the last second may be missing, and the visitors of a killed process disappear within a
+minute. If Redis is away, each function raises RedisError.
 """
 
 import uuid
@@ -21,7 +21,7 @@ MOST = 200
 
 
 class Count(NamedTuple):
-    """How many there are: of visitors, of those among them for whom somebody vouches, and of their sockets."""
+    """The number of visitors, of identified visitors, and of their sockets."""
 
     visitors: int = 0
     identified: int = 0
@@ -30,7 +30,7 @@ class Count(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Online:
-    """A visitor who is there now."""
+    """A visitor who is online in an inbox."""
 
     inbox: int
     visitor: uuid.UUID
@@ -38,11 +38,11 @@ class Online:
     identified: bool
     since: datetime
     contact: Contact | None = None
-    """What is known of them there; `contact.user_id` is the Django user's, where they are one."""
+    """Their contact in this inbox, if any; `contact.user_id` is their Django user."""
 
 
 def count(inbox: Inbox | int) -> Count:
-    """How many are online in this inbox."""
+    """Return how many visitors are online in this inbox."""
     entries = shared.entries_blocking(_scope(inbox))
     identified = {member for member, value in entries if value.split()[1] != "0"}
     sockets = sum(int(value.split()[0]) for _, value in entries)
@@ -50,13 +50,13 @@ def count(inbox: Inbox | int) -> Count:
 
 
 def count_in_rooms(rooms: Sequence[str]) -> dict[str, int]:
-    """How many are in each of these rooms, by its uid."""
+    """Return the number of members of each room, by its uid."""
     answers = shared.read_blocking(*(Question(Scope("room", room)) for room in rooms))
     return {room: answer.online for room, answer in zip(rooms, answers, strict=True)}
 
 
 def is_online(visitor: uuid.UUID, *, inbox: Inbox | int | None = None) -> bool:
-    """Whether this visitor has a page open: in this inbox, or in any."""
+    """Return whether this visitor has a page open, in this inbox or in any."""
     questions = _anywhere(visitor) if inbox is None else [Question(_scope(inbox), members=[visitor.hex])]
     return any(answer.entries for answer in shared.read_blocking(*questions))
 
@@ -68,11 +68,11 @@ def sessions(
     user: Any = None,
     inbox: Inbox | int | None = None,
 ) -> list[Online]:
-    """Who is online, by one of these: in a conversation or a room, as a visitor, as a Django user, in an inbox.
+    """Return who is online by one of these: a conversation or a room, a visitor, a Django user, an inbox.
 
-    Whoever came first, first; of a room or an inbox at most MOST. In a room are those who joined it and did not leave.
+    Sorted by arrival; at most MOST for a room or an inbox. A room's visitors are those who joined it and did not leave.
     """
-    if sum(each is not None for each in (connection, visitor, user, inbox)) != 1:
+    if sum(argument is not None for argument in (connection, visitor, user, inbox)) != 1:
         raise TypeError("sessions() takes one of connection, visitor, user and inbox")
     if inbox is not None:
         return _ask([Question(_scope(inbox), MOST)])
@@ -121,7 +121,7 @@ def _ask(questions: Sequence[Question]) -> list[Online]:
 
 
 def _online(inbox: int, visitor: uuid.UUID, values: Iterable[str], contact: Contact | None) -> Online:
-    """One, whatever number of processes they have sockets in."""
+    """Join the entries of a visitor in several processes."""
     sockets, identified, since = zip(*(map(int, value.split()) for value in values), strict=True)
     began = datetime.fromtimestamp(min(since), UTC)
     return Online(inbox, visitor, sum(sockets), any(identified), began, contact)

@@ -1,8 +1,7 @@
-"""The presence registry of a process: who is in which scope by its sockets, and when that is announced.
+"""The presence registry of a process: the members of each scope by its sockets, and when changes are announced.
 
-Several sockets are one member, and so are several processes. Every few seconds a process renews its entries in
-`presence.shared`; those of a process that died run out, and the first to see that takes them away. What happens within
-half a second is one change.
+All sockets of a member count as one, in all processes. Every few seconds a process renews its entries in
+`presence.shared`. Those of a dead process expire, and another process removes them.
 """
 
 import asyncio
@@ -21,20 +20,20 @@ from bridge.presence.shared import Question, Scope
 from bridge.protocol import MAX_MEMBERS, Author
 
 FLUSH = 0.5
-"""Seconds in which all who come and go are announced together: a thousand who come at once are a few events."""
+"""Seconds. Changes within this time are announced together: a thousand people who come at once are a few events."""
 LIFE = 40.0
 REFRESH = 8.0
-"""Seconds. A process that died is missed LIFE after its last beat, at the next beat of another: within a minute."""
+"""Seconds. Entries expire LIFE after the last beat, and another process removes them at its next beat."""
 GRACE = {True: 1.5, False: 10.0}
-"""Seconds before it is announced that somebody went (True) or was lost: a reload and a short hole in the line are
-nobody's news."""
+"""Seconds before it is announced that a member went (True) or was lost (False), so that a reload or a short loss of the
+connection is not announced."""
 AGAIN, PATIENCE = 60.0, 30.0
-"""Seconds. Whoever left a room once in the last AGAIN is announced as gone only after PATIENCE: no name flickers."""
+"""Seconds. If a member left in the last AGAIN, the next time is only announced after PATIENCE: names do not flicker."""
 
 
 @dataclass(slots=True)
 class Entry:
-    """A member by the sockets of this process."""
+    """A member with sockets in this process."""
 
     author: Author | None = None
     sockets: int = 0
@@ -47,7 +46,7 @@ class Entry:
 
 
 class Moves(NamedTuple):
-    """Who came to a scope and who left it, all processes considered, and how many are there now."""
+    """The members who came to a scope and who left it, across all processes, and how many are there now."""
 
     scope: Scope
     came: list[Author | None]
@@ -57,17 +56,17 @@ class Moves(NamedTuple):
 
 
 class Registry:
-    """The entries of one process. `announce` is called with what changed for everybody, by one process alone."""
+    """The entries of one process. Each change is passed to `announce` in exactly one process."""
 
     def __init__(self, announce: Callable[[Moves], None]) -> None:
         self._announce = announce
         self._name = uuid.uuid4().hex
         self._here: dict[Scope, dict[str, Entry]] = {}
-        # What Redis does not know yet: members, and of those who are here no more whether they went.
+        # Members whose entries have to be written, and for those who left, whether they went.
         self._changed: defaultdict[Scope, dict[str, bool]] = defaultdict(dict)
-        # Whose last socket closed: when that counts, and whether they went or were lost.
+        # Members without sockets: when they leave, and whether they went or were lost.
         self._leaving: dict[tuple[Scope, str], tuple[float, bool]] = {}
-        # When those left who left a moment ago.
+        # When members left, for AGAIN seconds.
         self._left: dict[tuple[Scope, str], float] = {}
         self._beaten_at = float("-inf")
         self._flushing = asyncio.Lock()
@@ -75,7 +74,7 @@ class Registry:
     def arrive(
         self, scope: Scope, member: str, *, identified: bool = False, author: Author | None = None
     ) -> None:
-        """One socket more."""
+        """Count one more socket."""
         entry = self._here.setdefault(scope, {}).setdefault(member, Entry())
         entry.author = author
         entry.sockets += 1
@@ -92,7 +91,7 @@ class Registry:
         clean: bool = True,
         at_once: bool = False,
     ) -> None:
-        """One socket less. `clean`: they went; else they were lost. `at_once`: they said so themselves."""
+        """Count one socket less. `clean`: the member went, and was not lost. `at_once`: they asked to leave."""
         entry = self._here[scope][member]
         entry.sockets -= 1
         entry.identified -= identified
@@ -103,29 +102,29 @@ class Registry:
             if now - self._left.get((scope, member), -AGAIN) < AGAIN:
                 grace = PATIENCE
             if scope.kind != "room":
-                # Nobody is told.
+                # Nothing is announced.
                 grace = 0.0
             self._leaving[scope, member] = (now + grace, clean)
 
     def rename(self, scope: Scope, author: Author) -> None:
-        """They are called so where they are named next."""
+        """Announce a member under this name from now on."""
         if entry := self._here.get(scope, {}).get(author["id"]):
             entry.author = author
 
     async def roster(self, scope: Scope) -> tuple[int, list[str]]:
-        """How many are here in all processes, and some of them; while Redis is away only those of this one."""
+        """Return the number of members and some of them; while Redis is away, only those of this process."""
         try:
             (answer,) = await shared.read(Question(scope, MAX_MEMBERS))
         except redis.RedisError:
             here = self._with_sockets(scope)
             return len(here), sorted(here)[:MAX_MEMBERS]
         here, named = self._with_sockets(scope), {member for member, _ in answer.entries}
-        # Those who came a moment ago.
+        # Members whose entries are not in Redis yet.
         fresh = {member for member in here if not self._here[scope][member].is_shared} - named
         return max(answer.online + len(fresh), len(here)), sorted(named | fresh)[:MAX_MEMBERS]
 
     async def counts(self, scopes: Sequence[Scope]) -> dict[Scope, int]:
-        """How many are in each, in one round trip; while Redis is away only those of this process."""
+        """Return the number of members of each scope; while Redis is away, only those of this process."""
         here = {scope: len(self._with_sockets(scope)) for scope in scopes}
         try:
             answers = await shared.read(*map(Question, scopes))
@@ -137,7 +136,7 @@ class Registry:
         return {member for member, entry in self._here.get(scope, {}).items() if entry.sockets}
 
     async def flush(self) -> None:
-        """Write and announce who came and went. Raises RedisError where Redis is away: nothing is lost."""
+        """Write and announce all changes. Raises RedisError if Redis is away; the next call tries again."""
         async with self._flushing:
             now = time.monotonic()
             since = now - self._beaten_at
@@ -147,13 +146,13 @@ class Registry:
                     await self._write(scope)
                 return
             for scope in self._here.keys() | self._changed.keys():
-                # After an outage the others' entries have run out as well: they have until the next beat to come back.
+                # After an outage the entries of all processes have expired: they have until the next beat to return.
                 await self._write(scope, sweep=since < 2 * REFRESH)
             self._beaten_at = now
             self._left = {key: at for key, at in self._left.items() if now - at < AGAIN}
 
     def _let_go(self, now: float) -> None:
-        """Those whose grace is over are here no more."""
+        """Remove the members whose grace period is over."""
         for (scope, member), (until, clean) in tuple(self._leaving.items()):
             if until <= now:
                 del self._leaving[scope, member], self._here[scope][member]
@@ -181,6 +180,6 @@ class Registry:
         if came or went or lost:
             self._announce(Moves(scope, came, went, lost, update.online))
         if not update.is_known and (others := entries.keys() - here.keys()):
-            # Redis was restarted, or took us for dead.
+            # Redis lost its data, or another process took this one for dead.
             self._changed[scope] = dict.fromkeys(others, False) | self._changed[scope]
             await self._write(scope)

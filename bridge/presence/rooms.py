@@ -1,4 +1,4 @@
-"""Announces who comes to a room and who leaves it: to its members, and to other apps."""
+"""Announces who joins and leaves a room: to its members, and to other apps."""
 
 from uuid import UUID
 

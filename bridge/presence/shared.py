@@ -1,7 +1,7 @@
-"""What all processes know of who is present, in Redis: entries (scope, member, process) that count for a time.
+"""Presence of all processes, in Redis: entries (scope, member, process) that expire.
 
-A process renews the deadline of all its entries in a scope at once. Redis does each step as a whole: whoever takes away
-a member's last entry is the one who announces it.
+A process renews the deadline of all its entries in a scope at once. Each update is one script, so exactly one process
+removes a member's last entry, and that process announces it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -13,10 +13,10 @@ NOW = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 """
-# KEYS of each script: the entries “member process” with what is known of each; the members, each with the number of
-# its entries; the processes, each with its deadline. ARGV: process, milliseconds (0: it has no entries left),
-# whether it takes away what others left behind, how many members leave, those, then each that is here and its value.
-# An entry is there until it is taken away, also after its deadline: whoever takes it away announces that.
+# KEYS of both scripts: the entries (“member process”) and their values; the members and how many entries they have;
+# the processes and their deadlines. ARGV: process, milliseconds (0: it has no entries left), whether to remove expired
+# entries, the number of members who leave, these members, then members and values that are here.
+# An expired entry exists until a process removes it, because that process announces it.
 UPDATE = (
     NOW
     + """
@@ -37,18 +37,18 @@ end
 for i = 5, 4 + leaving do take(ARGV[i] .. ' ' .. process, ARGV[i], gone) end
 if life > 0 then redis.call('ZADD', KEYS[3], now + life, process) else redis.call('ZREM', KEYS[3], process) end
 local over = ARGV[3] == '1' and redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now) or {}
-for _, each in ipairs(over) do over[each] = true end
+for _, dead in ipairs(over) do over[dead] = true end
 for _, entry in ipairs(#over > 0 and redis.call('HKEYS', KEYS[1]) or {}) do
-  local member, where = string.match(entry, '^(%S+) (%S+)$')
-  if over[where] then take(entry, member, lost) end
+  local member, owner = string.match(entry, '^(%S+) (%S+)$')
+  if over[owner] then take(entry, member, lost) end
 end
-for _, each in ipairs(over) do redis.call('ZREM', KEYS[3], each) end
+for _, dead in ipairs(over) do redis.call('ZREM', KEYS[3], dead) end
 for _, key in ipairs(life > 0 and KEYS or {}) do redis.call('PEXPIRE', key, 3 * life) end
 return {is_known, redis.call('HLEN', KEYS[2]), came, gone, lost}
 """
 )
-# ARGV: how many to name at most, then those that are asked for, if not any.
-# Returns how many members there are, then members and values, one for each process that lives.
+# ARGV: how many members to name at most, or 0 and the members to look up.
+# Returns the number of members, then members and values, one pair for each live process.
 READ = (
     NOW
     + """
@@ -71,31 +71,31 @@ return answer
 
 
 class Scope(NamedTuple):
-    """Where somebody is present: in an inbox, by its key; in a room, by its uid; on the team, also by inbox."""
+    """An inbox, by its primary key; a room, by its uid; the team of an inbox, or the bot of all of them."""
 
     kind: Literal["inbox", "room", "team"]
     key: int | str = ""
 
     def keys(self) -> list[str]:
-        # The braces keep them on one node of a cluster.
+        # The braces keep all three on one node of a cluster.
         name = f"chatbridge:presence:{{{self.kind}/{self.key}}}"
         return [name, f"{name}:members", f"{name}:processes"]
 
 
 class Update(NamedTuple):
-    """What an update changed for everybody."""
+    """The result of an update, across all processes."""
 
     is_known: bool
-    """Whether Redis had entries of this process in this scope."""
+    """Whether Redis already had entries of this process in this scope."""
     online: int
     came: list[str]
     gone: list[str]
     lost: list[str]
-    """Those of processes that live no more."""
+    """Members whose last entry belonged to a dead process."""
 
 
 class Question(NamedTuple):
-    """How many members a scope has; and besides at most so many of them, or the entries of these."""
+    """Asks for the number of members of a scope, and for some of them or for those in `members`."""
 
     scope: Scope
     most: int = 0
@@ -105,7 +105,7 @@ class Question(NamedTuple):
 class Answer(NamedTuple):
     online: int
     entries: list[tuple[str, str]]
-    """Members and values: one for each process."""
+    """Members and values, one pair for each process."""
 
 
 async def update(
@@ -117,7 +117,7 @@ async def update(
     gone: Collection[str] = (),
     sweep: bool = False,
 ) -> Update:
-    """Write this process's changes, and that all its entries there count for `life` seconds; 0: it has none left."""
+    """Write a process's changes. All its entries in the scope expire after `life` seconds; 0 if it has none left."""
     script = redis.client().register_script(UPDATE)
     values = [text for member, value in here.items() for text in (member, str(value))]
     arguments: list[str | int] = [process, int(life * 1000), int(sweep), len(gone), *gone, *values]
@@ -126,17 +126,17 @@ async def update(
 
 
 async def read(*questions: Question) -> list[Answer]:
-    """In one round trip."""
+    """Answer all questions in one round trip."""
     return [_answer(*row) for row in await _ask(redis.client(), questions).execute()]
 
 
 def read_blocking(*questions: Question) -> list[Answer]:
-    """The same for code without an event loop."""
+    """The same for synchronous code."""
     return [_answer(*row) for row in _ask(redis.blocking_client(), questions).execute()]
 
 
 def entries_blocking(scope: Scope) -> list[tuple[str, str]]:
-    """All entries of a scope: members and values, one for each process."""
+    """Return all entries of a scope: members and values, one pair for each process."""
     pipeline = _ask(redis.blocking_client(), [Question(scope)]).hgetall(scope.keys()[0])
     (online,), entries = pipeline.execute()
     return [(key.decode().split(" ")[0], value.decode()) for key, value in entries.items() if online]

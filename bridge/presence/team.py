@@ -1,4 +1,4 @@
-"""Whether the team behind an inbox is online, as the bot sees it."""
+"""Whether the team of an inbox is online, as reported by the bot."""
 
 from collections.abc import Iterable
 
@@ -8,14 +8,14 @@ from bridge.presence.shared import Question, Scope
 
 GATEWAY_TTL = 15
 STAFF_TTL = 30 * 60
-"""Seconds. The team is online while the bot is connected and one of them wrote or typed in this time."""
+"""Seconds. The team is online while the bot is connected and a member wrote or typed in this time."""
 
 _GATEWAY = Scope("team")
 _BOT_NAME = "chatbridge:bot_name"
 
 
 async def gateway_up() -> None:
-    """The bot is connected. To be said again well within GATEWAY_TTL."""
+    """Report that the bot is connected. Has to be repeated well within GATEWAY_TTL."""
     await shared.update(_GATEWAY, "bot", life=GATEWAY_TTL, here={"bot": ""})
 
 
@@ -24,7 +24,7 @@ async def gateway_down() -> None:
 
 
 async def staff_seen(inbox: int) -> None:
-    """Staff of this inbox wrote or typed just now."""
+    """Report that staff of this inbox wrote or typed."""
     await shared.update(Scope("team", inbox), "bot", life=STAFF_TTL, here={"staff": ""})
 
 
@@ -40,11 +40,11 @@ async def staff_online_in(inboxes: Iterable[int]) -> dict[int, bool]:
 
 
 async def bot_named(name: str) -> None:
-    """What the bot is called: nobody else may be."""
+    """Store the bot's name, which nobody else may use."""
     await redis.client().set(_BOT_NAME, name)
 
 
 async def bot_name() -> str:
-    """Empty where the bot never was there."""
+    """Return the bot's name, or an empty string if it never connected."""
     name = await redis.client().get(_BOT_NAME)
     return name.decode() if isinstance(name, bytes) else ""
