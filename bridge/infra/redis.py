@@ -54,7 +54,5 @@ def client() -> Redis:
 
 @cache
 def blocking_client() -> SyncRedis:
-    """For code without an event loop: one for all threads."""
-    return SyncRedis.from_url(
-        settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=1, retry=SyncRetry(NoBackoff(), 1)
-    )
+    """The client for synchronous code, one for all threads."""
+    return SyncRedis.from_url(settings.REDIS_URL, **OPTIONS | {"retry": SyncRetry(NoBackoff(), 1)})
