@@ -241,6 +241,22 @@ async def test_who_comes_back_within_the_grace_never_left(events: list[dict[str,
     assert await here.roster(ROOM) == (1, [ada["id"]])
 
 
+async def test_who_leaves_again_within_a_minute_is_only_announced_as_gone_after_a_while(
+    events: list[dict[str, Any]], clock: Clock
+) -> None:
+    here, ada = Process(), person("Ada")
+    for _ in range(2):
+        here.enter(ada)
+        await here.flush()
+        here.leave(ROOM, ada["id"], at_once=True)
+        await here.flush()
+    assert [kind for kind, _, _ in summary(events)] == ["joined", "left clean", "joined"]
+    await later(clock, [here], module.PATIENCE - 1)
+    assert summary(events) == []
+    await later(clock, [here], 1)
+    assert summary(events) == [("left clean", [ada["id"]], 0)]
+
+
 async def test_who_has_just_come_is_counted_before_redis_knows(events: list[dict[str, Any]]) -> None:
     here, other, ada, bob = Process(), Process(), person("Ada"), person("Bob")
     other.enter(bob)
@@ -299,6 +315,19 @@ async def test_in_an_inbox_two_processes_are_one(events: list[dict[str, Any]]) -
     assert not await online.ais_online(ADA, inbox=1)
     assert await online.ais_online(EVE, inbox=1)
     assert events == []
+
+
+async def test_in_an_inbox_a_visitor_is_identified_as_long_as_one_of_their_sockets_is(
+    events: list[dict[str, Any]],
+) -> None:
+    here = Process()
+    here.start(ADA)
+    here.start(ADA, identified=True)
+    await here.flush()
+    assert await online.acount(1) == (1, 1, 2)
+    here.leave(INBOX, ADA.hex, identified=True)
+    await here.flush()
+    assert await online.acount(1) == (1, 0, 1)
 
 
 async def test_in_an_inbox_who_goes_is_gone_at_once_since_nobody_is_told(
