@@ -295,7 +295,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('uid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('role', models.CharField(choices=[('visitor', 'Visitor'), ('staff', 'Staff'), ('system', 'System')], max_length=8)),
+                ('role', models.CharField(choices=[('visitor', 'Visitor'), ('staff', 'Staff')], max_length=8)),
                 ('service', models.CharField(default='web', max_length=32)),
                 ('visitor', models.UUIDField(editable=False, null=True)),
                 ('remote_id', models.CharField(blank=True, max_length=255)),

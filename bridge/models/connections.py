@@ -227,7 +227,6 @@ class Participant(models.Model):
     class Role(models.TextChoices):
         VISITOR = "visitor"
         STAFF = "staff"
-        SYSTEM = "system"
 
     uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="participants")

@@ -14,7 +14,7 @@ class Closed(TypedDict):
 class Author(Closed):
     id: str
     name: str
-    role: Literal["visitor", "staff", "system"]
+    role: Literal["visitor", "staff"]
     service: str
     avatar: str
     colour: str

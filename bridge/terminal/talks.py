@@ -39,7 +39,7 @@ class Talk:
                 yield message, "" if was is None else "(edited) "
 
     def lines(self, message: Message, change: str, *, width: int | None) -> list[Line]:
-        author = message["author"] or {"id": "", "name": "", "role": "system"}
+        author = message["author"] or {"id": "", "name": "", "role": ""}
         files = [f"[{each['name']}]" for each in message["attachments"]]
         words = as_text(parse(message["content"], masked=author["role"] == "staff"), hide=False)
         text = "\n".join([change + words, *files]).strip()

@@ -22,7 +22,7 @@ export interface AttachmentOut {
 export interface Author {
   id: string;
   name: string;
-  role: "visitor" | "staff" | "system";
+  role: "visitor" | "staff";
   service: string;
   avatar: string;
   /** “#rrggbb”, of his role over there; else empty. */
