@@ -46,7 +46,7 @@ def connection_for(
     """
     if service == WEB:
         if alone:
-            raise ValueError("a visitor's conversation is never alone")
+            raise ValueError("a visitor's conversation cannot be opened with alone=True")
         return _of_visitor(remote_id, inbox=inbox, nick=nick)
     place = linking.place_of(service, remote_id)
     endpoint = linking.find_or_open(place, inbox=inbox, nick=nick, alone=alone)
@@ -61,7 +61,7 @@ async def aconnection_for(
 
 def _of_visitor(visitor: Id, *, inbox: str, nick: str) -> Connection:
     if isinstance(visitor, int):
-        raise TypeError(f"a visitor's id is a UUID, not {visitor!r}")
+        raise TypeError(f"a visitor's ID must be a UUID, not {visitor!r}")
     uid = visitor if isinstance(visitor, UUID) else UUID(visitor)
     owner = Inbox.objects.filter(name=inbox).first()
     if owner is None:
@@ -133,7 +133,7 @@ class Connection:
 
         Raises:
             BridgeError: `closed` for a room that was closed; `not_found` where what it answers is not here;
-                `too_large`; `conflict` where this service has several places here: speak from one of them.
+                `too_large`; `conflict` if this service has several endpoints here and none was chosen.
             ValueError: where it says nothing, or nobody says it.
         """
         content = clean_content(content)
@@ -173,15 +173,15 @@ class Connection:
 
     def _voice(self, service: str, author: str, author_id: Id | None, *, staff: bool) -> Voice:
         if not service:
-            raise ValueError("say which service speaks, e.g. service='shop'")
+            raise ValueError("name the service of the author, e.g. service='shop'")
         if service == WEB:
             if author or self.row.visitor is None:
                 raise ValueError(
-                    "as “web” only the visitor of a private conversation speaks, under his own name"
+                    "as “web”, only the visitor of a private conversation can write, under their own name"
                 )
             return Voice(WEB, None, None)
         if not author:
-            raise ValueError("say who speaks, e.g. author='Bob'")
+            raise ValueError("name the author, e.g. author='Bob'")
         who = RemoteAuthor(str(author if author_id is None else author_id), author, is_staff=staff)
         return Voice(service, self._stands(service), who)
 
@@ -190,7 +190,7 @@ class Connection:
             return self.endpoint
         places = list(Endpoint.objects.filter(connection=self.row, service=service)[:2])
         if len(places) > 1:
-            raise BridgeError(Code.CONFLICT, f"{service} has several places here: speak from one of them.")
+            raise BridgeError(Code.CONFLICT, f"{service} has several endpoints here: choose one of them.")
         return places[0] if places else None
 
 

@@ -62,13 +62,13 @@ def messages(
         ValueError: where these do not go together.
     """
     if service == WEB and not name:
-        raise ValueError("browsers read the database: give the reader a name, and a connection")
+        raise ValueError("to read messages for browsers, give the reader a name and a connection")
     if not name and _is_carried(service):
-        raise ValueError(
-            f"what arrives for {service} is carried by its class: read it, and it would not get there"
-        )
+        raise ValueError(f"what arrives for {service} is delivered by its class, so it cannot be read here")
     if name and (connection is None or changes or len(name) > 64):
-        raise ValueError("a named reader, of 64 characters at most, reads the messages of one connection")
+        raise ValueError(
+            "a named reader reads the messages of one connection, and its name has at most 64 characters"
+        )
     return Messages(service, connection, name=name, changes=changes, follow=follow, patience=patience)
 
 
@@ -156,7 +156,7 @@ class Messages:
         """Who follows waits for a database that is away."""
         if not self._follow:
             raise error
-        logger.warning("The database is away, messages are read later: %r", error)
+        logger.warning("The database is unavailable; messages will be read later: %r", error)
         close_old_connections()
 
 
@@ -183,7 +183,10 @@ class _Lines:
             try:
                 piece = next_piece(line, done=self._done, changes=self._changes, clock=self._clock)
             except LineLost:
-                logger.info("Line %s is another reader's now: it took longer than allowed.", line.endpoint_id)
+                logger.info(
+                    "Line %s was taken over by another reader, because this one took too long.",
+                    line.endpoint_id,
+                )
                 self._line, self._done = None, ()
                 continue
             if piece is None:

@@ -82,4 +82,4 @@ def _readable(viewer: Viewer, uid: uuid.UUID) -> Message:
 
 
 def no_such_message() -> BridgeError:
-    return BridgeError(Code.NOT_FOUND, "There is no such message.")
+    return BridgeError(Code.NOT_FOUND, "This message does not exist.")

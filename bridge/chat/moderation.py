@@ -21,7 +21,7 @@ RECENT = timedelta(minutes=2)
 """Whoever was blocked or signed out longer ago has no socket any more, and gets none."""
 NO_FILTER = Filter()
 SAID = {
-    "words": "A word in it is not allowed here.",
+    "words": "It contains a word that is not allowed here.",
     "links": "Links are not allowed here.",
 }
 
@@ -44,7 +44,7 @@ def blocked() -> BridgeError:
 
 def signed_out() -> BridgeError:
     return BridgeError(
-        Code.NOT_IDENTIFIED, "You have been signed out. Please load the page again.", reason="revoked"
+        Code.NOT_IDENTIFIED, "You have been signed out. Please reload the page.", reason="revoked"
     )
 
 

@@ -79,7 +79,10 @@ def check_proof(standing: Standing, visitor: uuid.UUID, *, challenge: str, answe
     """Raises BridgeError (`proof_required`) with the next challenge, where this solves none that counts here."""
     demand = standing.demand(visitor)
     if not demand.is_met(challenge, answers):
-        text = "This chat checks browsers just now: solve the challenge in the details, and send it along."
+        text = (
+            "This chat checks browsers right now. Solve the challenge in the details, and send the message again "
+            "with the proof."
+        )
         raise BridgeError(Code.PROOF_REQUIRED, text, **demand.challenge())
 
 
@@ -112,7 +115,7 @@ def note_full(standing: Standing) -> None:
     stale = Q(full_at__isnull=True) | Q(full_at__lte=since)
     if Inbox.objects.filter(stale, pk=inbox.pk).update(full_at=standing.now, full_told=False):
         logger.warning(
-            "The inbox “%s” is at its limit of new conversations, and further visitors wait: "
-            "docs/operating.md, “Under attack”, says what to do.",
+            "The inbox “%s” has reached its limit of new conversations, so new visitors have to wait. See “Under "
+            "attack” in docs/operating.md.",
             inbox,
         )

@@ -181,7 +181,7 @@ def publish(changes: Sequence[Change], *, nudge: bool = False) -> None:
         _current().add(entries, bot)
     except RuntimeError:
         # The loop was closed in this very moment.
-        logger.warning("%d events were not published: the process is ending", len(entries))
+        logger.warning("%d events were not published, because the process is ending", len(entries))
 
 
 def publish_on_commit(changes: Sequence[Change], *, nudge: bool = False) -> None:

@@ -90,7 +90,7 @@ async def connection_reopen(session: Session, payload: ConnectionReopen) -> Conn
         actions.reopen_connection(me.connection, by=me)
         now = history.connection_for(reader)
         if now["state"] != "open":
-            raise BridgeError(Code.CONFLICT, "You have a newer conversation, which is open.")
+            raise BridgeError(Code.CONFLICT, "You already have another open conversation.")
         return {"connection": now}
 
     changed = await session.database.run(reopen)

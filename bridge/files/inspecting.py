@@ -52,21 +52,21 @@ def inspect(
         try:
             code = _run(json.dumps(job), source, answer, trouble, (data.fileno(), thumbnail.fileno()))
         except OSError as error:
-            logger.warning("No process to look at files: %r", error)
-            raise BridgeError(Code.UNAVAILABLE, "The server cannot take files just now.") from error
+            logger.warning("Could not start a process to inspect a file: %r", error)
+            raise BridgeError(Code.UNAVAILABLE, "The server cannot accept files right now.") from error
         if code in _STOPPED:
-            raise BridgeError(Code.UNAVAILABLE, "The server is being restarted.")
+            raise BridgeError(Code.UNAVAILABLE, "The server is restarting.")
         answer.seek(0)
         found: dict[str, Any] = json.load(answer) if code == 0 else {"refused": TOO_MUCH}
         if code:
             trouble.seek(0)
             logger.error(
-                "The process that looked at a file ended with %s: %s",
+                "The process that inspected a file exited with %s: %s",
                 code,
                 trouble.read(_MOST_TOLD).decode("utf-8", "replace"),
             )
     if "refused" in found:
-        message = found.get("message", "It takes too much time or memory to be opened.")
+        message = found.get("message", "Opening it takes too much time or memory.")
         raise BridgeError(Code.INVALID_PAYLOAD, message, reason=found["refused"])
     return found
 

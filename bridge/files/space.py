@@ -38,7 +38,7 @@ def check_room(size: int = 0) -> None:
         if free - size < settings.BRIDGE_DISK_RESERVE * MEGABYTE:
             if time.monotonic() - _said_at > SAID_EVERY:
                 _said_at = time.monotonic()
-                logger.error("No files are taken: %s has %d MiB left", folder, free // MEGABYTE)
+                logger.error("Files are refused: %s has only %d MiB left", folder, free // MEGABYTE)
             raise NoRoom(folder, free)
 
 

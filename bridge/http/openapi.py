@@ -17,25 +17,25 @@ from bridge.schemas.described import ERROR_BODY, closed, explain
 
 API = "/api/"
 DESCRIPTION = """\
-What a web page does over the chat socket, for programs that want none: the same commands, permissions, limits and
+What a web page does over the chat socket, for programs without a socket: the same commands, permissions, limits and
 error codes. A visitor's token comes from POST /api/session and goes into the header Authorization: Bearer. Every
-address below takes `inbox`: whose chat it is."""
+address below accepts `inbox`, the name of the inbox."""
 
 _WORDS = {
-    400: "The body is no JSON object.",
-    401: "Nobody, or somebody whose token counts no more.",
-    403: "Not for this caller: not permitted, muted or blocked.",
-    404: "It is not there, or not for this caller: nobody learns which.",
-    408: "The body did not come, or too slowly.",
-    409: "It stands against what is there already, or the conversation is closed.",
-    413: "More than one message, or one request, may have.",
+    400: "The body is not a JSON object.",
+    401: "The token is missing, invalid, expired or revoked.",
+    403: "The caller is not permitted, muted or blocked.",
+    404: "It does not exist, or the caller may not see it: the answer is the same.",
+    408: "The body did not arrive in time.",
+    409: "It conflicts with what already exists, or the conversation is closed.",
+    413: "The message or the request is too large.",
     414: "The address is longer than 8 KiB.",
-    415: "A body that is not called JSON.",
-    422: "A parameter or a field of the body is not as described.",
-    428: "A proof of work is asked for first: `details` has the challenge.",
-    429: "Too many at once: Retry-After says how many seconds to wait.",
-    500: "A fault of the server.",
-    503: "Not just now.",
+    415: "The body has no JSON content type.",
+    422: "A parameter or a field of the body is invalid.",
+    428: "A proof of work is required: `details` has the challenge.",
+    429: "Too many requests: Retry-After has the seconds to wait.",
+    500: "An error of the server.",
+    503: "Temporarily unavailable.",
 }
 
 

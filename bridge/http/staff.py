@@ -96,14 +96,14 @@ def _change(session: RequestSession, uid: uuid.UUID, *, open_it: bool) -> StaffC
         change(row, by=user_in(row, session.user))
     row.refresh_from_db()
     if row.is_open != open_it:
-        raise BridgeError(Code.CONFLICT, "The visitor has begun a newer conversation.")
+        raise BridgeError(Code.CONFLICT, "The visitor has already begun a newer conversation.")
     return {"connection": shown(row)}
 
 
 def _connection(uid: uuid.UUID) -> Connection:
     row = Connection.objects.select_related("inbox").filter(uid=uid).first()
     if row is None:
-        raise BridgeError(Code.NOT_FOUND, "There is no such conversation.")
+        raise BridgeError(Code.NOT_FOUND, "This conversation does not exist.")
     return row
 
 
@@ -132,9 +132,11 @@ def _staffs(method: Method, path: str, of: Entry, summary: str, **more: Any) -> 
 def operations() -> list[Operation]:
     one = "/{connection}"
     return [
-        _staffs("GET", "", list_connections, "Conversations, latest activity first", next_page=_further),
-        _staffs("GET", one, read_connection, "A conversation and a page of its messages", next_page=older),
-        _staffs("POST", f"{one}/messages", send, "Answer, as oneself", status=201),
+        _staffs("GET", "", list_connections, "List conversations, latest activity first", next_page=_further),
+        _staffs(
+            "GET", one, read_connection, "Get a conversation and a page of its messages", next_page=older
+        ),
+        _staffs("POST", f"{one}/messages", send, "Answer under your own name", status=201),
         _staffs("POST", f"{one}/close", close, "Close a conversation"),
-        _staffs("POST", f"{one}/reopen", reopen, "Open a conversation again"),
+        _staffs("POST", f"{one}/reopen", reopen, "Reopen a conversation"),
     ]

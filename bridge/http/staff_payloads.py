@@ -46,7 +46,9 @@ class StaffConnection(Closed):
     inbox: str
     kind: Literal["private", "room"]
     state: Literal["open", "closed"]
-    name: Annotated[str, Field(description="Of a private conversation its visitor's, of a room its own.")]
+    name: Annotated[
+        str, Field(description="The visitor's name in a private conversation; the name of a room.")
+    ]
     revision: int
     messages: int
     page_url: str
@@ -64,9 +66,7 @@ class StaffConnectionsListed(Closed):
     connections: list[StaffConnection]
     place: Annotated[
         str | None,
-        Field(
-            description="Where the next page begins: one may be short, or empty, and still not be the last."
-        ),
+        Field(description="Where the next page begins. A page can be short or empty without being the last."),
     ]
 
 

@@ -31,9 +31,9 @@ def _admit(session: RequestSession, names: tuple[str, ...]) -> None:
 def _logged_in(session: RequestSession) -> Any:
     user = getattr(session.request, "user", None)
     if user is None or not user.is_authenticated or session.handshake.origin:
-        raise BridgeError(Code.NOT_IDENTIFIED, "This takes a login of this site, or a token of staff.")
+        raise BridgeError(Code.NOT_IDENTIFIED, "This requires a login on this site, or a staff token.")
     if (reason := _CSRF.refusal(session.request)) is not None:
-        raise BridgeError(Code.NOT_PERMITTED, f"With a login this takes a CSRF token. {reason}")
+        raise BridgeError(Code.NOT_PERMITTED, f"With a login, this requires a CSRF token. {reason}")
     return user
 
 

@@ -74,7 +74,7 @@ def identify(inbox: int, claims: Claims, *, visitor: uuid.UUID | None = None) ->
             # Another socket was faster: with the same identity, or another identity with the same visitor.
             if found := find_identified(inbox, claims):
                 return found
-    raise BridgeError(Code.UNAVAILABLE, "The server cannot do this just now. Please try again.")
+    raise BridgeError(Code.UNAVAILABLE, "The server cannot do this right now. Please try again.")
 
 
 def set_contact(inbox: int, visitor: uuid.UUID, *, name: str | None, email: str | None) -> Contact:
@@ -88,7 +88,9 @@ def set_contact(inbox: int, visitor: uuid.UUID, *, name: str | None, email: str 
         for field, text in said.items():
             if getattr(contact, f"{field}_verified") and getattr(contact, field) != text:
                 raise BridgeError(
-                    Code.NOT_PERMITTED, f"Your {field} is what this site knows you by.", field=field
+                    Code.NOT_PERMITTED,
+                    f"Your {field} is set by your site and cannot be changed here.",
+                    field=field,
                 )
             setattr(contact, field, text)
         if email:

@@ -51,12 +51,12 @@ class ExternalIdentity:
 def read_jwt(inbox: Inbox, text: str) -> ExternalIdentity:
     """Raises BridgeError (`not_identified`) for what this inbox's secret did not sign, or signed for somebody else."""
     if not inbox.takes_jwt:
-        raise BridgeError(Code.NOT_IDENTIFIED, "This chat takes no JWT.", reason="jwt")
+        raise BridgeError(Code.NOT_IDENTIFIED, "This chat does not accept JWTs.", reason="jwt")
     try:
         # The algorithm is ours to say, not the token's; compares in constant time.
         said = _Said.model_validate(_decoded(inbox, text))
     except jwt.ExpiredSignatureError:
-        raise BridgeError(Code.NOT_IDENTIFIED, "This JWT is expired.", reason="expired") from None
+        raise BridgeError(Code.NOT_IDENTIFIED, "This JWT has expired.", reason="expired") from None
     # Its header is read before its signature: it may be nested as deep as anybody likes.
     except (jwt.InvalidTokenError, ValidationError, OverflowError, UnicodeError, RecursionError) as error:
         raise BridgeError(Code.NOT_IDENTIFIED, _why(error), reason="jwt") from None
@@ -95,8 +95,8 @@ def _why(error: Exception) -> str:
         return "This JWT is for another chat."
     if isinstance(error, ValidationError):
         fields = ", ".join(str(each["loc"][0]) for each in error.errors(include_url=False))
-        return f"This JWT has something unfit in {fields}."
-    return "This JWT is not one that this chat's secret signed."
+        return f"This JWT has an invalid value in {fields}."
+    return "This JWT was not signed with this chat's secret."
 
 
 class _Glance(dict[str, Any]):

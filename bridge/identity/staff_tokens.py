@@ -63,7 +63,7 @@ def _password_mark(user: Any, key: str | bytes | None = None) -> str:
 
 
 def _unknown() -> BridgeError:
-    return BridgeError(Code.NOT_IDENTIFIED, "This token is not one of ours, or it counts no more.")
+    return BridgeError(Code.NOT_IDENTIFIED, "This token is invalid, expired or revoked.")
 
 
 def revoke(text: str) -> None:

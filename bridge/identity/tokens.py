@@ -158,7 +158,7 @@ def public_id(visitor: uuid.UUID) -> str:
 
 
 def not_ours() -> BridgeError:
-    return BridgeError(Code.NOT_IDENTIFIED, "This token is not one of ours.")
+    return BridgeError(Code.NOT_IDENTIFIED, "This token is invalid.")
 
 
 def in_cookies(find: Callable[[str], str | None], *, secure: bool) -> str | None:

@@ -93,7 +93,7 @@ def seconds_for(size: int) -> float:
 
 
 def too_large(largest: int) -> Refused:
-    return Refused(413, Code.TOO_LARGE, f"A body has at most {largest:,} bytes here.", limit=largest)
+    return Refused(413, Code.TOO_LARGE, f"The body may have at most {largest:,} bytes here.", limit=largest)
 
 
 def too_long() -> Refused:
@@ -105,7 +105,7 @@ def too_slow() -> Refused:
 
 
 def crowded(retry_after: int) -> Refused:
-    text = "Too many at once. Please try again in a moment."
+    text = "Too many requests. Please try again in a moment."
     return Refused(HTTP_STATUS[Code.THROTTLED], Code.THROTTLED, text, retry_after=retry_after)
 
 

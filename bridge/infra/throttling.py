@@ -95,7 +95,7 @@ def parse(spec: str) -> Throttle:
     """Of words such as "5/minute". Raises ValueError for any other."""
     amount, _, period = spec.partition("/")
     if period not in PERIODS or not amount.isdecimal() or int(amount) < 1:
-        raise ValueError(f"{spec!r} is no throttle")
+        raise ValueError(f"{spec!r} is not a throttle")
     seconds = PERIODS[period]
     return Throttle(visitor=Limit(int(amount), seconds), address=Limit(int(amount) * WIDER, seconds))
 
@@ -114,7 +114,7 @@ def throttles() -> dict[str, Throttle]:
         raise ImproperlyConfigured("BRIDGE_THROTTLES is not a dict.") from None
     if unused := sorted(set(map(str, changed)) - set(THROTTLES)):
         raise ImproperlyConfigured(
-            f"BRIDGE_THROTTLES: nothing uses the throttle {unused[0]!r}. There are {', '.join(sorted(THROTTLES))}."
+            f"BRIDGE_THROTTLES: there is no throttle {unused[0]!r}. There are {', '.join(sorted(THROTTLES))}."
         )
     return THROTTLES | {name: _read(name, value) for name, value in changed.items()}
 
@@ -228,9 +228,9 @@ class Throttler:
         waits = {key: self._leases[key].refused_until - now for key, _ in demands if key in self._leases}
         retry_after = max(1, round(max(waits.values()) + 0.5))
         if all(wait <= 0 or _is_inbox(key) for key, wait in waits.items()):
-            text = "Very many people write here just now. Please wait a moment."
+            text = "Very many people are writing here right now. Please wait a moment."
             raise InboxFull(Code.THROTTLED, text, retry_after=retry_after)
-        raise BridgeError(Code.THROTTLED, "Too many at once. Please wait a moment.", retry_after=retry_after)
+        raise BridgeError(Code.THROTTLED, "Too many requests. Please wait a moment.", retry_after=retry_after)
 
     def give_back(
         self, name: str, *, visitor: uuid.UUID | None, address: str, inbox: int | None = None
@@ -311,7 +311,7 @@ class Throttler:
             script = redis.client().register_script(TAKE)
             answer = await script(keys=list(map(_redis_key, wanted)), args=arguments)
         except redis.RedisError as error:
-            logger.warning("Throttles are kept in this process while Redis is away: %r", error)
+            logger.warning("Redis is unavailable; each process counts throttles by itself: %r", error)
             self._redis_after = now + RETRY_REDIS_AFTER
             return self._from_buckets(wanted)
         self._buckets.clear()

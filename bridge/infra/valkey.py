@@ -107,7 +107,7 @@ def _look_after(home: Path) -> None:
         try:
             _bring_up(home)
         except (OSError, ValkeyUnavailable) as error:
-            logger.error("The embedded Valkey does not come up: %s", error)
+            logger.error("The embedded Valkey does not start: %s", error)
 
 
 def _bring_up(home: Path) -> None:
@@ -160,7 +160,7 @@ def _binary() -> Path:
     for folder in (spec.submodule_search_locations or []) if spec else []:
         for binary in Path(folder, "_binaries").glob("*/valkey-server"):
             return binary
-    raise ValkeyUnavailable("There is no embedded Valkey for this kind of machine: set REDIS_URL.")
+    raise ValkeyUnavailable("No embedded Valkey is available for this platform: set REDIS_URL.")
 
 
 def _guarded(home: Path) -> bool:
@@ -179,7 +179,7 @@ def _kill_guard(home: Path) -> None:
     """End guard and server that do not answer. The lock proves that the noted processes are still they."""
     if not _guarded(home):
         return
-    logger.warning("The embedded Valkey does not answer: it is killed and started anew.")
+    logger.warning("The embedded Valkey does not answer; it is killed and restarted.")
     for process in (home / "valkey.guard").read_text().split():
         with suppress(ProcessLookupError):
             os.kill(int(process), signal.SIGKILL)

@@ -86,10 +86,10 @@ def check_allowed(kind: str, *, name: str, allowed: Sequence[str]) -> None:
     """Raises BridgeError (`invalid_payload`) where this is not taken, or is not what its name says."""
     claimed = _claims.guess_type(name)[0] or ""
     if not _agree(kind, claimed):
-        raise refusal("mismatch", "Its content is not what its name says.")
+        raise refusal("mismatch", "Its content does not match its name.")
     # "image/*" is meant for pictures: what may carry a script has to be named.
     if not any(kind == each if kind in _ACTIVE else fnmatch(kind, each) for each in allowed):
-        raise refusal("type", "Files of this kind are not taken here.")
+        raise refusal("type", "Files of this type are not allowed here.")
 
 
 def _agree(kind: str, claimed: str) -> bool:

@@ -33,7 +33,7 @@ MOST_REFUSALS = 40
 """Refused commands, one a second forgiven, after which the socket is flooding."""
 WENT = frozenset({1000, 1001, 1005})
 """Codes of a browser that closes its socket; any other end is a loss."""
-LATER = "Please come again in some seconds, later each time."
+LATER = "Please reconnect in a few seconds, with growing delays."
 TOO_BIG = 1009
 """WebSocket's own code: a frame was larger than is taken here."""
 

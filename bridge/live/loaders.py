@@ -30,5 +30,5 @@ def contact(session: Session) -> Contact:
     his = Contact.objects.filter(visitor=session.who, inbox=session.start.inbox)
     found = his.select_related("user").first()
     if found is None:
-        raise BridgeError(Code.NOT_IDENTIFIED, "Please say who you are first.", reason="sign_in")
+        raise BridgeError(Code.NOT_IDENTIFIED, "Please identify yourself first.", reason="sign_in")
     return found

@@ -58,14 +58,14 @@ async def owner(session: Session, payload: Any) -> None:
     """The visitor whose private conversation it is: a room is nobody's to close."""
     await participant(session, payload)
     if str(payload.connection) in session.rooms:
-        raise BridgeError(Code.NOT_PERMITTED, "Only staff may do this to a room.")
+        raise BridgeError(Code.NOT_PERMITTED, "Only staff can do this in a room.")
 
 
 async def member(session: Session, payload: Any) -> None:
     """Who has joined the room, on this socket. A room that he may not see answers as one that does not exist."""
     session.who  # noqa: B018  # raises
     if payload.room not in session.rooms:
-        raise BridgeError(Code.NOT_FOUND, "You are in no such room.")
+        raise BridgeError(Code.NOT_FOUND, "You are not in this room.")
 
 
 NEEDS: dict[Permission, str] = {

@@ -74,8 +74,8 @@ async def perform(session: Session, entry: Entry, body: object, throttler: Throt
     except BridgeError:
         raise
     except (OperationalError, InterfaceError) as error:
-        logger.warning("The database is away: %r", error)
-        text = "The server cannot do this just now. Please try again."
+        logger.warning("The database is unavailable: %r", error)
+        text = "The server cannot do this right now. Please try again."
         raise BridgeError(Code.UNAVAILABLE, text) from error
     except Exception as error:
         logger.exception("A command failed: %s", entry.name)
@@ -101,7 +101,7 @@ def _frame(text: str) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         frame = None
     if not isinstance(frame, dict):
-        raise BridgeError(Code.INVALID_FRAME, "A frame is a JSON object with command, id and payload.")
+        raise BridgeError(Code.INVALID_FRAME, "A frame must be a JSON object with command, id and payload.")
     return frame
 
 
@@ -113,10 +113,10 @@ def _id(frame: dict[str, Any]) -> str | None:
 def _entry(frame: dict[str, Any], command_id: str | None) -> Entry:
     name = frame.get("command")
     if command_id is None or not isinstance(name, str) or not frame.keys() <= {"command", "id", "payload"}:
-        raise BridgeError(Code.INVALID_FRAME, "A frame has command and id, both text, and a payload.")
+        raise BridgeError(Code.INVALID_FRAME, "A frame must have command and id, both text, and a payload.")
     entry = entries.get(name)
     if entry is None:
-        raise BridgeError(Code.UNKNOWN_COMMAND, "There is no such command.")
+        raise BridgeError(Code.UNKNOWN_COMMAND, "This command does not exist.")
     return entry
 
 

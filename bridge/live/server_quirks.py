@@ -21,7 +21,7 @@ async def close(send: Any, code: int, *, reason: str = "") -> None:
             else:
                 await send({"type": "websocket.close", "code": code, "reason": reason})
     except (OSError, RuntimeError, TimeoutError) as error:
-        logger.debug("A socket was gone before it was closed: %r", error)
+        logger.debug("A socket had gone before it was closed: %r", error)
 
 
 def backlog(send: Any) -> int:

@@ -98,7 +98,7 @@ class Writer:
                     _settle(waiting, _restarting())
                 raise
             except Exception:
-                logger.exception("A batch of %d posts could not be written", len(batch))
+                logger.exception("A batch of %d posts could not be stored", len(batch))
                 results = [BridgeError(Code.INTERNAL, "Something went wrong on the server.")] * len(batch)
             busy = self._settle(batch, results)
             self._in_hand = 0
@@ -144,8 +144,8 @@ def write(posts: Sequence[Post], *, again: bool = True) -> list[Result]:
         connections.close_all()
         if again:
             return write(posts, again=False)
-        logger.warning("The database is away: %r", error)
-        return [BridgeError(Code.UNAVAILABLE, "The server cannot store this just now.")] * len(posts)
+        logger.warning("The database is unavailable: %r", error)
+        return [BridgeError(Code.UNAVAILABLE, "The server cannot store this right now.")] * len(posts)
     except Exception:
         if len(posts) > 1:
             half = len(posts) // 2

@@ -51,4 +51,4 @@ def too_long(content: str) -> BridgeError:
 
 
 def muted(until: datetime) -> BridgeError:
-    return BridgeError(Code.NOT_PERMITTED, "You may not write here for now.", muted_until=rfc3339(until))
+    return BridgeError(Code.NOT_PERMITTED, "You are muted for now.", muted_until=rfc3339(until))

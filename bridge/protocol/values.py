@@ -86,7 +86,7 @@ def as_name(name: str) -> str:
 def _emoji(text: str) -> str:
     found = emojis.full(text) or (text if emojis.is_custom(text) else None)
     if found is None:
-        raise ValueError("this is no emoji")
+        raise ValueError("this is not an emoji")
     return found
 
 
@@ -95,7 +95,7 @@ def _email(text: str) -> str:
         try:
             validate_email(text)
         except ValidationError:
-            raise ValueError("this is no mail address") from None
+            raise ValueError("this is not a valid e-mail address") from None
     return text
 
 

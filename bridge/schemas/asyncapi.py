@@ -51,7 +51,7 @@ def _message(kind: str, name: str, frame: dict[str, Any]) -> dict[str, Any]:
 
 def _command(entry: Entry) -> dict[str, Any]:
     limit = THROTTLES[entry.throttle].visitor
-    often = f"At most {limit.amount} of one visitor in {limit.seconds:g} s."
+    often = f"At most {limit.amount} from one visitor in {limit.seconds:g} s."
     return {
         "action": "receive",
         "channel": {"$ref": CHANNEL},

@@ -34,7 +34,7 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
 
 
 def _unavailable(request: HttpRequest, error: BaseException) -> HttpResponse:
-    logger.warning("The database is away: %r", error)
+    logger.warning("The database is unavailable: %r", error)
     seconds = random.randint(SOONEST, LATEST)  # noqa: S311
     # What was posted may be stored or not: only a person can know whether to send it again.
     context = {"seconds": seconds if request.method in {"GET", "HEAD"} else None}

@@ -63,7 +63,13 @@ class Request(WebRequest):  # type: ignore[misc]
         if length is not None and length > self._largest:
             self._refuse(bodies.too_large(self._largest))
         elif not self._has_room(length or 0):
-            self._refuse(BridgeError(Code.UNAVAILABLE, "There is no room for this just now.", reason="full"))
+            self._refuse(
+                BridgeError(
+                    Code.UNAVAILABLE,
+                    "The server is at its limit. Please try again in a moment.",
+                    reason="full",
+                )
+            )
         else:
             self._look = clock.callLater(LOOK_EVERY, self._check)
 

@@ -138,7 +138,7 @@ class _Reply:
             async with asyncio.timeout(READ_WITHIN):
                 await self._send(message)
         except TimeoutError:
-            raise OSError("the client does not read what it asked for") from None
+            raise OSError("the client does not read the response") from None
 
     def _is_ours(self) -> bool:
         if self._ours is None:

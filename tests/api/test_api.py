@@ -224,7 +224,7 @@ def test_what_says_nothing_or_is_said_by_nobody_is_refused(
 ) -> None:
     with pytest.raises(ValueError):
         alice.send(content, **how)
-    with pytest.raises(ValueError, match="which service"):
+    with pytest.raises(ValueError, match="name the service"):
         api.Connection(alice.row).send("Hello", author="Alice")
     with pytest.raises(BridgeError) as refusal:
         alice.send("x" * 4001, author="Alice")

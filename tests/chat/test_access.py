@@ -75,7 +75,7 @@ def is_hidden(way: str, viewer: Viewer, message: Message) -> bool:
         message.revision,
         message.deleted_at,
     )
-    return hidden == nothing == ("not_found", "There is no such message.")
+    return hidden == nothing == ("not_found", "This message does not exist.")
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -134,7 +134,7 @@ def test_what_changes_while_they_wait_for_the_lock_counts(
         change(scene.private)
 
     monkeypatch.setattr(ConnectionQuerySet, "lock", wait)
-    assert refusal(way, viewer, scene.private.uid) == ("not_found", "There is no such message.")
+    assert refusal(way, viewer, scene.private.uid) == ("not_found", "This message does not exist.")
     assert not Reaction.objects.exists()
 
 

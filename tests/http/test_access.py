@@ -35,7 +35,10 @@ async def finds_nothing(asker: Caller, uid: str) -> bool:
     for way in WITH_MESSAGE:
         hidden, nothing = [await error(asker, way, each) for each in (uid, str(uuid.uuid4()))]
         assert hidden == nothing, way
-        assert hidden == (404, {"code": "not_found", "message": "There is no such message.", "details": {}})
+        assert hidden == (
+            404,
+            {"code": "not_found", "message": "This message does not exist.", "details": {}},
+        )
     return True
 
 

@@ -174,7 +174,7 @@ async def test_an_inbox_at_its_limit_says_when_and_staff_and_the_log_learn_it_on
             assert reply["error"]["code"] == "throttled"
             assert reply["error"]["details"]["retry_after"] >= 1
     assert await stored() == before
-    assert len([each for each in caplog.records if "at its limit" in each.getMessage()]) == 1
+    assert len([each for each in caplog.records if "reached its limit" in each.getMessage()]) == 1
     await inbox.arefresh_from_db()
     assert inbox.full_at is not None
     assert not inbox.full_told

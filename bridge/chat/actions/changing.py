@@ -74,7 +74,7 @@ def _own(viewer: Viewer, uid: UUID) -> Message:
     if timezone.now() - message.created_at > timedelta(seconds=window):
         raise BridgeError(
             Code.NOT_PERMITTED,
-            f"A message can be changed within {_period(window)} of writing it, and that time is over.",
+            f"A message can be changed within {_period(window)} of writing it, and this time has passed.",
             window=window,
         )
     return message

@@ -27,15 +27,15 @@ class Place:
 def place_of(service: str, remote_id: str | int | UUID) -> Place:
     """Raises TypeError or ValueError where this can be no place of this service."""
     if not service or len(service) > 32 or service == WEB:
-        raise ValueError(f"a service's name has 1 to 32 characters and is not “web”: {service!r}")
+        raise ValueError(f"the name of a service must have 1 to 32 characters and not be “web”: {service!r}")
     found = services.find(service)
     expected: tuple[type, ...] = (found.id_type,) if found else (str, int, UUID)
     if not isinstance(remote_id, expected) or isinstance(remote_id, bool):
         names = ", ".join(each.__name__ for each in expected)
-        raise TypeError(f"an id of {service} is a {names}, not {remote_id!r}")
+        raise TypeError(f"an ID of {service} must be a {names}, not {remote_id!r}")
     text = str(remote_id)
     if not text or len(text) > LONGEST or "\0" in text:
-        raise ValueError(f"an id has 1 to {LONGEST} characters")
+        raise ValueError(f"an ID must have 1 to {LONGEST} characters")
     kind = next((each.__name__ for each in (int, UUID) if isinstance(remote_id, each)), "")
     return Place(service, text, kind)
 
@@ -82,7 +82,9 @@ def join(connection: Connection, place: Place) -> Endpoint:
             except IntegrityError:
                 found = _find(place)
         if found is None or found.connection_id != connection.pk:
-            raise BridgeError(Code.CONFLICT, f"{place.service} {place.remote_id} is in another conversation.")
+            raise BridgeError(
+                Code.CONFLICT, f"{place.service} {place.remote_id} belongs to another conversation."
+            )
         return found
 
 

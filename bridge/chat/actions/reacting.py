@@ -65,10 +65,10 @@ def _allowed(message: Message, emoji: str) -> str:
     if found := known.get(emojis.key(emoji)):
         return found
     if emojis.is_custom(emoji):
-        raise BridgeError(Code.NOT_FOUND, "There is no such emoji on this message.")
+        raise BridgeError(Code.NOT_FOUND, "This emoji is not on this message.")
     if len(known) >= emojis.MOST_ON_A_MESSAGE:
         most = emojis.MOST_ON_A_MESSAGE
-        raise BridgeError(Code.CONFLICT, f"A message takes {most} different emoji.", limit=most)
+        raise BridgeError(Code.CONFLICT, f"A message can have at most {most} different emoji.", limit=most)
     return emoji
 
 

@@ -119,4 +119,4 @@ def _names_of_the_team() -> Iterator[str]:
 
 
 def taken() -> BridgeError:
-    return BridgeError(Code.CONFLICT, "Somebody here has this name, or one that looks like it.")
+    return BridgeError(Code.CONFLICT, "This name, or one that looks like it, is already taken.")

@@ -61,7 +61,7 @@ def find_room(name: str, *, inbox: int, key: str = "") -> Connection:
     if room is None and (uid := _uid(name)):
         room = rooms.filter(uid=uid).first()
     if room is None or not lets_in(room, key=key):
-        raise BridgeError(Code.NOT_FOUND, "There is no such room.")
+        raise BridgeError(Code.NOT_FOUND, "This room does not exist.")
     if not room.is_open:
         raise BridgeError(Code.CLOSED, "This room is closed.")
     return room
@@ -121,7 +121,7 @@ def enter_room(
             known = find_participant(viewer, room.uid)
             if known is not None:
                 return known
-    raise taken() if nick else BridgeError(Code.UNAVAILABLE, "No name is free just now. Please try again.")
+    raise taken() if nick else BridgeError(Code.UNAVAILABLE, "No name is free right now. Please try again.")
 
 
 def _free_nicks(room: Connection, visitor: uuid.UUID, called: str, reserved: Sequence[str]) -> list[str]:

@@ -68,5 +68,5 @@ def _answered(connection: Connection, uid: UUID) -> Message:
     message = present.filter(uid=uid).select_related("author").first()
     if message is None:
         # Another conversation's message and one that does not exist get the same answer.
-        raise BridgeError(Code.NOT_FOUND, "The message that you answer is not there.", reply_to=str(uid))
+        raise BridgeError(Code.NOT_FOUND, "The message that you reply to does not exist.", reply_to=str(uid))
     return message

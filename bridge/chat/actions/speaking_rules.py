@@ -44,7 +44,7 @@ def _speakers(targets: Sequence[Target]) -> dict[int | None, Participant]:
 
 def _verdict(speaker: Participant | None, *, now: datetime) -> Target | BridgeError:
     if speaker is None:
-        return BridgeError(Code.NOT_FOUND, "There is no such conversation.")
+        return BridgeError(Code.NOT_FOUND, "This conversation does not exist.")
     room = speaker.connection
     if speaker.role == Participant.Role.STAFF:
         return Target.of(room, speaker)
@@ -55,7 +55,7 @@ def silenced(speaker: Participant, *, now: datetime) -> BridgeError | None:
     """Why they may not say anything here, however long they wait between two messages."""
     # A connection that staff closed is refused as closed, whatever else it is.
     if speaker.connection.is_open and speaker.connection.read_only:
-        return BridgeError(Code.NOT_PERMITTED, "Only staff write in this room.")
+        return BridgeError(Code.NOT_PERMITTED, "Only staff can write in this room.")
     if speaker.muted_until and speaker.muted_until > now:
         return muted(speaker.muted_until)
     return None
@@ -68,7 +68,9 @@ def refusal(speaker: Participant, *, now: datetime) -> BridgeError | None:
         return never
     room = speaker.connection
     if (wait := _wait(speaker, room, now=now)) > 0:
-        return BridgeError(Code.THROTTLED, f"Slow mode: one message in {room.slow_mode} s.", retry_after=wait)
+        return BridgeError(
+            Code.THROTTLED, f"Slow mode: one message every {room.slow_mode} s.", retry_after=wait
+        )
     return None
 
 
