@@ -26,8 +26,8 @@ def check_debug(**_: Any) -> Iterator[CheckMessage]:
     public = sorted(host for host in project.ALLOWED_HOSTS if host not in LOCAL)
     if project.DEBUG and public:
         yield Warning(
-            f"DEBUG is on for {', '.join(public)}: its error pages show settings and messages to anybody.",
-            hint="Take DEBUG=1 out of the environment or .env.",
+            f"DEBUG is on for {', '.join(public)}: its error pages show settings and messages to everyone.",
+            hint="Remove DEBUG=1 from the environment or .env.",
             id="bridge.W001",
         )
 
@@ -47,9 +47,7 @@ def check_types(**_: Any) -> Iterator[CheckMessage]:
             reason = type(error).__name__
         else:
             continue
-        yield Error(
-            f"{name} is wrong: {reason}.", hint="docs/settings.md says what it is for.", id="bridge.E008"
-        )
+        yield Error(f"{name} is wrong: {reason}.", hint="docs/settings.md describes it.", id="bridge.E008")
 
 
 @register("settings")
@@ -70,22 +68,22 @@ def check_discord(**_: Any) -> Iterator[CheckMessage]:
     token, channel = settings.DISCORD_TOKEN, settings.DISCORD_CHANNEL_ID
     if token and not TOKEN.fullmatch(token):
         yield Error(
-            "DISCORD_TOKEN is no bot token: it should be three words with dots between.",
-            hint="Discord developer portal, your application, Bot, Reset Token; then DISCORD_TOKEN=<that>. "
-            "The application's public key and client secret are something else.",
+            "DISCORD_TOKEN is not a bot token: it should have three parts separated by dots.",
+            hint="Discord developer portal, your application, Bot, Reset Token; then DISCORD_TOKEN=<the token>. Do "
+            "not use the application's public key or client secret.",
             id="bridge.E001",
         )
     if channel is not None and not 17 <= len(str(channel)) <= 20:
         yield Error(
-            "DISCORD_CHANNEL_ID is no Discord id: those have 17 to 20 digits.",
+            "DISCORD_CHANNEL_ID is not a Discord ID: those have 17 to 20 digits.",
             hint="In Discord: Settings, Advanced, Developer Mode; then right-click the channel, Copy ID.",
             id="bridge.E002",
         )
     if token and channel is None:
         yield Warning(
-            "DISCORD_TOKEN is set, DISCORD_CHANNEL_ID is not: the default inbox reaches no channel "
-            "unless the admin gives it one.",
-            hint="DISCORD_CHANNEL_ID=<id of a text or forum channel>",
+            "DISCORD_TOKEN is set, but DISCORD_CHANNEL_ID is not: the default inbox has no channel unless you set "
+            "one in the admin.",
+            hint="DISCORD_CHANNEL_ID=<ID of a text or forum channel>",
             id="bridge.W002",
         )
 
@@ -106,13 +104,13 @@ def check_inboxes(databases: Sequence[str] | None = None, **_: Any) -> Iterator[
         return
     for inbox in held:
         yield Warning(
-            f"The inbox “{inbox}” is held: what visitors write there waits, and nothing is lost.",
+            f"The inbox “{inbox}” is on hold: messages of its visitors wait, and nothing is lost.",
             hint=inbox.discord_trouble,
             id="bridge.W007",
         )
     for inbox in hinted:
         yield Warning(
-            f"The bot has a remark on the inbox “{inbox}”.", hint=inbox.discord_hint, id="bridge.W008"
+            f"The bot has a warning about the inbox “{inbox}”.", hint=inbox.discord_hint, id="bridge.W008"
         )
 
 
@@ -130,8 +128,8 @@ def check_services(**_: Any) -> Iterator[CheckMessage]:
             continue
         if not (isinstance(service, type) and issubclass(service, Service)):
             yield Error(
-                f"{path} is no service.",
-                hint="It has to be a subclass of bridge.services.base.Service.",
+                f"{path} is not a service.",
+                hint="It must be a subclass of bridge.services.base.Service.",
                 id="bridge.E004",
             )
 
@@ -140,14 +138,14 @@ def check_services(**_: Any) -> Iterator[CheckMessage]:
 def check_email(**_: Any) -> Iterator[CheckMessage]:
     if settings.EMAIL_REPLY_DOMAIN and not (settings.MAILGUN_SIGNING_KEY or settings.POSTMARK_SECRET):
         yield Error(
-            "Mails ask for answers, and nobody may bring them: EMAIL_REPLY_DOMAIN is set alone.",
+            "E-mails ask for replies, but no provider can deliver them: only EMAIL_REPLY_DOMAIN is set.",
             hint="MAILGUN_SIGNING_KEY=<the HTTP webhook signing key>, or POSTMARK_SECRET=<the password in its address>",
             id="bridge.E007",
         )
     if settings.EMAIL_REPLY_DOMAIN and not settings.SITE_URL:
         yield Warning(
-            "Mails have no link that ends them, since nobody knows where this site is.",
-            hint="SITE_URL=https://<where this site is reached>",
+            "E-mails have no link to unsubscribe, because the address of this site is not set.",
+            hint="SITE_URL=https://<the address of this site>",
             id="bridge.W004",
         )
 
@@ -162,7 +160,7 @@ def check_channel_layer(**_: Any) -> Iterator[CheckMessage]:
         backend = None
     if not (isinstance(backend, type) and issubclass(backend, RedisPubSubChannelLayer)):
         yield Error(
-            "The channel layer does not reach from bot to web, or drops what a busy chat sends.",
+            "The channel layer does not connect bot and web, or drops messages of a busy chat.",
             hint='CHANNEL_LAYERS = {"default": {"BACKEND": "bridge.infra.layer.ChannelLayer"}}',
             id="bridge.E005",
         )
@@ -176,14 +174,14 @@ def check_sqlite(**_: Any) -> Iterator[CheckMessage]:
     options = default.get("OPTIONS", {})
     if options.get("transaction_mode") != "IMMEDIATE":
         yield Error(
-            "On SQLite two visitors who write at once get “database is locked”.",
+            "With this SQLite engine, two visitors who write at the same time get “database is locked”.",
             hint='DATABASES["default"]["ENGINE"] = "bridge.infra.sqlite"',
             id="bridge.E006",
         )
     pragmas = options.get("init_command", "").replace(" ", "").lower()
     if "journal_mode=wal" not in pragmas or "synchronous=full" not in pragmas:
         yield Warning(
-            "On SQLite an acknowledged message may be lost at a power cut, and readers wait for writers.",
+            "With this SQLite engine, a power cut can lose acknowledged messages, and readers wait for writers.",
             hint='DATABASES["default"]["ENGINE"] = "bridge.infra.sqlite"',
             id="bridge.W003",
         )
@@ -208,7 +206,7 @@ def check_private(**_: Any) -> Iterator[CheckMessage]:
     if open_to_others:
         names = " ".join(map(str, open_to_others))
         yield Warning(
-            f"Other users of this machine can look into what is kept here: {names}",
+            f"Other users of this machine can read these files: {names}",
             hint=f"chmod go= {names}",
             id="bridge.W006",
         )

@@ -72,7 +72,7 @@ def main() -> int:
 
     sandboxed, discord = not settings.DISCORD_TOKEN, ""
     if launching.taken(options.port):
-        return fail(f"Port {options.port} is taken: stop what uses it, or make run PORT=….")
+        return fail(f"Port {options.port} is taken: stop the program that uses it, or use make run PORT=….")
     call_command("migrate", interactive=False, verbosity=0)
     login = make_login(settings.VAR_DIR / "admin_password")
     # Held here too, so that it outlives a web or bot that is started again.
@@ -81,7 +81,7 @@ def main() -> int:
     parts: list[Part] = []
     try:
         if sandboxed:
-            print("DISCORD_TOKEN is not set: a sandbox Discord takes Discord's place.", flush=True)
+            print("DISCORD_TOKEN is not set: using a sandbox Discord.", flush=True)
             sandbox, discord = start_sandbox(settings.VAR_DIR / "sandbox.json", options.sandbox_port, ended)
             parts += [sandbox] if sandbox else []
         web = Part("web", "manage.py", "runserver", "--noreload", f"{HOST}:{options.port}")
@@ -151,7 +151,7 @@ def print_addresses(options: argparse.Namespace, *, discord: str, login: str) ->
     if discord:
         print(f"  Sandbox Discord  {discord}/  (answer there as staff)")
     print(f"  Admin            {site}/admin/  (user {login})")
-    print("\n  Ctrl-C ends it.\n", flush=True)
+    print("\n  Press Ctrl-C to stop.\n", flush=True)
 
 
 def watch(parts: list[Part], ended: threading.Event) -> int:
@@ -160,10 +160,10 @@ def watch(parts: list[Part], ended: threading.Event) -> int:
         for part in parts:
             if part.failed:
                 return fail(
-                    f"The {part.name} ended with {how(part.code)}: all is stopped. It said why above."
+                    f"The {part.name} ended with {how(part.code)}: stopping everything. See its output above."
                 )
             if part.code is not None:
-                print(f"The {part.name} ended with {how(part.code)}: it is started again.", flush=True)
+                print(f"The {part.name} ended with {how(part.code)}: restarting it.", flush=True)
                 part.start()
     return 0
 

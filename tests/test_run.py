@@ -67,7 +67,7 @@ def belonging_to(var: Path) -> list[psutil.Process]:
 def test_everything_comes_up_and_ctrl_c_ends_it(tmp_path: Path) -> None:
     port, sandbox_port = free_ports(2)
     with run(tmp_path, port=port, sandbox_port=sandbox_port) as process:
-        wait_for(process, tmp_path, "DISCORD_TOKEN is not set: a sandbox Discord")
+        wait_for(process, tmp_path, "DISCORD_TOKEN is not set: using a sandbox Discord")
         page = wait_for(process, tmp_path, r"Chat page +(\S+)")[1]
         discord = wait_for(process, tmp_path, r"Sandbox Discord +(\S+)")[1]
         password = wait_for(process, tmp_path, r"user admin, password (\S+)\)")[1]
@@ -103,7 +103,7 @@ def test_a_part_that_is_killed_is_named_and_started_again(tmp_path: Path) -> Non
             part.kill()
         lease_is_over(tmp_path)
         for name in ("web", "bot", "sandbox"):
-            wait_for(process, tmp_path, f"The {name} ended with signal SIGKILL: it is started again")
+            wait_for(process, tmp_path, f"The {name} ended with signal SIGKILL: restarting it")
         wait_for(process, tmp_path, "(?s)Connected to Discord.*Connected to Discord")
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20) as response:
             assert response.status == 200
@@ -123,7 +123,7 @@ def test_a_bot_that_cannot_start_ends_all_with_its_reason(
     with run(tmp_path, port=port, sandbox_port=sandbox_port) as process:
         assert process.wait(100) == 1
     output = (tmp_path / "output").read_text()
-    assert "DISCORD_CHANNEL_ID is no Discord id" in output
+    assert "DISCORD_CHANNEL_ID is not a Discord ID" in output
     assert re.search("The (web|bot) ended with exit code 1: all is stopped", output)
     assert "Traceback" not in output
 

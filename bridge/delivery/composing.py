@@ -42,9 +42,9 @@ def told(event: Message, spoken: Callable[[str], str] = str) -> str:
     """What happened in a conversation, as staff are told it. `spoken`: how names are said there."""
     who = event.author
     if who is None:
-        return "The chat was ended." if event.content == "closed" else "The chat goes on."
+        return "The chat was ended." if event.content == "closed" else "The chat was reopened."
     name = "The visitor" if who.role == Participant.Role.VISITOR else spoken(who.nick)
-    return f"{name} ended the chat." if event.content == "closed" else f"{name} opened the chat again."
+    return f"{name} ended the chat." if event.content == "closed" else f"{name} reopened the chat."
 
 
 def length(text: str) -> int:

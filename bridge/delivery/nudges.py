@@ -32,9 +32,9 @@ async def listen(heard: Callable[[dict[str, Any]], None]) -> None:
             finally:
                 await _leave(layer, channel)
         except TimeoutError:
-            logger.debug("No nudge for a while: listening anew")
+            logger.debug("No nudges for a while; subscribing again")
         except Exception as error:  # noqa: BLE001  # whatever the layer raises: Redis is away
-            logger.info("No nudges for now: %r", error)
+            logger.info("Nudges are not available for now: %r", error)
             await asyncio.sleep(PAUSE)
 
 

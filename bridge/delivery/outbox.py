@@ -61,7 +61,9 @@ class Brake:
 
     def probe(self) -> None:
         """Once a minute."""
-        logger.error("Over %d requests were refused: one a minute until one is taken.", INVALID_LIMIT)
+        logger.error(
+            "More than %d requests were refused; sending one a minute until one is accepted.", INVALID_LIMIT
+        )
         self._next_probe = self._clock.uptime() + PROBE_EVERY
 
 
@@ -106,9 +108,9 @@ class Outbox:
             try:
                 await asyncio.shield(self._claiming)
             except DatabaseProblem as error:
-                logger.warning("The database does not answer, deliveries wait: %s", error)
+                logger.warning("The database does not answer; deliveries wait: %s", error)
             except Exception:
-                logger.exception("What waits for %s could not be looked up", self._service.name)
+                logger.exception("The deliveries that wait for %s could not be read", self._service.name)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL):
                     await self._wake.wait()
@@ -152,12 +154,12 @@ class Outbox:
                     return
             await self._database.run(delivery.leave, line, clock=self._clock)
         except LineLost:
-            logger.info("Line %s is another worker's now.", line.endpoint_id)
+            logger.info("Line %s was taken over by another worker.", line.endpoint_id)
         except DatabaseProblem as error:
             # The claim runs out by itself; what was sent is known to be of unknown fate.
-            logger.warning("Line %s is left: %s", line.endpoint_id, error)
+            logger.warning("Line %s is released: %s", line.endpoint_id, error)
         except Exception:
-            logger.exception("Line %s is left", line.endpoint_id)
+            logger.exception("Line %s is released", line.endpoint_id)
 
     async def _step(self, line: Line) -> bool:
         """One request. Returns whether to go on with this line now."""
@@ -196,7 +198,7 @@ class Outbox:
         _give_up(task, attempt)
         raise DeliveryFailed(
             "timed_out",
-            f"No answer in time from {self._service.name}.",
+            f"{self._service.name} did not answer in time.",
             permanent=False,
             certain=not attempt.uncertain,
         )
@@ -209,10 +211,10 @@ def _answer_of(task: "asyncio.Task[Answer]", attempt: Attempt) -> Answer:
     except DeliveryFailed:
         raise
     except Exception as error:
-        logger.exception("A request failed by a mistake of ours")
+        logger.exception("A request failed because of a bug")
         raise DeliveryFailed(
             "internal",
-            f"A mistake of ChatBridge, see the log: {type(error).__name__}",
+            f"A bug in ChatBridge, see the log: {type(error).__name__}",
             permanent=False,
             certain=not attempt.uncertain,
         ) from error
@@ -231,4 +233,4 @@ def _give_up(task: "asyncio.Task[Answer]", attempt: Attempt) -> None:
 def _forget(task: "asyncio.Task[Answer]") -> None:
     """Its failure was told already; asked for it here, it is not reported as never looked at."""
     if not task.cancelled() and (error := task.exception()):
-        logger.debug("Given up before: %s", error)
+        logger.debug("It already failed before: %s", error)

@@ -17,7 +17,7 @@ from .server import Server, is_loopback
 
 def loopback(host: str) -> str:
     if not is_loopback(host):
-        raise argparse.ArgumentTypeError("the sandbox has no login, so it listens on loopback only")
+        raise argparse.ArgumentTypeError("the sandbox has no login, so it only listens on loopback")
     return host
 
 
@@ -37,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bridge.sandbox", description="A Discord on loopback.")
     parser.add_argument("--host", type=loopback, default=defaults.HOST)
     parser.add_argument("--port", type=int, default=defaults.PORT, help="0: any free one")
-    parser.add_argument("--state", type=Path, help="keep the world in this file over a restart")
+    parser.add_argument("--state", type=Path, help="store its state in this file, to survive a restart")
     options = parser.parse_args()
     try:
         asyncio.run(serve(options.host, options.port, options.state))

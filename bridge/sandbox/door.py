@@ -97,7 +97,7 @@ class Door:
         try:
             return answer(request)
         except (RouteNotImplemented, UnsupportedField) as error:
-            log.error("The sandbox has no answer: %s", error)
+            log.error("The sandbox does not support this request: %s", error)
             return 501, {"message": str(error), "code": 0}
         except BackendError as error:
             return error.status, error.to_json()

@@ -51,7 +51,7 @@ class Claim:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(self._file)
-            raise StateInUse(f"Another sandbox keeps its world in {state}.") from None
+            raise StateInUse(f"Another sandbox uses {state}.") from None
 
     def publish(self, port: int) -> None:
         os.ftruncate(self._file, 0)
@@ -98,7 +98,7 @@ def launch(state: Path, *, port: int) -> tuple[str, "subprocess.Popen[bytes] | N
             deadline = min(deadline, monotonic() + PATIENCE_WITH_ANOTHER)
         if monotonic() > deadline:
             process.kill()
-            raise OSError("The sandbox did not start; what it printed says why.")
+            raise OSError("The sandbox did not start; its output says why.")
         sleep(0.1)
     return url, process if process.poll() is None else None
 

@@ -32,7 +32,7 @@ def is_loopback(host: str) -> bool:
 async def loopback_only(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse a name that somebody else pointed at this machine (DNS rebinding)."""
     if not is_loopback(urlsplit(f"//{request.host}").hostname or ""):
-        raise web.HTTPForbidden(text="The sandbox answers on loopback only.")
+        raise web.HTTPForbidden(text="The sandbox only answers on loopback.")
     return await handler(request)
 
 

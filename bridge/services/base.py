@@ -25,7 +25,7 @@ FILES_REFUSED = "files_refused"
 UNKNOWN = "unknown"
 """Nobody can prove whether it arrived."""
 
-NOTHING_LEFT = "(The file is not there any more.)"
+NOTHING_LEFT = "(The file no longer exists.)"
 """Said in place of a message without words whose files were taken back before it went."""
 
 
@@ -191,9 +191,7 @@ class Drop:
 
     def __post_init__(self) -> None:
         if not self.deliveries:
-            raise ValueError(
-                "Drop what waits, or answer Go: an empty Drop would be asked for again and again."
-            )
+            raise ValueError("Drop needs at least one delivery: without one, return Go.")
 
 
 Verdict = Go | Hold | Drop
@@ -224,10 +222,10 @@ class Attempt:
         """Before a request is written. Raises DeliveryFailed where it must not be. Reading is always allowed."""
         if write and self._clock.uptime() >= self._until:
             raise DeliveryFailed(
-                "too_late", "The claim ran out.", permanent=False, certain=not self.uncertain
+                "too_late", "The claim has expired.", permanent=False, certain=not self.uncertain
             )
         if write and self.uncertain and not self.repeatable:
-            raise DeliveryFailed("uncertain", "It may be stored.", permanent=False, certain=False)
+            raise DeliveryFailed("uncertain", "It may have been stored.", permanent=False, certain=False)
         self.in_flight = True
         self._writing = write
 

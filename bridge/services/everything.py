@@ -27,4 +27,4 @@ class Everything(Service):
         return (str(connection.uid),)
 
     async def perform(self, request: Request) -> Answer:
-        raise DeliveryFailed("not_carried", "It is read with bridge.api.", permanent=True, certain=True)
+        raise DeliveryFailed("not_carried", "Read it with bridge.api.", permanent=True, certain=True)

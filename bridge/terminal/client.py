@@ -140,7 +140,7 @@ class Client:
             if not reply.done():
                 reply.set_exception(OSError("the socket closed"))
         if was is not None and not self.ended:
-            self._lost("The connection broke. Trying again; what you write is kept.")
+            self._lost("Connection lost. Reconnecting… What you write is saved.")
 
     async def _live(self, socket: ClientConnection) -> None:
         """Until it breaks."""

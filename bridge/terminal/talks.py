@@ -48,7 +48,7 @@ class Talk:
         elif message["kind"] == "gap":
             text = "(Messages may be missing here.)"
         elif message["kind"] == "event":
-            text = "(ended the chat)" if message["content"] == "closed" else "(opened the chat again)"
+            text = "(ended the chat)" if message["content"] == "closed" else "(reopened the chat)"
         staff = author["role"] == "staff"
         return said(
             when=f"{datetime.fromisoformat(message['created_at']).astimezone():%H:%M}",

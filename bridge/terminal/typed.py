@@ -105,11 +105,11 @@ async def _do(typed: Typed, side: Side, terminal: Terminal) -> None:
     elif (deed := side.deeds.get(typed.word)) is not None:
         await deed.do(typed.rest)
     else:
-        terminal.show(note(f"There is no /{typed.word}. /help says what there is.", "class:wrong"))
+        terminal.show(note(f"There is no /{typed.word}. /help lists the commands.", "class:wrong"))
 
 
 def usage(side: Side) -> str:
     rows = [(deed.usage, deed.meaning) for deed in side.deeds.values()]
-    rows += [("/help", "this list"), ("/quit", "leave, as do Ctrl-C and Ctrl-D")]
+    rows += [("/help", "this list"), ("/quit", "exit, like Ctrl-C and Ctrl-D")]
     wide = max(len(each) for each, _ in rows)
     return "\n".join(f"{each:{wide}}  {meaning}" for each, meaning in rows)

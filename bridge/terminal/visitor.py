@@ -44,17 +44,17 @@ class Visitor:
         self._tasks: list[asyncio.Task[None]] = []
         self._syncing: set[asyncio.Task[None]] = set()
         self.deeds = {
-            "rooms": Deed(self.rooms, "/rooms", "which rooms there are"),
-            "join": Deed(self.join, "/join ROOM [KEY]", "go into a room"),
-            "members": Deed(self.members, "/members", "who is in this room"),
-            "leave": Deed(self.leave, "/leave", "leave this room, back to your own conversation"),
-            "chat": Deed(self.chat, "/chat", "write in your own conversation, and stay in the room"),
-            "nick": Deed(self.nick, "/nick NAME", "be called something else here"),
-            "more": Deed(self.more, "/more", "what was said earlier"),
+            "rooms": Deed(self.rooms, "/rooms", "list the rooms"),
+            "join": Deed(self.join, "/join ROOM [KEY]", "enter a room"),
+            "members": Deed(self.members, "/members", "list who is in this room"),
+            "leave": Deed(self.leave, "/leave", "leave this room, and return to your own conversation"),
+            "chat": Deed(self.chat, "/chat", "write in your own conversation without leaving the room"),
+            "nick": Deed(self.nick, "/nick NAME", "change your name here"),
+            "more": Deed(self.more, "/more", "show earlier messages"),
             "close": Deed(self.close, "/close", "end your conversation"),
-            "list": Deed(self.conversations, "/list", "your conversations, latest activity first"),
-            "read": Deed(self.read, "/read CODE", "what was said in one of them"),
-            "reopen": Deed(self.reopen, "/reopen CODE", "go on in one that has ended"),
+            "list": Deed(self.conversations, "/list", "list your conversations, latest activity first"),
+            "read": Deed(self.read, "/read CODE", "read one of them"),
+            "reopen": Deed(self.reopen, "/reopen CODE", "continue one that has ended"),
         }
 
     async def start(self) -> None:
@@ -128,10 +128,12 @@ class Visitor:
     def _greet(self, started: dict[str, Any]) -> None:
         inbox = started["inbox"]
         unread = started["earlier"]["unread"]
-        online = "The team is online." if started["staff_online"] else "The team is away just now."
-        self._note(f"{inbox['title']}. {inbox['greeting']}\n{online} You are {self._nick}; /help says more.")
+        online = "The team is online." if started["staff_online"] else "The team is away."
+        self._note(
+            f"{inbox['title']}. {inbox['greeting']}\n{online} You are {self._nick}; /help lists the commands."
+        )
         if unread:
-            self._note(f"Unread in earlier conversations: {unread}. /list names them.")
+            self._note(f"Unread in earlier conversations: {unread}. /list shows them.")
 
     def _keep_token(self) -> None:
         if self._kept is None or not self._token:
@@ -144,12 +146,12 @@ class Visitor:
         if (found := await self._ask("room.list")) is not None:
             self._names |= {room["slug"] for room in found["rooms"]}
             rows = [f"{room['slug']}  {room['name']}  ({room['online']} here)" for room in found["rooms"]]
-            self._note("\n".join(rows) or "There is no open room.")
+            self._note("\n".join(rows) or "There are no open rooms.")
 
     async def join(self, rest: str) -> None:
         room, _, key = rest.partition(" ")
         if not room:
-            self._wrong("Which one? /rooms names them.")
+            self._wrong("Which one? /rooms lists them.")
             return
         await self._client.ready(PATIENCE)
         try:
@@ -157,7 +159,7 @@ class Visitor:
         except BridgeError as refusal:
             self._wrong(refusal.message)
         except NotConnected:
-            self._wrong("There is no connection just now.")
+            self._wrong("There is no connection right now.")
 
     async def _enter(self, room: str, key: str) -> Talk:
         joined = await self._client.command("room.join", room=room, key=key)
@@ -174,7 +176,7 @@ class Visitor:
 
     async def members(self, rest: str) -> None:
         if self._now is None:
-            self._note("This is between you and the team. /rooms names the rooms.")
+            self._note("Only you and the team can read this. /rooms lists the rooms.")
         elif (found := await self._ask("room.members", room=self._now.uid)) is not None:
             self._names |= {each["name"] for each in found["members"]}
             names = [each["name"] for each in found["members"]]
@@ -201,13 +203,13 @@ class Visitor:
     async def more(self, rest: str) -> None:
         talk = self._now or self._own
         if talk is None or talk.first <= 1:
-            self._note("This is where it began.")
+            self._note("This is the beginning.")
             return
         page = await self._ask("history.page", connection=talk.uid, before=talk.first, limit=SHOWN_AT_START)
         if page is not None:
             self._note("--- earlier ---")
             self._show(talk, page["messages"])
-            self._note("--- until here ---" if page["has_more"] else "--- this is where it began ---")
+            self._note("--- until here ---" if page["has_more"] else "--- this is the beginning ---")
 
     async def close(self, rest: str) -> None:
         if self._own is None:
@@ -233,7 +235,7 @@ class Visitor:
     async def _find(self, code: str) -> dict[str, Any] | None:
         found = [row for row in await self._listed() if code and row["uid"].startswith(code.lower())]
         if len(found) != 1:
-            self._wrong("Which one? /list names them.")
+            self._wrong("Which one? /list shows them.")
             return None
         return found[0]
 
@@ -262,7 +264,7 @@ class Visitor:
         except BridgeError as refusal:
             self._wrong(refusal.message)
         except NotConnected:
-            self._wrong("There is no connection just now.")
+            self._wrong("There is no connection right now.")
         return None
 
     def _event(self, frame: Frame) -> None:
@@ -279,7 +281,8 @@ class Visitor:
                 talk.revision = max(talk.revision, frame["revision"])
             self._show(talk, payload.get("messages", []))
             if name in {"connection.closed", "connection.reopened"}:
-                self._note("This conversation has ended." if name.endswith("closed") else "It goes on.")
+                closed = name.endswith("closed")
+                self._note("This conversation has ended." if closed else "This conversation was reopened.")
 
     def _elsewhere(self, uid: str, messages: Iterable[Frame]) -> None:
         """In a conversation that has ended, while another is open."""
@@ -346,7 +349,7 @@ class Visitor:
                 self._start(self._tell_read(talk.uid, message["seq"]))
 
     def _checking(self) -> None:
-        self._note("This chat checks who writes: one moment…")
+        self._note("This chat checks new visitors: one moment…")
 
     def _note(self, text: str) -> None:
         self._terminal.show(note(text))

@@ -423,7 +423,7 @@ def test_staff_end_a_conversation_and_open_it_again_and_both_sides_are_told(
         ("closed", "staff"),
         ("reopened", "staff"),
     ]
-    assert "staff opened the chat again." in response.content.decode()
+    assert "staff reopened the chat." in response.content.decode()
 
 
 def test_only_who_may_change_conversations_ends_them(

@@ -106,7 +106,7 @@ async def test_an_earlier_conversation_goes_on_where_none_is_open_and_the_way_ba
     await expect(page.locator("[data-closed]")).to_be_hidden()
     await expect(page.locator(".row.notice")).to_have_text(["You ended the chat", "You reopened the chat"])
     said = [each["content"] for each in await discord.messages(thread)]
-    assert said[-2:] == ["-# The visitor opened the chat again.", "Still waiting"]
+    assert said[-2:] == ["-# The visitor reopened the chat.", "Still waiting"]
     await discord.post_as("ada", thread, "Here we are again.")
     await expect(words(page).last).to_have_text("Here we are again.")
     await page.reload()

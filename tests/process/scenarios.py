@@ -156,7 +156,9 @@ async def paused(folder: Path) -> str:
             counts = await crowd.settle()
         assert heir.alive
         assert site.bot.alive, "the bot that hung should wait for its turn"
-        assert "another process's now" in site.bot.log.read_text(), "the bot that hung did not give way"
+        assert "lost the lease of the gateway" in site.bot.log.read_text(), (
+            "the bot that hung did not give way"
+        )
     return f"{told(counts)}\nthe bot hung for 40 s, web for 15 s; {time.monotonic() - began:.0f} s"
 
 

@@ -30,5 +30,5 @@ def test_this_site_says_where_it_is(settings: Any) -> None:
 
 
 def test_an_address_that_is_none_is_said_so() -> None:
-    with pytest.raises(CommandError, match="is no address of a chat"):
+    with pytest.raises(CommandError, match="is not the address of a chat"):
         address("ftp://example.com")

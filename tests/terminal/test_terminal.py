@@ -102,7 +102,7 @@ def windows() -> Iterator[list[Window]]:
 
 def visitor(site: Site, windows: list[Window], *arguments: str, **environment: str) -> Window:
     windows.append(Window(site, "--url", site.url, "--new", *arguments, **environment))
-    windows[-1].until("/help says more")
+    windows[-1].until("/help lists the commands")
     return windows[-1]
 
 
@@ -198,7 +198,7 @@ def test_without_colours_where_nobody_wants_them(site: Site, windows: list[Windo
         window.type("in colour?\r")
         window.until(": in colour?")
         window.type("/help\r")
-        window.until("leave, as do Ctrl-C")
+        window.until("exit, like Ctrl-C")
         assert window.left(CTRL_D) == 0
         assert bool(COLOUR.search(window.raw)) is coloured
 
@@ -208,7 +208,7 @@ def test_words_are_completed(site: Site, windows: list[Window]) -> None:
     window.type("/mem" + TAB)
     window.until("/members")
     window.type("\r")
-    window.until("This is between you and the team.")
+    window.until("Only you and the team can read this.")
 
 
 def test_what_is_written_while_the_server_is_away_is_sent_when_it_is_back(
@@ -218,7 +218,7 @@ def test_what_is_written_while_the_server_is_away_is_sent_when_it_is_back(
     window.type("before\r")
     window.until("Paula: before")
     site.web.kill()
-    window.until("The connection broke.")
+    window.until("Connection lost.")
     window.type("meanwhile\r")
     site.web.start()
     window.until("Connected again.")
@@ -244,7 +244,7 @@ def test_a_late_answer_is_told_read_and_gone_on_with(site: Site, windows: list[W
     window.type("/close\r")
     window.until("It has ended.", after=window.seen.index("something else"))
     window.type(f"/reopen {code}\r")
-    window.until("It goes on.")
+    window.until("This conversation was reopened.")
     assert "it comes tomorrow" not in stranger.seen
     assert code not in stranger.seen
 
@@ -263,7 +263,7 @@ def test_two_visitors_in_a_room_and_a_stranger_who_is_not(site: Site, windows: l
     bob.until("2 here: Ada, Bob")
     ada.type("/leave\r")
     ada.type("/members\r")
-    ada.until("This is between you and the team.")
+    ada.until("Only you and the team can read this.")
     assert "good day" not in stranger.seen
 
 

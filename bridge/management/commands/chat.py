@@ -21,13 +21,13 @@ HERE = "http://127.0.0.1:8000"
 
 
 class Command(BaseCommand):
-    help = "Chat in the terminal, as a visitor. Ctrl-D leaves."
+    help = "Chat in the terminal, as a visitor. Ctrl-D exits."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--url", help=f"the address of the site; SITE_URL, else {HERE}")
+        parser.add_argument("--url", help=f"the address of the site; the default is SITE_URL or {HERE}")
         parser.add_argument("--inbox", default="default", help="the inbox to write to")
-        parser.add_argument("--nick", help="the name to be called by")
-        parser.add_argument("--new", action="store_true", help="be a visitor who was never here")
+        parser.add_argument("--nick", help="the name of the visitor")
+        parser.add_argument("--new", action="store_true", help="start as a new visitor")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -62,7 +62,7 @@ def address(url: str | None) -> str:
     parts = urlsplit(url or settings.SITE_URL or HERE)
     scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
     if scheme not in {"ws", "wss"} or not parts.hostname:
-        raise CommandError(f"{url} is no address of a chat: say ws://host/ or https://host/.")
+        raise CommandError(f"{url} is not the address of a chat: use ws://host/ or https://host/.")
     # The address of a site, which may stand below a path; or the socket's own.
     is_sites = parts.scheme in {"http", "https"} or parts.path in {"", "/"}
     is_sites = is_sites and not parts.path.endswith(addresses.SOCKET)

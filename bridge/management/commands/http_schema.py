@@ -14,11 +14,11 @@ PUBLISHED = Path("docs/openapi.json")
 
 
 class Command(BaseCommand):
-    help = "Print the OpenAPI description of the HTTP API, with its address on this site."
+    help = "Print the OpenAPI description of the HTTP API of this site."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--write", action="store_true", help=f"write {PUBLISHED}")
-        parser.add_argument("--check", action="store_true", help="fail where it is not current")
+        parser.add_argument("--check", action="store_true", help="fail if it is out of date")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["write"] and not options["check"]:

@@ -36,7 +36,7 @@ FORMATS: dict[str, tuple[Path, Callable[[Described], str]]] = {
 
 
 class Command(BaseCommand):
-    help = "Print what the chat socket speaks, with the commands and events of all installed apps."
+    help = "Print the protocol of the chat socket, with the commands and events of all installed apps."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("format", nargs="?", choices=FORMATS, default="jsonschema")
@@ -46,7 +46,7 @@ class Command(BaseCommand):
             action="store_true",
             help=f"write {files} and the tables in {REFERENCE}, with ChatBridge's own alone",
         )
-        parser.add_argument("--check", action="store_true", help="fail where they are not current")
+        parser.add_argument("--check", action="store_true", help="fail if they are out of date")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["write"] and not options["check"]:

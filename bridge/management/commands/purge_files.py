@@ -8,8 +8,8 @@ from bridge.chat import retention
 
 
 class Command(BaseCommand):
-    help = "Delete uploads that nobody sent within a day, and files in the storage that no row knows."
+    help = "Delete uploads that were not sent within a day, and files in the storage without a row in the database."
 
     def handle(self, *args: Any, **options: Any) -> None:
         unsent, orphans = retention.purge_unsent(), retention.purge_orphans()
-        self.stdout.write(f"{unsent} uploads that nobody sent, {orphans} files that no row knew.")
+        self.stdout.write(f"Deleted {unsent} unsent uploads and {orphans} files without a row.")

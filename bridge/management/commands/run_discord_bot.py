@@ -29,19 +29,19 @@ SANDBOX_CHANNELS = {
 
 
 class Command(BaseCommand):
-    help = "Relay between the web chat and Discord. With --sandbox, a Discord of your own on this machine."
+    help = "Relay messages between the web chat and Discord. With --sandbox, use a sandbox Discord on this machine."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--sandbox",
             action="store_true",
-            help="use the sandbox Discord, and start it where it does not run",
+            help="use the sandbox Discord, and start it if it is not running",
         )
         parser.add_argument(
             "--sandbox-port",
             type=int,
             default=defaults.PORT,
-            help="where it shall listen; where something else does, it takes another port",
+            help="its port; if this is taken, another one is used",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -89,7 +89,7 @@ def use_sandbox(port: int) -> "subprocess.Popen[bytes] | None":
     settings.DISCORD_API_URL = defaults.api_url(base)
     settings.DISCORD_GATEWAY_URL = defaults.gateway_url(base)
     if process is None:
-        logger.info("The sandbox runs already: %s/", base)
+        logger.info("The sandbox is already running: %s/", base)
     return process
 
 

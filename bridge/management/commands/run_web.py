@@ -64,12 +64,12 @@ class PromptH11(H11Protocol):
 
 
 class Command(BaseCommand):
-    help = "Serve the site, ASGI_APPLICATION of the settings: with uvicorn, and with limits for what anybody may send."
+    help = "Serve ASGI_APPLICATION of the settings with uvicorn, with limits for requests and frames."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--host", default="127.0.0.1", help="the address to listen at")
+        parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
         parser.add_argument("--port", type=int, default=8000)
-        parser.add_argument("--uds", help="listen at this Unix socket instead")
+        parser.add_argument("--uds", help="listen on this Unix socket instead")
         parser.add_argument("--workers", type=int, default=1, help="processes")
 
     def handle(self, *args: Any, **options: Any) -> None:

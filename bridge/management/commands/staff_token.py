@@ -14,12 +14,14 @@ LONGEST = 400
 
 
 class Command(BaseCommand):
-    help = "Make a token for the HTTP API, or take one back."
+    help = "Create a staff token for the HTTP API, or revoke one."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("user", nargs="?", help="the user name of who the program works for")
-        parser.add_argument("--days", type=int, default=30, help=f"how long it counts, {LONGEST} at most")
-        parser.add_argument("--revoke", metavar="TOKEN", help="let this one count no more")
+        parser.add_argument("user", nargs="?", help="the name of the user for whom the program acts")
+        parser.add_argument(
+            "--days", type=int, default=30, help=f"the days until it expires, at most {LONGEST}"
+        )
+        parser.add_argument("--revoke", metavar="TOKEN", help="revoke this token")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["revoke"]:
@@ -27,12 +29,12 @@ class Command(BaseCommand):
                 staff_tokens.revoke(options["revoke"])
             except BridgeError as refusal:
                 raise CommandError(refusal.message) from None
-            self.stdout.write("It counts no more.")
+            self.stdout.write("The token was revoked.")
             return
         if not 1 <= options["days"] <= LONGEST:
-            raise CommandError(f"--days is from 1 to {LONGEST}")
+            raise CommandError(f"--days must be from 1 to {LONGEST}")
         users = get_user_model()._default_manager
         user: Any = users.filter(**{get_user_model().USERNAME_FIELD: options["user"] or ""}).first()
         if user is None or not user.is_active or not user.is_staff:
-            raise CommandError(f"There is no active user of staff called {options['user']!r}")
+            raise CommandError(f"There is no active staff user named {options['user']!r}")
         self.stdout.write(staff_tokens.issue(user, lasts=timedelta(days=options["days"])))

@@ -62,7 +62,9 @@ def card_embed(
     `contact`: who they are. `read`: up to where they have read. `bare`: without what they chose themselves.
     """
     connection = endpoint.connection
-    embed = discord.Embed(description="Answer in the thread: the visitor reads it at once.", colour=0x5865F2)
+    embed = discord.Embed(
+        description="Answer in the thread. The visitor sees your answer immediately.", colour=0x5865F2
+    )
     page = " ".join(filter(None, (plain(connection.page_title), _address(connection.page_url))))
     fields = (
         {}

@@ -55,7 +55,7 @@ REFUSALS = {
 SLOW_DOWN = frozenset({20016, 20022, 20028, 40062, 130000})
 """Slow mode, limits of a channel or server, overload: it passes."""
 TOO_MANY_THREADS = "too_many_threads"
-LOCKED = "The thread is locked: unlock it in Discord, or give the bot “Manage Threads”."
+LOCKED = "The thread is locked: unlock it in Discord, or grant the bot “Manage Threads”."
 
 
 def spares_text(error: discord.HTTPException) -> bool:
@@ -90,9 +90,7 @@ async def first_taken(
         except discord.HTTPException as error:
             if not goes_on(error):
                 raise
-            logger.warning(
-                "Discord refused what goes along with a message; it is sent without: %s", error.text
-            )
+            logger.warning("Discord refused a part of a message, which is sent without it: %s", error.text)
     return await send(variants[-1])
 
 
@@ -125,7 +123,11 @@ def _verdict(error: discord.HTTPException, *, opening: bool) -> tuple[str, str, 
         return REFUSALS[error.code], said, True
     if error.code == UNKNOWN_CHANNEL:
         if opening:
-            return NOT_PERMITTED, "The inbox's Discord channel is gone: set another in the admin.", False
+            return (
+                NOT_PERMITTED,
+                "The inbox's Discord channel was deleted: set another one in the admin.",
+                False,
+            )
         return THREAD_GONE, said, False
     if error.code == UNKNOWN_MESSAGE:
         return MESSAGE_GONE, said, False
@@ -136,9 +138,13 @@ def _verdict(error: discord.HTTPException, *, opening: bool) -> tuple[str, str, 
         # Room was made, and somebody else took it: it says nothing of this message.
         return TOO_MANY_THREADS, said, False
     if error.status in {401, 403} or error.code == UNKNOWN_GUILD:
-        return NOT_PERMITTED, f"The bot may not do this in Discord: check its permissions. {said}", False
+        return (
+            NOT_PERMITTED,
+            f"The bot is not allowed to do this in Discord: check its permissions. {said}",
+            False,
+        )
     if error.status == 429 or error.code in SLOW_DOWN:
-        return "rate_limited", "Discord asks us to slow down.", False
+        return "rate_limited", "Discord limits the rate of requests.", False
     if error.status >= 500:
         return "unreachable", said, False
     if error.status == 413:
@@ -168,7 +174,7 @@ def http_trace(on_invalid: Callable[[], None]) -> aiohttp.TraceConfig:
                 params.response.close()
                 raise DeliveryFailed(
                     "rate_limited",
-                    "Discord asks us to slow down.",
+                    "Discord limits the rate of requests.",
                     permanent=False,
                     certain=not attempt.uncertain,
                 )

@@ -260,7 +260,7 @@ class Requests:
         if not isinstance(channel, Parent):
             raise DeliveryFailed(
                 NOT_PERMITTED,
-                f"The Discord channel {channel_id} is neither a text nor a forum channel: choose another.",
+                f"The Discord channel {channel_id} is neither a text nor a forum channel: choose another one.",
                 permanent=False,
                 certain=True,
             )

@@ -123,7 +123,7 @@ class Rooms:
         if not done:
             raise DeliveryFailed(
                 WEBHOOK_GONE,
-                "The webhook that said it was deleted: nobody can change it in Discord any more.",
+                "The webhook that posted it was deleted, so it can no longer be changed in Discord.",
                 permanent=True,
                 certain=True,
             )

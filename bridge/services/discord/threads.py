@@ -63,7 +63,7 @@ class ActiveThreads:
         if not ours:
             raise DeliveryFailed(
                 TOO_MANY_THREADS,
-                "The Discord server has too many active threads, and none of them is a conversation: "
+                "The Discord server has too many active threads, and none of them belongs to a conversation: "
                 "archive some.",
                 permanent=False,
                 certain=True,

@@ -111,7 +111,7 @@ class Webhooks:
         if not webhooks:
             raise DeliveryFailed(
                 NOT_PERMITTED,
-                "The channel has no room for another webhook: delete one that nobody needs.",
+                "The channel has the maximum number of webhooks: delete one that is not needed.",
                 permanent=False,
                 certain=True,
             )
@@ -176,11 +176,13 @@ async def _permitted(ask: Callable[[], Awaitable[Any]]) -> Any:
     except discord.Forbidden as error:
         raise DeliveryFailed(
             NOT_PERMITTED,
-            "For a room the bot needs “Manage Webhooks” in its channel: give it that.",
+            "For a room, the bot needs “Manage Webhooks” in its channel: grant it this permission.",
             permanent=False,
             certain=True,
         ) from error
 
 
 def _resting() -> DeliveryFailed:
-    return DeliveryFailed("rate_limited", "Discord asks us to slow down.", permanent=False, certain=True)
+    return DeliveryFailed(
+        "rate_limited", "Discord limits the rate of requests.", permanent=False, certain=True
+    )

@@ -9,9 +9,11 @@ from bridge.services.base import NOT_PERMITTED
 def opening(error: Exception) -> DeliveryFailed:
     """Before anything of a mail was written: it surely is not there."""
     if isinstance(error, smtplib.SMTPAuthenticationError):
-        return _failed(NOT_PERMITTED, f"The mail server refuses our login: {_words(error)}", certain=True)
+        return _failed(NOT_PERMITTED, f"The mail server refuses the login: {_words(error)}", certain=True)
     if isinstance(error, smtplib.SMTPNotSupportedError):
-        return _failed(NOT_PERMITTED, f"The mail server cannot do what EMAIL_URL asks: {error}", certain=True)
+        return _failed(
+            NOT_PERMITTED, f"The mail server does not support what EMAIL_URL requires: {error}", certain=True
+        )
     return _failed("unreachable", f"The mail server cannot be reached: {error}", certain=True)
 
 
@@ -24,7 +26,7 @@ def sending(error: Exception) -> DeliveryFailed:
         case smtplib.SMTPSenderRefused(smtp_code=code) if code >= 500:
             # Nothing is wrong with this mail or this address: with all of them.
             return _failed(
-                NOT_PERMITTED, f"The mail server takes no mail from us: {_words(error)}", certain=True
+                NOT_PERMITTED, f"The mail server accepts no e-mail from us: {_words(error)}", certain=True
             )
         case smtplib.SMTPResponseException(smtp_code=code, smtp_error=text) if 400 <= code < 600:
             return _refused(code, text, reason="mail_refused")
@@ -32,7 +34,7 @@ def sending(error: Exception) -> DeliveryFailed:
             # An address with letters that this server cannot write.
             return _failed("address_refused", str(error), permanent=True, certain=True)
         case _:
-            return _failed("broke_off", f"The mail server broke off: {error}", certain=False)
+            return _failed("broke_off", f"The mail server closed the connection: {error}", certain=False)
 
 
 def _refused(code: int, text: bytes | str, *, reason: str) -> DeliveryFailed:

@@ -104,7 +104,7 @@ def _refusal(reader: Participant, text: str, found: Sequence[MailFile]) -> str |
         return str(refusal)
     words = filter_of(reader.connection.inbox)
     if words.refusal(text) or any(words.refusal(each.name) for each in found):
-        return "It has words or links in it that this chat does not take."
+        return "It contains words or links that are not allowed here."
     return None
 
 
@@ -117,17 +117,17 @@ def _take(mail: Mail, endpoint: Endpoint, reader: Participant, text: str) -> Out
     before = (
         ""
         if is_known
-        else f"(From {mail.address or 'an unknown address'}, not the address that was left here.)"
+        else f"(From {mail.address or 'an unknown address'}, which is not the address that the visitor left.)"
     )
-    after = f"(Files that were not taken: {', '.join(left)})" if left else ""
+    after = f"(Files that were not accepted: {', '.join(left)})" if left else ""
     pieces = [f"{before}\n\n{shown[0]}".strip(), *shown[1:]]
     pieces[-1] = f"{pieces[-1]}\n\n{after}".strip()
     if is_known:
         _note_read(mail, endpoint, reader)
-    if not _store(mail, endpoint, pieces if any(pieces) or kept else ["(An empty mail.)"], kept):
+    if not _store(mail, endpoint, pieces if any(pieces) or kept else ["(An empty e-mail.)"], kept):
         return Outcome.KNOWN
     if left:
-        detail = f"Not taken: {', '.join(left)}"
+        detail = f"Not accepted: {', '.join(left)}"
         refuse(mail, Reason.FILES, detail, endpoint=endpoint, quiet=True)
     return Outcome.TAKEN
 
@@ -173,7 +173,7 @@ def _keep_one(file: MailFile, reader: Participant) -> int | None:
         allowed = None if is_ours else inbox.upload_types.split()
         kept = files.keep(BytesIO(file.data), name=file.name, allowed=allowed)
     except BridgeError as refusal:
-        logger.info("A file of a mail was not taken: %s", refusal)
+        logger.info("A file of an e-mail was not accepted: %s", refusal)
         return None
     return keep_upload(kept, inbox=inbox.pk, visitor=visitor).pk
 

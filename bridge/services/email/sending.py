@@ -44,4 +44,4 @@ def _close(backend: Any) -> None:
     try:
         backend.close()
     except (smtplib.SMTPException, OSError) as error:
-        logger.debug("The mail server was left without a farewell: %s", error)
+        logger.debug("The connection to the mail server was not closed properly: %s", error)

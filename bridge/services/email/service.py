@@ -91,7 +91,7 @@ class EmailService(Service):
 
     async def perform(self, request: Request) -> Answer:
         if not isinstance(request, Post):
-            raise DeliveryFailed("not_carried", "A mail cannot be changed.", permanent=True, certain=True)
+            raise DeliveryFailed("not_carried", "An e-mail cannot be changed.", permanent=True, certain=True)
         mail = await database_sync_to_async(_letter)(request.remote_pk)
         if (attempt := current_attempt()) is not None:
             attempt.begin(write=True)
@@ -121,5 +121,5 @@ def _letter(remote_pk: int) -> EmailMultiAlternatives:
     connection = remote.endpoint.connection
     to = letters.address_of(connection)
     if not to:
-        raise DeliveryFailed("no_address", "The visitor wants no mails.", permanent=True, certain=True)
+        raise DeliveryFailed("no_address", "The visitor has unsubscribed.", permanent=True, certain=True)
     return letters.build(remote, connection, to=to)

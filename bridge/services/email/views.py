@@ -58,10 +58,10 @@ def mailgun(request: HttpRequest) -> HttpResponse:
     try:
         fields, files = providers.read_form(request)
         if not providers.is_mailgun(fields, files):
-            return _answer("This is not signed by Mailgun.", status=MAILGUN_ENOUGH)
+            return _answer("This request is not signed by Mailgun.", status=MAILGUN_ENOUGH)
         return _taken(providers.from_mailgun(fields, files), refused=MAILGUN_ENOUGH)
     except providers.Unreadable as error:
-        return _answer(f"This mail cannot be read: {error}", status=MAILGUN_ENOUGH)
+        return _answer(f"This e-mail cannot be read: {error}", status=MAILGUN_ENOUGH)
     except (RedisError, NoRoom):
         return _again()
 
@@ -75,27 +75,27 @@ def postmark(request: HttpRequest) -> HttpResponse:
     if not settings.POSTMARK_SECRET:
         raise Http404
     if not providers.is_postmark(request.headers.get("Authorization", "")):
-        return _answer("The secret in the address is another one.", status=401)
+        return _answer("The secret in the address is wrong.", status=401)
     # Not request.body, which is for small forms.
     body = request.read(providers.LARGEST + 1)
     if len(body) > providers.LARGEST:
-        return _answer("This mail is too large.", status=POSTMARK_ENOUGH)
+        return _answer("This e-mail is too large.", status=POSTMARK_ENOUGH)
     try:
         return _taken(providers.from_postmark(body), refused=POSTMARK_ENOUGH)
     except providers.Unreadable as error:
-        return _answer(f"This mail cannot be read: {error}", status=POSTMARK_ENOUGH)
+        return _answer(f"This e-mail cannot be read: {error}", status=POSTMARK_ENOUGH)
     except NoRoom:
         return _again()
 
 
 def _taken(mail: Mail, *, refused: int) -> HttpResponse:
     outcome = take(mail)
-    logger.info("A mail came in: %s", outcome)
+    logger.info("Received an e-mail: %s", outcome)
     return _answer(outcome, status=refused if outcome == Outcome.NOBODYS else 200)
 
 
 def _again() -> HttpResponse:
-    return _answer("Please bring it again.", status=503)
+    return _answer("Please send it again.", status=503)
 
 
 def _answer(outcome: str, *, status: int) -> HttpResponse:

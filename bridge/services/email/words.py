@@ -13,8 +13,8 @@ from bridge.services.email.quoting import MARK, Sender, answer_in
 
 LONGEST = 5 * MAX_CONTENT
 """Characters of an answer that are messages. What is longer is a file, beside its beginning."""
-CUT = "[… The mail goes on: all of it is in the file.]"
-ONLY_QUOTE = "(Nothing but a quote was found in this mail. This is all of it.)"
+CUT = "[… The full e-mail is in the file.]"
+ONLY_QUOTE = "(This e-mail seems to be only a quote. This is its full text.)"
 
 
 def words_of(mail: Mail, endpoint: Endpoint) -> str:

@@ -86,9 +86,9 @@ def check(text: str, *, encrypted: bool) -> None:
     if is_allowed(address):
         return
     if not is_public(address):
-        raise AddressRefused(f"{address} is no public address.")
+        raise AddressRefused(f"{address} is not a public address.")
     if not encrypted:
-        raise AddressRefused("Beyond your own networks the address has to begin with https://.")
+        raise AddressRefused("Outside your own networks, the address must begin with https://.")
 
 
 AddressInfo = tuple[Any, Any, int, str, tuple[Any, ...]]
@@ -110,17 +110,17 @@ def url_mistake(text: str) -> str:
     try:
         url = URL(text)
     except ValueError:
-        return "This is no address."
+        return "This is not a valid address."
     if url.scheme not in {"http", "https"} or not url.host:
-        return "An address begins with https:// and names a host."
+        return "An address must begin with https:// and have a host."
     if not text.isprintable() or " " in text:
-        return "An address has no spaces in it."
+        return "An address must not contain spaces."
     if url.user is not None or url.password is not None:
-        return "An address with a name or password in it is not taken: who it is from the signature says."
+        return "An address must not contain a user name or password: the signature identifies the sender."
     if url.fragment or text.endswith("#"):
-        return "What follows a # is never sent: leave it out."
+        return "An address must not contain a #: what follows it is never sent."
     if url.scheme == "http" and not settings.WEBHOOK_ALLOWED_NETWORKS:
-        return "The address has to begin with https://: what is said would be readable on its way."
+        return "The address must begin with https://: otherwise messages could be read on their way."
     return _literal_mistake(url.host, encrypted=url.scheme == "https")
 
 
@@ -130,7 +130,7 @@ def _literal_mistake(host: str, *, encrypted: bool) -> str:
     try:
         check(_as_resolved(host), encrypted=encrypted)
     except AddressRefused as refusal:
-        hint = " WEBHOOK_ALLOWED_NETWORKS names networks of your own." if encrypted else ""
+        hint = " Add your own networks to WEBHOOK_ALLOWED_NETWORKS." if encrypted else ""
         return f"{refusal.strerror}{hint}"
     except ValueError:
         # A name. What it leads to is looked at when it is used.

@@ -94,9 +94,9 @@ def _take(request: HttpRequest, uid: uuid.UUID) -> dict[str, Any]:
     given = {name.lower(): value for name, value in request.headers.items()}
     signing.verify(given, body=body, secrets=secrets, now=time.time())
     if webhook is None:
-        raise BridgeError(Code.NOT_IDENTIFIED, "The signature does not fit.")
+        raise BridgeError(Code.NOT_IDENTIFIED, "The signature is invalid.")
     if not webhook.enabled:
-        raise BridgeError(Code.NOT_PERMITTED, "The webhook was switched off.")
+        raise BridgeError(Code.NOT_PERMITTED, "The webhook is turned off.")
     try:
         brought = _brought.validate_json(body)
     except ValidationError as error:
@@ -107,7 +107,7 @@ def _take(request: HttpRequest, uid: uuid.UUID) -> dict[str, Any]:
 def _body(request: HttpRequest) -> bytes:
     announced = request.headers.get("Content-Length", "")
     if not announced.isdecimal() or int(announced) > MAX_FRAME or len(request.body) > MAX_FRAME:
-        text = f"It needs a Content-Length of at most {MAX_FRAME:,} bytes."
+        text = f"A Content-Length of at most {MAX_FRAME:,} bytes is required."
         raise BridgeError(Code.TOO_LARGE, text, limit=MAX_FRAME)
     return request.body
 
@@ -118,7 +118,7 @@ def _do(brought: Brought, webhook: Webhook) -> dict[str, Any]:
         Endpoint.objects.select_related("connection").filter(service="webhook", remote_id=place).first()
     )
     if endpoint is None:
-        raise BridgeError(Code.NOT_FOUND, "There is no such conversation.")
+        raise BridgeError(Code.NOT_FOUND, "This conversation does not exist.")
     match brought:
         case Send():
             return _send(brought, endpoint, webhook)
@@ -128,7 +128,7 @@ def _do(brought: Brought, webhook: Webhook) -> dict[str, Any]:
             return {"changed": receive_delete(endpoint.pk, brought.id, deleted_at=timezone.now())}
         case Close():
             if endpoint.connection.kind == Connection.Kind.ROOM:
-                raise BridgeError(Code.NOT_PERMITTED, "A room is closed in the admin.")
+                raise BridgeError(Code.NOT_PERMITTED, "Close a room in the admin.")
             return {"changed": close_connection(endpoint.connection, at=endpoint)}
 
 
@@ -162,7 +162,7 @@ def _send(brought: Send, endpoint: Endpoint, webhook: Webhook) -> dict[str, Any]
 def _edit(brought: Edit, endpoint: Endpoint) -> dict[str, Any]:
     _check_length(brought.content)
     if not _remote(endpoint, brought.id):
-        raise BridgeError(Code.NOT_FOUND, "There is no such message of yours.")
+        raise BridgeError(Code.NOT_FOUND, "You have no such message.")
     edited_at = _past(brought.timestamp)
     return {"changed": receive_edit(endpoint.pk, brought.id, content=brought.content, edited_at=edited_at)}
 

@@ -63,7 +63,7 @@ def parcel_of(request: Change) -> Parcel:
     part = parts.select_related("message__connection__inbox", "remote__endpoint").first()
     webhook = webhook_of(part.remote.endpoint) if part else None
     if part is None or webhook is None or not webhook.enabled:
-        raise DeliveryFailed("webhook_off", "The webhook was switched off.", permanent=True, certain=True)
+        raise DeliveryFailed("webhook_off", "The webhook is turned off.", permanent=True, certain=True)
     # The deliveries are read before what they are about: a change that comes between makes another event.
     revision = _revision(request, part.message_id, part.remote.endpoint_id)
     message = Message.objects.select_related("connection__inbox").get(pk=part.message_id)

@@ -49,10 +49,10 @@ def failure_of_status(status: int) -> DeliveryFailed:
     """It answered something else than 2xx, so whether it has stored it nobody knows, whatever it says."""
     detail = f"It answered {status} {_phrase(status)}".strip() + "."
     if status == HTTPStatus.GONE:
-        detail += " That means that it wants no more: the webhook was switched off."
+        detail += " This means that it is gone, so the webhook was turned off."
         return DeliveryFailed(GONE, detail, permanent=True, certain=True)
     if 300 <= status < 400:
-        detail += " Redirects are not followed: put in the address that it leads to."
+        detail += " Redirects are not followed: enter the final address."
     reason = "webhook_refused" if status in REFUSED else "webhook_failed"
     return DeliveryFailed(reason, detail, permanent=False, certain=False)
 

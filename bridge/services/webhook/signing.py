@@ -39,17 +39,18 @@ def verify(given: Mapping[str, str], *, body: bytes, secrets: Sequence[str], now
     event, timestamp = given.get(ID, ""), given.get(TIMESTAMP, "")
     if not _ID.fullmatch(event) or not _NUMBER.fullmatch(timestamp) or not given.get(SIGNATURE):
         raise BridgeError(
-            Code.NOT_IDENTIFIED, f"It needs the headers {ID}, {TIMESTAMP} (seconds) and {SIGNATURE}."
+            Code.NOT_IDENTIFIED, f"The headers {ID}, {TIMESTAMP} (in seconds) and {SIGNATURE} are required."
         )
     if abs(now - int(timestamp)) > TOLERANCE:
         raise BridgeError(
-            Code.NOT_IDENTIFIED, f"{TIMESTAMP} is more than {TOLERANCE} seconds from the time here."
+            Code.NOT_IDENTIFIED,
+            f"{TIMESTAMP} differs by more than {TOLERANCE} seconds from the server's time.",
         )
     wanted = [_sign(secret, event, timestamp, body) for secret in secrets]
     found = [_read(each) for each in given[SIGNATURE].split(" ")[:MOST_SIGNATURES]]
     # Each with each, and none left out once one fits: how long it takes says nothing.
     if sum(hmac.compare_digest(right, each) for right in wanted for each in found) == 0:
-        raise BridgeError(Code.NOT_IDENTIFIED, "The signature does not fit.")
+        raise BridgeError(Code.NOT_IDENTIFIED, "The signature is invalid.")
 
 
 def _sign(secret: str, event: str, timestamp: str, body: bytes) -> bytes:

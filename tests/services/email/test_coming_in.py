@@ -213,7 +213,9 @@ async def test_a_strangers_code_opens_nothing(cast: Cast, connection: Connection
     # With her own code she writes to her own conversation, and under nobody else's name.
     await by_mailgun(form(connection, recipient=reply_to(theirs)))
     assert await said(connection) == []
-    assert await said(theirs) == [f"(From {ADDRESS}, not the address that was left here.)\n\nThe blue one."]
+    assert await said(theirs) == [
+        f"(From {ADDRESS}, which is not the address that the visitor left.)\n\nThe blue one."
+    ]
     # The others are in no conversation, and staff can read them.
     kept = await db(lambda: list(RefusedMail.objects.values_list("reason", "connection", "content")))
     assert set(kept) == {("nobodys", None, "The blue one.\n\n> Which one?")}
@@ -223,7 +225,9 @@ async def test_from_another_address_it_is_taken_and_says_so(cast: Cast, connecti
     """Its code proves that whoever sent it had the visitor's mail; what they wrote is not theirs for certain."""
     assert (await by_mailgun(form(connection) | {"from": "Vera <vera@work.example>"})).status_code == 200
     (text,) = await said(connection)
-    assert text == "(From vera@work.example, not the address that was left here.)\n\nThe blue one."
+    assert (
+        text == "(From vera@work.example, which is not the address that the visitor left.)\n\nThe blue one."
+    )
     reader = await db(Participant.objects.get, connection=connection, visitor=connection.visitor)
     assert reader.read_seq == 0
     # What is missed goes where it went before.
@@ -264,7 +268,7 @@ async def test_a_machines_answer_is_no_answer_and_gets_none(
         assert (response.status_code, json.loads(response.content)) == (200, {"outcome": "automatic"})
     # Staff learn of it, once a day, and find each; the machine gets no answer.
     assert await said(connection) == [
-        "✉ A mail was not taken: written by a machine. It begins: “I am away. > Which one?”"
+        "✉ An e-mail was not accepted: sent automatically. It begins: “I am away. > Which one?”"
     ]
     assert await db(RefusedMail.objects.filter(reason="automatic", connection=connection).count) == 3
     assert cast.mailbox.copies == before
@@ -279,7 +283,9 @@ async def test_a_bounce_is_told_to_staff_and_never_answered(cast: Cast, connecti
     before = cast.mailbox.copies
     bounce = form(connection, "No such user") | {"from": "Mailer <MAILER-DAEMON@example.net>"}
     assert (await by_mailgun(bounce)).status_code == 200
-    assert [text[:45] for text in await said(connection)] == ["✉ A mail was not taken: written by a machine."]
+    assert [text[:49] for text in await said(connection)] == [
+        "✉ An e-mail was not accepted: sent automatically."
+    ]
     assert cast.mailbox.copies == before
 
 
@@ -297,7 +303,7 @@ async def test_what_holds_on_the_page_holds_here_and_sender_and_staff_are_told(
     await db(Block.objects.create, inbox=cast.inbox, visitor=cast.visitor)
     assert json.loads((await by_postmark(inbound(connection))).content) == refused
     (told,) = await said(connection)
-    assert told.startswith("✉ A mail was not taken: its sender may not write this.")
+    assert told.startswith("✉ An e-mail was not accepted: the sender is not allowed to write this.")
     assert [each.content for each in await db(lambda: list(RefusedMail.objects.order_by("pk")))] == [
         "Win the lottery!\n\n> Which one?", "The blue one.\n\n> Which one?", "The blue one.",
     ]  # fmt: skip
@@ -374,7 +380,7 @@ async def test_his_files_are_kept_and_the_names_of_others_told(connection: Conne
     ]
     await by_postmark(inbound(connection, Attachments=attached))
     (text,) = await said(connection)
-    assert text == "The blue one.\n\n(Files that were not taken: virus.exe)"
+    assert text == "The blue one.\n\n(Files that were not accepted: virus.exe)"
     kept = await db(Attachment.objects.get, message__service="email")
     assert (kept.name, kept.content_type, kept.width) == ("lamp.png", "image/png", 20)
 
@@ -465,8 +471,8 @@ async def test_more_files_than_a_message_takes_are_several_messages(connection: 
     [
         ({"TextBody": "> Which one?\n"}, f"{ONLY_QUOTE}\n\n> Which one?"),
         ({"TextBody": "", "Subject": "The blue one!"}, "The blue one!"),
-        ({"TextBody": "", "Subject": "Re: The shop: an answer for you"}, "(An empty mail.)"),
-        ({"TextBody": "\x00 \n"}, "(An empty mail.)"),
+        ({"TextBody": "", "Subject": "Re: The shop: an answer for you"}, "(An empty e-mail.)"),
+        ({"TextBody": "\x00 \n"}, "(An empty e-mail.)"),
     ],
 )
 async def test_a_mail_in_which_nothing_is_found_is_taken_all_the_same(

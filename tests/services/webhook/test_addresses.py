@@ -106,28 +106,28 @@ def test_no_socket_is_made_for_what_is_refused() -> None:
 @pytest.mark.parametrize(
     ("url", "mistake"),
     [
-        ("shop.example/hook", "begins with https://"),
-        ("ftp://shop.example/hook", "begins with https://"),
-        ("javascript:alert(1)", "begins with https://"),
-        ("https://", "begins with https://"),
-        ("https:///hook", "begins with https://"),
-        ("https://[::1", "no address"),
+        ("shop.example/hook", "must begin with https://"),
+        ("ftp://shop.example/hook", "must begin with https://"),
+        ("javascript:alert(1)", "must begin with https://"),
+        ("https://", "must begin with https://"),
+        ("https:///hook", "must begin with https://"),
+        ("https://[::1", "not a valid address"),
         ("http://shop.example/hook", "begin with https://"),
         ("https://me:secret@shop.example/", "name or password"),
         ("https://me@shop.example/", "name or password"),
         ("https://shop.example/#part", "#"),
         ("https://shop.example/a b", "spaces"),
-        ("https://localhost/hook", "no public address"),
-        ("https://LOCALHOST./hook", "no public address"),
-        ("https://api.localhost/hook", "no public address"),
-        ("https://127.0.0.1/", "no public address"),
-        ("https://127.1/", "no public address"),
-        ("https://2130706433/", "no public address"),
-        ("https://0x7f000001/", "no public address"),
-        ("https://0177.0.0.1/", "no public address"),
-        ("https://[::1]/", "no public address"),
-        ("https://[::ffff:10.0.0.1]/", "no public address"),
-        ("https://169.254.169.254/latest/meta-data/", "no public address"),
+        ("https://localhost/hook", "not a public address"),
+        ("https://LOCALHOST./hook", "not a public address"),
+        ("https://api.localhost/hook", "not a public address"),
+        ("https://127.0.0.1/", "not a public address"),
+        ("https://127.1/", "not a public address"),
+        ("https://2130706433/", "not a public address"),
+        ("https://0x7f000001/", "not a public address"),
+        ("https://0177.0.0.1/", "not a public address"),
+        ("https://[::1]/", "not a public address"),
+        ("https://[::ffff:10.0.0.1]/", "not a public address"),
+        ("https://169.254.169.254/latest/meta-data/", "not a public address"),
     ],
 )
 def test_what_is_wrong_with_an_address_is_said_in_a_sentence(url: str, mistake: str) -> None:
@@ -152,4 +152,4 @@ def test_without_encryption_only_where_networks_of_ones_own_are_named(settings: 
     assert url_mistake("http://10.1.0.7:8000/hook") == ""
     assert url_mistake("http://intranet/hook") == ""
     assert "https://" in url_mistake("http://8.8.8.8/hook")
-    assert "no public address" in url_mistake("http://10.2.0.7/hook")
+    assert "not a public address" in url_mistake("http://10.2.0.7/hook")

@@ -7,11 +7,10 @@ from bridge.services.discord.bot.database import db
 from bridge.services.discord.card import plain
 from bridge.services.discord.threads import required_tags
 
-TITLE = "⚠ New conversations wait"
+TITLE = "⚠ New conversations have to wait"
 TEXT = (
-    "⚠ The inbox **{inbox}** is at its limit of new conversations. Conversations that are open go on; whoever "
-    "writes for the first time waits, and nothing of it is lost. If this is an attack, let the inbox check browsers: "
-    "its page in the admin says how."
+    "⚠ The inbox **{inbox}** has reached its limit of new conversations. Open conversations continue. New visitors "
+    "have to wait, and nothing is lost. If this is an attack, set “Check browsers” on the inbox's page in the admin."
 )
 
 

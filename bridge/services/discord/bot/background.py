@@ -44,8 +44,8 @@ async def _noted(work: Coroutine[Any, Any, None]) -> None:
     try:
         await work
     except RedisError as error:
-        logger.debug("Nobody was told: %s: %r", work, error)
+        logger.debug("Could not send a notice: %s: %r", work, error)
     except PROBLEMS as error:
-        logger.warning("Not done, and not tried again: %s: %r", work, error)
+        logger.warning("Failed, and will not be retried: %s: %r", work, error)
     except Exception:
         logger.exception("%s failed", work)

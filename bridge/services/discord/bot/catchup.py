@@ -50,14 +50,16 @@ async def catch_up(client: discord.Client, relay: Relay, inspector: Inspector) -
         try:
             listed += await reading.active_threads(client, guild_id)
         except PROBLEMS as error:
-            logger.warning("The threads of server %d could not be listed, again later: %r", guild_id, error)
+            logger.warning(
+                "The threads of server %d could not be listed, retrying later: %r", guild_id, error
+            )
             complete = False
     for channel_id in inspector.channels:
         try:
             listed += await reading.archived_threads(client, channel_id, since=archived_since)
         except PROBLEMS as error:
             logger.warning(
-                "The archived threads of %d could not be listed, again later: %r", channel_id, error
+                "The archived threads of %d could not be listed, retrying later: %r", channel_id, error
             )
             complete = False
     newest = {thread.pk: thread.last_message_id for thread in listed}
@@ -65,7 +67,7 @@ async def catch_up(client: discord.Client, relay: Relay, inspector: Inspector) -
     rooms = set(await db(incoming.rooms)) - inspector.held_rooms
     newest |= {room: _last_of_room(client, room) for room in rooms}
     behind, known = await db(_behind, newest, since)
-    logger.info("Of %d threads %d hold something new.", len(newest), len(behind))
+    logger.info("Of %d threads, %d have new messages.", len(newest), len(behind))
     # Opened, but the answer to that is still on its way: what is in them is read once they are known.
     relay.caught_up(behind, listed=newest, unknown=ours - known)
     return complete
@@ -88,7 +90,7 @@ async def sweep(relay: Relay, inspector: Inspector, *, new_session: bool = False
             relay.see(int(thread), Compare(new_session))
             await asyncio.sleep(1 / SWEEP_RATE)
     except PROBLEMS as error:
-        logger.warning("What was changed meanwhile is compared later: %r", error)
+        logger.warning("Earlier changes will be compared later: %r", error)
 
 
 def _since() -> datetime:

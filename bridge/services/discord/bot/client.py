@@ -249,7 +249,7 @@ class RelayCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_guild_unavailable(self, guild: discord.Guild) -> None:
-        logger.warning("The server “%s” is unavailable, says Discord.", guild.name)
+        logger.warning("Discord reports the server “%s” as unavailable.", guild.name)
         self.bot.relay.forget_places()
 
     @commands.Cog.listener()
@@ -264,7 +264,7 @@ class RelayCog(commands.Cog):
         """A server that was away, or is new. Those that come with the session's beginning are listed then."""
         if not self.bot.attached:
             return
-        logger.info("The server “%s” is available.", guild.name)
+        logger.info("The server “%s” is available again.", guild.name)
         self.bot.relay.forget_places()
         self._changed = True
         self._begin_catching_up()
@@ -301,7 +301,7 @@ class RelayCog(commands.Cog):
             except Exception as error:
                 expected = isinstance(error, PROBLEMS)
                 logger.warning(
-                    "The threads could not be listed, again in %.0f s: %r",
+                    "The threads could not be listed, retrying in %.0f s: %r",
                     pause,
                     error,
                     exc_info=not expected,
@@ -421,9 +421,9 @@ class RelayCog(commands.Cog):
             asked = await self.bot.inspector.look(again=not changed and bool(self._looked % LOOK_AT_ALL))
             self._changed = self._changed or (changed and not asked)
         except NothingThere:
-            logger.debug("No inbox has a channel any more.")
+            logger.debug("No inbox has a channel now.")
         except DatabaseProblem as error:
-            logger.warning("The channels are looked at later: %s", error)
+            logger.warning("The channels will be checked later: %s", error)
         if self.bot.inspector.unseen and self.bot.listed:
             self._begin_catching_up()
 
@@ -437,7 +437,7 @@ class RelayCog(commands.Cog):
                     # What was said there since it was made.
                     self.bot.relay.read_again(channel_id)
             except DatabaseProblem as error:
-                logger.warning("New rooms are looked for later: %s", error)
+                logger.warning("New rooms will be looked for later: %s", error)
 
     async def _say_present(self) -> None:
         try:
@@ -445,7 +445,7 @@ class RelayCog(commands.Cog):
             if self.bot.user:
                 await team.bot_named(self.bot.user.display_name)
         except RedisError as error:
-            logger.debug("Presence was not noted: %s", error)
+            logger.debug("Presence could not be stored: %s", error)
 
     def _may_be_ours(self, channel: object) -> bool:
         """Conversations are threads; an archived one is not in discord.py's cache and comes as a partial.

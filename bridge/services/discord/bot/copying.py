@@ -93,7 +93,7 @@ class AttachmentMirror:
                 try:
                     await self._copy_all(session)
                 except DatabaseProblem as error:
-                    logger.warning("The database does not answer, files wait: %s", error)
+                    logger.warning("The database does not answer; files wait: %s", error)
                 except Exception:
                     logger.exception("Files could not be copied")
                 try:
@@ -125,7 +125,7 @@ class AttachmentMirror:
                 logger.warning("%s stays in Discord: %s", attachment.name, reason)
                 await db(copying.file_left, attachment.pk)
             except LATER as error:
-                logger.info("%s is copied later: %r", attachment.name, error)
+                logger.info("%s will be copied later: %r", attachment.name, error)
                 if timezone.now() - attachment.created_at > GIVE_UP_AFTER:
                     await db(copying.file_left, attachment.pk)
             except Exception:
@@ -139,7 +139,7 @@ class AttachmentMirror:
             if not await _download(session, attachment.remote_url, body, limit=limit):
                 url = await self._fresh_link(attachment)
                 if not await _download(session, url, body, limit=limit):
-                    raise NotCopied("Discord does not have it any more")
+                    raise NotCopied("Discord no longer has it")
             # Staff may send everything: what it is decides only how it is shown.
             kept = await _keep(body, attachment)
         try:
@@ -159,11 +159,11 @@ class AttachmentMirror:
         try:
             message = await self._client.get_partial_messageable(thread).fetch_message(message_id)
         except discord.NotFound:
-            raise NotCopied("its message is gone") from None
+            raise NotCopied("its message was deleted") from None
         for found in files_of(message):
             if found.remote_id == attachment.remote_id:
                 return found.url
-        raise NotCopied("its message does not have it any more")
+        raise NotCopied("its message no longer has it")
 
 
 async def _keep(body: IO[bytes], attachment: Attachment) -> files.Kept:

@@ -183,11 +183,11 @@ class Inspector:
         if now == before:
             return
         if verdict.trouble:
-            logger.error("The %s is held: %s", what, verdict.trouble)
+            logger.error("The %s is on hold: %s", what, verdict.trouble)
         elif verdict.hint:
             logger.warning("The %s: %s", what, verdict.hint)
         else:
-            logger.info("The %s can be used now.", what)
+            logger.info("The %s can be used again.", what)
 
 
 async def _verdict_of(answers: _Answers, inbox: Inbox) -> Verdict:
@@ -229,7 +229,7 @@ async def _verdict_of_room(answers: _Answers, channel_id: int) -> Verdict:
 
 
 def _could_not_be_checked(what: Inbox | Endpoint, error: Exception) -> None:
-    logger.warning("The channel of %s could not be checked, again later: %r", what, error)
+    logger.warning("The channel of %s could not be checked, retrying later: %r", what, error)
 
 
 def _everything() -> tuple[list[Inbox], list[Endpoint]]:

@@ -22,10 +22,10 @@ from bridge.text.markdown import escaped
 logger = logging.getLogger(__name__)
 
 MUTED_FOR = timedelta(minutes=10)
-NOT_A_VISITORS = "Nobody on the web page wrote this: there is no visitor behind it."
-NOT_YOURS = "For this you need the permission “Manage Messages” here."
-NOT_STAFF = "For this you need one of the roles that count as staff here."
-NOT_NOW = "That did not work just now. Please try again in a moment."
+NOT_A_VISITORS = "This message was not written by a visitor."
+NOT_YOURS = "You need the permission “Manage Messages” here."
+NOT_STAFF = "You need one of the staff roles of this inbox."
+NOT_NOW = "That did not work. Please try again in a moment."
 
 Act = Callable[[Participant, RemoteAuthor], str]
 
@@ -38,26 +38,26 @@ def _mute(visitor: Participant, by: RemoteAuthor) -> str:
 
 def _unmute(visitor: Participant, by: RemoteAuthor) -> str:
     moderating.mute(visitor, until=None)
-    return f"{_name(visitor)} may write here again."
+    return f"{_name(visitor)} can write here again."
 
 
 def _block(visitor: Participant, by: RemoteAuthor) -> str:
     moderating.block(visitor.connection.inbox, _who(visitor), reason=f"By {by.nick} in Discord")
-    return f"{_name(visitor)} is blocked and was told so. “Unblock visitor” takes it back."
+    return f"{_name(visitor)} is blocked and was notified. Use “Unblock visitor” to undo this."
 
 
 def _unblock(visitor: Participant, by: RemoteAuthor) -> str:
     if moderating.unblock(visitor.connection.inbox, _who(visitor)):
-        return f"{_name(visitor)} is not blocked any more."
+        return f"{_name(visitor)} is no longer blocked."
     return f"{_name(visitor)} was not blocked."
 
 
 def _end(visitor: Participant, by: RemoteAuthor) -> str:
     if visitor.connection.kind == Connection.Kind.ROOM:
-        return "A room is closed in the admin."
+        return "Close a room in the admin."
     if _close(visitor.connection, by):
-        return "The chat is ended. What is written here opens it again."
-    return "It had ended already."
+        return "The chat was ended. A message here reopens it."
+    return "It had already ended."
 
 
 def _close(connection: Connection, by: RemoteAuthor) -> bool:
@@ -105,7 +105,7 @@ async def _done(act: Act, message_id: str, *, by: discord.User | discord.Member)
     try:
         return str(await db(_act, act, message_id, author_of(by), roles))
     except DatabaseProblem as error:
-        logger.warning("A moderator's command was not done: %r", error)
+        logger.warning("A moderator's command failed: %r", error)
         return NOT_NOW
 
 
@@ -124,7 +124,7 @@ async def sync(tree: "app_commands.CommandTree[discord.Client]", guild: discord.
         await tree.sync(guild=guild)
     except discord.Forbidden:
         logger.error(
-            "On %s the bot may not add commands: invite it again with the scope “applications.commands”.",
+            "On %s the bot cannot add commands: invite it again with the scope “applications.commands”.",
             guild.name,
         )
 

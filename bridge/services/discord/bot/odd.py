@@ -40,7 +40,7 @@ def read_message(
     """A message of an answer. None where not even its id can be read."""
     pk = id_of(payload)
     if pk is None or not isinstance(payload, Mapping):
-        logger.warning("Discord holds a message without an id: %s", shape(payload))
+        logger.warning("Discord sent a message without an ID: %s", shape(payload))
         return None
     try:
         return client._connection.create_message(channel=channel, data=payload)  # type: ignore[arg-type]
@@ -53,7 +53,7 @@ def read_user(client: discord.Client, payload: object) -> discord.User | None:
     try:
         return discord.User(state=client._connection, data=payload)  # type: ignore[arg-type]
     except Exception as error:  # noqa: BLE001  # as many kinds as there are mistakes
-        logger.warning("Somebody cannot be read (%s): %s", where(error), shape(payload))
+        logger.warning("An author cannot be read (%s): %s", where(error), shape(payload))
         return None
 
 

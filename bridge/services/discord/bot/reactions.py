@@ -93,7 +93,7 @@ class Reactions:
             except Exception as error:
                 if passes(error):
                     raise
-                logger.warning("The reactions to %s are left: %s", known.remote_ids, where(error))
+                logger.warning("The reactions to %s are skipped: %s", known.remote_ids, where(error))
 
     async def _compare(
         self,

@@ -152,7 +152,11 @@ class Relay:
                 pause = _pause_after(error, failures)
                 expected = isinstance(error, PROBLEMS)
                 logger.warning(
-                    "Thread %s is behind, again in %.1f s: %r", thread_id, pause, error, exc_info=not expected
+                    "Thread %s is behind, retrying in %.1f s: %r",
+                    thread_id,
+                    pause,
+                    error,
+                    exc_info=not expected,
                 )
                 lane.again.clear()
                 with contextlib.suppress(TimeoutError):
@@ -255,7 +259,7 @@ class Relay:
                 if passes(error):
                     raise
                 logger.warning(
-                    "Message %d cannot be taken in (%s): %s", message.id, where(error), attributes(message)
+                    "Message %d cannot be stored (%s): %s", message.id, where(error), attributes(message)
                 )
         elif self._is_ours_unread(message):
             nonce = message.payload.get("nonce")

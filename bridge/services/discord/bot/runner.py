@@ -83,7 +83,7 @@ class Runner:
                 pause = await self._own_or_pause(alone=alone)
             elif not waiting:
                 waiting = True
-                logger.info("Waiting for the gateway, which another run_discord_bot may own.")
+                logger.info("Waiting for the gateway, which another run_discord_bot may be using.")
             await self._sleep(pause)
 
     async def _own_or_pause(self, *, alone: bool) -> float:
@@ -94,7 +94,7 @@ class Runner:
             self._pause = SHORTEST_PAUSE
             return WAIT_FOR_LEASE
         except SetupError as error:
-            logger.error("%s It is tried again in %.0f minutes.", error, WAIT_FOR_HELP / 60)
+            logger.error("%s Trying again in %.0f minutes.", error, WAIT_FOR_HELP / 60)
             if alone:
                 # At once it would be started again, and again.
                 await self._sleep(WAIT_FOR_HELP)
@@ -110,9 +110,9 @@ class Runner:
                 self._pause = SHORTEST_PAUSE
             pause, self._pause = self._pause, min(LONGEST_PAUSE, self._pause * 2)
             if isinstance(error, Unreachable):
-                logger.warning("Discord cannot be reached, again in %.0f s: %s", pause, error)
+                logger.warning("Discord cannot be reached, retrying in %.0f s: %s", pause, error)
             else:
-                logger.exception("The session failed, again in %.0f s", pause)
+                logger.exception("The session failed, retrying in %.0f s", pause)
             return pause
 
     async def _acquire(self) -> bool:
@@ -186,7 +186,7 @@ class Runner:
                         await self._database.run(lease.beat, self._holder, clock=self._clock)
             except (DatabaseProblem, TimeoutError) as error:
                 logger.warning("The lease could not be renewed: %r", error)
-        logger.warning("The gateway is another process's now, or nobody's: closing it here.")
+        logger.warning("This process has lost the lease of the gateway; closing it.")
 
     async def _sleep(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -227,9 +227,9 @@ async def _purge() -> None:
     while True:
         try:
             if count := await database.db(retention.purge_unsent):
-                logger.info("%d uploads that nobody sent were deleted.", count)
+                logger.info("Deleted %d unsent uploads.", count)
         except DatabaseProblem as error:
-            logger.warning("Old uploads are deleted later: %s", error)
+            logger.warning("Old uploads will be deleted later: %s", error)
         except Exception:
             logger.exception("Old uploads could not be deleted")
         await asyncio.sleep(PURGE_EVERY)

@@ -42,7 +42,7 @@ def readable(message: discord.Message) -> str:
     parts += _beside(message, say, speaks=bool(message.content) and not message.author.bot)
     text = "\n".join(part for part in parts if part).strip()
     text = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
-    return storable(text) or ("" if _has_files(message) else "[something that cannot be shown here]")
+    return storable(text) or ("" if _has_files(message) else "[something that cannot be displayed here]")
 
 
 def is_picture(sticker: discord.StickerItem) -> bool:

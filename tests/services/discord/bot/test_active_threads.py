@@ -169,6 +169,6 @@ async def test_staff_are_told_once_that_an_inbox_is_at_its_limit(up: Stage, chan
     # As the bot does every few seconds, and may have done by now.
     await alarms.tell(up.bot)
     (told,) = await eventually(said)
-    assert "The inbox **default** is at its limit" in told
+    assert "The inbox **default** has reached its limit" in told
     await alarms.tell(up.bot)
     assert await said() == [told]

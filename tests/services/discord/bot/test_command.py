@@ -155,7 +155,7 @@ def test_without_a_token_it_does_not_start(site: Site, tmp_path: Path) -> None:
 def test_a_missing_intent_says_where_to_switch_it_on(site: Site, tmp_path: Path) -> None:
     control(site, "settings", intents_allowed=[])
     bot = start(site, tmp_path / "intent")
-    sentence = "switch on “Message Content Intent” in the developer portal"
+    sentence = "turn on “Message Content Intent” in the developer portal"
     says(bot, tmp_path / "intent" / "stderr", sentence)
 
 

@@ -212,7 +212,7 @@ async def test_a_file_that_is_gone_from_the_storage_is_said_to_be_gone(up: Stage
     await db(default_storage.delete, row.file.name)
     await up.start()
     await up.delivered()
-    assert (await in_discord(up, await up.thread()))[1] == ("(The file is not there any more.)", [])
+    assert (await in_discord(up, await up.thread()))[1] == ("(The file no longer exists.)", [])
 
 
 # ---------------------------------------------------------------- from Discord

@@ -114,10 +114,10 @@ WAYS = [
     Way(*denied("create_public_threads"), "lacks: Create Public Threads"),
     Way(*denied("read_message_history"), "lacks: Read Message History"),
     Way(choose_voice, rename, "neither a text nor a forum channel"),
-    Way(named("abc"), rename, "no channel id"),
-    Way(named("99999999999999999999"), rename, "no channel id"),
+    Way(named("abc"), rename, "not a channel ID"),
+    Way(named("99999999999999999999"), rename, "not a channel ID"),
     Way(named("1190000000000000999"), rename, "cannot see the channel"),
-    Way(want_tag, make_tag, "wants a tag", ChannelType.FORUM),
+    Way(want_tag, make_tag, "requires a tag", ChannelType.FORUM),
     Way(leave, join, "cannot see the channel"),
 ]
 CHANNELS = [*range(FIRST, FIRST + len(WAYS) - 1), defaults.BRANCH_CHANNEL_ID]
@@ -186,7 +186,7 @@ async def test_broken_inboxes_hold_themselves_alone_and_go_on_when_they_are_mend
     await moment(stage)
     for name, way in zip(NAMES, WAYS, strict=True):
         assert way.says in await held(name), name
-        assert f"The inbox “{name}” is held: " in caplog.text
+        assert f"The inbox “{name}” is on hold: " in caplog.text
     asked = stage.asked(POSTS)
     for number, name in enumerate(NAMES):
         await stage.say(f"To {name}", visitor=visitor_of(number), inbox=name)
@@ -296,7 +296,7 @@ async def test_a_room_that_cannot_be_used_says_so_and_stops_nobody(
     room = await Room(stage).make()
     await stage.sandbox.permit(LOBBY, permission, False)
     await stage.start()
-    assert "The room “Lobby” is held: " in caplog.text
+    assert "The room “Lobby” is on hold: " in caplog.text
     assert (await room.endpoint()).trouble
     await stage.converse("Hello")
     await stage.sandbox.permit(LOBBY, permission, True)
@@ -387,7 +387,7 @@ async def test_what_only_a_person_can_mend_costs_no_session_and_stops_no_other_s
     monkeypatch.setattr(runner, "WAIT_FOR_HELP", 0.1)
     await mistake(stage, settings)
     await stage.start(wait=False)
-    await eventually(lambda: caplog.text.count("It is tried again") >= 3)
+    await eventually(lambda: caplog.text.count("Trying again") >= 3)
     assert Others.ran == ["began"]
     assert stage.server.sandbox.gateway.identifies == 0
     # Another process, with the right token, may own the gateway meanwhile.

@@ -174,13 +174,13 @@ async def test_staff_end_a_chat_from_a_message_in_the_thread(up: Stage) -> None:
 
     await eventually(there)
     answer = await up.sandbox.invoke_as("ada", thread, said["id"], END)
-    assert answer["content"].startswith("The chat is ended.")
+    assert answer["content"].startswith("The chat was ended.")
     await up.delivered()
     assert await up.small_print(thread) == ["Ada ended the chat."]
     line = await db(lambda: Message.objects.select_related("author").get(kind="event"))
     assert (line.content, line.author and line.author.role) == ("closed", "staff")
     answer = await up.sandbox.invoke_as("ada", thread, said["id"], END)
-    assert answer["content"] == "It had ended already."
+    assert answer["content"] == "It had already ended."
 
 
 async def test_no_thread_is_opened_only_to_say_that_the_chat_has_ended(up: Stage) -> None:

@@ -57,7 +57,7 @@ async def test_in_a_room_a_visitor_is_muted_and_let_speak_again(room: Room, stag
     assert timedelta(minutes=9) < until - timezone.now() <= timedelta(minutes=10)
     assert not await muted(OWL)
     answer = await stage.sandbox.invoke_as("grace", LOBBY, spam["id"], UNMUTE)
-    assert answer["content"] == "**Quick Fox** may write here again."
+    assert answer["content"] == "**Quick Fox** can write here again."
     assert not await muted(FOX)
     # What was said to the moderators alone is nobody's news.
     assert [text for _, text in await room.page()] == ["Buy this!", "Hello"]
@@ -69,12 +69,14 @@ async def test_a_visitor_is_blocked_and_let_in_again(room: Room, stage: Stage) -
     await stage.delivered()
     (spam,) = await stage.sandbox.messages(LOBBY)
     answer = await stage.sandbox.invoke_as("ada", LOBBY, spam["id"], BLOCK)
-    assert answer["content"] == "**Quick Fox** is blocked and was told so. “Unblock visitor” takes it back."
+    assert (
+        answer["content"] == "**Quick Fox** is blocked and was notified. Use “Unblock visitor” to undo this."
+    )
     found = await db(lambda: [(each.visitor, each.reason) for each in Block.objects.all()])
     assert found == [(FOX, "By Ada in Discord")]
     await stage.sandbox.invoke_as("ada", LOBBY, spam["id"], BLOCK)
     answer = await stage.sandbox.invoke_as("ada", LOBBY, spam["id"], UNBLOCK)
-    assert answer["content"] == "**Quick Fox** is not blocked any more."
+    assert answer["content"] == "**Quick Fox** is no longer blocked."
     answer = await stage.sandbox.invoke_as("ada", LOBBY, spam["id"], UNBLOCK)
     assert answer["content"] == "**Quick Fox** was not blocked."
     assert not await db(Block.objects.exists)
@@ -126,7 +128,7 @@ async def test_who_may_not_manage_messages_is_refused_whatever_discord_shows_him
     command["default_member_permissions"] = None
     answer = await stage.sandbox.invoke_as("robin", LOBBY, said["id"], BLOCK)
     assert answer == {
-        "content": "For this you need the permission “Manage Messages” here.",
+        "content": "You need the permission “Manage Messages” here.",
         "ephemeral": True,
     }
     assert not await db(Block.objects.exists)

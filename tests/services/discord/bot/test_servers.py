@@ -47,7 +47,7 @@ async def test_a_server_that_is_unavailable_at_the_start_is_caught_up_when_it_ap
     await stage.sandbox.post_as("ada", archived, "Here, too")
     await stage.sandbox.archive(archived)
     await stage.sandbox.post_as("ada", LOBBY, "And in the room")
-    assert "is held" not in caplog.text
+    assert "is on hold" not in caplog.text
     assert "gone" not in caplog.text
     assert "Traceback" not in caplog.text
     await stage.sandbox.set_available(SERVER, True)

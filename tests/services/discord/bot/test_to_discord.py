@@ -296,7 +296,7 @@ async def test_a_removed_channel_holds_the_line_until_another_is_set(up: Stage) 
     async def trouble() -> str:
         return (await up.endpoint()).trouble
 
-    assert "set another in the admin" in await eventually(trouble)
+    assert "set another one in the admin" in await eventually(trouble)
     await up.change_inbox(discord_channel_id=FORUM)
     up.pass_time(61)
     await up.delivered()

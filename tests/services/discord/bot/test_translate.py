@@ -178,7 +178,7 @@ def test_any_text_can_be_read_and_stored(text: str) -> None:
 
 @given(st.text(alphabet=st.characters(exclude_characters="<>", exclude_categories=("Cc", "Cs")), min_size=1))
 def test_text_without_marks_stays_as_it_is(text: str) -> None:
-    assert shown(text) == (text.strip() or "[something that cannot be shown here]")
+    assert shown(text) == (text.strip() or "[something that cannot be displayed here]")
 
 
 def test_what_is_not_text_is_named() -> None:
@@ -189,7 +189,7 @@ def test_what_is_not_text_is_named() -> None:
     assert shown(message_snapshots=[Snapshot("Read <t:0:d>\nand **this**"), Snapshot("")]) == (
         "-# Forwarded\n> Read <t:0:d>\n> and **this**\n[a forwarded message]"
     )
-    assert shown() == "[something that cannot be shown here]"
+    assert shown() == "[something that cannot be displayed here]"
 
 
 def test_files_speak_for_themselves() -> None:
@@ -274,7 +274,7 @@ MEDIA = {"url": "https://cdn.example/cat.png"}
             "||One\nTwo\n🖼 [A cat](<https://cdn.example/cat.png>)\n🖼 [Picture](<https://cdn.example/cat.png>)\n"
             "🖼 [Picture](<https://cdn.example/cat.png>)\n📎 [cat.png](<https://cdn.example/cat.png>)||",
         ),
-        ({"type": 14}, "[something that cannot be shown here]"),
+        ({"type": 14}, "[something that cannot be displayed here]"),
     ],
 )
 def test_components_of_bots_are_read(data: dict[str, Any], read: str) -> None:
