@@ -40,7 +40,7 @@ heartbeat = CommandGroup("")
 @session_group.command("start", permission=anyone, throttle="session")
 async def session_start(session: Session, payload: SessionStart) -> SessionStarted:
     if session.visitor is not None:
-        raise BridgeError(Code.CONFLICT, "The session has started already.")
+        raise BridgeError(Code.CONFLICT, "The session has already started.")
     shown = session.handshake.to_start(token=payload.token, vouched_by=payload.identity)
     admitted = await session.database.run(admit, payload.inbox, shown, session.handshake)
     inbox, authenticated = admitted.inbox, admitted.visitor

@@ -49,7 +49,7 @@ class Address:
 
     async def _answer(self, request: HttpRequest, in_path: Mapping[str, str]) -> HttpResponse:
         if not hasattr(request, "scope"):
-            raise BridgeError(Code.UNAVAILABLE, "The HTTP API is there where the site runs under ASGI.")
+            raise BridgeError(Code.UNAVAILABLE, "The HTTP API requires that the site runs under ASGI.")
         # Whether Redis is there or not: what is stored is stored, and pages learn of it later.
         await Worker.current().ready()
         handshake = read_handshake(request.scope)
@@ -65,7 +65,7 @@ class Address:
             return HttpResponse(status=204, headers={"Allow": self._allowed})
         operation = self._operations.get(method)  # type: ignore[call-overload]  # any text
         if operation is None:
-            response = refused(Refused(405, Code.UNKNOWN_COMMAND, f"There is no {method} here."))
+            response = refused(Refused(405, Code.UNKNOWN_COMMAND, f"{method} is not available here."))
             response["Allow"] = self._allowed
             return response
         try:
@@ -96,7 +96,7 @@ class Address:
 
 
 async def nowhere(request: HttpRequest, **_: str) -> HttpResponse:
-    return _dressed(request, refused(BridgeError(Code.UNKNOWN_COMMAND, "There is no such address.")))
+    return _dressed(request, refused(BridgeError(Code.UNKNOWN_COMMAND, "This address does not exist.")))
 
 
 async def _perform(
@@ -112,7 +112,7 @@ async def _perform(
     body = _body(request) if operation.takes_body else {}
     payload = {**_typed(query, operation), **body}
     if payload.keys() & in_path.keys():
-        raise BridgeError(Code.INVALID_PAYLOAD, "What the address says is no field of its own.")
+        raise BridgeError(Code.INVALID_PAYLOAD, "A value from the address cannot be a field of the body.")
     reply = await perform(session, operation.entry, {**payload, **in_path}, process.throttler)
     if operation.status == 204:
         return HttpResponse(status=204)
@@ -124,10 +124,10 @@ async def _perform(
 def _query(request: HttpRequest, operation: Operation) -> dict[str, str]:
     for name, values in request.GET.lists():
         if len(values) > 1:
-            raise BridgeError(Code.INVALID_PAYLOAD, f"{name}: it is given twice"[:300])
+            raise BridgeError(Code.INVALID_PAYLOAD, f"{name}: it occurs twice"[:300])
     query = {name: str(value) for name, value in request.GET.items()}
     if operation.takes_body and (unknown := query.keys() - operation.places.keys()):
-        raise BridgeError(Code.INVALID_PAYLOAD, f"{min(unknown)}: no parameter of this address"[:300])
+        raise BridgeError(Code.INVALID_PAYLOAD, f"{min(unknown)}: this address has no such parameter"[:300])
     return query
 
 
@@ -163,13 +163,13 @@ def _body(request: HttpRequest) -> dict[str, Any]:
     if not text:
         return {}
     if request.content_type != "application/json":
-        raise Refused(415, Code.INVALID_FRAME, "A body is JSON, and says so: Content-Type: application/json.")
+        raise Refused(415, Code.INVALID_FRAME, "The body must be JSON, with Content-Type: application/json.")
     try:
         body = orjson.loads(text)
     except orjson.JSONDecodeError:
         body = None
     if not isinstance(body, dict):
-        raise BridgeError(Code.INVALID_FRAME, "A body is a JSON object.")
+        raise BridgeError(Code.INVALID_FRAME, "The body must be a JSON object.")
     return body
 
 

@@ -22,7 +22,7 @@ from bridge.text.nicks import nick_for
 InboxName = Annotated[Line, Field(min_length=1, max_length=50)]
 Key = Annotated[Line, Field(max_length=64)]
 IN_INBOX: Parameters = {
-    "inbox": (TypeAdapter(InboxName).json_schema() | {"default": "default"}, "Whose chat it is."),
+    "inbox": (TypeAdapter(InboxName).json_schema() | {"default": "default"}, "The name of the inbox."),
 }
 IN_ROOM: Parameters = {
     **IN_INBOX,

@@ -214,7 +214,7 @@ def _throttle_of(command: str, throttle: str | None) -> str:
     except ValueError:
         missing = f"the command {command} has no throttle"
         raise DeclarationError(
-            missing if throttle is None else f"there is not a throttle {throttle!r}",
+            missing if throttle is None else f"there is no throttle {throttle!r}",
             f'Say how often one visitor may: throttle="5/minute" (or {", ".join(PERIODS)}), '
             f"or one of {', '.join(THROTTLES)}",
         ) from None

@@ -61,7 +61,7 @@ class Uploads:
         except BridgeError:
             raise  # `guard` answers
         except Exception:
-            logger.exception("A file could not be taken")
+            logger.exception("A file could not be accepted")
             raise BridgeError(Code.INTERNAL, "Something went wrong on the server.") from None
         await _respond(send, answer)
 
@@ -89,7 +89,7 @@ async def _take(scope: Scope, receive: Receive, running: Slots) -> Any:
         admitted = await process.database.run(admit, asked, credentials, handshake)
         inbox, visitor = admitted.inbox, admitted.visitor.visitor
         if not inbox.max_upload:
-            raise BridgeError(Code.NOT_PERMITTED, "This chat takes no files.")
+            raise BridgeError(Code.NOT_PERMITTED, "This chat does not accept files.")
         _check_size(announced(scope), inbox)
         check_name_of_file(inbox, files.safe_name(name))
         files.check_room(announced(scope))
@@ -102,10 +102,10 @@ async def _take(scope: Scope, receive: Receive, running: Slots) -> Any:
     except OSError as error:
         if not files.is_full(error):
             raise
-        raise BridgeError(Code.UNAVAILABLE, "There is no room for files just now.", reason="full") from None
+        raise BridgeError(Code.UNAVAILABLE, "There is no space for files right now.", reason="full") from None
     except (OperationalError, InterfaceError) as error:
-        logger.warning("The database is away: %r", error)
-        raise BridgeError(Code.UNAVAILABLE, "The server cannot store this just now.") from None
+        logger.warning("The database is unavailable: %r", error)
+        raise BridgeError(Code.UNAVAILABLE, "The server cannot store this right now.") from None
     finally:
         _make_room(process)
 
@@ -171,6 +171,6 @@ async def _purge(process: Worker) -> None:
     try:
         count = await process.database.run(retention.purge_unsent)
     except (OperationalError, InterfaceError) as error:
-        logger.warning("Old uploads are deleted later: %r", error)
+        logger.warning("Old uploads will be deleted later: %r", error)
     else:
-        logger.warning("Room for files is short: %d uploads that nobody sent were deleted", count)
+        logger.warning("Disk space is low: deleted %d unsent uploads", count)

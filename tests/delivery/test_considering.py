@@ -157,5 +157,5 @@ def test_an_opening_is_looked_for_whatever_was_dropped_meanwhile(conversation: C
 
 def test_an_empty_drop_is_a_mistake() -> None:
     """It would be asked for again and again, within one transaction."""
-    with pytest.raises(ValueError, match="answer Go"):
+    with pytest.raises(ValueError, match="return Go"):
         Drop([])
