@@ -49,7 +49,7 @@ def claim(items: "Sequence[Item]") -> None:
         uids = item.post.uploads.uids if item.post.uploads else ()
         free = [by_uid[uid] for uid in uids if _is_free(by_uid.get(uid), item.post, taken)]
         if len(free) < len(uids) or len({attachment.pk for attachment in free}) < len(free):
-            item.result = BridgeError(Code.NOT_FOUND, "A file of this message is not there any more.")
+            item.result = BridgeError(Code.NOT_FOUND, "A file of this message no longer exists.")
             continue
         # The same post twice in a batch may have the same files: one of them is stored.
         taken.update(dict.fromkeys(uids, item.post.client_id))

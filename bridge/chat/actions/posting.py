@@ -169,7 +169,9 @@ def _find_answered(items: Sequence[Item]) -> None:
         else:
             # Another conversation's message and one that does not exist get the same answer.
             item.result = BridgeError(
-                Code.NOT_FOUND, "The message that you answer is not there.", reply_to=str(item.post.reply_to)
+                Code.NOT_FOUND,
+                "The message that you reply to does not exist.",
+                reply_to=str(item.post.reply_to),
             )
 
 
@@ -273,7 +275,7 @@ def _refuse(items: Collection[Item]) -> None:
 
 def _refusal(state: str | None) -> Result:
     if state is None:
-        return BridgeError(Code.NOT_FOUND, "There is no such conversation.")
+        return BridgeError(Code.NOT_FOUND, "This conversation does not exist.")
     if state == Connection.State.CLOSED:
         return BridgeError(Code.CLOSED, "This conversation is closed.")
     return Busy()

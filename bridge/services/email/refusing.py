@@ -44,7 +44,9 @@ def refuse(
     RefusedMail.objects.filter(received_at__lt=timezone.now() - KEPT).delete()
     row = _row(mail, reason, detail, endpoint=endpoint)
     if endpoint is None and _strays() >= MOST_STRAYS:
-        logger.warning("A mail for no conversation is not kept: there were %d today.", MOST_STRAYS)
+        logger.warning(
+            "An e-mail that belongs to no conversation was not stored: there were %d today.", MOST_STRAYS
+        )
         return
     if not _keep(row):
         return
@@ -110,7 +112,7 @@ def _tell_conversation(row: RefusedMail, endpoint: Endpoint) -> None:
     there = locked(endpoint.pk)
     if not there.connection.is_open:
         return
-    text = f"✉ A mail was not taken: {row.get_reason_display()}. {row.detail}".strip()
+    text = f"✉ An e-mail was not accepted: {row.get_reason_display()}. {row.detail}".strip()
     notice = NewMessage(
         Target.of(there.connection, None),
         text,
@@ -126,7 +128,7 @@ def _tell_sender(mail: Mail, row: RefusedMail, endpoint: Endpoint | None) -> Non
         return
     title = letters.title_of(endpoint.connection) if endpoint else ""
     notice = EmailMessage(
-        subject=f"{title or 'Your mail'}: not taken",
+        subject=f"{title or 'Your e-mail'}: not accepted",
         body=_notice(row, endpoint),
         from_email=letters.sender(endpoint.connection) if endpoint else None,
         to=[mail.address],
@@ -140,16 +142,16 @@ def _tell_sender(mail: Mail, row: RefusedMail, endpoint: Endpoint | None) -> Non
         send(notice)
     except DeliveryFailed as error:
         # Staff have it. Whoever sent it finds the same on the page.
-        logger.warning("The sender of a mail that was not taken could not be told: %s", error)
+        logger.warning("The sender of a refused e-mail could not be notified: %s", error)
 
 
 def _notice(row: RefusedMail, endpoint: Endpoint | None) -> str:
     """Nothing of what they wrote: a notice carries nobody's words to anybody."""
     reasons = {
-        Reason.NOBODYS: "The mail that you sent us belongs to no conversation, so nobody has read it.",
-        Reason.REFUSED: f"The mail that you sent us was not put into the conversation. {row.detail}",
-        Reason.FILES: f"Your mail has arrived, but not all of its files. {row.detail}",
+        Reason.NOBODYS: "Your e-mail belongs to no conversation, so nobody has read it.",
+        Reason.REFUSED: f"Your e-mail was not added to the conversation. {row.detail}",
+        Reason.FILES: f"Your e-mail has arrived, but not all of its files. {row.detail}",
     }
     address = letters.page_of(endpoint.connection) if endpoint else settings.SITE_URL
     onward = f"\n\nYou can write to us here: {address}" if address else ""
-    return f"{reasons[Reason(row.reason)]}{onward}\n\nThis was sent by a machine, once a day at the most."
+    return f"{reasons[Reason(row.reason)]}{onward}\n\nThis e-mail was sent automatically, at most once a day."
