@@ -31,7 +31,9 @@ def admit(inbox: Inbox | str, credentials: Credentials, handshake: Handshake) ->
     visitor = authenticate(inbox, credentials)
     if inbox.identity_required and visitor.identity is None:
         raise BridgeError(
-            Code.NOT_IDENTIFIED, "Please sign in first: this chat is for known users.", reason="sign_in"
+            Code.NOT_IDENTIFIED,
+            "This chat is for identified visitors. Please sign in first.",
+            reason="sign_in",
         )
     known_as = {visitor.visitor}
     # In a browser whose cookie names a blocked visitor, no other token helps.
@@ -46,9 +48,9 @@ def open_inbox(named: Inbox | str, handshake: Handshake) -> Inbox:
     """The inbox, if it is enabled and the page's site may open it. Raises BridgeError as `admit` does."""
     inbox = _find(named) if isinstance(named, str) else named
     if inbox is None or not inbox.enabled:
-        raise BridgeError(Code.NOT_FOUND, "There is no such chat.")
+        raise BridgeError(Code.NOT_FOUND, "This chat does not exist.")
     if handshake.origin and handshake.origin not in inbox.origins:
-        raise OriginRefused("This site may not open this chat.")
+        raise OriginRefused("This site is not allowed to open this chat.")
     return inbox
 
 

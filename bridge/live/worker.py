@@ -128,7 +128,7 @@ class Worker:
         try:
             await self.presence.flush()
         except redis.RedisError as error:
-            logger.info("Our visitors' presence will run out by itself: %r", error)
+            logger.info("The presence of this process's visitors was not removed and will expire: %r", error)
         await self.database.close()
         Worker._current.pop(asyncio.get_running_loop(), None)
 
@@ -172,9 +172,9 @@ class Worker:
             try:
                 await self.look_at_moderation()
             except (OperationalError, InterfaceError) as error:
-                logger.warning("What staff forbid is looked up later: %r", error)
+                logger.warning("Mutes, blocks and revocations will be read later: %r", error)
             except Exception:
-                logger.exception("What staff forbid could not be looked up")
+                logger.exception("Mutes, blocks and revocations could not be read")
 
     async def look_at_moderation(self) -> None:
         inboxes = {socket.inbox for socket in self.sockets if socket.inbox is not None}
@@ -216,11 +216,13 @@ class Worker:
             await self._tell_staff()
             lost = time.monotonic() - self.hub.heard_at > LOST_AFTER
             if lost:
-                logger.warning("The channel layer answers, but does not bring our own note: subscribing anew")
+                logger.warning(
+                    "The channel layer answers, but does not deliver our own note: subscribing again"
+                )
                 await self.hub.restart()
         except Exception as error:  # noqa: BLE001  # redis-py raises its own, the system's and time-outs
             if self.redis_up:
-                logger.warning("Redis is away; new sockets are refused until it is back: %r", error)
+                logger.warning("Redis is unavailable; new sockets are refused until it is back: %r", error)
             self.redis_up = False
         else:
             self.redis_up = not lost

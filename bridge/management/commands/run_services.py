@@ -27,10 +27,10 @@ class Command(BaseCommand):
         names = options["service"] or known
         if unknown := sorted(set(names) - set(known)):
             raise CommandError(
-                f"There is nothing to run for {', '.join(unknown)}: choose of {', '.join(known) or 'none'}."
+                f"There is no service to run for {', '.join(unknown)}: choose from {', '.join(known) or 'none'}."
             )
         if not names:
-            raise CommandError("BRIDGE_SERVICES names no service that is carried here.")
+            raise CommandError("BRIDGE_SERVICES has no service for this command.")
         redis.start()
         asyncio.run(run(names))
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 NOT_SET = (
     "DISCORD_TOKEN is not set: put the bot's token into the environment, .env or settings.py, or try it without "
-    "Discord by run_discord_bot --sandbox."
+    "Discord with run_discord_bot --sandbox."
 )
 RESTS = timedelta(minutes=10)
 """How long a line of an inbox that cannot be used is left alone. It is woken when the inbox can be."""

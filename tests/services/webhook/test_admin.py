@@ -161,7 +161,7 @@ def test_a_test_event_to_a_private_address_is_not_sent(
     settings.WEBHOOK_ALLOWED_NETWORKS = []
     Webhook.objects.update(url=receiver.url)
     page = staff.post(LIST, {"action": "send_test_event", "_selected_action": [webhook.pk]}, follow=True)
-    assert "127.0.0.1 is no public address" in page.content.decode()
+    assert "127.0.0.1 is not a public address" in page.content.decode()
     assert receiver.asked == []
 
 

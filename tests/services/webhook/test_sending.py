@@ -389,7 +389,7 @@ async def test_a_private_address_is_not_asked_unless_it_is_allowed(scene: Scene)
     await scene.carry()
     assert scene.receiver.asked == []
     line = await db(Endpoint.objects.get)
-    assert "127.0.0.1 is no public address" in line.trouble
+    assert "127.0.0.1 is not a public address" in line.trouble
 
 
 async def test_a_name_that_leads_elsewhere_since_it_was_looked_at_is_not_asked(

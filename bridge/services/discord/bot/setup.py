@@ -10,24 +10,30 @@ from bridge.services.discord.reading import id_of
 
 REFUSED = "Discord refused the token: copy it again from the developer portal (Bot → Reset Token) into DISCORD_TOKEN."
 NO_INTENT = (
-    "The bot may not read messages: switch on “Message Content Intent” in the developer portal "
-    "(Bot → Privileged Gateway Intents)."
+    "The bot cannot read messages: turn on “Message Content Intent” in the developer portal (Bot → Privileged "
+    "Gateway Intents)."
 )
 NO_CHANNEL = (
-    "No inbox has a Discord channel: set DISCORD_CHANNEL_ID to a text or forum channel's id, "
-    "or fill in the inbox's channel in the admin."
+    "No inbox has a Discord channel: set DISCORD_CHANNEL_ID to the ID of a text or forum channel, or set the "
+    "inbox's channel in the admin."
 )
-NOT_SEEN = "The bot cannot see the channel {id}: check the id, invite the bot to its server and give it “View Channel”."
-NO_ID = "“{text}” is no channel id: in Discord switch on Developer Mode, right-click the channel, Copy Channel ID."
-WRONG_TYPE = "The channel {id} is neither a text nor a forum channel: choose another."
-WRONG_TYPE_FOR_ROOM = "The channel {id} is no text channel: a room needs one."
-LACKS = "In #{name} the bot lacks: {lacks}. Give its role these permissions there."
-NO_TAG = "The forum #{name} wants a tag on each post and has none: make one, or switch that off."
-NO_MARKS = "In #{name} the bot lacks Add Reactions: staff see no marks on what they wrote."
-OPEN = "Everyone on the server can see #{name}, and so what visitors write there: close it to @everyone."
+NOT_SEEN = (
+    "The bot cannot see the channel {id}: check the ID, invite the bot to its server and grant it “View "
+    "Channel”."
+)
+NO_ID = (
+    "“{text}” is not a channel ID: in Discord, turn on Developer Mode, right-click the channel and choose “Copy "
+    "Channel ID”."
+)
+WRONG_TYPE = "The channel {id} is neither a text nor a forum channel: choose another one."
+WRONG_TYPE_FOR_ROOM = "The channel {id} is not a text channel: a room needs one."
+LACKS = "In #{name} the bot lacks: {lacks}. Grant its role these permissions there."
+NO_TAG = "The forum #{name} requires a tag on each post, but has no tags: create one, or turn this off."
+NO_MARKS = "In #{name} the bot lacks Add Reactions: staff see no marks on their messages."
+OPEN = "Everyone on the server can see #{name} and what visitors write there: hide it from @everyone."
 OPEN_TO_ALL = (
-    "Everyone on the server can see #{name}: whoever may write there counts as staff. Close it to @everyone, or name "
-    "the staff's roles."
+    "Everyone on the server can see #{name}, and everyone who can write there counts as staff: hide it from "
+    "@everyone, or set the staff roles."
 )
 
 NEEDED = {
