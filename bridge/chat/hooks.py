@@ -151,7 +151,7 @@ class Worker(Generic[Item]):
             try:
                 self._work(batch)
             except Exception:
-                logger.exception("%d signals are lost", len(batch))
+                logger.exception("%d signals were lost", len(batch))
             if not self._waiting:
                 connections.close_all()
             with self._changed:
@@ -218,7 +218,7 @@ def _load(batch: Sequence[Notice]) -> dict[tuple[type[Model], int | UUID], Model
         try:
             return _rows(batch)
         except (InterfaceError, OperationalError) as error:
-            logger.warning("The database is away, signals wait: %r", error)
+            logger.warning("The database is unavailable; signals wait: %r", error)
             connections.close_all()
             time.sleep(PAUSE)
     return _rows(batch)
