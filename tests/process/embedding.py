@@ -21,7 +21,7 @@ from tests.visitor import Visitor
 
 PAGE = HERE / "docs/embedding.md"
 WEB, BOT = "python manage.py runserver", "python manage.py run_discord_bot --sandbox"
-LATER = "\n## With Discord itself\n"
+LATER = "\n## With the real Discord\n"
 """Where the page goes on for who has a site that runs."""
 
 
