@@ -37,7 +37,7 @@ async def test_one_that_is_pressed_shows_at_once_and_goes_again_where_it_is_refu
     server.silent.clear()
     server.refuse["reaction.add"] = [Refused("conflict")]
     await chip.click()
-    await expect(page.locator("[data-note]")).to_contain_text("as many different emoji")
+    await expect(page.locator("[data-note]")).to_contain_text("maximum number of different emoji")
     await expect(chip).to_have_text("👍 1")
     await expect(chip).to_have_attribute("aria-pressed", "false")
 

@@ -55,7 +55,8 @@ export class InlineForm {
     event.preventDefault();
     const value = this.#input.value.trim();
     if (!this.#input.checkValidity()) return this.#setError(this.texts.refused.invalid_payload);
-    event.submitter.disabled = true;
+    const button = this.#form.querySelector("[type=submit]");
+    button.disabled = true;
     try {
       if (value !== this.value()) await this.save(value);
       this.close();
@@ -63,7 +64,7 @@ export class InlineForm {
       this.#setError(this.texts.refused[code] ?? this.texts.refusedOther);
       this.#input.focus();
     } finally {
-      event.submitter.disabled = false;
+      button.disabled = false;
     }
   }
 
