@@ -38,14 +38,17 @@ def reader(inbox: Inbox) -> Reader:
 
 def _plans(act: Callable[[], Any]) -> tuple[int, str]:
     """How many queries it makes, and how the database goes about them."""
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         act()
     explain = "EXPLAIN QUERY PLAN " if connection.vendor == "sqlite" else "EXPLAIN "
     plans = []
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # The tables are small here: it would read them whole, for good reason.
+            cursor.execute("SET LOCAL enable_seqscan = off")
         for query in queries:
+            if re.match("BEGIN|COMMIT|SAVEPOINT|RELEASE", query["sql"]):
+                continue
             cursor.execute(explain + query["sql"])
             plans += [str(row[-1]) for row in cursor.fetchall()]
     return len(queries), "\n".join(plans)
