@@ -13,6 +13,7 @@ import pytest
 from django.utils import timezone
 
 from bridge import delivery
+from bridge.chat.access import Viewer
 from bridge.chat.actions import Opening, Post, Posted, post_messages, react
 from bridge.chat.actions.changing import delete_message, edit_message
 from bridge.chat.actions.opening import add_places
@@ -116,8 +117,10 @@ async def test_each_change_is_an_event_with_an_id_of_its_own(scene: Scene) -> No
     await scene.carry()
     await db(edit_message, message.pk, content="**seven** ||eight|| <b>")
     await scene.carry()
+    inbox = await Connection.objects.values_list("inbox", flat=True).aget(pk=message.connection_id)
+    viewer = Viewer(scene.visitor, inbox, rooms=())
     for emoji, added in (("👍", True), ("🎉", True), ("👍", False)):
-        await db(react, message.uid, visitor=scene.visitor, emoji=emoji, added=added)
+        await db(react, viewer, message.uid, emoji=emoji, added=added)
         await scene.carry()
     await db(delete_message, message.pk)
     await scene.carry()

@@ -7,9 +7,10 @@ from urllib.parse import unquote
 import pytest
 from simcord.backend.models import Reaction as Stored
 
+from bridge.chat.access import Viewer
 from bridge.chat.actions.reacting import react
 from bridge.chat.actions.retrying import retry_deliveries
-from bridge.models import Delivery, Emoji, Endpoint, Message, Participant, Reaction, RemoteMessage
+from bridge.models import Connection, Delivery, Emoji, Endpoint, Message, Participant, Reaction, RemoteMessage
 from bridge.sandbox import defaults, routes
 from bridge.sandbox.world import refused
 from bridge.services.discord.bot.lanes import Compare
@@ -22,7 +23,8 @@ PUT = "PUT /channels/*/messages/*/reactions/*/@me"
 
 
 async def set_(message: Message, emoji: str, *, added: bool = True) -> None:
-    await db(react, message.uid, visitor=VISITOR, emoji=emoji, added=added)
+    inbox = await Connection.objects.values_list("inbox", flat=True).aget(pk=message.connection_id)
+    await db(react, Viewer(VISITOR, inbox, rooms=()), message.uid, emoji=emoji, added=added)
 
 
 async def there(stage: Stage, thread: str, text: str) -> dict[str, list[str]]:
