@@ -1,6 +1,5 @@
 """What a webhook brings in: signed POSTs to services/webhook/<its uid>/, each a command of staff."""
 
-import time
 import uuid
 from datetime import datetime
 from typing import Annotated, Any, Literal
