@@ -15,6 +15,7 @@ import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 
+from bridge import services
 from chatbridge_site.environment import BASE_DIR
 from chatbridge_site.middleware import POLICY, content_security_policy
 from tests.processes import Process, free_ports
@@ -144,7 +145,8 @@ def test_the_server_has_nothing_to_complain_about(site: Site) -> None:
 def test_the_policy_allows_nothing_inline_and_nothing_from_elsewhere_but_avatars() -> None:
     assert "unsafe" not in POLICY
     assert "default-src 'none'" in POLICY
-    assert re.findall(r"https?://\S+", POLICY.replace(";", "")) == ["https://cdn.discordapp.com"]
+    origins = [origin for service in services.classes().values() for origin in service.image_origins]
+    assert re.findall(r"https?://\S+", POLICY.replace(";", "")) == origins
 
 
 def test_a_view_may_bring_a_policy_of_its_own() -> None:

@@ -18,8 +18,10 @@ from bridge.sandbox.server import Server
 from bridge.services.discord.bot.client import point_at_discord
 from bridge.services.discord.errors import http_trace
 from bridge.services.discord.service import DiscordService
+from bridge.web.headers import POLICY
 from tests.services.contract import Rig, ServiceContract, Trouble, Wiring
 from tests.services.discord.bot.stage import db
+from tests.test_locks import without_simcord
 
 BLOCKED = (400, {"code": 200000, "message": "Message was blocked by AutoMod"})
 FAULTS: dict[Trouble, dict[str, object]] = {
@@ -78,6 +80,17 @@ def test_a_thread_is_a_link_where_its_server_is_known(server: str, kind: str, ur
 def test_a_project_that_names_no_services_has_this_one(settings: Any) -> None:
     del settings.BRIDGE_SERVICES
     assert services.classes() == {"discord": DiscordService}
+
+
+def test_whose_bot_is_to_use_the_sandbox_without_it_is_told_what_to_install(tmp_path: Path) -> None:
+    ended = without_simcord("manage.py", "run_discord_bot", "--sandbox", folder=tmp_path)
+    assert ended.returncode == 1
+    assert "django-chatbridge[sandbox]" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_page_shows_the_avatars_of_staff() -> None:
+    assert "img-src 'self' data: blob: https://cdn.discordapp.com;" in POLICY
 
 
 def test_staff_are_told_what_its_reasons_mean() -> None:
