@@ -22,7 +22,7 @@ from bridge.chat.actions.posting import Posted, Target, post_messages
 from bridge.chat.actions.reacting import react
 from bridge.chat.actions.receiving import receive_delete
 from bridge.delivery import Line, LineLost
-from bridge.delivery.composing import text_of
+from bridge.delivery.composing import Form, text_of
 from bridge.errors import DeliveryFailed
 from bridge.models import (
     Attachment,
@@ -54,6 +54,10 @@ class Worker:
 
     def forget(self) -> None:
         self.request = self.answer = self.failure = None
+
+
+FORM = Form(files=Modelled.file_limits)
+"""Of what is compared with the Discord of these tests."""
 
 
 class DeliveryMachine(RuleBasedStateMachine):
@@ -284,7 +288,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         """What is composed says what its messages say now: what was deleted or edited away before is never sent."""
         if isinstance(request, Post) and not request.repeat:
             group = Message.objects.filter(remote_parts__remote=request.remote_pk)
-            now = {word for message in group for word in text_of(message).split()}
+            now = {word for message in group for word in text_of(message, FORM).split()}
             assert set(request.text.split()) <= now, f"{request.text!r} holds what nobody says any more"
 
     def heal(self) -> None:
@@ -305,7 +309,7 @@ class DeliveryMachine(RuleBasedStateMachine):
     def compare(self) -> None:
         for target in self.targets:
             messages = Message.objects.filter(connection=target.connection).order_by("seq")
-            wanted = " ".join(filter(None, map(text_of, messages))).split()
+            wanted = " ".join(filter(None, (text_of(message, FORM) for message in messages))).split()
             opened = self.discord.openings.get(Endpoint.objects.get(connection=target.connection).pk, [])
             assert len(opened) <= 1, f"{len(opened)} threads were opened for one conversation"
             said = self.discord.threads[opened[0]].said if opened else []
