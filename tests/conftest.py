@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -33,6 +34,10 @@ hypothesis.settings.register_profile(
     "chatbridge", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("chatbridge")
+
+RANDOM = re.compile(
+    r"\b at 0x[0-9a-f]{6}|(?!0{8})[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+)
 
 
 @pytest.fixture(scope="session")
@@ -194,3 +199,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     # And what a test makes is looked through less often: three tenths of all CPU went into it.
     gc.set_threshold(20_000, 20, 50)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A parameter that is another one in each process, as a random UUID or an object's address, has another name in
+    each worker, too: then none of them runs anything, and only where there are several.
+    """
+    if random := [item.nodeid for item in items if RANDOM.search(item.nodeid)]:
+        raise pytest.UsageError(f"These names of tests differ from process to process: {random[:5]}")

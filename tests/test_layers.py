@@ -18,7 +18,7 @@ LAYERS = [
     {"services", "protocol", "files"},
     {"chat"},
     {"delivery", "identity", "presence"},
-    {"live", "api", "services/discord", "services/email", "terminal"},
+    {"live", "api", "services/discord", "services/email"},
     {"web", "commands", "schemas", "checks", "extend", "templatetags", "sandbox"},
     {"admin", "http", "apps", "urls"},
     {"management", "asgi", "services/webhook"},

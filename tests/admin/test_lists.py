@@ -198,7 +198,7 @@ def test_a_conversation_is_found_by_nick_and_by_every_id(staff: Client, conversa
 
 @pytest.mark.parametrize(
     "term",
-    ["nobody", "%", "_rave", "rave otter", "1180000000000000999", "0b8f4c1e-7f5e-4c55-9d53-0f6f1f0a2b3c"],
+    ["nobody", "%", "_rave", "rave otter", "1180000000000000999", "00000000-7f5e-4c55-9d53-0f6f1f0a2b3c"],
 )
 def test_what_is_not_there_is_not_found(staff: Client, conversation: Connection, term: str) -> None:
     assert rows(staff.get(url("connection", q=term))) == []

@@ -13,9 +13,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from bridge.conf import settings
 from bridge.infra import addresses
-from bridge.terminal import typed
-from bridge.terminal.terminal import opened
-from bridge.terminal.visitor import Visitor
+from bridge.management.terminal import typed
+from bridge.management.terminal.terminal import opened
+from bridge.management.terminal.visitor import Visitor
 
 HERE = "http://127.0.0.1:8000"
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
 
-from bridge.terminal.text import NARROWEST, clean, one_line, said, wrapped
+from bridge.management.terminal.text import NARROWEST, clean, one_line, said, wrapped
 
 HOSTILE = [
     "\x1b[2J",  # clears the screen

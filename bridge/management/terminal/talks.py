@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from bridge.terminal.text import Line, said
+from bridge.management.terminal.text import Line, said
 from bridge.text.markdown import as_text, parse
 
 Message = dict[str, Any]

@@ -18,7 +18,7 @@ from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.styles import Style
 
-from bridge.terminal.text import Line, note
+from bridge.management.terminal.text import Line, note
 
 STYLE = Style.from_dict(
     {

@@ -8,12 +8,12 @@ from typing import Any
 
 from bridge.errors import BridgeError
 from bridge.infra.tasks import end
+from bridge.management.terminal.client import Client, Frame, NotConnected
+from bridge.management.terminal.talks import Talk
+from bridge.management.terminal.terminal import Terminal
+from bridge.management.terminal.text import note, one_line
+from bridge.management.terminal.typed import Deed
 from bridge.protocol import PASSING
-from bridge.terminal.client import Client, Frame, NotConnected
-from bridge.terminal.talks import Talk
-from bridge.terminal.terminal import Terminal
-from bridge.terminal.text import note, one_line
-from bridge.terminal.typed import Deed
 
 GATHER = 0.3
 """Seconds that a hole among the events has to fill by itself."""

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import NamedTuple, Protocol
 
-from bridge.terminal.terminal import Terminal
-from bridge.terminal.text import note
+from bridge.management.terminal.terminal import Terminal
+from bridge.management.terminal.text import note
 
 
 class Typed(NamedTuple):
