@@ -12,7 +12,7 @@ from asgiref.sync import sync_to_async
 from bridge import files, services
 from bridge.chat import actions
 from bridge.chat.actions import linking
-from bridge.chat.actions.receiving import RemoteAuthor
+from bridge.chat.actions.authors import RemoteAuthor
 from bridge.chat.actions.saying import Voice, say
 from bridge.chat.speaking import Opening
 from bridge.delivery.composing import text_of

@@ -17,7 +17,7 @@ from bridge.delivery import LineLost, lines
 from bridge.delivery.nudges import listen
 from bridge.delivery.reading import next_piece
 from bridge.infra.clock import Clock
-from bridge.infra.tasks import end
+from bridge.infra.tasks import cancel_and_wait
 from bridge.models import WEB, Cursor, Delivery
 from bridge.models import Connection as ConnectionRow
 from bridge.models import Message as MessageRow
@@ -142,14 +142,12 @@ class Messages:
                 if message is not None:
                     yield message
                 elif self._follow:
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(POLL):
-                            await news.wait()
+                    await _wait(news)
                 else:
                     return
         finally:
             if listening is not None:
-                await end(listening)
+                await cancel_and_wait(listening)
             await sync_to_async(source.leave)()
 
     def _bear(self, error: Exception) -> None:
@@ -158,6 +156,12 @@ class Messages:
             raise error
         logger.warning("The database is unavailable; messages will be read later: %r", error)
         close_old_connections()
+
+
+async def _wait(news: asyncio.Event) -> None:
+    """Until there are any, or it is time to look anyway."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(news.wait(), POLL)
 
 
 def _waker(news: asyncio.Event) -> Callable[[dict[str, Any]], None]:

@@ -18,24 +18,28 @@ PAUSE = 1.0
 
 async def listen(heard: Callable[[dict[str, Any]], None]) -> None:
     """Call `heard` with each message for who carries deliveries, until cancelled."""
-    layer: Any = get_channel_layer()
     while True:
         try:
-            async with asyncio.timeout(LISTEN_AGAIN):
-                channel = await layer.new_channel("bot")
-                await layer.group_add(BOT_GROUP, channel)
-            try:
-                while True:
-                    async with asyncio.timeout(LISTEN_AGAIN):
-                        message = await layer.receive(channel)
-                    heard(message)
-            finally:
-                await _leave(layer, channel)
+            await _listen_once(get_channel_layer(), heard)
         except TimeoutError:
             logger.debug("No nudges for a while; subscribing again")
         except Exception as error:  # noqa: BLE001  # whatever the layer raises: Redis is away
             logger.info("Nudges are not available for now: %r", error)
             await asyncio.sleep(PAUSE)
+
+
+async def _listen_once(layer: Any, heard: Callable[[dict[str, Any]], None]) -> None:
+    """Raises TimeoutError after a while without any."""
+    async with asyncio.timeout(LISTEN_AGAIN):
+        channel = await layer.new_channel("bot")
+        await layer.group_add(BOT_GROUP, channel)
+    try:
+        while True:
+            async with asyncio.timeout(LISTEN_AGAIN):
+                message = await layer.receive(channel)
+            heard(message)
+    finally:
+        await _leave(layer, channel)
 
 
 async def _leave(layer: Any, channel: str) -> None:

@@ -16,7 +16,7 @@ from bridge.delivery import Line, LineLost
 from bridge.errors import DeliveryFailed
 from bridge.infra.clock import Clock
 from bridge.infra.database import DatabaseThreads
-from bridge.infra.tasks import end
+from bridge.infra.tasks import cancel_and_wait
 from bridge.services.base import Answer, Attempt, Opened, Request, Service, attempting
 
 logger = logging.getLogger(__name__)
@@ -123,7 +123,7 @@ class Outbox:
             await asyncio.gather(self._claiming, return_exceptions=True)
         if self._lines:
             await asyncio.wait(self._lines, timeout=STOP_WITHIN)
-        await end(*self._lines)
+        await cancel_and_wait(*self._lines)
 
     async def _claim(self) -> None:
         free = LINES - len(self._lines)

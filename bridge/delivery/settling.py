@@ -11,7 +11,8 @@ from django.db.models.functions import Now
 
 from bridge import services
 from bridge.chat.actions.attaching import link_instead
-from bridge.chat.actions.receiving import learn_remote_id, position_of, take_as_deleted
+from bridge.chat.actions.receiving import position_of
+from bridge.chat.actions.remote_ids import learn_remote_id, take_as_deleted
 from bridge.chat.actions.settling import mark_failed
 from bridge.chat.actions.storing import record_gap
 from bridge.delivery import lines, reactions

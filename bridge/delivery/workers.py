@@ -10,7 +10,7 @@ from bridge.delivery.nudges import listen
 from bridge.delivery.outbox import Outbox
 from bridge.infra.clock import Clock
 from bridge.infra.database import DatabaseThreads
-from bridge.infra.tasks import end
+from bridge.infra.tasks import cancel_and_wait
 from bridge.services.base import Service
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class OutboxWorkers:
         try:
             await asyncio.gather(*(outbox.run() for outbox in self._outboxes))
         finally:
-            await end(listening)
+            await cancel_and_wait(listening)
 
     async def stop(self) -> None:
         """Finish the requests in hand."""

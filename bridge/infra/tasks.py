@@ -1,14 +1,14 @@
-"""How tasks are ended for certain."""
+"""Ending tasks for certain."""
 
 import asyncio
 from typing import Any
 
 
-async def end(*tasks: "asyncio.Task[Any]") -> None:
-    """Cancel them until they have ended, whatever they end with.
+async def cancel_and_wait(*tasks: "asyncio.Task[Any]") -> None:
+    """Cancel these tasks until they have ended, whatever they end with.
 
     Once is not enough: channels_redis swallows a cancellation that comes while it connects, and so does whatever a task
-    waits for where that comes in the same moment. Whoever waited for such a task waited for ever.
+    waits for where that comes in the same moment. Waiting for such a task would never end.
     """
     while pending := [task for task in tasks if not task.done()]:
         for task in pending:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from bridge.chat.publishing import PUBLISH_TIMEOUT, WEB_GROUP, Entry, channel_layer
-from bridge.infra.tasks import end
+from bridge.infra.tasks import cancel_and_wait
 
 STALE_AFTER = 10.0
 """Seconds on the way after which a frame is not worth handing out: its socket is closed and catches up by itself."""
@@ -75,7 +75,7 @@ class Hub:
         task, self._task = self._task, None
         if task is None:
             return
-        await end(task)
+        await cancel_and_wait(task)
         try:
             async with asyncio.timeout(PUBLISH_TIMEOUT):
                 await channel_layer().group_discard(WEB_GROUP, self._channel)

@@ -15,7 +15,7 @@ from bridge.chat.moderation import Moderation, Proof, blocked, signed_out
 from bridge.conf import settings
 from bridge.infra import redis
 from bridge.infra.database import DatabaseThreads
-from bridge.infra.tasks import end
+from bridge.infra.tasks import cancel_and_wait
 from bridge.infra.throttling import Throttler
 from bridge.live.hub import Hub, Listener
 from bridge.live.server_quirks import LIMIT as CLOSING_LIMIT
@@ -122,7 +122,7 @@ class Worker:
 
     async def stop(self) -> None:
         """Write what waits, then let go of everything."""
-        await end(*filter(None, (self._task, self._flushing, self._moderating)))
+        await cancel_and_wait(*filter(None, (self._task, self._flushing, self._moderating)))
         await self.writer.stop(limit=STOP_LIMIT)
         await self.hub.stop()
         try:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from bridge.chat.actions import receiving
+from bridge.chat.actions import receiving, remote_ids
 from bridge.chat.actions.receiving import Incoming, RemoteAuthor
 from bridge.models import Connection, Endpoint, Inbox, Message, RemoteMessage, RemotePart
 
@@ -80,11 +80,11 @@ def test_a_reply_that_came_before_the_id_of_what_it_answers_quotes_it_once_that_
     ]
     assert [reply and reply.reply_to for reply in replies] == [None] * 3
     connection.refresh_from_db()
-    receiving.receive_echo(endpoint.pk, nonce="n", remote_id="1001")
+    remote_ids.receive_echo(endpoint.pk, nonce="n", remote_id="1001")
     quoted = Message.objects.filter(reply_to=asked).order_by("seq")
     assert [reply.content for reply in quoted] == ["yes", "and green"]
     assert [reply.revision for reply in quoted] == [connection.revision + 1, connection.revision + 2]
-    receiving.receive_echo(endpoint.pk, nonce="n", remote_id="1001")
+    remote_ids.receive_echo(endpoint.pk, nonce="n", remote_id="1001")
     assert not RemoteMessage.objects.filter(endpoint=endpoint, answers__isnull=False).exists()
 
 
@@ -94,7 +94,7 @@ def test_what_staff_deleted_before_its_id_was_known_goes_from_the_page(endpoint:
     RemotePart.objects.create(remote=sent, message=message, position=0)
     assert receiving.receive_delete(endpoint.pk, "1001", deleted_at=timezone.now())
     assert not receiving.receive_delete(endpoint.pk, "1001", deleted_at=timezone.now())
-    receiving.receive_echo(endpoint.pk, nonce="n", remote_id="1001")
+    remote_ids.receive_echo(endpoint.pk, nonce="n", remote_id="1001")
     message.refresh_from_db()
     assert (message.content, message.deleted_at is not None) == ("", True)
 
@@ -111,14 +111,14 @@ def test_a_gap_stays_on_the_page_whatever_staff_do_with_it_over_there(endpoint: 
 def test_a_deletion_that_was_seen_before_its_message_is_the_echos(endpoint: Endpoint) -> None:
     sent = RemoteMessage.objects.create(endpoint=endpoint, ours=True, nonce="n", sent_at=timezone.now())
     receiving.receive_delete(endpoint.pk, "1001", deleted_at=timezone.now())
-    receiving.receive_echo(endpoint.pk, nonce="n", remote_id="1001")
+    remote_ids.receive_echo(endpoint.pk, nonce="n", remote_id="1001")
     sent.refresh_from_db()
     assert (sent.remote_id, sent.deleted_at is not None) == ("1001", True)
 
 
 def test_an_echo_that_comes_after_the_answer_changes_nothing(endpoint: Endpoint) -> None:
     sent = RemoteMessage.objects.create(endpoint=endpoint, ours=True, nonce="n", remote_id="1001")
-    receiving.receive_echo(endpoint.pk, nonce="n", remote_id="1001")
+    remote_ids.receive_echo(endpoint.pk, nonce="n", remote_id="1001")
     sent.refresh_from_db()
     assert RemoteMessage.objects.count() == 1
     assert sent.deleted_at is None

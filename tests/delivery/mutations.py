@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bridge import delivery
-from bridge.chat.actions import posting, receiving
+from bridge.chat.actions import posting, receiving, remote_ids
 from bridge.delivery import composing, lines, planning, reactions, settling
 from bridge.errors import DeliveryFailed
 from bridge.models import Connection, Delivery, Endpoint, RemoteMessage
@@ -144,13 +144,14 @@ def a_reply_goes_with_others(patch: pytest.MonkeyPatch) -> None:
 
 def our_own_deletions_are_taken_for_staffs(patch: pytest.MonkeyPatch) -> None:
     """Rule 8: Discord tells of what we delete as of what staff delete."""
-    original = receiving.take_as_deleted
+    original = remote_ids.take_as_deleted
 
     def take_as_deleted(remote: RemoteMessage, *, deleted_at: datetime) -> None:
         remote.unwanted = False
         original(remote, deleted_at=deleted_at)
 
     patch.setattr(receiving, "take_as_deleted", take_as_deleted)
+    patch.setattr(remote_ids, "take_as_deleted", take_as_deleted)
 
 
 def what_staff_delete_is_only_noted(patch: pytest.MonkeyPatch) -> None:
@@ -160,6 +161,7 @@ def what_staff_delete_is_only_noted(patch: pytest.MonkeyPatch) -> None:
         RemoteMessage.objects.filter(pk=remote.pk).update(deleted_at=deleted_at)
 
     patch.setattr(receiving, "take_as_deleted", take_as_deleted)
+    patch.setattr(remote_ids, "take_as_deleted", take_as_deleted)
     patch.setattr(settling, "take_as_deleted", take_as_deleted)
 
 

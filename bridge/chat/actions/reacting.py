@@ -14,8 +14,9 @@ from django.utils import timezone
 
 from bridge.chat.access import Viewer, message_for, no_such_message, participant_for
 from bridge.chat.actions.announcing import fan_out, publish_messages
+from bridge.chat.actions.authors import RemoteAuthor, participant_of
 from bridge.chat.actions.noting import note_emojis
-from bridge.chat.actions.receiving import RemoteAuthor, locked, participant_of
+from bridge.chat.actions.remote_ids import locked
 from bridge.chat.actions.speaking_rules import speak
 from bridge.errors import BridgeError, Code
 from bridge.models import Connection, Delivery, Endpoint, Message, Participant, Reaction, RemoteMessage

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 
-from bridge import signals
-from bridge.chat import hooks
-from bridge.chat.actions.announcing import publish_changed
-from bridge.chat.actions.changing import delete_message, edit_message
+from bridge.chat.actions.authors import RemoteAuthor, participant_of, visitor_of
+from bridge.chat.actions.changing import edit_message
 from bridge.chat.actions.copying import RemoteFile, drop_files, to_copy
 from bridge.chat.actions.noting import note_emojis
 from bridge.chat.actions.opening import complete
-from bridge.chat.actions.renaming import yield_on_commit
+from bridge.chat.actions.remote_ids import answered_there, locked, take_as_deleted
 from bridge.chat.actions.states import reopen_connection
 from bridge.chat.actions.storing import NewMessage, record_gap, state_of_arrival, store_one
 from bridge.chat.speaking import Target
@@ -26,26 +24,9 @@ from bridge.models import (
     Connection,
     Endpoint,
     Message,
-    Participant,
     RemoteMessage,
     RemotePart,
 )
-from bridge.protocol import as_name
-from bridge.text.lookalikes import key_of
-
-
-@dataclass(frozen=True)
-class RemoteAuthor:
-    """Somebody who writes from inside a service; `remote_id` is his id there.
-
-    In a private conversation all of them are staff; in a room only who moderates it.
-    """
-
-    remote_id: str
-    nick: str
-    avatar: str = ""
-    colour: str = ""
-    is_staff: bool = True
 
 
 @dataclass(frozen=True)
@@ -84,7 +65,7 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
             # Closed in the admin, where it is opened again.
             return None
         open_or_complete(connection)
-    answered = _answered(endpoint, incoming.reply_to)
+    answered = answered_there(endpoint, incoming.reply_to)
     author = participant_of(endpoint, incoming.author) if incoming.author else visitor_of(connection)
     note_emojis(content=incoming.content)
     uploads = Attachment.objects.filter(pk__in=incoming.uploads).order_by("pk") if incoming.uploads else ()
@@ -145,23 +126,6 @@ def receive_unreadable(endpoint_id: int, remote_id: str, *, edited_at: datetime 
     return record_gap(connection, size=1)
 
 
-def visitor_of(connection: Connection) -> Participant:
-    return Participant.objects.get(connection=connection, visitor=connection.visitor)
-
-
-def _answered(endpoint: Endpoint, remote_id: str | None) -> Message | None:
-    """What a reply over there answers: of several that went as one, the first that was not deleted.
-
-    None where it is not known here.
-    """
-    if remote_id is None:
-        return None
-    parts = RemotePart.objects.filter(remote__endpoint=endpoint, remote__remote_id=remote_id)
-    present_first = F("message__deleted_at").asc(nulls_first=True)
-    part = parts.order_by(present_first, "position").select_related("message__author").first()
-    return part.message if part and part.message.kind == Message.Kind.MESSAGE else None
-
-
 @transaction.atomic
 def receive_edit(
     endpoint_id: int,
@@ -212,66 +176,6 @@ def receive_delete(endpoint_id: int, remote_id: str, *, deleted_at: datetime) ->
     return True
 
 
-def take_as_deleted(remote: RemoteMessage, *, deleted_at: datetime) -> None:
-    """It is gone over there, within the transaction that holds the connection's row.
-
-    Staff delete what a visitor wrote, too: it goes from the page, with all that went as one with it, and the other
-    pieces of it go from the service. Only what we deleted ourselves, e.g. the end of a text that became shorter, says
-    nothing of the message. A thread that is deleted as a whole comes another way, and takes nothing with it.
-    """
-    RemoteMessage.objects.filter(pk=remote.pk).update(deleted_at=deleted_at)
-    if remote.unwanted:
-        return
-    held = Message.objects.filter(remote_parts__remote=remote, kind=Message.Kind.MESSAGE)
-    for message_id in held.order_by("seq").values_list("pk", flat=True):
-        delete_message(message_id)
-
-
-@transaction.atomic
-def receive_echo(endpoint_id: int, *, nonce: str, remote_id: str) -> None:
-    """Our own message, seen with its nonce: its id is known even if the answer was lost."""
-    locked(endpoint_id)
-    sent = RemoteMessage.objects.filter(
-        endpoint=endpoint_id, ours=True, nonce=nonce, remote_id__isnull=True
-    ).first()
-    if sent is not None:
-        learn_remote_id(sent, remote_id)
-
-
-def learn_remote_id(remote: RemoteMessage, remote_id: str) -> None:
-    """Note the id of one of ours, within the transaction that holds the connection's row.
-
-    Answer, echo and look-up may each be first. A deletion that was seen before all of them left a tombstone: it is
-    this message's, or it would be taken for lost and sent again.
-    """
-    known = RemoteMessage.objects.filter(endpoint=remote.endpoint_id, remote_id=remote_id).first()
-    if known is not None and known.ours:
-        return
-    deleted_at = known.deleted_at if known is not None else None
-    if known is not None:
-        known.delete()
-    remote.remote_id = remote_id
-    remote.save(update_fields=["remote_id", "sender"])
-    _answer(remote.endpoint, remote_id)
-    if deleted_at is not None:
-        take_as_deleted(remote, deleted_at=deleted_at)
-
-
-def _answer(endpoint: Endpoint, remote_id: str) -> None:
-    """Replies that came before the id of what they answer was known: now they quote it."""
-    replies = RemoteMessage.objects.filter(endpoint=endpoint, answers=remote_id)
-    messages = [
-        part.message for part in RemotePart.objects.filter(remote__in=replies).select_related("message")
-    ]
-    answered = _answered(endpoint, remote_id) if messages else None
-    if answered is None:
-        return
-    for message in messages:
-        message.reply_to = answered
-    publish_changed("message.edited", messages, ["reply_to"], connection=endpoint.connection)
-    replies.update(answers=None)
-
-
 def move_watermark(endpoint_id: int, remote_id: str) -> None:
     """Everything up to here was looked at, and nothing of it is for us."""
     _advance_watermark(endpoint_id, remote_id)
@@ -304,33 +208,3 @@ def position_of(remote_id: str) -> int | None:
     """As far as the column can hold it."""
     position = int(remote_id) if remote_id.isascii() and remote_id.isdigit() else None
     return position if position is not None and position < 2**63 else None
-
-
-def participant_of(endpoint: Endpoint, author: RemoteAuthor) -> Participant:
-    """The one who writes, with the name, the picture and the role that he has today."""
-    nick = as_name(author.nick) or ("Staff" if author.is_staff else "Guest")
-    participant, is_new = Participant.objects.update_or_create(
-        connection=endpoint.connection,
-        service=endpoint.service,
-        remote_id=author.remote_id,
-        defaults={
-            "nick": nick,
-            # Staff's names are kept from visitors. A guest's are not ours to give: there may be two of one name.
-            "nick_key": key_of(nick) if author.is_staff else "",
-            "avatar": author.avatar[:300],
-            "colour": author.colour,
-            "role": Participant.Role.STAFF if author.is_staff else Participant.Role.VISITOR,
-        },
-    )
-    if is_new:
-        hooks.tell_on_commit(signals.participant_joined, [participant.uid])
-    if author.is_staff:
-        yield_on_commit(participant)
-    return participant
-
-
-def locked(endpoint_id: int) -> Endpoint:
-    """The endpoint, once its connection's row is held: whether something is new is read after the lock."""
-    connection_id = Endpoint.objects.values_list("connection_id", flat=True).get(pk=endpoint_id)
-    Connection.objects.lock(connection_id)
-    return Endpoint.objects.select_related("connection__inbox").get(pk=endpoint_id)

@@ -5,8 +5,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from django.db import transaction
 
+from bridge.chat.actions.authors import RemoteAuthor, participant_of, visitor_of
 from bridge.chat.actions.noting import note_emojis
-from bridge.chat.actions.receiving import RemoteAuthor, open_or_complete, participant_of, visitor_of
+from bridge.chat.actions.receiving import open_or_complete
 from bridge.chat.actions.storing import NewMessage, state_of_arrival, store_one
 from bridge.chat.speaking import Target
 from bridge.errors import BridgeError, Code

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.errors import BridgeError
-from bridge.infra.tasks import end
+from bridge.infra.tasks import cancel_and_wait
 from bridge.management.terminal.client import Client, Frame, NotConnected
 from bridge.management.terminal.talks import Talk
 from bridge.management.terminal.terminal import Terminal
@@ -61,7 +61,7 @@ class Visitor:
         self._tasks = [asyncio.create_task(self._client.run()), asyncio.create_task(self._send_waiting())]
 
     async def stop(self) -> None:
-        await end(*self._tasks, *self._syncing)
+        await cancel_and_wait(*self._tasks, *self._syncing)
 
     @property
     def prompt(self) -> str:

@@ -13,7 +13,7 @@ from django.core.mail import EmailMessage
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from bridge.chat.actions.receiving import locked
+from bridge.chat.actions.remote_ids import locked
 from bridge.chat.actions.storing import NewMessage, state_of_arrival, store_one
 from bridge.chat.speaking import Target
 from bridge.conf import settings

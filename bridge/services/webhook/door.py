@@ -12,13 +12,8 @@ from django.views.decorators.http import require_POST
 from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
 from bridge.chat import wire
-from bridge.chat.actions.receiving import (
-    Incoming,
-    RemoteAuthor,
-    receive_delete,
-    receive_edit,
-    receive_message,
-)
+from bridge.chat.actions.authors import RemoteAuthor
+from bridge.chat.actions.receiving import Incoming, receive_delete, receive_edit, receive_message
 from bridge.chat.actions.states import close_connection
 from bridge.errors import BridgeError, Code
 from bridge.infra.bodies import response_to

@@ -11,7 +11,7 @@ from django.db import DataError, IntegrityError
 from django.db import Error as DatabaseProblem
 
 from bridge.infra.redis import RedisError
-from bridge.infra.tasks import end
+from bridge.infra.tasks import cancel_and_wait
 from bridge.services.discord.reading import OddAnswer
 
 logger = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class BackgroundTasks:
         task.add_done_callback(self._tasks.discard)
 
     async def stop(self) -> None:
-        await end(*self._tasks)
+        await cancel_and_wait(*self._tasks)
 
 
 async def _noted(work: Coroutine[Any, Any, None]) -> None:

@@ -21,7 +21,7 @@ from bridge import files
 from bridge.chat.actions import copying
 from bridge.conf import settings
 from bridge.errors import BridgeError, Code
-from bridge.infra.tasks import end
+from bridge.infra.tasks import cancel_and_wait
 from bridge.models import Attachment, RemotePart
 from bridge.services.discord.bot.database import db
 from bridge.services.discord.bot.incoming import files_of
@@ -84,7 +84,7 @@ class AttachmentMirror:
 
     async def stop(self) -> None:
         if self._task is not None:
-            await end(self._task)
+            await cancel_and_wait(self._task)
 
     async def _run(self) -> None:
         async with aiohttp.ClientSession(timeout=WITHIN) as session:

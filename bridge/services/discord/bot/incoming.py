@@ -6,7 +6,7 @@ from os.path import splitext
 
 import discord
 
-from bridge.chat.actions import receiving
+from bridge.chat.actions import authors, receiving
 from bridge.chat.actions.copying import RemoteFile
 from bridge.files import safe_name
 from bridge.models import Connection, Endpoint
@@ -19,8 +19,8 @@ MOST_FILES = 40
 """Of one message. Discord takes ten, and shows those of what is forwarded besides."""
 
 
-def author_of(user: discord.abc.User) -> receiving.RemoteAuthor:
-    return receiving.RemoteAuthor(
+def author_of(user: discord.abc.User) -> authors.RemoteAuthor:
+    return authors.RemoteAuthor(
         str(user.id),
         # Some call themselves by what cannot be seen: then they are known by their account.
         as_name(user.display_name) or as_name(user.name),
@@ -28,7 +28,7 @@ def author_of(user: discord.abc.User) -> receiving.RemoteAuthor:
     )
 
 
-def speaker_of(endpoint: Endpoint, user: discord.abc.User, place: object) -> receiving.RemoteAuthor:
+def speaker_of(endpoint: Endpoint, user: discord.abc.User, place: object) -> authors.RemoteAuthor:
     """Who speaks there. In a room staff are who has one of the inbox's roles, or where it names none who may manage
     messages; everybody else is a guest like the visitors.
     """
@@ -45,7 +45,7 @@ def speaker_of(endpoint: Endpoint, user: discord.abc.User, place: object) -> rec
     return replace(author, colour=colour, is_staff=is_staff)
 
 
-def incoming_of(message: discord.Message, author: receiving.RemoteAuthor) -> receiving.Incoming:
+def incoming_of(message: discord.Message, author: authors.RemoteAuthor) -> receiving.Incoming:
     return receiving.Incoming(
         remote_id=str(message.id),
         author=author,

@@ -11,7 +11,7 @@ from django.db import Error as DatabaseProblem
 from django.utils import timezone
 
 from bridge.chat.actions import close_connection, moderating
-from bridge.chat.actions.receiving import RemoteAuthor, participant_of
+from bridge.chat.actions.authors import RemoteAuthor, participant_of
 from bridge.models import Connection, Participant
 from bridge.services.discord.bot.database import db
 from bridge.services.discord.bot.incoming import author_of

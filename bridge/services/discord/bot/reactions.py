@@ -12,7 +12,7 @@ from datetime import timedelta
 import discord
 
 from bridge.chat.actions import reacting
-from bridge.chat.actions.receiving import RemoteAuthor
+from bridge.chat.actions.authors import RemoteAuthor
 from bridge.models import Endpoint
 from bridge.services.discord import reading as reading
 from bridge.services.discord.bot import translate

@@ -15,8 +15,8 @@ from datetime import timedelta
 import discord
 from django.utils import timezone
 
-from bridge.chat.actions import copying, receiving
-from bridge.infra.tasks import end
+from bridge.chat.actions import authors, copying, receiving, remote_ids
+from bridge.infra.tasks import cancel_and_wait
 from bridge.models import Connection, Endpoint, Inbox
 from bridge.presence import team
 from bridge.services.discord import reading as reading
@@ -125,7 +125,7 @@ class Relay:
         self.read_again(pk)
 
     async def stop(self) -> None:
-        await end(*[lane.task for lane in self._lanes.values() if lane.task])
+        await cancel_and_wait(*[lane.task for lane in self._lanes.values() if lane.task])
 
     def _start(self, thread_id: int, lane: Lane) -> None:
         if lane.task is None or lane.task.done():
@@ -264,7 +264,7 @@ class Relay:
         elif self._is_ours_unread(message):
             nonce = message.payload.get("nonce")
             if isinstance(nonce, str):
-                await db(receiving.receive_echo, endpoint.pk, nonce=nonce, remote_id=str(message.id))
+                await db(remote_ids.receive_echo, endpoint.pk, nonce=nonce, remote_id=str(message.id))
             return
         elif not await self._is_for_page(endpoint, message):
             return
@@ -293,7 +293,7 @@ class Relay:
         inbox = endpoint.connection.inbox
         if self._is_mine(message):
             if isinstance(message.nonce, str):
-                await db(receiving.receive_echo, endpoint.pk, nonce=message.nonce, remote_id=str(message.id))
+                await db(remote_ids.receive_echo, endpoint.pk, nonce=message.nonce, remote_id=str(message.id))
             return
         if not self._is_relayed(inbox, message):
             return
@@ -317,7 +317,7 @@ class Relay:
             self._background.start(_seen(endpoint))
         self._marks.relayed(endpoint, message)
 
-    async def _author(self, endpoint: Endpoint, message: discord.Message) -> receiving.RemoteAuthor:
+    async def _author(self, endpoint: Endpoint, message: discord.Message) -> authors.RemoteAuthor:
         user: discord.abc.User = message.author
         place = self._client.get_channel(message.channel.id)
         in_room = endpoint.connection.kind == Connection.Kind.ROOM and message.webhook_id is None

@@ -17,7 +17,7 @@ from bridge.delivery.nudges import listen
 from bridge.infra.clock import Clock
 from bridge.infra.database import DatabaseThreads
 from bridge.infra.redis import RedisError
-from bridge.infra.tasks import end
+from bridge.infra.tasks import cancel_and_wait
 from bridge.presence import team
 from bridge.services.base import SetupError
 from bridge.services.discord.bot import database, lease, setup
@@ -70,7 +70,7 @@ class Runner:
             await self._run(alone=not hosted)
         finally:
             await others.stop()
-            await end(carrying, purging)
+            await cancel_and_wait(carrying, purging)
             await database.close()
             await self._database.close()
 
@@ -138,7 +138,7 @@ class Runner:
                 await bot.leave_gateway()
             await bot.outbox.stop()
         finally:
-            await end(*tasks)
+            await cancel_and_wait(*tasks)
             await bot.close()
             with contextlib.suppress(RedisError):
                 await team.gateway_down()
@@ -169,7 +169,7 @@ class Runner:
                 raise
             raise Unreachable("its gateway does not answer") from error
         finally:
-            await end(*tasks)
+            await cancel_and_wait(*tasks)
 
     async def _renew(self, bot: BridgeBot) -> None:
         """Return when the lease is lost, or so late that it may be."""

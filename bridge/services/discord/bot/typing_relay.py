@@ -6,7 +6,7 @@ import discord
 
 from bridge import protocol
 from bridge.chat import publishing, wire
-from bridge.chat.actions import receiving
+from bridge.chat.actions import authors
 from bridge.models import Connection, Endpoint
 from bridge.presence import team
 from bridge.services.discord.bot.background import BackgroundTasks
@@ -42,7 +42,7 @@ class TypingRelay:
         if endpoint is None or user.bot or not await self._staff.counts(endpoint, user):
             return
         speaker = speaker_of(endpoint, user, self._client.get_channel(thread_id))
-        participant = await db(receiving.participant_of, endpoint, speaker)
+        participant = await db(authors.participant_of, endpoint, speaker)
         uid = str(endpoint.connection.uid)
         frame = protocol.event_frame(
             "typing.started", {"author": wire.author_out(participant)}, connection=uid

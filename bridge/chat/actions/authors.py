@@ -1,0 +1,51 @@
+"""Who writes from inside a service, and the participant that they are in a conversation."""
+
+from dataclasses import dataclass
+
+from bridge import signals
+from bridge.chat import hooks
+from bridge.chat.actions.renaming import yield_on_commit
+from bridge.models import Connection, Endpoint, Participant
+from bridge.protocol import as_name
+from bridge.text.lookalikes import key_of
+
+
+@dataclass(frozen=True)
+class RemoteAuthor:
+    """Somebody who writes from inside a service; `remote_id` is his id there.
+
+    In a private conversation all of them are staff; in a room only who moderates it.
+    """
+
+    remote_id: str
+    nick: str
+    avatar: str = ""
+    colour: str = ""
+    is_staff: bool = True
+
+
+def visitor_of(connection: Connection) -> Participant:
+    return Participant.objects.get(connection=connection, visitor=connection.visitor)
+
+
+def participant_of(endpoint: Endpoint, author: RemoteAuthor) -> Participant:
+    """The one who writes, with the name, the picture and the role that he has today."""
+    nick = as_name(author.nick) or ("Staff" if author.is_staff else "Guest")
+    participant, is_new = Participant.objects.update_or_create(
+        connection=endpoint.connection,
+        service=endpoint.service,
+        remote_id=author.remote_id,
+        defaults={
+            "nick": nick,
+            # Staff's names are kept from visitors. A guest's are not ours to give: there may be two of one name.
+            "nick_key": key_of(nick) if author.is_staff else "",
+            "avatar": author.avatar[:300],
+            "colour": author.colour,
+            "role": Participant.Role.STAFF if author.is_staff else Participant.Role.VISITOR,
+        },
+    )
+    if is_new:
+        hooks.tell_on_commit(signals.participant_joined, [participant.uid])
+    if author.is_staff:
+        yield_on_commit(participant)
+    return participant
