@@ -1,12 +1,13 @@
-"""Who speaks where, as plain values: what a socket keeps so that a message costs no look-up."""
+"""Who speaks where, and what, as plain values: what a socket keeps so that a message costs no query."""
 
 import uuid
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from bridge.chat.wire import author_out
+from bridge.errors import BridgeError
 from bridge.models import Connection, Participant
-from bridge.protocol import Author
+from bridge.protocol import Author, MessageOut
 
 
 class Target(NamedTuple):
@@ -43,3 +44,42 @@ class Opening:
     user_agent: str = ""
     after: int | None = None
     """The key of their last conversation here, 0 for none: there must be no later one. None: whatever there is."""
+
+
+class Uploads(NamedTuple):
+    """Files that go with a message: uploaded by this visitor, for this inbox, and not sent yet."""
+
+    visitor: uuid.UUID
+    inbox: int
+    uids: tuple[uuid.UUID, ...]
+
+
+class Post(NamedTuple):
+    """What somebody wrote: for a `target` that is known, or for a visitor's open conversation (`opening`).
+
+    With both, the target is where that conversation was last seen; a resend is found wherever it is.
+    """
+
+    content: str
+    target: Target | None = None
+    opening: Opening | None = None
+    client_id: uuid.UUID | None = None
+    reply_to: uuid.UUID | None = None
+    uploads: Uploads | None = None
+    origin: str = ""
+    """The socket it comes from: its reply tells it what the event tells all others."""
+
+
+class Posted(NamedTuple):
+    """A message that is stored: just now, or before where its post came again."""
+
+    id: int
+    target: Target
+    message: MessageOut
+
+
+class Busy(Exception):
+    """Another transaction holds this conversation just now: nothing was written, try again."""
+
+
+Result = Posted | BridgeError | Busy

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from django.db import InterfaceError, OperationalError, connections
 
 from bridge.chat.actions import Post, Posted, post_messages
-from bridge.chat.actions.posting import Busy, Result
+from bridge.chat.speaking import Busy, Result
 from bridge.errors import BridgeError, Code
 from bridge.infra.database import DatabaseThreads
 

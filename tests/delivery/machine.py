@@ -15,12 +15,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from bridge import delivery
 from bridge.chat.access import Viewer
-from bridge.chat.actions.attaching import Uploads
 from bridge.chat.actions.changing import delete_message, edit_message
-from bridge.chat.actions.posting import Post as NewPost
-from bridge.chat.actions.posting import Posted, Target, post_messages
+from bridge.chat.actions.posting import post_messages
 from bridge.chat.actions.reacting import react
 from bridge.chat.actions.receiving import receive_delete
+from bridge.chat.speaking import Post as NewPost
+from bridge.chat.speaking import Posted, Target, Uploads
 from bridge.delivery import Line, LineLost
 from bridge.delivery.composing import Form, text_of
 from bridge.errors import DeliveryFailed

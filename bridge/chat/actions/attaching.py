@@ -3,28 +3,21 @@
 import uuid
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import QuerySet
 
 from bridge import files
 from bridge.chat import wire
+from bridge.chat.speaking import Post
 from bridge.errors import BridgeError, Code
 from bridge.files import Kept
 from bridge.models import Attachment, Message
 from bridge.protocol import AttachmentOut
 
 if TYPE_CHECKING:
-    from bridge.chat.actions.posting import Item, Post
-
-
-class Uploads(NamedTuple):
-    """Files that go with a message: uploaded by this visitor, for this inbox, and not sent yet."""
-
-    visitor: uuid.UUID
-    inbox: int
-    uids: tuple[uuid.UUID, ...]
+    from bridge.chat.actions.posting import Item
 
 
 def keep_upload(kept: Kept, *, inbox: int, visitor: uuid.UUID) -> Attachment:

@@ -4,7 +4,6 @@ import uuid
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import F
@@ -12,44 +11,12 @@ from django.utils import timezone
 
 from bridge.chat import wire
 from bridge.chat.actions import rows, speaking_rules
-from bridge.chat.actions.attaching import Uploads, claim
+from bridge.chat.actions.attaching import claim
 from bridge.chat.actions.opening import Overtaken, open_connection
 from bridge.chat.actions.storing import NewMessage, store
-from bridge.chat.speaking import Opening, Target
+from bridge.chat.speaking import Busy, Opening, Post, Posted, Result, Target
 from bridge.errors import BridgeError, Code
 from bridge.models import Attachment, Connection, Message, Participant
-from bridge.protocol import MessageOut
-
-
-class Post(NamedTuple):
-    """What somebody wrote: for a `target` that is known, or for a visitor's open conversation (`opening`).
-
-    With both, the target is where that conversation was last seen; a resend is found wherever it is.
-    """
-
-    content: str
-    target: Target | None = None
-    opening: Opening | None = None
-    client_id: uuid.UUID | None = None
-    reply_to: uuid.UUID | None = None
-    uploads: Uploads | None = None
-    origin: str = ""
-    """The socket it comes from: its reply tells it what the event tells all others."""
-
-
-class Posted(NamedTuple):
-    """A message that is stored: just now, or before where its post came again."""
-
-    id: int
-    target: Target
-    message: MessageOut
-
-
-class Busy(Exception):
-    """Another transaction holds this conversation just now: nothing was written, try again."""
-
-
-Result = Posted | BridgeError | Busy
 
 
 @dataclass(slots=True)

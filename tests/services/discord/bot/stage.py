@@ -10,7 +10,7 @@ from typing import Any
 from bridge.chat import actions, publishing
 from bridge.chat.actions import Opening, Post
 from bridge.chat.actions.changing import delete_message, edit_message
-from bridge.chat.actions.posting import Busy
+from bridge.chat.speaking import Busy
 from bridge.infra.clock import Clock
 from bridge.models import Connection, Delivery, Endpoint, Inbox, Message
 from bridge.sandbox import routes

@@ -10,7 +10,7 @@ import pytest
 
 from bridge.chat import actions
 from bridge.chat.actions import Post, Target
-from bridge.chat.actions.posting import Busy
+from bridge.chat.speaking import Busy
 from bridge.models import Connection, Delivery, Endpoint, Inbox, Message, Participant, RemoteMessage
 from bridge.sandbox import defaults, limits
 from bridge.services.discord import webhooks
