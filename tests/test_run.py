@@ -124,7 +124,7 @@ def test_a_bot_that_cannot_start_ends_all_with_its_reason(
         assert process.wait(100) == 1
     output = (tmp_path / "output").read_text()
     assert "DISCORD_CHANNEL_ID is not a Discord ID" in output
-    assert re.search("The (web|bot) ended with exit code 1: all is stopped", output)
+    assert re.search("The (web|bot) ended with exit code 1: stopping everything", output)
     assert "Traceback" not in output
 
 

@@ -209,8 +209,12 @@ class Dispatcher:
 
 def _send(calls: Sequence[Call]) -> None:
     for call in calls:
-        # Django logs what a receiver raises.
-        call.signal.send_robust(sender=call.sender, **call.arguments)
+        try:
+            # Django logs what a receiver raises.
+            call.signal.send_robust(sender=call.sender, **call.arguments)
+        except RuntimeError as error:
+            # The program has ended: no thread can be had for the async ones, which come after the others.
+            logger.warning("%s did not reach its async receivers: %r", call.signal.name, error)
 
 
 def _load(batch: Sequence[Notice]) -> dict[tuple[type[Model], int | UUID], Model]:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError
 
-from bridge.chat import publishing
+from bridge.chat import hooks, publishing
 from bridge.chat.moderation import Moderation, Proof, blocked, signed_out
 from bridge.conf import settings
 from bridge.infra import redis
@@ -129,6 +129,7 @@ class Worker:
             await self.presence.flush()
         except redis.RedisError as error:
             logger.info("The presence of this process's visitors was not removed and will expire: %r", error)
+        await asyncio.to_thread(hooks.drain, hooks.STOP_LIMIT)
         await self.database.close()
         Worker._current.pop(asyncio.get_running_loop(), None)
 

@@ -76,7 +76,7 @@ def test_files_without_a_row_go_and_those_of_just_now_stay(storage: Path, capsys
         age(row.thumbnail.name or "", 25)
     Attachment.objects.filter(pk__in=[lost.pk, fresh.pk]).delete()
     call_command("purge_files")
-    assert "0 uploads that nobody sent, 2 files that no row knew." in capsys.readouterr().out
+    assert "Deleted 0 unsent uploads and 2 files without a row." in capsys.readouterr().out
     assert default_storage.exists(known.file.name or "")
     assert default_storage.exists(fresh.file.name or "")
     assert not default_storage.exists(lost.thumbnail.name or "")

@@ -54,10 +54,14 @@ actions.post_messages([actions.Post(target=target, content=str(number)) for numb
 """
 
 
-def test_a_program_that_ends_tells_what_it_committed_first(site: Site) -> None:
-    told = said(start(site, PROGRAM))
-    for kind in ("sync", "async"):
-        assert [line for line in told if line.startswith(kind)] == [
+@pytest.mark.parametrize(
+    ("ending", "kinds"), [("", ["sync"]), ("from bridge.chat import hooks; hooks.drain()", ["sync", "async"])]
+)
+def test_a_program_that_ends_sends_what_it_committed_first(site: Site, ending: str, kinds: list[str]) -> None:
+    """Once it has ended Python starts no threads: async receivers have to be waited for before."""
+    lines = said(start(site, PROGRAM + ending))
+    for kind in kinds:
+        assert [line for line in lines if line.startswith(kind)] == [
             f"{kind} {number}" for number in range(50)
         ]
 

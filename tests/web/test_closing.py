@@ -118,7 +118,7 @@ async def test_a_full_process_sends_newcomers_away_before_any_work(
         await outside.open()
         message = await outside._socket.receive_output(60)
         assert (message["type"], message["code"]) == ("websocket.close", 1013)
-        assert "again" in message["reason"]
+        assert "reconnect" in message["reason"]
     assert asked == []
     monkeypatch.undo()
     await inside[1].leave()

@@ -102,7 +102,7 @@ def test_the_asyncapi_document_tells_of_every_command_and_event() -> None:
         *(f"event.{name}" for name in (*EVENTS, *groups.events)),
     }
     assert "use shop.status" in operations["command.shop.state"]["description"]
-    assert operations["command.shop.rare"]["description"] == "At most 2 of one visitor in 86400 s."
+    assert operations["command.shop.rare"]["description"] == "At most 2 from one visitor in 86400 s."
     for pointer in _references(document):
         part = document
         for step in pointer.removeprefix("#/").split("/"):

@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from bridge import services
+from bridge.chat import hooks
 from bridge.conf import settings
 from bridge.infra import redis
 from bridge.sandbox import defaults, launching
@@ -55,6 +56,7 @@ class Command(BaseCommand):
             process = service.process()
             redis.start()
             asyncio.run(run(process))
+            hooks.drain(hooks.STOP_LIMIT)
         except SetupError as error:
             raise CommandError(str(error)) from None
         finally:

@@ -354,10 +354,7 @@ async def test_a_deleted_channel_holds_the_line_and_opens_no_thread(room: Room, 
     await stage.sandbox.remove(LOBBY)
     await room.say("After")
     trouble = await eventually(lambda: _trouble(room))
-    assert (
-        trouble
-        == "The room's Discord channel was deleted: close the room in the admin, and create another one."
-    )
+    assert trouble == "The room's channel was deleted: close the room in the admin, and make another."
     assert (await room.endpoint()).remote_id == LOBBY
     assert await stage.sandbox.threads() == []
 
