@@ -280,9 +280,11 @@ class Visitor:
             else:
                 talk.revision = max(talk.revision, frame["revision"])
             self._show(talk, payload.get("messages", []))
-            if name in {"connection.closed", "connection.reopened"}:
-                closed = name.endswith("closed")
-                self._note("This conversation has ended." if closed else "This conversation was reopened.")
+        # Also before the reply to what reopened it, when it is not shown yet.
+        if name == "connection.closed" and talk is not None:
+            self._note("This conversation has ended.")
+        elif name == "connection.reopened":
+            self._note("This conversation was reopened.")
 
     def _elsewhere(self, uid: str, messages: Iterable[Frame]) -> None:
         """In a conversation that has ended, while another is open."""
