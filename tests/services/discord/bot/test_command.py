@@ -85,7 +85,7 @@ MISTAKES = {
     ),
     "a channel that is not there": Mistake(
         {"DISCORD_CHANNEL_ID": "1180000000000000999"},
-        "The inbox “default” is held: The bot cannot see the channel 1180000000000000999: check the ID",
+        "The inbox “default” is on hold: The bot cannot see the channel 1180000000000000999: check the ID",
     ),
     "a missing permission": Mistake(
         {"DISCORD_CHANNEL_ID": FORUM}, "In #tickets the bot lacks: Send Messages in Threads. Grant its role"
