@@ -24,9 +24,12 @@ MOST_ROUNDS = 6
 
 async def _come_and_vanish(browser: Open, count: int, *, token: str | None) -> None:
     """Half of them properly; the others' application is cut off, as by a server that lost them."""
-    sockets = [browser(token=token) for _ in range(count)]
-    for start in range(0, count, 50):
-        await asyncio.gather(*(each.start() for each in sockets[start : start + 50]))
+    sockets = []
+    for _ in range(0, count, 50):
+        # Opened when they start: a socket has to start its session within seconds.
+        crowd = [browser(token=token) for _ in range(50)]
+        await asyncio.gather(*(each.start() for each in crowd))
+        sockets += crowd
     for index, each in enumerate(sockets):
         if index % 2:
             await each.leave()
