@@ -90,8 +90,10 @@ def store(new: Sequence[Row]) -> tuple[dict[tuple[int, int], int], bool]:
     Returns their ids by (connection, seq), as the database returned them: what is missing was not stored. And
     whether there was any delivery.
     """
+    # Most of a batch have one moment in common, and to adapt it costs as much as a fifth of storing a message.
+    moments = {moment: _moment(moment) for moment in {row.created_at for row in new}}
     values = [
-        (*row[:-2], _moment(row.created_at), _moment(row.edited_at) if row.edited_at else None) for row in new
+        (*row[:-2], moments[row.created_at], _moment(row.edited_at) if row.edited_at else None) for row in new
     ]
     with database.cursor() as cursor:
         ids, delivered = _engine().store(cursor, values)
