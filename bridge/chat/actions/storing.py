@@ -144,13 +144,13 @@ def _row(message: NewMessage, *, now: datetime) -> rows.Row:
         message.revision,
         message.client_id and message.client_id.replace("-", ""),
         message.content,
+        message.created_at or now,
         message.kind,
         message.service,
-        message.endpoint,
         message.state,
+        message.endpoint,
         message.reply_to.pk if message.reply_to else None,
         message.gap_size,
-        message.created_at or now,
         message.edited_at,
     )
 

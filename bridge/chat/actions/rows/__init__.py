@@ -42,13 +42,14 @@ class Row(NamedTuple):
     revision: int
     client_id: Hex | None
     content: str
+    created_at: datetime
+    # What is the same for most, see `sqlite.PLAIN`.
     kind: str
     service: str
-    endpoint: int | None
     state: str
+    endpoint: int | None
     reply_to: int | None
     gap_size: int | None
-    created_at: datetime
     edited_at: datetime | None
 
 
@@ -93,7 +94,8 @@ def store(new: Sequence[Row]) -> tuple[dict[tuple[int, int], int], bool]:
     # Most of a batch have one moment in common, and to adapt it costs as much as a fifth of storing a message.
     moments = {moment: _moment(moment) for moment in {row.created_at for row in new}}
     values = [
-        (*row[:-2], moments[row.created_at], _moment(row.edited_at) if row.edited_at else None) for row in new
+        (*row[:7], moments[row.created_at], *row[8:14], _moment(row.edited_at) if row.edited_at else None)
+        for row in new
     ]
     with database.cursor() as cursor:
         ids, delivered = _engine().store(cursor, values)

@@ -54,13 +54,13 @@ _COLUMNS = {
     "revision": "bigint",
     "client_id": "uuid",
     "content": "text",
+    "created_at": "timestamptz",
     "kind": "text",
     "service": "text",
-    "endpoint_id": "bigint",
     "state": "text",
+    "endpoint_id": "bigint",
     "reply_to_id": "bigint",
     "gap_size": "integer",
-    "created_at": "timestamptz",
     "edited_at": "timestamptz",
 }
 

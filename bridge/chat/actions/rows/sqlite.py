@@ -60,7 +60,13 @@ def store(cursor: Any, rows: Sequence[tuple[Any, ...]]) -> tuple[list[tuple[int,
     before = None
     for at in range(0, len(rows), MOST_ROWS):
         part = rows[at : at + MOST_ROWS]
-        cursor.execute(_insertion(len(part)), list(chain.from_iterable(part)))
+        if all(row[-len(PLAIN) :] == PLAIN for row in part):
+            cursor.execute(
+                _insertion(len(part), plain=True),
+                list(chain.from_iterable(row[: -len(PLAIN)] for row in part)),
+            )
+        else:
+            cursor.execute(_insertion(len(part)), list(chain.from_iterable(part)))
         if before is None:
             before = cursor.lastrowid - len(part)
     # Whoever writes holds the one lock there is: what is above is ours, all of it.
@@ -90,14 +96,19 @@ _STORED = (
 
 
 _COLUMNS = (
-    "uid, connection_id, author_id, seq, revision, client_id, content, kind, service, endpoint_id, state,"
-    " reply_to_id, gap_size, created_at, edited_at"
+    "uid, connection_id, author_id, seq, revision, client_id, content, created_at,"
+    " kind, service, state, endpoint_id, reply_to_id, gap_size, edited_at"
 )
+PLAIN = ("message", "web", "sent", None, None, None, None)
+"""The last columns of a message from the page that answers nothing. Bound for each row they cost 3.5 µs, three times
+what the others cost."""
+_PLAIN_VALUES = "'message', 'web', 'sent', NULL, NULL, NULL, NULL, "
 
 
-@lru_cache(maxsize=MOST_ROWS)
-def _insertion(count: int) -> str:
-    row = f"({'%s, ' * len(_COLUMNS.split())}FALSE, '')"
+@lru_cache(maxsize=2 * MOST_ROWS)
+def _insertion(count: int, *, plain: bool = False) -> str:
+    bound = len(_COLUMNS.split()) - (len(PLAIN) if plain else 0)
+    row = f"({'%s, ' * bound}{_PLAIN_VALUES if plain else ''}FALSE, '')"
     return (
         f"INSERT OR FAIL INTO bridge_message ({_COLUMNS}, changed, failure) VALUES {', '.join([row] * count)}"
     )
