@@ -32,7 +32,7 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """A visitor and what staff may know of him, for a conversation that he may be about to open."""
+    """A visitor and what staff may know of them, for a conversation that they may be about to open."""
 
     inbox: int
     visitor: uuid.UUID

@@ -35,16 +35,16 @@ async def test_several_tabs_are_one_visitor_until_the_last_one_goes(
     await _beat()
     connection = await Connection.objects.aget(uid=visitor.connection)
     assert await online.acount(inbox) == (2, 0, 3)
-    (his,) = await online.asessions(connection=connection)
-    assert (his.visitor, his.sockets, his.identified) == (connection.visitor, 2, False)
+    (present,) = await online.asessions(connection=connection)
+    assert (present.visitor, present.sockets, present.identified) == (connection.visitor, 2, False)
     await visitor.leave()
     await _beat()
     assert await online.acount(inbox) == (2, 0, 2)
-    assert await online.ais_online(his.visitor)
+    assert await online.ais_online(present.visitor)
     await tab.leave()
     await _beat()
     assert await online.acount(inbox) == (1, 0, 1)
-    assert not await online.ais_online(his.visitor)
+    assert not await online.ais_online(present.visitor)
     assert await online.asessions(connection=connection) == []
 
 

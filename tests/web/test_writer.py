@@ -105,6 +105,22 @@ def test_a_row_that_was_not_returned_is_not_acknowledged(
     assert seqs(target) == []
 
 
+def test_a_plain_message_is_the_same_row_whatever_else_is_in_its_batch(opened: Open) -> None:
+    """Where all of a batch are plain, SQLite has their common columns from the statement and not from the row."""
+    target = opened()
+    (first,) = actions.post_messages([post(target, "alone")])
+    assert isinstance(first, Posted)
+    reply = post(target, "a reply")._replace(reply_to=uuid.UUID(first.message["uid"]))
+    actions.post_messages([post(target, "beside a reply"), reply])
+    own = {"id", "uid", "seq", "revision", "content", "created_at", "client_id"}
+    alone, beside, answer = (
+        {name: value for name, value in row.items() if name not in own}
+        for row in Message.objects.order_by("seq").values()
+    )
+    assert alone == beside
+    assert answer == {**alone, "reply_to_id": first.id}
+
+
 def test_the_same_post_twice_in_a_batch_is_one_message(opened: Open) -> None:
     target, client_id = opened(), uuid.uuid4()
     first, second = actions.post_messages(

@@ -12,7 +12,7 @@ from bridge.text.lookalikes import key_of
 
 @dataclass(frozen=True)
 class RemoteAuthor:
-    """Somebody who writes from inside a service; `remote_id` is his id there.
+    """Somebody who writes from inside a service; `remote_id` is their id there.
 
     In a private conversation all of them are staff; in a room only who moderates it.
     """
@@ -29,7 +29,7 @@ def visitor_of(connection: Connection) -> Participant:
 
 
 def participant_of(endpoint: Endpoint, author: RemoteAuthor) -> Participant:
-    """The one who writes, with the name, the picture and the role that he has today."""
+    """The author, with the name, the picture and the role that they have today."""
     nick = as_name(author.nick) or ("Staff" if author.is_staff else "Guest")
     participant, is_new = Participant.objects.update_or_create(
         connection=endpoint.connection,

@@ -9,7 +9,7 @@ from bridge.text.lookalikes import key_of
 
 
 def staff_in(connection: Connection, *, user: int, name: str) -> Participant:
-    """This user of the site's own in a conversation, under the name that he has today."""
+    """A Django user as staff in a conversation, under the name that they have today."""
     nick = as_name(name) or "Staff"
     participant, _ = Participant.objects.update_or_create(
         connection=connection,

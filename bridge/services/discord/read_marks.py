@@ -21,7 +21,7 @@ class Standing(NamedTuple):
     endpoint: Endpoint
     how: Inbox.ShowRead
     read: str
-    """The id over there of the newest message of theirs that he has read; empty where there is none."""
+    """The ID in Discord of the newest message of staff that the visitor has read; empty if there is none."""
     mark: str
     """The one that is marked. While a mark is moved: all that may be, with a space between old and new."""
     card: str
