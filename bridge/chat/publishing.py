@@ -13,12 +13,13 @@ import time
 import uuid
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from channels.layers import BaseChannelLayer, get_channel_layer
 from django.db import transaction
 
-from bridge.models import Connection
+from bridge.models import Advance, Connection
+from bridge.protocol import event_frame
 
 WEB_GROUP = "web"
 BOT_GROUP = "bot"
@@ -37,11 +38,9 @@ logger = logging.getLogger(__name__)
 
 
 class Change(NamedTuple):
-    """One event of one connection, covering its revisions (since, revision]."""
+    """An event for the sockets that follow a connection; without a connection for the visitor's sockets alone."""
 
     connection: str
-    since: int
-    revision: int
     frame: bytes
     visitor: str | None = None
     """Also to every session of this visitor in this inbox (`pages_of`): a conversation that they do not follow yet."""
@@ -63,10 +62,6 @@ def pages_beside(connection: Connection) -> str | None:
     return pages_of(connection.visitor, connection.inbox_id)
 
 
-Entry = tuple[str, str | None, str, bytes]
-"""Connection, visitor, skip, frame: of a change. Without a connection the frame is for that visitor's pages alone."""
-
-
 class Publisher:
     """Sends what is published to the channel layer, from one event loop. At most once, never in the way."""
 
@@ -74,13 +69,13 @@ class Publisher:
         self.loop = loop
         self.failures = 0
         self._is_heard = True
-        self._entries: list[Entry] = []
+        self._entries: list[Change] = []
         self._bot: dict[str, dict[str, Any]] = {}
         self._lock = threading.Lock()
         self._scheduled = False
         self._task: asyncio.Task[None] | None = None
 
-    def add(self, entries: Iterable[Entry], bot: Iterable[tuple[str, dict[str, Any]]] = ()) -> None:
+    def add(self, entries: Iterable[Change], bot: Iterable[tuple[str, dict[str, Any]]] = ()) -> None:
         """From any thread."""
         with self._lock:
             self._entries += entries
@@ -97,7 +92,7 @@ class Publisher:
         if self._task is None or self._task.done():
             self._task = self.loop.create_task(self._run())
 
-    def _take(self) -> tuple[list[Entry], dict[str, dict[str, Any]]]:
+    def _take(self) -> tuple[list[Change], dict[str, dict[str, Any]]]:
         with self._lock:
             entries, bot = self._entries, self._bot
             self._entries, self._bot = [], {}
@@ -175,13 +170,12 @@ def publish(changes: Sequence[Change], *, nudge: bool = False) -> None:
 
     Never raises and never waits for Redis.
     """
-    entries = [(change.connection, change.visitor, change.skip, change.frame) for change in changes]
     bot = [("nudge", {"type": "bot.nudge"})] if nudge else []
     try:
-        _current().add(entries, bot)
+        _current().add(changes, bot)
     except RuntimeError:
         # The loop was closed in this very moment.
-        logger.warning("%d events were not published, because the process is ending", len(entries))
+        logger.warning("%d events were not published, because the process is ending", len(changes))
 
 
 def publish_on_commit(changes: Sequence[Change], *, nudge: bool = False) -> None:
@@ -189,34 +183,41 @@ def publish_on_commit(changes: Sequence[Change], *, nudge: bool = False) -> None
         transaction.on_commit(partial(publish, changes, nudge=nudge), robust=True)
 
 
-def tell(connection: str, frame: bytes, *, skip: str = "") -> None:
+def publish_change(
+    event: str,
+    payload: object,
+    *,
+    connection: Connection,
+    advance: Advance,
+    pages: str | None,
+    nudge: bool = False,
+) -> None:
+    """The event of a change that took these revisions, once it is committed. `pages`: as `Change.visitor`."""
+    uid = str(connection.uid)
+    frame = event_frame(event, payload, connection=uid, since=advance.since, revision=advance.revision)
+    publish_on_commit([Change(uid, frame, pages)], nudge=nudge)
+
+
+def tell(connection: str, event: str, payload: object, *, skip: str = "") -> None:
     """An event that changes nothing: typing, receipts, who comes and goes. `skip`: the socket that knows."""
-    _current().add([(connection, None, skip, frame)])
+    frame = event_frame(event, payload, connection=connection)
+    _current().add([Change(connection, frame, skip=skip)])
 
 
 def tell_visitor(visitor: str, frame: bytes) -> None:
     """An event for every page that this visitor has open, whatever it shows."""
-    _current().add([("", visitor, "", frame)])
+    _current().add([Change("", frame, visitor)])
 
 
 def tell_moderation() -> None:
-    """Staff forbade or allowed somebody something: every web process looks at once."""
-    _current().add([], [("moderation", {"type": "web.moderation"})])
+    """Staff forbade or allowed somebody something: every web process looks at once, after the commit."""
+    message = ("moderation", {"type": "web.moderation"})
+    transaction.on_commit(lambda: _current().add([], [message]), robust=True)
 
 
-def tell_bot_typing(connection: str) -> None:
-    """A visitor is writing in this connection."""
-    _current().add([], [(f"typing {connection}", {"type": "bot.typing", "connection": connection})])
-
-
-def tell_bot_read(connection: str) -> None:
-    """The visitor has read on in this connection."""
-    _current().add([], [(f"read {connection}", {"type": "bot.read", "connection": connection})])
-
-
-def tell_bot_card(connection: str) -> None:
-    """More is known of this connection's visitor than its card says."""
-    _current().add([], [(f"card {connection}", {"type": "bot.card", "connection": connection})])
+def tell_bot(news: Literal["typing", "read", "card"], connection: str) -> None:
+    """The visitor is writing in this connection or has read on; or more is known of them than its card says."""
+    _current().add([], [(f"{news} {connection}", {"type": f"bot.{news}", "connection": connection})])
 
 
 def channel_layer() -> BaseChannelLayer:

@@ -25,7 +25,6 @@ from bridge.protocol import (
     Nothing,
     ReceiptRead,
     TypingStart,
-    event_frame,
 )
 
 history_group = CommandGroup("history")
@@ -107,9 +106,8 @@ async def typing_start(session: Session, payload: TypingStart) -> Nothing:
     if target.room and target.participant is not None:
         author = author_out(await session.database.run(typist, target.participant))
         # In a private conversation nobody else reads what a visitor writes.
-        frame = event_frame("typing.started", {"author": author}, connection=uid)
-        publishing.tell(uid, frame, skip=session.name)
-    publishing.tell_bot_typing(uid)
+        publishing.tell(uid, "typing.started", {"author": author}, skip=session.name)
+    publishing.tell_bot("typing", uid)
     return {}
 
 
@@ -119,16 +117,10 @@ async def receipt_read(session: Session, payload: ReceiptRead) -> Nothing:
     target = session.connections[reader.uid]
     changed = await session.database.run(actions.mark_read, reader.participant, seq=payload.seq)
     if changed and not target.room and await session.database.run(actions.is_shown, reader.connection):
-        publishing.tell_bot_read(reader.uid)
+        publishing.tell_bot("read", reader.uid)
     # In a room each of a thousand readers would tell a thousand others.
     if changed and not target.room:
         author = target.author
-        publishing.tell(
-            reader.uid,
-            event_frame(
-                "receipt.read",
-                {"participant": author["id"] if author else "", "seq": payload.seq},
-                connection=reader.uid,
-            ),
-        )
+        participant = author["id"] if author else ""
+        publishing.tell(reader.uid, "receipt.read", {"participant": participant, "seq": payload.seq})
     return {}

@@ -169,4 +169,4 @@ def _tell(contact: Contact) -> None:
     connections = Connection.objects.filter(state=Connection.State.OPEN, kind=Connection.Kind.PRIVATE)
     theirs = connections.filter(visitor=contact.visitor, inbox=contact.inbox_id)
     for uid in theirs.values_list("uid", flat=True):
-        publishing.tell_bot_card(str(uid))
+        publishing.tell_bot("card", str(uid))

@@ -53,4 +53,4 @@ def revoke(digests: Sequence[str], *, until: datetime | None = None) -> None:
                 digest=digest, defaults={"revoked_at": now, "expires_at": until}
             )
         RevokedToken.objects.filter(expires_at__lt=now - MARGIN).delete()
-        transaction.on_commit(publishing.tell_moderation, robust=True)
+        publishing.tell_moderation()

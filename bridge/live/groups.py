@@ -54,8 +54,7 @@ class Event(Generic[Model]):
         """
         body = payload.model_dump(mode="json", by_alias=True)
         if isinstance(to, Connection):
-            uid = str(to.uid)
-            publishing.tell(uid, protocol.event_frame(self.name, body, connection=uid))
+            publishing.tell(str(to.uid), self.name, body)
             return
         frame = protocol.event_frame(self.name, body)
         if isinstance(to, Session):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from typing import Protocol
 
-from bridge.chat.publishing import PUBLISH_TIMEOUT, WEB_GROUP, Entry, channel_layer
+from bridge.chat.publishing import PUBLISH_TIMEOUT, WEB_GROUP, Change, channel_layer
 from bridge.infra.tasks import cancel_and_wait
 
 STALE_AFTER = 10.0
@@ -108,8 +108,8 @@ class Hub:
             elif message["type"] == "web.probe":
                 self._lag = self.heard_at - message["at"]
 
-    def hand_out(self, entries: Iterable[Entry], *, stale: bool = False) -> None:
-        for connection, visitor, skip, frame in entries:
+    def hand_out(self, entries: Iterable[Change], *, stale: bool = False) -> None:
+        for connection, frame, visitor, skip in entries:
             listeners = self._listeners(connection, visitor)
             if listeners:
                 told = [listener for listener in listeners if listener.name != skip]

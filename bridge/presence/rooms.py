@@ -5,7 +5,6 @@ from uuid import UUID
 from bridge import signals
 from bridge.chat import hooks, publishing
 from bridge.presence.registry import Moves
-from bridge.protocol import event_frame
 
 MOST_NAMED = 50
 
@@ -17,10 +16,10 @@ def announce(moves: Moves) -> None:
     if came := [author for author in moves.came if author]:
         hooks.tell(signals.participant_joined, (UUID(author["id"]) for author in came))
         joined = {"participants": came[:MOST_NAMED], "more": max(0, len(came) - MOST_NAMED), "online": online}
-        publishing.tell(room, event_frame("participant.joined", joined, connection=room))
+        publishing.tell(room, "participant.joined", joined)
     for participants, clean in ((moves.lost, False), (moves.went, True)):
         if participants:
             online -= len(participants)
             hooks.tell(signals.participant_left, map(UUID, participants), clean=clean)
             left = {"participants": participants, "clean": clean, "online": online}
-            publishing.tell(room, event_frame("participant.left", left, connection=room))
+            publishing.tell(room, "participant.left", left)

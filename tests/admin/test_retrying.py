@@ -84,8 +84,8 @@ def test_everybody_sees_that_it_is_on_its_way(
 
     (change,) = published.changes
     assert change.connection == str(delivery.message.connection.uid)
-    assert (change.since, change.revision) == (2, 3)
     frame = orjson.loads(change.frame)
+    assert (frame["since"], frame["revision"]) == (2, 3)
     assert frame["event"] == "message.posted"
     assert [(m["uid"], m["state"]) for m in frame["payload"]["messages"]] == [
         (str(delivery.message.uid), "sent")

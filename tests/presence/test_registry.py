@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
 import pytest
 from asgiref.sync import sync_to_async
 
@@ -53,7 +52,10 @@ def events(valkey_url: str, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, A
     """The events that were published, in order."""
     published: list[dict[str, Any]] = []
     monkeypatch.setattr(
-        "bridge.chat.publishing.tell", lambda connection, frame, **_: published.append(orjson.loads(frame))
+        "bridge.chat.publishing.tell",
+        lambda connection, event, payload: published.append(
+            {"connection": connection, "event": event, "payload": payload}
+        ),
     )
     return published
 

@@ -92,7 +92,7 @@ def _staff_write(connection: str, content: str) -> None:
             since=advance.since,
             revision=advance.revision,
         )
-        publishing.publish_on_commit([publishing.Change(connection, advance.since, advance.revision, frame)])
+        publishing.publish_on_commit([publishing.Change(connection, frame)])
 
 
 @pytest.fixture

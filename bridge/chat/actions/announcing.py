@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from bridge import protocol
 from bridge.chat import publishing, wire
 from bridge.chat.actions import rows
 from bridge.models import Advance, Connection, Delivery, Endpoint, Message
@@ -49,16 +48,10 @@ def publish_messages(
 
     `more` is what the event's payload has beside the messages.
     """
-    uid = str(connection.uid)
     wire.load(messages)
-    frame = protocol.event_frame(
-        event,
-        {"messages": [wire.message_out(message, connection=uid) for message in messages], **(more or {})},
-        connection=uid,
-        since=advance.since,
-        revision=advance.revision,
+    shown = [wire.message_out(message, connection=str(connection.uid)) for message in messages]
+    pages = publishing.pages_beside(connection)
+    payload = {"messages": shown, **(more or {})}
+    publishing.publish_change(
+        event, payload, connection=connection, advance=advance, pages=pages, nudge=nudge
     )
-    change = publishing.Change(
-        uid, advance.since, advance.revision, frame, publishing.pages_beside(connection)
-    )
-    publishing.publish_on_commit([change], nudge=nudge)

@@ -45,7 +45,7 @@ def mute(participant: Participant, *, until: datetime | None) -> None:
         Participant.objects.filter(
             connection__in=his, visitor=participant.visitor, muted_until__isnull=False
         ).update(muted_until=None)
-    _tell()
+    publishing.tell_moderation()
 
 
 @transaction.atomic
@@ -57,7 +57,7 @@ def block(inbox: Inbox, visitor: UUID, *, reason: str = "", until: datetime | No
         defaults={"until": until, "created_at": timezone.now()},
         create_defaults={"until": until, "created_at": timezone.now(), "reason": reason[:300]},
     )
-    _tell()
+    publishing.tell_moderation()
     return made
 
 
@@ -65,9 +65,5 @@ def block(inbox: Inbox, visitor: UUID, *, reason: str = "", until: datetime | No
 def unblock(inbox: Inbox, visitor: UUID) -> bool:
     """False where he was not blocked."""
     gone, _ = Block.objects.filter(inbox=inbox, visitor=visitor).delete()
-    _tell()
+    publishing.tell_moderation()
     return bool(gone)
-
-
-def _tell() -> None:
-    transaction.on_commit(publishing.tell_moderation, robust=True)

@@ -8,11 +8,9 @@ from django.db.models import QuerySet
 
 from bridge import services, signals
 from bridge.chat import hooks, publishing
-from bridge.chat.publishing import Change
 from bridge.chat.speaking import Opening
 from bridge.chat.wire import connection_state
 from bridge.models import Advance, Connection, Endpoint, Participant
-from bridge.protocol import event_frame
 
 
 class Overtaken(Exception):
@@ -122,17 +120,10 @@ def last_of(opening: Opening) -> int:
 
 def publish_state(event: str, connection: Connection, advance: Advance) -> None:
     """Tell every page of its visitor, and whoever reads it, within the transaction that changed it."""
-    uid = str(connection.uid)
-    frame = event_frame(
-        event,
-        {"connection": connection_state(connection)},
-        connection=uid,
-        since=advance.since,
-        revision=advance.revision,
-    )
-    # By the visitor too: his other tabs do not know this conversation yet.
+    # By the visitor too: their other tabs do not know this conversation yet.
     pages = publishing.pages_of(connection.visitor, connection.inbox_id) if connection.visitor else None
-    publishing.publish_on_commit([Change(uid, advance.since, advance.revision, frame, pages)])
+    payload = {"connection": connection_state(connection)}
+    publishing.publish_change(event, payload, connection=connection, advance=advance, pages=pages)
 
 
 def add_places(service: str, connections: QuerySet[Connection], place: Callable[[Connection], str]) -> None:

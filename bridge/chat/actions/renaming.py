@@ -13,7 +13,6 @@ from bridge.chat.actions import speaking_rules
 from bridge.chat.wire import author_out
 from bridge.errors import BridgeError, Code
 from bridge.models import Connection, Inbox, Participant
-from bridge.protocol import event_frame
 from bridge.text.lookalikes import is_reserved, key_of, readings
 from bridge.text.nicks import marked, numbered
 
@@ -59,8 +58,7 @@ def _call(participant: Participant, nick: str) -> None:
         Connection.objects.filter(pk=connection.pk).update(nick=nick)
     uid = str(connection.uid)
     payload = {"participant": author_out(participant), "previous": previous}
-    frame = event_frame("participant.renamed", payload, connection=uid)
-    transaction.on_commit(lambda: publishing.tell(uid, frame), robust=True)
+    transaction.on_commit(partial(publishing.tell, uid, "participant.renamed", payload), robust=True)
 
 
 def yield_on_commit(staff: Participant) -> None:

@@ -161,4 +161,4 @@ def _posted(messages: Sequence[NewMessage], pages: str | None) -> Change:
     payload = {"messages": [message.body for message in messages]}
     frame = event_frame("message.posted", payload, connection=uid, since=since, revision=revision)
     # Where one socket wrote all of it, it has it in its replies.
-    return Change(uid, since, revision, frame, pages, skip=origins.pop() if len(origins) == 1 else "")
+    return Change(uid, frame, pages, skip=origins.pop() if len(origins) == 1 else "")

@@ -4,7 +4,6 @@ import time
 
 import discord
 
-from bridge import protocol
 from bridge.chat import publishing, wire
 from bridge.chat.actions import authors
 from bridge.models import Connection, Endpoint
@@ -43,11 +42,8 @@ class TypingRelay:
             return
         speaker = speaker_of(endpoint, user, self._client.get_channel(thread_id))
         participant = await db(authors.participant_of, endpoint, speaker)
-        uid = str(endpoint.connection.uid)
-        frame = protocol.event_frame(
-            "typing.started", {"author": wire.author_out(participant)}, connection=uid
-        )
-        publishing.tell(uid, frame)
+        author = wire.author_out(participant)
+        publishing.tell(str(endpoint.connection.uid), "typing.started", {"author": author})
         if speaker.is_staff:
             await team.staff_seen(endpoint.connection.inbox_id)
 

@@ -277,7 +277,7 @@ async def test_a_visitor_who_types_is_seen_in_discord_at_most_every_few_seconds(
     await up.converse("Hello")
     uid = str((await up.endpoint()).connection.uid)
     for _ in range(5):
-        publishing.tell_bot_typing(uid)
+        publishing.tell_bot("typing", uid)
         await asyncio.sleep(0.01)
     await up.sandbox.wait_for_requests(1, route="POST /channels/*/typing")
     assert up.asked("POST /channels/*/typing") == 1

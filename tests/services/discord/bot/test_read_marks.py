@@ -36,7 +36,7 @@ async def reads(stage: Stage, content: str) -> None:
     """And the bot hears of it, as `receipt.read` lets it."""
     uid = await db(read_up_to, content)
     assert stage.runner is not None
-    publishing.tell_bot_read(uid)
+    publishing.tell_bot("read", uid)
 
 
 async def marked(stage: Stage, thread: str) -> list[str]:
