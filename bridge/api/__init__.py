@@ -1,12 +1,17 @@
-"""The Python API: conversations for code that wants neither a socket nor a class of its own for its service.
+"""The Python API: conversations for code without a socket or a service class of its own.
 
-As in Django's ORM, everything is there twice, `send` and `asend`, and what can be looped over takes `for` and
-`async for`. `docs/python-api.md` tells it from the beginning.
+As in Django's ORM, everything has a synchronous and an async version: `send` and `asend`, `for` and `async for`. See
+`docs/python-api.md`.
 """
+
+from asgiref.sync import sync_to_async
 
 from bridge.api.connections import Connection, File, Message, aconnection_for, connection_for
 from bridge.api.reading import Messages, messages
-from bridge.api.revoking import arevoke_token, arevoke_visitor, revoke_token, revoke_visitor
+from bridge.identity.revocation import revoke_token, revoke_visitor
+
+arevoke_token = sync_to_async(revoke_token)
+arevoke_visitor = sync_to_async(revoke_visitor)
 
 __all__ = [
     "Connection",

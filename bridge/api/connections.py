@@ -53,10 +53,7 @@ def connection_for(
     return Connection(endpoint.connection, endpoint)
 
 
-async def aconnection_for(
-    service: str, remote_id: Id, *, inbox: str = "default", nick: str = "", alone: bool = False
-) -> Connection:
-    return await sync_to_async(connection_for)(service, remote_id, inbox=inbox, nick=nick, alone=alone)
+aconnection_for = sync_to_async(connection_for)
 
 
 def _of_visitor(visitor: Id, *, inbox: str, nick: str) -> Connection:
@@ -106,8 +103,7 @@ class Connection:
         """
         return Connection(self.row, linking.join(self.row, linking.place_of(service, remote_id)))
 
-    async def aadd(self, service: str, remote_id: Id) -> Connection:
-        return await sync_to_async(self.add)(service, remote_id)
+    aadd = sync_to_async(add)
 
     def send(
         self,
@@ -143,33 +139,13 @@ class Connection:
         message = say(self.row.pk, content, voice=voice, key=key, reply_to=reply_to)
         return message_of(message, self)
 
-    async def asend(
-        self,
-        content: str,
-        *,
-        author: str = "",
-        author_id: Id | None = None,
-        staff: bool = False,
-        service: str = "",
-        key: str = "",
-        reply_to: UUID | None = None,
-    ) -> Message:
-        return await sync_to_async(self.send)(
-            content,
-            author=author,
-            author_id=author_id,
-            staff=staff,
-            service=service,
-            key=key,
-            reply_to=reply_to,
-        )
+    asend = sync_to_async(send)
 
     def close(self) -> bool:
         """False where it was closed already. Both sides are told; what is said in it later opens it again."""
         return actions.close_connection(self.row, at=self.endpoint)
 
-    async def aclose(self) -> bool:
-        return await sync_to_async(self.close)()
+    aclose = sync_to_async(close)
 
     def _voice(self, service: str, author: str, author_id: Id | None, *, staff: bool) -> Voice:
         if not service:
