@@ -15,7 +15,7 @@ from bridge.live.permissions import (
 )
 from bridge.live.sessions import Session
 from bridge.models import Connection, Contact, Message, Participant
-from bridge.protocol import Payload, Uuid
+from bridge.protocol.values import Payload, Uuid
 
 __all__ = [
     "BridgeError",

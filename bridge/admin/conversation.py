@@ -18,7 +18,7 @@ from bridge.infra.keyset import Cursor
 from bridge.infra.redis import RedisError
 from bridge.models import Block, Connection, Contact, Delivery, Message, MessageVersion, Reaction, RemotePart
 from bridge.presence import online
-from bridge.protocol import AttachmentOut
+from bridge.protocol.outgoing import AttachmentOut
 from bridge.services.words import plain
 from bridge.text import emojis
 

@@ -21,7 +21,9 @@ from bridge.infra import addresses
 from bridge.models import WEB, Attachment, Endpoint, Inbox, Participant
 from bridge.models import Connection as Row
 from bridge.models import Message as MessageRow
-from bridge.protocol import MAX_CONTENT, as_nick, clean_content, too_long
+from bridge.protocol import MAX_CONTENT
+from bridge.protocol.frames import too_long
+from bridge.protocol.values import as_nick, clean_content
 from bridge.text.nicks import nick_for
 
 Id = str | int | UUID

@@ -12,7 +12,8 @@ from bridge.chat import listing, wire
 from bridge.chat.wire import connection_out
 from bridge.infra.keyset import Cursor, Keyset
 from bridge.models import Connection, Message, Participant
-from bridge.protocol import MAX_PAGE, SYNC_LIMIT, ConnectionOut, ConnectionSynced, HistoryRead, MessageOut
+from bridge.protocol import MAX_PAGE, SYNC_LIMIT
+from bridge.protocol.outgoing import ConnectionOut, ConnectionSynced, HistoryRead, MessageOut
 
 BY_PLACE = Keyset("seq")
 FEW = 5

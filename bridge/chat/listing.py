@@ -15,7 +15,8 @@ from bridge.chat.access import Viewer, find_participant, participant_for
 from bridge.chat.browsing import BY_ACTIVITY
 from bridge.chat.wire import QUOTED, connection_out
 from bridge.models import Connection, Message, Participant
-from bridge.protocol import ConnectionsListed, Earlier, ListedConnection, rfc3339
+from bridge.protocol.frames import rfc3339
+from bridge.protocol.outgoing import ConnectionsListed, Earlier, ListedConnection
 
 MOST_COUNTED = 100
 """Places from a conversation's end, or conversations: what is more counts as this."""

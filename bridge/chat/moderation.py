@@ -12,9 +12,9 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils import timezone
 
-from bridge import protocol
 from bridge.errors import BridgeError, Code
 from bridge.models import Block, Connection, Inbox, Participant, RevokedToken
+from bridge.protocol.frames import muted
 from bridge.text.filtering import Filter, compiled
 
 RECENT = timedelta(minutes=2)
@@ -110,7 +110,7 @@ class Moderation:
         if self.is_blocked(inbox, visitor):
             raise blocked()
         if (until := self._muted_until(inbox, visitor)) is not None:
-            raise protocol.muted(until)
+            raise muted(until)
 
     def is_muted(self, inbox: int, visitor: UUID) -> bool:
         return self._muted_until(inbox, visitor) is not None

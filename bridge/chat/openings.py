@@ -20,7 +20,7 @@ from bridge.errors import BridgeError, Code
 from bridge.infra.proofs import LEAST, MOST, Demand
 from bridge.infra.throttling import Limit, throttles
 from bridge.models import Connection, Inbox, Message, Participant
-from bridge.protocol import muted
+from bridge.protocol.frames import muted
 
 logger = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from channels.layers import BaseChannelLayer, get_channel_layer
 from django.db import transaction
 
 from bridge.models import Advance, Connection
-from bridge.protocol import event_frame
+from bridge.protocol.frames import event_frame
 
 WEB_GROUP = "web"
 BOT_GROUP = "bot"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from bridge.chat.wire import author_out
 from bridge.errors import BridgeError
 from bridge.models import Connection, Participant
-from bridge.protocol import Author, MessageOut
+from bridge.protocol.outgoing import Author, MessageOut
 
 
 class Target(NamedTuple):

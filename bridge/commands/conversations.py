@@ -12,19 +12,21 @@ from bridge.live.groups import CommandGroup
 from bridge.live.permissions import owner, participant, started
 from bridge.live.sessions import Session
 from bridge.live.worker import Worker
-from bridge.protocol import (
-    ConnectionChanged,
+from bridge.protocol.commands import (
     ConnectionClose,
     ConnectionList,
     ConnectionReopen,
-    ConnectionsListed,
     ConnectionSync,
-    ConnectionSynced,
     HistoryPage,
-    HistoryRead,
-    Nothing,
     ReceiptRead,
     TypingStart,
+)
+from bridge.protocol.outgoing import (
+    ConnectionChanged,
+    ConnectionsListed,
+    ConnectionSynced,
+    HistoryRead,
+    Nothing,
 )
 
 history_group = CommandGroup("history")

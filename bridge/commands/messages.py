@@ -17,16 +17,16 @@ from bridge.live.permissions import author, message_participant, participant
 from bridge.live.sessions import Session
 from bridge.live.worker import Worker
 from bridge.models import Message
-from bridge.protocol import (
-    MessageChanged,
+from bridge.protocol.commands import (
     MessageDelete,
     MessageEdit,
     MessageRetry,
     MessageSend,
-    MessageSent,
     Proof,
     ReactionChange,
 )
+from bridge.protocol.frames import too_long
+from bridge.protocol.outgoing import MessageChanged, MessageSent
 
 message = CommandGroup("message")
 reaction = CommandGroup("reaction")
@@ -38,7 +38,7 @@ LOOKS = 3
 @message.command("send", permission=participant, throttle="message")
 async def message_send(session: Session, payload: MessageSend) -> MessageSent:
     if len(payload.content) > protocol.MAX_CONTENT:
-        raise protocol.too_long(payload.content)
+        raise too_long(payload.content)
     process = Worker.current()
     _check(process, session, payload.content)
     if payload.connection is not None:
@@ -141,7 +141,7 @@ async def _post_to_whichever(process: Worker, session: Session, payload: Message
 @message.command("edit", permission=author, throttle="edit")
 async def message_edit(session: Session, payload: MessageEdit) -> MessageChanged:
     if len(payload.content) > protocol.MAX_CONTENT:
-        raise protocol.too_long(payload.content)
+        raise too_long(payload.content)
     _check(Worker.current(), session, payload.content)
     return await session.database.run(
         _changed, actions.edit_own_message, session.viewer, payload.message, content=payload.content

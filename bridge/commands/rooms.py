@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from bridge import protocol
 from bridge.chat import actions, history
 from bridge.chat.access import participant_for
 from bridge.chat.actions.rooms import read_members
@@ -17,20 +16,17 @@ from bridge.live.worker import Worker
 from bridge.models import Connection, Participant
 from bridge.presence import team
 from bridge.presence.shared import Scope
-from bridge.protocol import (
+from bridge.protocol.commands import NickSet, RoomJoin, RoomLeave, RoomList, RoomMembers
+from bridge.protocol.outgoing import (
     ConnectionOut,
     HistoryRead,
     MembersOut,
     NickChanged,
-    NickSet,
     Nothing,
-    RoomJoin,
     RoomJoined,
-    RoomLeave,
-    RoomList,
-    RoomMembers,
     RoomsListed,
 )
+from bridge.protocol.values import as_nick
 
 room_group = CommandGroup("room")
 nick = CommandGroup("nick")
@@ -48,7 +44,7 @@ async def room_list(session: Session, payload: RoomList) -> RoomsListed:
 
 @room_group.command("join", permission=started, throttle="join")
 async def room_join(session: Session, payload: RoomJoin) -> RoomJoined:
-    called = protocol.as_nick(session.identity.name) if session.identity else None
+    called = as_nick(session.identity.name) if session.identity else None
     nick = _wanted(session, payload.nick)
     reserved = await _bot_names() if nick or called else []
 

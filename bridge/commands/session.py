@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from bridge import protocol, signals
+from bridge import signals
 from bridge.chat import history, hooks, listing
 from bridge.chat.history import Reader
 from bridge.chat.moderation import unfit
@@ -18,18 +18,10 @@ from bridge.live.permissions import anyone, started
 from bridge.live.sessions import Session
 from bridge.live.worker import Worker
 from bridge.models import Contact, Inbox, Participant
-from bridge.protocol import (
-    ContactChanged,
-    ContactOut,
-    ContactSet,
-    Earlier,
-    HistoryRead,
-    Page,
-    Ping,
-    Pong,
-    SessionStart,
-    SessionStarted,
-)
+from bridge.protocol.commands import ContactSet, Page, Ping, SessionStart
+from bridge.protocol.frames import rfc3339
+from bridge.protocol.outgoing import ContactChanged, ContactOut, Earlier, HistoryRead, Pong, SessionStarted
+from bridge.protocol.values import as_nick
 from bridge.text.nicks import nick_for
 
 session_group = CommandGroup("session")
@@ -76,7 +68,7 @@ async def session_start(session: Session, payload: SessionStart) -> SessionStart
         "earlier": earlier,
         "staff_online": await Worker.current().staff_online(inbox.pk),
         "inbox": inbox_out(inbox),
-        "time": protocol.rfc3339(timezone.now()),
+        "time": rfc3339(timezone.now()),
     }
 
 
@@ -99,7 +91,7 @@ def _nick(payload: SessionStart, inbox: Inbox, authenticated: Authenticated, min
         return payload.nick
     if mine:
         return mine.nick
-    named = protocol.as_nick(authenticated.identity.name) if authenticated.identity else None
+    named = as_nick(authenticated.identity.name) if authenticated.identity else None
     return named or nick_for(authenticated.visitor)
 
 
@@ -154,4 +146,4 @@ async def ping(session: Session, payload: Ping) -> Pong:
         # A conversation that another tab opened, whose event was lost. He may have left a room meanwhile.
         if uid not in was_in or uid in session.rooms:
             session.follow(uid)
-    return {"heads": heads, "time": protocol.rfc3339(timezone.now())}
+    return {"heads": heads, "time": rfc3339(timezone.now())}

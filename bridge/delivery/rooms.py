@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 
 from bridge.delivery.composing import Form
 from bridge.models import Connection, Endpoint, Message, Participant, RemoteMessage
-from bridge.protocol import MAX_NICK
 from bridge.services.base import Service, Speaker
 from bridge.text.characters import shortened
+from bridge.text.nicks import MAX_NICK
 
 VISITORS = "{} (visitor)"
 """What a visitor is called where they speak beside staff."""

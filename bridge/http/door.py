@@ -19,7 +19,8 @@ from bridge.identity.handshake import Handshake, read_handshake
 from bridge.infra.bodies import Refused, response_to
 from bridge.live.registry import perform
 from bridge.live.worker import Worker
-from bridge.protocol import MAX_FRAME, Payload
+from bridge.protocol import MAX_FRAME
+from bridge.protocol.values import Payload
 
 logger = logging.getLogger(__name__)
 

@@ -16,27 +16,20 @@ from bridge.http.operations import RequestSession, entry
 from bridge.identity.revocation import revoke_token
 from bridge.live.permissions import started
 from bridge.live.worker import Worker
-from bridge.protocol import (
-    MAX_PAGE,
+from bridge.protocol import MAX_PAGE
+from bridge.protocol.commands import (
     ConnectionSync,
-    ConnectionSynced,
     FirstMessage,
     HistoryPage,
-    HistoryRead,
-    Line,
-    MembersOut,
     MessageSend,
-    MessageSent,
-    Nick,
     NoPayload,
-    Nothing,
     Page,
-    Payload,
     RoomMembers,
     RoomName,
-    Seq,
     Written,
 )
+from bridge.protocol.outgoing import ConnectionSynced, HistoryRead, MembersOut, MessageSent, Nothing
+from bridge.protocol.values import Line, Nick, Payload, Seq
 
 
 class MessageOpen(FirstMessage):

@@ -27,7 +27,8 @@ from bridge.http.staff_permissions import may
 from bridge.live.registry import Entry
 from bridge.live.worker import Worker
 from bridge.models import WEB, Connection, Participant
-from bridge.protocol import MessageSent
+from bridge.protocol.frames import too_long
+from bridge.protocol.outgoing import MessageSent
 
 LOOK = may("view_connection", "view_message")
 WRITE = may("view_connection", "view_message", "add_message")
@@ -61,7 +62,7 @@ async def read_connection(session: RequestSession, payload: StaffMessages) -> St
 async def send(session: RequestSession, payload: StaffMessageSend) -> MessageSent:
     """To the visitor's page and to every service, under the name of the user."""
     if len(payload.content) > protocol.MAX_CONTENT:
-        raise protocol.too_long(payload.content)
+        raise too_long(payload.content)
 
     def target() -> Target:
         row = _connection(payload.connection)

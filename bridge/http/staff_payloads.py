@@ -7,7 +7,10 @@ from pydantic import AfterValidator, Field
 from bridge.chat.browsing import BY_ACTIVITY
 from bridge.http.visitors import InboxName
 from bridge.models import Connection
-from bridge.protocol import MAX_PAGE, Closed, Content, MessageOut, Payload, Seq, Uuid, rfc3339
+from bridge.protocol import MAX_PAGE
+from bridge.protocol.frames import rfc3339
+from bridge.protocol.outgoing import Closed, MessageOut
+from bridge.protocol.values import Content, Payload, Seq, Uuid
 
 
 def _place(text: str) -> str:

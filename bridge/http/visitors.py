@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from bridge import protocol
 from bridge.chat.access import find_participant, message_for, participant_for
 from bridge.chat.actions import find_room
 from bridge.chat.actions.rooms import lets_in
@@ -16,7 +15,7 @@ from bridge.http.operations import Parameters, RequestSession
 from bridge.identity import admit
 from bridge.live.worker import Worker
 from bridge.models import Connection, Inbox
-from bridge.protocol import Line
+from bridge.protocol.values import Line, as_nick
 from bridge.text.nicks import nick_for
 
 InboxName = Annotated[Line, Field(min_length=1, max_length=50)]
@@ -34,7 +33,7 @@ _NAMES = {"inbox": TypeAdapter(InboxName), "key": TypeAdapter(Key)}
 async def visitor(session: RequestSession, payload: Any) -> None:
     """Whoever has the token, where he may speak in this inbox."""
     inbox = await session.database.run(_come_in, session, Worker.current().moderation)
-    named = protocol.as_nick(session.identity.name) if session.identity else None
+    named = as_nick(session.identity.name) if session.identity else None
     session.opening = Opening(
         inbox=inbox.pk,
         visitor=session.who,

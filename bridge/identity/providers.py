@@ -16,7 +16,7 @@ from bridge.errors import BridgeError, Code
 from bridge.identity import revocation, tokens
 from bridge.identity.contacts import Claims
 from bridge.models import Contact, Inbox
-from bridge.protocol import Email, Line, as_name
+from bridge.protocol.values import Email, Line, as_name
 
 LEEWAY = 10
 """Seconds that another site's clock may be wrong."""

@@ -15,7 +15,8 @@ from bridge.errors import BridgeError, Code
 from bridge.live import loaders
 from bridge.live.sessions import Session
 from bridge.models import Connection, Contact, Message, Participant
-from bridge.protocol import NoPayload, Payload
+from bridge.protocol.commands import NoPayload
+from bridge.protocol.values import Payload
 
 Call = Callable[[Session, Any], Awaitable[Any]]
 

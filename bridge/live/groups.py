@@ -21,7 +21,8 @@ from bridge.live.permissions import NEEDS, Permission
 from bridge.live.registry import Entry, entries, is_ours
 from bridge.live.sessions import Session
 from bridge.models import Connection, Contact, Participant
-from bridge.protocol import Payload
+from bridge.protocol.frames import event_frame
+from bridge.protocol.values import Payload
 
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
 Model = TypeVar("Model", bound=BaseModel)
@@ -36,7 +37,7 @@ RESERVED = frozenset(
 UNDESCRIBABLE = (PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError, TypeError)
 
 events: "dict[str, Event[Any]]" = {}
-"""The events of other apps, by name. The bridge's own are in `protocol.EVENTS`."""
+"""The events of other apps, by name. The bridge's own are in `EVENTS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Event(Generic[Model]):
         if isinstance(to, Connection):
             publishing.tell(str(to.uid), self.name, body)
             return
-        frame = protocol.event_frame(self.name, body)
+        frame = event_frame(self.name, body)
         if isinstance(to, Session):
             if to.subscriptions is not None:
                 to.subscriptions.listener.deliver(frame.decode())

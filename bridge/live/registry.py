@@ -14,7 +14,8 @@ from bridge.errors import BridgeError, Code
 from bridge.infra.throttling import Throttler
 from bridge.live.permissions import Permission
 from bridge.live.sessions import Session
-from bridge.protocol import Payload
+from bridge.protocol.frames import error_frame, reply_frame
+from bridge.protocol.values import Payload
 
 logger = logging.getLogger(__name__)
 
@@ -90,9 +91,9 @@ async def answer(session: Session, text: str, throttler: Throttler) -> tuple[byt
         command_id = _id(frame)
         entry = _entry(frame, command_id)
         payload = await perform(session, entry, frame.get("payload", {}), throttler)
-        return protocol.reply_frame(command_id, payload, warning=entry.warning), None
+        return reply_frame(command_id, payload, warning=entry.warning), None
     except BridgeError as refusal:
-        return protocol.error_frame(command_id, refusal), refusal
+        return error_frame(command_id, refusal), refusal
 
 
 def _frame(text: str) -> dict[str, Any]:

@@ -30,9 +30,8 @@ from bridge.protocol import (
     CLOSE_NO_SESSION,
     CLOSE_RESTARTING,
     CLOSE_TRY_LATER,
-    error_frame,
-    event_frame,
 )
+from bridge.protocol.frames import error_frame, event_frame
 
 logger = logging.getLogger(__name__)
 

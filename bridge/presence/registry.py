@@ -17,7 +17,8 @@ from django.utils import timezone
 from bridge.infra import redis
 from bridge.presence import shared
 from bridge.presence.shared import Question, Scope
-from bridge.protocol import MAX_MEMBERS, Author
+from bridge.protocol import MAX_MEMBERS
+from bridge.protocol.outgoing import Author
 
 FLUSH = 0.5
 """Seconds. Changes within this time are announced together: a thousand people who come at once are a few events."""

@@ -4,21 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from bridge.protocol.values import (
-    MAX_ATTACHMENTS,
-    MAX_ID,
-    MAX_PAGE,
-    Content,
-    Email,
-    Emoji,
-    Line,
-    Name,
-    Nick,
-    Payload,
-    Seq,
-    Text,
-    Uuid,
-)
+from bridge.protocol import MAX_ATTACHMENTS, MAX_ID, MAX_PAGE
+from bridge.protocol.values import Content, Email, Emoji, Line, Name, Nick, Payload, Seq, Text, Uuid
 from bridge.text.characters import is_blank
 
 

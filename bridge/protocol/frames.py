@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from bridge.errors import BridgeError, Code
-from bridge.protocol.values import MAX_CONTENT
+from bridge.protocol import MAX_CONTENT
 
 
 def rfc3339(moment: datetime) -> str:

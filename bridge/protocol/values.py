@@ -8,33 +8,11 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from bridge.protocol import MAX_FRAME, MAX_NAME
 from bridge.text import emojis
 from bridge.text.characters import clean_line, hides_something, is_blank
 from bridge.text.nicks import MAX_NICK
 
-VERSION = 1
-SUBPROTOCOL = "chatbridge.v1"
-MAX_FRAME = 64 * 1024
-"""Bytes in one frame from a client."""
-MAX_ID = 64
-"""Characters in a command's id."""
-MAX_CONTENT = 4000
-"""Characters in one message. A service that takes fewer gets it in pieces."""
-MAX_NAME = 80
-MAX_ATTACHMENTS = 10
-"""Files in one message."""
-MAX_PAGE = 100
-MAX_MEMBERS = 200
-"""Members of a room in one list; their number is told besides."""
-SYNC_LIMIT = 300
-"""A client that is further behind than this many revisions gets `reset` and the newest page."""
-CLOSE_PROTOCOL = 4400
-CLOSE_NO_SESSION = 4401
-CLOSE_FORBIDDEN = 4403
-CLOSE_HEARTBEAT = 4408
-CLOSE_FLOODING = 4429
-CLOSE_RESTARTING = 1012
-CLOSE_TRY_LATER = 1013
 # C0 and C1 controls except tab and newline, and the two overrides that make text read as what it is not.
 # NUL above all: PostgreSQL refuses it where SQLite takes it.
 _REFUSED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202d\u202e]")

@@ -15,6 +15,9 @@ from bridge import protocol
 from bridge.errors import Code
 from bridge.live import groups, registry
 from bridge.live.registry import Entry
+from bridge.protocol import commands, events, outgoing, values
+from bridge.protocol.events import EVENTS, PASSING
+from bridge.protocol.outgoing import Nothing
 
 Schema = dict[str, Any]
 Key = tuple[Literal["command", "reply", "event"], str]
@@ -34,7 +37,7 @@ class Described:
         """
         wanted: list[tuple[Key, Mode, TypeAdapter[Any]]] = []
         for entry in self.commands:
-            reply = protocol.Nothing if entry.reply is NoneType else entry.reply
+            reply = Nothing if entry.reply is NoneType else entry.reply
             wanted.append((("command", entry.name), "validation", _adapter(entry.payload)))
             wanted.append((("reply", entry.name), "serialization", _adapter(reply)))
         for name, payload in self.events.items():
@@ -75,12 +78,12 @@ class Described:
 def everything() -> Described:
     """Ours and the other apps'."""
     events = {name: event.payload for name, event in groups.events.items()}
-    return Described(list(registry.entries.values()), protocol.EVENTS | events)
+    return Described(list(registry.entries.values()), EVENTS | events)
 
 
 def ours() -> Described:
     """The bridge's own alone: what it is shipped with."""
-    return Described([each for each in registry.entries.values() if each.is_ours], protocol.EVENTS)
+    return Described([each for each in registry.entries.values() if each.is_ours], EVENTS)
 
 
 @cache
@@ -103,7 +106,7 @@ def explain(model: str, schema: Schema) -> None:
 def _said_of_ours() -> dict[str, dict[str, str]]:
     """By the model's name and the field's."""
     found: dict[str, dict[str, str]] = {}
-    sources = map(inspect.getsource, (protocol.values, protocol.commands, protocol.outgoing))
+    sources = map(inspect.getsource, (values, commands, outgoing, events))
     for each in ast.parse("\n".join(sources)).body:
         if not isinstance(each, ast.ClassDef):
             continue
@@ -118,9 +121,9 @@ def _said_of_ours() -> dict[str, dict[str, str]]:
 
 def envelope(event: str) -> list[str]:
     """What stands beside the payload: a change says which revisions it covers, a passing thing does not."""
-    if event == "presence.changed" or event not in protocol.EVENTS:
+    if event == "presence.changed" or event not in EVENTS:
         return []
-    return ["connection"] if event in protocol.PASSING else ["connection", "since", "revision"]
+    return ["connection"] if event in PASSING else ["connection", "since", "revision"]
 
 
 def closed(properties: Schema, *, required: Iterable[str] | None = None) -> Schema:

@@ -17,6 +17,26 @@ from pydantic import TypeAdapter
 from bridge import protocol
 from bridge.errors import BridgeError, Code
 from bridge.live.registry import entries
+from bridge.protocol.commands import (
+    ConnectionClose,
+    ConnectionList,
+    ConnectionSync,
+    ContactSet,
+    Frame,
+    HistoryPage,
+    MessageDelete,
+    MessageEdit,
+    MessageRetry,
+    MessageSend,
+    Ping,
+    ReactionChange,
+    ReceiptRead,
+    SessionStart,
+    TypingStart,
+)
+from bridge.protocol.events import EVENTS
+from bridge.protocol.frames import error_frame, event_frame, reply_frame, rfc3339
+from bridge.protocol.outgoing import MessageOut
 
 Json = dict[str, Any]
 
@@ -84,7 +104,7 @@ class Script:
             "author": author,
             "content": content,
             "gap_size": None,
-            "created_at": protocol.rfc3339(datetime.now(UTC) - timedelta(minutes=minutes_ago)),
+            "created_at": rfc3339(datetime.now(UTC) - timedelta(minutes=minutes_ago)),
             "edited_at": None,
             "deleted_at": None,
             "state": "sent",
@@ -94,7 +114,7 @@ class Script:
             "reactions": [],
             **fields,
         }
-        TypeAdapter(protocol.MessageOut).validate_python(message)
+        TypeAdapter(MessageOut).validate_python(message)
         self.messages.append(message)
         return message
 
@@ -133,14 +153,14 @@ class Script:
         return message
 
     def send_event(self, event: str, payload: Any, **revisions: int) -> None:
-        TypeAdapter(protocol.EVENTS[event]).validate_python(payload)
+        TypeAdapter(EVENTS[event]).validate_python(payload)
         connection = None if event == "presence.changed" else self.uid
-        self._send(protocol.event_frame(event, payload, connection=connection, **revisions))
+        self._send(event_frame(event, payload, connection=connection, **revisions))
 
     async def block(self) -> None:
         """Staff blocked him: he is told, and closed."""
         refusal = BridgeError(Code.BLOCKED, "You have been blocked here.")
-        self._send(protocol.error_frame(None, refusal))
+        self._send(error_frame(None, refusal))
         await self.close(protocol.CLOSE_FORBIDDEN)
 
     async def close(self, code: int) -> None:
@@ -159,7 +179,7 @@ class Script:
         self._socket.send(frame.decode())
 
     async def _receive(self, text: str | bytes) -> None:
-        frame = protocol.Frame.model_validate_json(text)
+        frame = Frame.model_validate_json(text)
         entry = entries[frame.command]
         payload = entry.payload.model_validate(frame.payload)
         async with self._arrived:
@@ -175,7 +195,7 @@ class Script:
         handler: Callable[[Any], Any] = getattr(self, "_on_" + frame.command.replace(".", "_"))
         reply = handler(payload)
         TypeAdapter(entry.reply).validate_python(reply)
-        self._send(protocol.reply_frame(frame.id, reply, warning=entry.warning))
+        self._send(reply_frame(frame.id, reply, warning=entry.warning))
 
     def _connection(self) -> Json:
         return {
@@ -187,7 +207,7 @@ class Script:
             "read_seq": self.read_seq,
         }
 
-    def _on_session_start(self, _: protocol.SessionStart) -> Json:
+    def _on_session_start(self, _: SessionStart) -> Json:
         page = self.messages[-self.page_size :]
         return {
             "visitor": "visitor",
@@ -215,16 +235,16 @@ class Script:
         }
 
     def _time(self) -> str:
-        return protocol.rfc3339(datetime.now(UTC) + self.ahead)
+        return rfc3339(datetime.now(UTC) + self.ahead)
 
-    def _on_connection_list(self, _: protocol.ConnectionList) -> Json:
+    def _on_connection_list(self, _: ConnectionList) -> Json:
         return {"connections": self.others, "has_more": False}
 
-    def _on_contact_set(self, payload: protocol.ContactSet) -> Json:
+    def _on_contact_set(self, payload: ContactSet) -> Json:
         self.contact = {**self.contact, "email": payload.email or ""}
         return {"contact": self.contact}
 
-    def _on_message_send(self, payload: protocol.MessageSend) -> Json:
+    def _on_message_send(self, payload: MessageSend) -> Json:
         client_id = str(payload.client_id)
         known = [each for each in self.messages if each["client_id"] == client_id]
         if known:
@@ -234,15 +254,15 @@ class Script:
         self.announce("message.posted", message)
         return {"message": {**message, "own": True}}
 
-    def _on_message_retry(self, payload: protocol.MessageRetry) -> Json:
+    def _on_message_retry(self, payload: MessageRetry) -> Json:
         message = next(each for each in self.messages if each["uid"] == str(payload.message))
         self.announce("message.posted", self.change(message, state="sent", failure=""))
         return {"message": {**message, "own": True}}
 
-    def _on_message_edit(self, payload: protocol.MessageEdit) -> Json:
+    def _on_message_edit(self, payload: MessageEdit) -> Json:
         return self._changed("message.edited", payload.message, content=payload.content, edited_at=_now())
 
-    def _on_message_delete(self, payload: protocol.MessageDelete) -> Json:
+    def _on_message_delete(self, payload: MessageDelete) -> Json:
         return self._changed("message.deleted", payload.message, content="", deleted_at=_now())
 
     def _changed(self, event: str, uid: uuid.UUID, **fields: Any) -> Json:
@@ -250,18 +270,18 @@ class Script:
         self.announce(event, self.change(message, **fields))
         return {"message": {**message, "own": True}}
 
-    def _on_history_page(self, payload: protocol.HistoryPage) -> Json:
+    def _on_history_page(self, payload: HistoryPage) -> Json:
         before = payload.before if payload.before is not None else len(self.messages) + 1
         older = [each for each in self.messages if each["seq"] < before]
         page = older[-payload.limit :]
         return {"messages": page, "has_more": len(page) < len(older)}
 
-    def _on_connection_close(self, _: protocol.ConnectionClose) -> Json:
+    def _on_connection_close(self, _: ConnectionClose) -> Json:
         self.revision += 1
         self.state = "closed"
         return {"connection": self._connection()}
 
-    def _on_connection_sync(self, payload: protocol.ConnectionSync) -> Json:
+    def _on_connection_sync(self, payload: ConnectionSync) -> Json:
         if payload.since > self.revision:
             page = self.messages[-self.page_size :]
             has_more = len(page) < len(self.messages)
@@ -276,13 +296,13 @@ class Script:
             "reset": False,
         }
 
-    def _on_reaction_add(self, payload: protocol.ReactionChange) -> Json:
+    def _on_reaction_add(self, payload: ReactionChange) -> Json:
         return self._react(payload, added=True)
 
-    def _on_reaction_remove(self, payload: protocol.ReactionChange) -> Json:
+    def _on_reaction_remove(self, payload: ReactionChange) -> Json:
         return self._react(payload, added=False)
 
-    def _react(self, payload: protocol.ReactionChange, *, added: bool) -> Json:
+    def _react(self, payload: ReactionChange, *, added: bool) -> Json:
         (message,) = [each for each in self.messages if each["uid"] == str(payload.message)]
         counts = {each["emoji"]: each["count"] for each in message["reactions"]}
         counts[payload.emoji] = counts.get(payload.emoji, 0) + (1 if added else -1)
@@ -302,19 +322,19 @@ class Script:
         own = [{**each, "own": added and each["emoji"] == payload.emoji} for each in shown]
         return {"message": {**changed, "own": False, "reactions": own}}
 
-    def _on_receipt_read(self, payload: protocol.ReceiptRead) -> Json:
+    def _on_receipt_read(self, payload: ReceiptRead) -> Json:
         self.read_seq = payload.seq
         return {}
 
-    def _on_typing_start(self, _: protocol.TypingStart) -> Json:
+    def _on_typing_start(self, _: TypingStart) -> Json:
         return {}
 
-    def _on_ping(self, _: protocol.Ping) -> Json:
+    def _on_ping(self, _: Ping) -> Json:
         return {"heads": {self.uid: self.revision} if self.messages else {}, "time": self._time()}
 
 
 def _now() -> str:
-    return protocol.rfc3339(datetime.now(UTC))
+    return rfc3339(datetime.now(UTC))
 
 
 def _author(name: str, role: str, service: str) -> Json:

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
-from bridge import protocol
+from bridge.protocol.frames import event_frame
 from tests.browser.conftest import Visitor, is_ready, words
 from tests.browser.scripted import Json, Script
 from tests.browser.test_widget import opened, visit
@@ -28,7 +28,7 @@ class ShopScript(Script):
         return {"number": payload.number, "state": "packed"}
 
     def ship(self, **payload: object) -> None:
-        self._send(protocol.event_frame("shop.shipped", payload, connection=self.uid))
+        self._send(event_frame("shop.shipped", payload, connection=self.uid))
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import jsonschema
 import pydantic
 import pytest
 
-from bridge import protocol
 from bridge.live.registry import entries
+from bridge.protocol.commands import Frame
 from tests.javascript.node import node
 from tests.web import schema
 
@@ -29,7 +29,7 @@ def test_in_node(name: str, tmp_path: Path) -> None:
 def check(frame: dict[str, Any]) -> None:
     """Raises where the page sent what the server refuses, or the test's server said what the real one never does."""
     if "command" in frame:
-        asked = protocol.Frame.model_validate(frame)
+        asked = Frame.model_validate(frame)
         entries[asked.command].payload.model_validate(asked.payload)
     else:
         command = frame.pop("answers")

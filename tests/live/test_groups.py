@@ -215,7 +215,7 @@ def test_a_prefix_that_is_ours(prefix: str) -> None:
 
 def test_every_prefix_of_ours_is_reserved() -> None:
     from bridge.live.registry import entries
-    from bridge.protocol import EVENTS
+    from bridge.protocol.events import EVENTS
 
     ours = {name.partition(".")[0] for name, entry in entries.items() if entry.is_ours and "." in name}
     assert ours | {name.partition(".")[0] for name in EVENTS} <= groups.RESERVED

@@ -14,7 +14,7 @@ from bridge.presence import registry as module
 from bridge.presence.registry import Registry
 from bridge.presence.rooms import announce
 from bridge.presence.shared import Question, Scope, read
-from bridge.protocol import Author
+from bridge.protocol.outgoing import Author
 from tests.presence.clock import Clock, without_redis
 
 ROOM = Scope("room", "6f0d3f3e-0000-4000-8000-000000000001")

@@ -25,7 +25,7 @@ from bridge.infra import redis
 from bridge.presence import online
 from bridge.presence.registry import AGAIN, GRACE, LIFE, PATIENCE, REFRESH, Moves, Registry
 from bridge.presence.shared import Scope
-from bridge.protocol import Author
+from bridge.protocol.outgoing import Author
 from tests.presence.clock import Clock, without_redis
 
 SCOPES = [Scope("room", "lobby"), Scope("room", "attic"), Scope("inbox", 1)]

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from bridge.files import safe_name
-from bridge.protocol import as_name, as_nick
-from bridge.protocol.values import MAX_NICK, Nick
+from bridge.protocol.values import Nick, as_name, as_nick
 from bridge.text.characters import (
     clean,
     clean_line,
@@ -22,6 +21,7 @@ from bridge.text.characters import (
     without_unseen,
 )
 from bridge.text.lookalikes import key_of
+from bridge.text.nicks import MAX_NICK
 from tests.text.ignorable import ignorable
 from tests.text.names import NAMES
 

@@ -64,7 +64,7 @@ def _staff_write(connection: str, content: str) -> None:
 
     from bridge.chat import publishing
     from bridge.chat.wire import load, message_out
-    from bridge.protocol import event_frame
+    from bridge.protocol.frames import event_frame
 
     row = Connection.objects.get(uid=connection)
     with transaction.atomic():

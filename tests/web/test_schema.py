@@ -15,7 +15,7 @@ from bridge import protocol, schemas
 from bridge.live import groups, registry
 from bridge.live.routing import websocket_urlpatterns
 from bridge.management.commands import protocol_schema
-from bridge.protocol import EVENTS, TypingPayload
+from bridge.protocol.events import EVENTS, TypingPayload
 from tests.web import schema as published
 
 

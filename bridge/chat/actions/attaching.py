@@ -14,7 +14,7 @@ from bridge.chat.speaking import Post
 from bridge.errors import BridgeError, Code
 from bridge.files import Kept
 from bridge.models import Attachment, Message
-from bridge.protocol import AttachmentOut
+from bridge.protocol.outgoing import AttachmentOut
 
 if TYPE_CHECKING:
     from bridge.chat.actions.posting import Item

@@ -6,7 +6,7 @@ from bridge import signals
 from bridge.chat import hooks
 from bridge.chat.actions.renaming import yield_on_commit
 from bridge.models import Connection, Endpoint, Participant
-from bridge.protocol import as_name
+from bridge.protocol.values import as_name
 from bridge.text.lookalikes import key_of
 
 

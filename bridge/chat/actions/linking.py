@@ -9,7 +9,7 @@ from bridge import services
 from bridge.chat.actions.opening import add_endpoints, begin
 from bridge.errors import BridgeError, Code
 from bridge.models import WEB, Connection, Endpoint, Inbox
-from bridge.protocol import as_nick
+from bridge.protocol.values import as_nick
 
 LONGEST = 255
 """Characters of an id, and 32 of a service's name: as the columns hold them."""

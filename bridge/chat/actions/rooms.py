@@ -17,7 +17,7 @@ from bridge.chat.actions.renaming import TRIES, check_free, is_free, rename, sta
 from bridge.chat.actions.states import close_connection, reopen_connection
 from bridge.errors import BridgeError, Code
 from bridge.models import Connection, Endpoint, Participant
-from bridge.protocol import Author
+from bridge.protocol.outgoing import Author
 from bridge.text.lookalikes import key_of
 from bridge.text.nicks import marked, nicks_for, numbered
 

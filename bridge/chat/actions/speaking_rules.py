@@ -10,7 +10,7 @@ from bridge.chat.actions import rows
 from bridge.chat.speaking import Target
 from bridge.errors import BridgeError, Code
 from bridge.models import Connection, Participant
-from bridge.protocol import muted
+from bridge.protocol.frames import muted
 
 
 def apply(targets: Sequence[Target]) -> list[Target | BridgeError | None]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from bridge.chat.actions.renaming import yield_on_commit
 from bridge.models import WEB, Connection, Participant
-from bridge.protocol import as_name
+from bridge.protocol.values import as_name
 from bridge.text.lookalikes import key_of
 
 

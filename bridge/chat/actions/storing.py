@@ -21,7 +21,8 @@ from bridge.chat.actions.rows import Head
 from bridge.chat.publishing import Change
 from bridge.chat.speaking import Target
 from bridge.models import WEB, Attachment, Connection, Endpoint, Message
-from bridge.protocol import MessageOut, event_frame, rfc3339
+from bridge.protocol.frames import event_frame, rfc3339
+from bridge.protocol.outgoing import MessageOut
 
 
 @dataclass(slots=True)

@@ -10,9 +10,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from bridge import protocol, schemas
+from bridge import schemas
 from bridge.errors import Code
 from bridge.infra.throttling import THROTTLES
+from bridge.protocol.events import EVENTS
 from bridge.schemas.described import Described, Schema, envelope
 
 REFERENCE = Path("docs/protocol.md")
@@ -83,7 +84,7 @@ def with_tables(text: str) -> str:
             f"| {limit.amount} in {limit.seconds:g} s |"
         )
     events = ["| Event | Beside the payload | Payload |", "|---|---|---|"]
-    for name in protocol.EVENTS:
+    for name in EVENTS:
         beside = " · ".join(f"`{each}`" for each in envelope(name)) or "–"
         events.append(f"| `{name}` | {beside} | {fields['event', name]} |")
     for name, lines in {

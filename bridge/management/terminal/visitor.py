@@ -13,7 +13,7 @@ from bridge.management.terminal.talks import Talk
 from bridge.management.terminal.terminal import Terminal
 from bridge.management.terminal.text import note, one_line
 from bridge.management.terminal.typed import Deed
-from bridge.protocol import PASSING
+from bridge.protocol.events import PASSING
 
 GATHER = 0.3
 """Seconds that a hole among the events has to fill by itself."""

@@ -17,7 +17,8 @@ from bridge.chat.actions.speaking_rules import silenced
 from bridge.chat.moderation import filter_of, is_blocked
 from bridge.errors import BridgeError
 from bridge.models import Endpoint, Message, Participant, RemoteMessage
-from bridge.protocol import MAX_ATTACHMENTS, without_controls
+from bridge.protocol import MAX_ATTACHMENTS
+from bridge.protocol.values import without_controls
 from bridge.services.email.addresses import address_in
 from bridge.services.email.arrived import Mail, MailFile, is_automatic
 from bridge.services.email.codes import Purpose, read_code

@@ -4,7 +4,8 @@ from email.utils import parseaddr
 
 from bridge.delivery.composing import split
 from bridge.models import Endpoint
-from bridge.protocol import MAX_CONTENT, without_controls
+from bridge.protocol import MAX_CONTENT
+from bridge.protocol.values import without_controls
 from bridge.services.email import letters
 from bridge.services.email.arrived import Mail
 from bridge.services.email.html import text_of_html

@@ -19,7 +19,9 @@ from bridge.errors import BridgeError, Code
 from bridge.infra.bodies import response_to
 from bridge.live.registry import refusal_of
 from bridge.models import Connection, Endpoint, Message, RemoteMessage, Webhook, new_webhook_secret
-from bridge.protocol import MAX_CONTENT, MAX_FRAME, Content, Line, Payload, Uuid, too_long
+from bridge.protocol import MAX_CONTENT, MAX_FRAME
+from bridge.protocol.frames import too_long
+from bridge.protocol.values import Content, Line, Payload, Uuid
 from bridge.services.webhook import signing
 
 Id = Annotated[Line, Field(min_length=1, max_length=200)]

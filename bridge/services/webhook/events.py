@@ -15,7 +15,8 @@ from bridge.chat import wire
 from bridge.errors import DeliveryFailed
 from bridge.infra import addresses
 from bridge.models import Connection, Delivery, Endpoint, Message, RemotePart, Webhook
-from bridge.protocol import AttachmentOut, rfc3339
+from bridge.protocol.frames import rfc3339
+from bridge.protocol.outgoing import AttachmentOut
 from bridge.services import words
 from bridge.services.base import Delete, Edit, Post, React
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from bridge.errors import DeliveryFailed
 from bridge.models import Webhook
-from bridge.protocol import rfc3339
+from bridge.protocol.frames import rfc3339
 from bridge.services.webhook.failing import failure_of, failure_of_status, note_failure, note_success
 from bridge.services.webhook.sending import Answered, Sender
 

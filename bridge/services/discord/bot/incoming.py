@@ -10,7 +10,7 @@ from bridge.chat.actions import authors, receiving
 from bridge.chat.actions.copying import RemoteFile
 from bridge.files import safe_name
 from bridge.models import Connection, Endpoint
-from bridge.protocol import as_name
+from bridge.protocol.values import as_name
 from bridge.services.discord.bot import translate
 from bridge.services.discord.bot.staff import role_ids
 from bridge.services.discord.service import DiscordService
