@@ -39,6 +39,7 @@ THREAD_ALREADY_STARTED = 160004
 THREAD_LOCKED = 160005
 TOO_MANY_ACTIVE_THREADS = 160006
 THREAD_ARCHIVED = 50083
+TOO_MANY_THREADS = "too_many_threads"
 REFUSALS = {
     INVALID_FORM: "refused",
     50006: "refused",
@@ -52,9 +53,15 @@ REFUSALS = {
     90001: "reaction_blocked",
 }
 """This content is refused and will be tomorrow. The message itself is at fault."""
+PLACES = {
+    UNKNOWN_CHANNEL: THREAD_GONE,
+    UNKNOWN_MESSAGE: MESSAGE_GONE,
+    # Room was made, and somebody else took it.
+    TOO_MANY_ACTIVE_THREADS: TOO_MANY_THREADS,
+}
+"""Where the message should go is at fault, not the message."""
 SLOW_DOWN = frozenset({20016, 20022, 20028, 40062, 130000})
 """Slow mode, limits of a channel or server, overload: it passes."""
-TOO_MANY_THREADS = "too_many_threads"
 LOCKED = "The thread is locked: unlock it in Discord, or grant the bot “Manage Threads”."
 
 
@@ -94,13 +101,26 @@ async def first_taken(
     return await send(variants[-1])
 
 
+def not_permitted(sentence: str) -> DeliveryFailed:
+    """The line is held until somebody does what the sentence says."""
+    return DeliveryFailed(NOT_PERMITTED, sentence, permanent=False, certain=True)
+
+
+def rate_limited(*, certain: bool = True) -> DeliveryFailed:
+    return DeliveryFailed(
+        "rate_limited", "Discord limits the rate of requests.", permanent=False, certain=certain
+    )
+
+
 def failure_of(error: Exception, *, request: Request) -> DeliveryFailed:
     """What an exception of discord.py or aiohttp says of a delivery."""
     attempt = current_attempt()
     certain = attempt is None or not attempt.uncertain
     if isinstance(error, discord.HTTPException):
         reason, detail, permanent = _verdict(error, opening=isinstance(request, Open | FindOpening))
-        if isinstance(request, Post) and request.files and _spares_text_of_files(error):
+        # Without “Attach Files” nothing that has any is taken.
+        files_refused = error.code == MISSING_PERMISSIONS or spares_text(error)
+        if isinstance(request, Post) and request.files and files_refused:
             reason, permanent = FILES_REFUSED, True
         return DeliveryFailed(reason, detail, permanent=permanent and certain, certain=certain)
     return DeliveryFailed(
@@ -111,38 +131,21 @@ def failure_of(error: Exception, *, request: Request) -> DeliveryFailed:
     )
 
 
-def _spares_text_of_files(error: discord.HTTPException) -> bool:
-    """Without “Attach Files” nothing that has any is taken."""
-    return error.code == MISSING_PERMISSIONS or spares_text(error)
-
-
 def _verdict(error: discord.HTTPException, *, opening: bool) -> tuple[str, str, bool]:
     """The reason, a sentence for staff, and whether the content is to blame."""
     said = f"Discord said: {error.text or error.status} ({error.status}, code {error.code})"[:300]
     if error.code in REFUSALS:
         return REFUSALS[error.code], said, True
-    if error.code == UNKNOWN_CHANNEL:
-        if opening:
-            return (
-                NOT_PERMITTED,
-                "The inbox's Discord channel was deleted: set another one in the admin.",
-                False,
-            )
-        return THREAD_GONE, said, False
-    if error.code == UNKNOWN_MESSAGE:
-        return MESSAGE_GONE, said, False
+    if error.code == UNKNOWN_CHANNEL and opening:
+        return NOT_PERMITTED, "The inbox's Discord channel was deleted: set another one in the admin.", False
+    if error.code in PLACES:
+        return PLACES[error.code], said, False
     if error.code in {THREAD_LOCKED, THREAD_ARCHIVED}:
         # A post wakes an archived thread by itself: where it does not, the thread is locked as well.
         return NOT_PERMITTED, LOCKED, False
-    if error.code == TOO_MANY_ACTIVE_THREADS:
-        # Room was made, and somebody else took it: it says nothing of this message.
-        return TOO_MANY_THREADS, said, False
     if error.status in {401, 403} or error.code == UNKNOWN_GUILD:
-        return (
-            NOT_PERMITTED,
-            f"The bot is not allowed to do this in Discord: check its permissions. {said}",
-            False,
-        )
+        sentence = "The bot is not allowed to do this in Discord: check its permissions."
+        return NOT_PERMITTED, f"{sentence} {said}", False
     if error.status == 429 or error.code in SLOW_DOWN:
         return "rate_limited", "Discord limits the rate of requests.", False
     if error.status >= 500:
@@ -172,12 +175,7 @@ def http_trace(on_invalid: Callable[[], None]) -> aiohttp.TraceConfig:
             attempt.rest = _rest(params.response)
             if params.response.status == 429 and not attempt.patient:
                 params.response.close()
-                raise DeliveryFailed(
-                    "rate_limited",
-                    "Discord limits the rate of requests.",
-                    permanent=False,
-                    certain=not attempt.uncertain,
-                )
+                raise rate_limited(certain=not attempt.uncertain)
 
     async def broke(_session: object, _context: object, params: aiohttp.TraceRequestExceptionParams) -> None:
         if (attempt := current_attempt()) is None:

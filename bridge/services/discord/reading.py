@@ -1,7 +1,7 @@
 """Read from Discord so that what cannot be read costs only itself: payloads as they came, and what they are like."""
 
 import traceback
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -56,16 +56,21 @@ def time_of(payload: Payload, name: str) -> datetime | None:
     return moment if moment is not None and moment.tzinfo is not None else None
 
 
-async def messages_after(client: discord.Client, channel_id: int, after: int) -> AsyncIterator[object]:
-    """What was said in a channel after this id, oldest first."""
+async def _all_after(after: int, ask: Callable[[int], Awaitable[object]]) -> AsyncIterator[object]:
+    """What has a higher id than this one, lowest first; `ask` gets a page."""
     while True:
-        page = _list(await client.http.logs_from(channel_id, PAGE, after=after))
+        page = _list(await ask(after))
         for payload in sorted(page, key=lambda each: id_of(each) or 0):
             yield payload
         last = max((id_of(each) or 0 for each in page), default=0)
         if len(page) < PAGE or last <= after:
             return
         after = last
+
+
+def messages_after(client: discord.Client, channel_id: int, after: int) -> AsyncIterator[object]:
+    """What was said in a channel after this id, oldest first."""
+    return _all_after(after, lambda after: client.http.logs_from(channel_id, PAGE, after=after))
 
 
 async def newest_messages(
@@ -85,23 +90,12 @@ async def newest_messages(
     return found
 
 
-async def reaction_users(
+def reaction_users(
     client: discord.Client, channel_id: int, message_id: int, emoji: str, kind: discord.ReactionType
 ) -> AsyncIterator[object]:
     """Who stands behind a reaction. `emoji`: the characters, or name and id of a server's own."""
-    after = None
-    while True:
-        page = _list(
-            await client.http.get_reaction_users(
-                channel_id, message_id, emoji, PAGE, after=after, type=kind.value
-            )
-        )
-        for payload in page:
-            yield payload
-        last = max((id_of(each) or 0 for each in page), default=0)
-        if len(page) < PAGE or last <= (after or 0):
-            return
-        after = last
+    get = client.http.get_reaction_users
+    return _all_after(0, lambda after: get(channel_id, message_id, emoji, PAGE, after=after, type=kind.value))
 
 
 @dataclass(frozen=True)

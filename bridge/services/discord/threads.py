@@ -10,8 +10,9 @@ from channels.db import database_sync_to_async
 from bridge.errors import DeliveryFailed
 from bridge.models import Connection, Endpoint
 from bridge.services.base import beside
-from bridge.services.discord import reading as reading
+from bridge.services.discord import reading
 from bridge.services.discord.errors import TOO_MANY_ACTIVE_THREADS, TOO_MANY_THREADS
+from bridge.services.discord.ours import is_me
 
 T = TypeVar("T")
 
@@ -56,9 +57,8 @@ class ActiveThreads:
     async def _archive_idle(self, of: int) -> None:
         """Whether its conversation is open or not: else a thousand open ones would keep all newcomers out."""
         guild = await self._guild(of)
-        me = self._client.user.id if self._client.user is not None else None
         active = await reading.active_threads(self._client, guild.id)
-        mine = {thread.pk: thread for thread in active if thread.owner_id == me}
+        mine = {thread.pk: thread for thread in active if is_me(self._client, thread.owner_id)}
         ours = await database_sync_to_async(_conversations)(list(map(str, mine)))
         if not ours:
             raise DeliveryFailed(
