@@ -1,16 +1,13 @@
 """Cards that say less of a visitor than is known today."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 
 from bridge.models import Connection, Contact, Endpoint, RemoteMessage
-from bridge.services.discord.service import DiscordService
-
-RECENT = timedelta(days=7)
+from bridge.services.discord import endpoints
 
 
 class Card(NamedTuple):
@@ -32,14 +29,9 @@ def outdated(uid: str) -> Card | None:
 
 def behind() -> list[str]:
     """The conversations, of those that were used lately, whose card is outdated."""
-    # In two steps, as for read marks: asked at once, a database walks over all endpoints.
     private = Connection.objects.filter(state=Connection.State.OPEN, kind=Connection.Kind.PRIVATE)
-    pks = list(private.filter(active_at__gt=timezone.now() - RECENT).values_list("pk", flat=True))
-    found: list[str] = []
-    for start in range(0, len(pks), 500):
-        stale = _outdated().filter(connection_id__in=pks[start : start + 500])
-        found += map(str, stale.values_list("connection__uid", flat=True))
-    return found
+    stale = endpoints.lately_used(_outdated(), private)
+    return [str(uid) for batch in stale for uid in batch.values_list("connection__uid", flat=True)]
 
 
 def note_shown(card: Card) -> None:
@@ -55,11 +47,14 @@ def _outdated() -> QuerySet[Endpoint]:
     cards = RemoteMessage.objects.filter(
         endpoint=OuterRef("pk"), card=True, deleted_at__isnull=True, remote_id__isnull=False
     ).order_by("-pk")
-    opened = Endpoint.objects.filter(
-        service=DiscordService.name, remote_id__isnull=False, connection__kind=Connection.Kind.PRIVATE
+    return (
+        endpoints.threads()
+        .annotate(
+            card=Subquery(cards.values("remote_id")[:1]),
+            contact_at=Subquery(contacts.values("updated_at")[:1]),
+            shown_at=Coalesce(
+                F("card_at"), Subquery(cards.values("sent_at")[:1]), F("connection__created_at")
+            ),
+        )
+        .filter(card__isnull=False, contact_at__gt=F("shown_at"))
     )
-    return opened.annotate(
-        card=Subquery(cards.values("remote_id")[:1]),
-        contact_at=Subquery(contacts.values("updated_at")[:1]),
-        shown_at=Coalesce(F("card_at"), Subquery(cards.values("sent_at")[:1]), F("connection__created_at")),
-    ).filter(card__isnull=False, contact_at__gt=F("shown_at"))

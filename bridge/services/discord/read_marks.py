@@ -1,16 +1,13 @@
 """What staff should see of how far a visitor has read, and what they see."""
 
-from datetime import timedelta
 from typing import NamedTuple
 
 from django.db.models import F, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 
 from bridge.models import Connection, Endpoint, Inbox, Message, Participant, RemoteMessage, RemotePart
-from bridge.services.discord.service import DiscordService
+from bridge.services.discord import endpoints
 
-RECENT = timedelta(days=7)
 KEPT = 2
 """Old marks of moves that were broken off, one after another: what the column holds besides the new one."""
 
@@ -49,16 +46,9 @@ def standing(uid: str) -> Standing | None:
 
 def behind() -> list[str]:
     """The conversations, of those that were used lately, in which staff see something else than they should."""
-    lately = Connection.objects.filter(active_at__gt=timezone.now() - RECENT).exclude(
-        inbox__show_read=Inbox.ShowRead.OFF
-    )
-    # In two steps, as for the threads of a sweep: asked at once, a database walks over all endpoints.
-    pks = list(lately.values_list("pk", flat=True))
-    found: list[str] = []
-    for start in range(0, len(pks), 500):
-        stale = _shown().filter(connection_id__in=pks[start : start + 500]).exclude(read_mark=F("read"))
-        found += map(str, stale.values_list("connection__uid", flat=True))
-    return found
+    asked_for = Connection.objects.exclude(inbox__show_read=Inbox.ShowRead.OFF)
+    stale = endpoints.lately_used(_shown().exclude(read_mark=F("read")), asked_for)
+    return [str(uid) for batch in stale for uid in batch.values_list("connection__uid", flat=True)]
 
 
 def note_mark(endpoint: int, remote_id: str) -> None:
@@ -87,7 +77,5 @@ def _shown() -> QuerySet[Endpoint]:
         message__kind=Message.Kind.MESSAGE,
         message__deleted_at__isnull=True,
     ).order_by("-message__seq")
-    shown = Endpoint.objects.filter(
-        service=DiscordService.name, remote_id__isnull=False, connection__kind=Connection.Kind.PRIVATE
-    ).exclude(connection__inbox__show_read=Inbox.ShowRead.OFF)
+    shown = endpoints.threads().exclude(connection__inbox__show_read=Inbox.ShowRead.OFF)
     return shown.annotate(read=Coalesce(Subquery(newest.values("remote__remote_id")[:1]), Value("")))

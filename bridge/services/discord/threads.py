@@ -8,15 +8,13 @@ import discord
 from channels.db import database_sync_to_async
 
 from bridge.errors import DeliveryFailed
-from bridge.models import Connection, Endpoint
 from bridge.services.base import beside
-from bridge.services.discord import reading
+from bridge.services.discord import endpoints, reading
 from bridge.services.discord.errors import TOO_MANY_ACTIVE_THREADS, TOO_MANY_THREADS
 from bridge.services.discord.ours import is_me
 
 T = TypeVar("T")
 
-SERVICE = "discord"
 TRIES = 3
 """Others open threads in the server, too, and may take the room that was made."""
 
@@ -86,7 +84,5 @@ def required_tags(forum: discord.ForumChannel) -> list[discord.ForumTag]:
 
 def _conversations(threads: list[str]) -> list[int]:
     """Those of these threads that are a conversation's."""
-    ours = Endpoint.objects.filter(
-        service=SERVICE, remote_id__in=threads, connection__kind=Connection.Kind.PRIVATE
-    )
-    return [int(remote_id) for remote_id in ours.values_list("remote_id", flat=True) if remote_id]
+    ours = endpoints.threads().filter(remote_id__in=threads)
+    return [int(remote_id or 0) for remote_id in ours.values_list("remote_id", flat=True)]

@@ -2,22 +2,21 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import partial
 
 import discord
 from django.utils import timezone
 
-from bridge.models import Connection, Endpoint
-from bridge.services.discord import reading as reading
-from bridge.services.discord.bot import incoming, lease
+from bridge.models import Connection
+from bridge.services.discord import endpoints, reading
+from bridge.services.discord.bot import lease
 from bridge.services.discord.bot.background import PROBLEMS
 from bridge.services.discord.bot.database import db
 from bridge.services.discord.bot.inspecting import Inspector
 from bridge.services.discord.bot.lanes import Compare
 from bridge.services.discord.bot.relay import Relay
-from bridge.services.discord.reading import Listed
-from bridge.services.discord.service import DiscordService
+from bridge.services.discord.ours import is_me
 
 logger = logging.getLogger(__name__)
 
@@ -28,43 +27,35 @@ OVERLAP = timedelta(seconds=15)
 SWEEP_EVERY = 600.0
 SWEEP_RATE = 10.0
 """Requests a second at most: Discord takes 50 of a bot, and messages go first."""
-SWEEP_DAYS = 7
-BATCH = 500
 
 
 async def catch_up(client: discord.Client, relay: Relay, inspector: Inspector) -> bool:
-    """After READY: find the threads that hold what is not here, and let the relay read those alone.
+    """After READY: find the threads that have news, and let the relay read those alone.
 
-    One request for all active threads of a server; archived ones are listed newest first, back to the last
-    heartbeat: a restart costs as much as there was news, not as much as there are threads.
+    One request lists all active threads of a server; archived ones are listed newest first, back to the last
+    heartbeat. So a restart costs as much as there is news, not as much as there are threads.
 
-    Returns False where a server's or a channel's threads could not be listed: they alone have to wait for that. Each of
-    them is read before what comes in it.
+    Returns False if some threads could not be listed. Each of these is read before what comes in it.
     """
     since = await db(_since)
     # Of a channel that could not be read for a while, from then on.
     archived_since = min([since, *inspector.unseen.values()]) - MARGIN
-    listed: list[Listed] = []
+    lists = [partial(reading.active_threads, client, guild_id) for guild_id in inspector.guilds]
+    archived = partial(reading.archived_threads, client, since=archived_since)
+    lists += [partial(archived, channel_id) for channel_id in inspector.channels]
+    listed: list[reading.Listed] = []
     complete = True
-    for guild_id in inspector.guilds:
+    for threads in lists:
         try:
-            listed += await reading.active_threads(client, guild_id)
+            listed += await threads()
         except PROBLEMS as error:
             logger.warning(
-                "The threads of server %d could not be listed, retrying later: %r", guild_id, error
-            )
-            complete = False
-    for channel_id in inspector.channels:
-        try:
-            listed += await reading.archived_threads(client, channel_id, since=archived_since)
-        except PROBLEMS as error:
-            logger.warning(
-                "The archived threads of %d could not be listed, retrying later: %r", channel_id, error
+                "The threads of %d could not be listed, retrying later: %r", threads.args[-1], error
             )
             complete = False
     newest = {thread.pk: thread.last_message_id for thread in listed}
-    ours = {thread.pk for thread in listed if client.user and thread.owner_id == client.user.id}
-    rooms = set(await db(incoming.rooms)) - inspector.held_rooms
+    ours = {thread.pk for thread in listed if is_me(client, thread.owner_id)}
+    rooms = set(await db(endpoints.room_channels)) - inspector.held_rooms
     newest |= {room: _last_of_room(client, room) for room in rooms}
     behind, known = await db(_behind, newest, since)
     logger.info("Of %d threads, %d have new messages.", len(newest), len(behind))
@@ -85,10 +76,9 @@ async def sweep(relay: Relay, inspector: Inspector, *, new_session: bool = False
     """Compare the newest page of each open conversation of the last days, slowly. Not where that would be refused."""
     try:
         for thread, inbox in await db(_open_threads):
-            if int(thread) in inspector.held_rooms or inspector.holds(inbox, int(thread)):
-                continue
-            relay.see(int(thread), Compare(new_session))
-            await asyncio.sleep(1 / SWEEP_RATE)
+            if thread not in inspector.held_rooms and not inspector.holds(inbox, thread):
+                relay.see(thread, Compare(new_session))
+                await asyncio.sleep(1 / SWEEP_RATE)
     except PROBLEMS as error:
         logger.warning("Earlier changes will be compared later: %r", error)
 
@@ -105,34 +95,24 @@ def _behind(newest: dict[int, int | None], since: datetime) -> tuple[set[int], s
     And those that were written in just before the end: of two neighbours the second may have come first.
     """
     restless = discord.utils.time_snowflake(since - OVERLAP)
-    behind: set[int] = set()
-    all_known: set[int] = set()
-    for batch in _batches(sorted(newest)):
-        known = Endpoint.objects.filter(service=DiscordService.name, remote_id__in=map(str, batch))
+    watermarks: dict[int, int] = {}
+    for batch in endpoints.batches(sorted(newest)):
+        known = endpoints.opened().filter(remote_id__in=map(str, batch))
         for thread, watermark in known.values_list("remote_id", "watermark"):
-            all_known.add(int(thread or 0))
-            last = newest[int(thread or 0)]
-            if last is None or last > (watermark or 0) or last > restless:
-                behind.add(int(thread or 0))
-    return behind, all_known
+            watermarks[int(thread or 0)] = watermark or 0
+    behind = {
+        thread
+        for thread, watermark in watermarks.items()
+        if (last := newest[thread]) is None or last > watermark or last > restless
+    }
+    return behind, set(watermarks)
 
 
-def _batches(ids: list[int]) -> Iterable[list[int]]:
-    return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
-
-
-def _open_threads() -> list[tuple[str, int]]:
-    """The open threads that were used lately, each with its inbox.
-
-    In two steps: asked for both at once, a database walks over all endpoints that there ever were.
-    """
-    used: datetime = timezone.now() - timedelta(days=SWEEP_DAYS)
-    lately = Connection.objects.filter(state=Connection.State.OPEN, active_at__gt=used)
-    threads: list[tuple[str, int]] = []
-    for batch in _batches(list(lately.values_list("pk", flat=True))):
-        known = Endpoint.objects.filter(
-            connection_id__in=batch, service=DiscordService.name, remote_id__isnull=False
-        )
-        rows = known.values_list("remote_id", "connection__inbox")
-        threads += [(remote_id, inbox) for remote_id, inbox in rows if remote_id]
-    return threads
+def _open_threads() -> list[tuple[int, int]]:
+    """The open threads that were used lately, each with its inbox."""
+    connections = Connection.objects.filter(state=Connection.State.OPEN)
+    return [
+        (int(thread or 0), inbox)
+        for batch in endpoints.lately_used(endpoints.opened(), connections)
+        for thread, inbox in batch.values_list("remote_id", "connection__inbox")
+    ]

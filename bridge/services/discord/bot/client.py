@@ -24,13 +24,13 @@ from bridge.services.discord.bot.background import PROBLEMS, BackgroundTasks
 from bridge.services.discord.bot.cards import Cards
 from bridge.services.discord.bot.copying import AttachmentMirror
 from bridge.services.discord.bot.database import db, thread
-from bridge.services.discord.bot.incoming import rooms as rooms_of_all
 from bridge.services.discord.bot.inspecting import Inspector, NothingThere
 from bridge.services.discord.bot.lanes import Cleared, Deleted, Edited, Posted, Reacted
 from bridge.services.discord.bot.odd import Unreadable
 from bridge.services.discord.bot.readers import Readers
 from bridge.services.discord.bot.relay import Relay
 from bridge.services.discord.bot.typing_relay import TypingRelay
+from bridge.services.discord.endpoints import room_channels
 from bridge.services.discord.errors import http_trace
 from bridge.services.discord.reading import Payload, id_of
 from bridge.services.discord.service import DiscordService
@@ -120,7 +120,7 @@ class BridgeBot(commands.Bot):
 
     async def know_rooms(self) -> frozenset[int]:
         """Learn which channels are rooms now. Returns those that were none before."""
-        rooms = frozenset(await db(rooms_of_all))
+        rooms = frozenset(await db(room_channels))
         new, self.rooms = rooms - self.rooms, rooms
         return new
 

@@ -13,7 +13,6 @@ from bridge.models import Connection, Endpoint
 from bridge.protocol.values import as_name
 from bridge.services.discord.bot import translate
 from bridge.services.discord.bot.staff import role_ids
-from bridge.services.discord.service import DiscordService
 
 MOST_FILES = 40
 """Of one message. Discord takes ten, and shows those of what is forwarded besides."""
@@ -106,21 +105,3 @@ def gifs_of(message: discord.Message) -> list[RemoteFile]:
 
 def _ending(sticker: discord.StickerItem) -> str:
     return "gif" if sticker.format is discord.StickerFormatType.gif else "png"
-
-
-def endpoint_of(thread_id: int) -> Endpoint | None:
-    endpoints = Endpoint.objects.select_related("connection__inbox")
-    return endpoints.filter(service=DiscordService.name, remote_id=str(thread_id)).first()
-
-
-def rooms() -> list[int]:
-    """The channels of all open rooms. By their addresses: there are few of them among many conversations."""
-    connections = Connection.objects.exclude(slug="").filter(
-        kind=Connection.Kind.ROOM, state=Connection.State.OPEN
-    )
-    known = Endpoint.objects.filter(
-        connection__in=list(connections.values_list("pk", flat=True)),
-        service=DiscordService.name,
-        remote_id__isnull=False,
-    )
-    return [int(remote_id) for remote_id in known.values_list("remote_id", flat=True) if remote_id]

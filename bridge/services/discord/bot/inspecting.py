@@ -13,8 +13,8 @@ from typing import Any
 import discord
 from django.utils import timezone
 
-from bridge.models import Connection, Endpoint, Inbox
-from bridge.services.discord import holding
+from bridge.models import Endpoint, Inbox
+from bridge.services.discord import endpoints, holding
 from bridge.services.discord.bot import lease, setup
 from bridge.services.discord.bot.background import PROBLEMS
 from bridge.services.discord.bot.database import db
@@ -234,13 +234,5 @@ def _could_not_be_checked(what: Inbox | Endpoint, error: Exception) -> None:
 
 def _everything() -> tuple[list[Inbox], list[Endpoint]]:
     """All inboxes that are in use, and the endpoints of all open rooms."""
-    rooms = Connection.objects.exclude(slug="").filter(kind=Connection.Kind.ROOM, state=Connection.State.OPEN)
-    endpoints = Endpoint.objects.filter(
-        connection__in=list(rooms.values_list("pk", flat=True)),
-        service=DiscordService.name,
-        remote_id__isnull=False,
-    )
-    return (
-        list(Inbox.objects.filter(enabled=True).order_by("pk")),
-        list(endpoints.select_related("connection").order_by("pk")),
-    )
+    rooms = endpoints.rooms().select_related("connection").order_by("pk")
+    return list(Inbox.objects.filter(enabled=True).order_by("pk")), list(rooms)

@@ -14,7 +14,7 @@ import discord
 from bridge.chat.actions import reacting
 from bridge.chat.actions.authors import RemoteAuthor
 from bridge.models import Endpoint
-from bridge.services.discord import reading as reading
+from bridge.services.discord import reading
 from bridge.services.discord.bot import translate
 from bridge.services.discord.bot.background import passes
 from bridge.services.discord.bot.database import db

@@ -1,17 +1,11 @@
 """How far visitors have read, shown to staff where the inbox asks for it: with 👁, or in the card.
 
-Beside the way of the messages, and never more than one change of a conversation in a few seconds. What is shown is kept
-with the endpoint, and before a move what will be, so that a bot that starts again goes on from it.
+The endpoint stores what is shown, and before a move what will be, so that a restarted bot goes on from there.
 """
-
-import asyncio
-from collections.abc import Awaitable, Callable
-
-import discord
 
 from bridge.models import Inbox
 from bridge.services.discord import read_marks
-from bridge.services.discord.bot.background import BackgroundTasks
+from bridge.services.discord.bot.background import Display
 from bridge.services.discord.bot.cards import edit_card, refusals_pass
 from bridge.services.discord.bot.database import db
 from bridge.services.discord.read_marks import Standing
@@ -22,46 +16,21 @@ EVERY = {Inbox.ShowRead.REACTION: 5.0, Inbox.ShowRead.CARD: 30.0}
 so often."""
 
 
-class Readers:
-    def __init__(self, client: discord.Client, aside: BackgroundTasks) -> None:
-        self._client = client
-        self._background = aside
-        # Conversations that are being shown, or wait for their time; True where something has come since.
-        self._busy: dict[str, bool] = {}
+class Readers(Display):
+    behind = staticmethod(read_marks.behind)
 
-    def read(self, uid: str) -> None:
-        """The visitor has read on in this conversation."""
-        if uid in self._busy:
-            self._busy[uid] = True
-            return
-        self._busy[uid] = False
-        self._background.start(self._keep_shown(uid))
-
-    async def sweep(self) -> None:
-        """What was read while no bot heard of it."""
-        for uid in await db(read_marks.behind):
-            self.read(uid)
-
-    async def _keep_shown(self, uid: str) -> None:
-        try:
-            while True:
-                self._busy[uid] = False
-                standing = await db(read_marks.standing, uid)
-                if standing is None:
-                    return
-                await self._show(standing)
-                await asyncio.sleep(EVERY[standing.how])
-                if not self._busy[uid]:
-                    return
-        finally:
-            del self._busy[uid]
-
-    async def _show(self, standing: Standing) -> None:
-        if standing.mark == standing.read:
-            return
-        with refusals_pass():
-            await self._ways[standing.how](self, standing)
-        await db(read_marks.note_mark, standing.endpoint.pk, standing.read)
+    async def show(self, uid: str) -> float | None:
+        standing = await db(read_marks.standing, uid)
+        if standing is None:
+            return None
+        if standing.mark != standing.read:
+            with refusals_pass():
+                if standing.how == Inbox.ShowRead.CARD:
+                    await edit_card(self._client, standing.endpoint, standing.card)
+                else:
+                    await self._react(standing)
+            await db(read_marks.note_mark, standing.endpoint.pk, standing.read)
+        return EVERY[standing.how]
 
     async def _react(self, standing: Standing) -> None:
         await db(read_marks.note_move, standing)
@@ -73,11 +42,3 @@ class Readers:
             if self._client.user is not None:
                 with refusals_pass():
                     await thread.get_partial_message(int(mark)).remove_reaction(EYE, self._client.user)
-
-    async def _edit_card(self, standing: Standing) -> None:
-        await edit_card(self._client, standing.endpoint, standing.card)
-
-    _ways: dict[str, Callable[["Readers", Standing], Awaitable[None]]] = {
-        Inbox.ShowRead.REACTION: _react,
-        Inbox.ShowRead.CARD: _edit_card,
-    }

@@ -19,17 +19,18 @@ from bridge.chat.actions import authors, copying, receiving, remote_ids
 from bridge.infra.tasks import cancel_and_wait
 from bridge.models import Connection, Endpoint, Inbox
 from bridge.presence import team
-from bridge.services.discord import reading as reading
+from bridge.services.discord import reading
 from bridge.services.discord.bot import translate
 from bridge.services.discord.bot.background import PROBLEMS, BackgroundTasks, passes
 from bridge.services.discord.bot.database import db
-from bridge.services.discord.bot.incoming import endpoint_of, files_of, gifs_of, incoming_of, speaker_of
+from bridge.services.discord.bot.incoming import files_of, gifs_of, incoming_of, speaker_of
 from bridge.services.discord.bot.lanes import Cleared, Compare, Deleted, Edited, Event, Lane, Posted, Reacted
 from bridge.services.discord.bot.marks import Marks
 from bridge.services.discord.bot.members import Members
 from bridge.services.discord.bot.odd import Unreadable, read_message
 from bridge.services.discord.bot.reactions import Reactions
 from bridge.services.discord.bot.staff import Staff
+from bridge.services.discord.endpoints import endpoint_of
 from bridge.services.discord.errors import UNKNOWN_CHANNEL
 from bridge.services.discord.reading import where
 from bridge.services.discord.rooms import is_ours

@@ -251,7 +251,7 @@ def _hears(bot: BridgeBot) -> Callable[[dict[str, Any]], None]:
         elif message["type"] == "bot.typing":
             bot.typists.visitor(message["connection"])
         elif message["type"] == "bot.read":
-            bot.readers.read(message["connection"])
+            bot.readers.change(message["connection"])
         elif message["type"] == "bot.card":
             bot.cards.change(message["connection"])
 

@@ -6,13 +6,13 @@ import discord
 
 from bridge.chat import publishing, wire
 from bridge.chat.actions import authors
-from bridge.models import Connection, Endpoint
+from bridge.models import Connection
 from bridge.presence import team
 from bridge.services.discord.bot.background import BackgroundTasks
 from bridge.services.discord.bot.database import db
-from bridge.services.discord.bot.incoming import endpoint_of, speaker_of
+from bridge.services.discord.bot.incoming import speaker_of
 from bridge.services.discord.bot.staff import Staff
-from bridge.services.discord.service import DiscordService
+from bridge.services.discord.endpoints import endpoint_of, opened
 
 TYPING_EVERY = 8.0
 """Seconds. Discord shows typing for ten."""
@@ -30,8 +30,7 @@ class TypingRelay:
 
     def visitor(self, uid: str) -> None:
         now = time.monotonic()
-        for old in [each for each, at in self._shown.items() if now - at >= TYPING_EVERY]:
-            del self._shown[old]
+        self._shown = {each: at for each, at in self._shown.items() if now - at < TYPING_EVERY}
         if uid not in self._shown:
             self._shown[uid] = now
             self._background.start(self._show_in_discord(uid))
@@ -48,13 +47,10 @@ class TypingRelay:
             await team.staff_seen(endpoint.connection.inbox_id)
 
     async def _show_in_discord(self, uid: str) -> None:
-        thread = await db(_thread_of, uid)
-        if thread is not None:
+        if (thread := await db(_thread_of, uid)) is not None:
             await self._client.http.send_typing(int(thread))
 
 
 def _thread_of(uid: str) -> str | None:
-    endpoint = Endpoint.objects.filter(
-        connection__uid=uid, connection__state=Connection.State.OPEN, service=DiscordService.name
-    )
+    endpoint = opened().filter(connection__uid=uid, connection__state=Connection.State.OPEN)
     return endpoint.values_list("remote_id", flat=True).first()

@@ -11,7 +11,7 @@ import pytest
 
 from bridge.models import Delivery, Message
 from bridge.sandbox import defaults, wire
-from bridge.services.discord import reading as reading
+from bridge.services.discord import reading
 from bridge.services.discord.bot import odd, setup, translate
 from bridge.services.discord.bot.client import BridgeBot
 from bridge.services.discord.bot.lanes import Compare, Posted

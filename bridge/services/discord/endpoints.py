@@ -1,0 +1,55 @@
+"""Discord's endpoints in the database: rooms, threads, and those of the conversations that were used lately."""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from bridge.models import Connection, Endpoint
+from bridge.services.discord.service import DiscordService
+
+RECENT = timedelta(days=7)
+BATCH = 500
+
+
+def opened() -> QuerySet[Endpoint]:
+    return Endpoint.objects.filter(service=DiscordService.name, remote_id__isnull=False)
+
+
+def threads() -> QuerySet[Endpoint]:
+    """Those of private conversations."""
+    return opened().filter(connection__kind=Connection.Kind.PRIVATE)
+
+
+def rooms() -> QuerySet[Endpoint]:
+    """Those of all open rooms. By their addresses: there are few of them among many conversations."""
+    connections = Connection.objects.exclude(slug="").filter(
+        kind=Connection.Kind.ROOM, state=Connection.State.OPEN
+    )
+    return opened().filter(connection__in=list(connections.values_list("pk", flat=True)))
+
+
+def room_channels() -> list[int]:
+    return [int(channel_id or 0) for channel_id in rooms().values_list("remote_id", flat=True)]
+
+
+def endpoint_of(thread_id: int) -> Endpoint | None:
+    endpoints = Endpoint.objects.select_related("connection__inbox")
+    return endpoints.filter(service=DiscordService.name, remote_id=str(thread_id)).first()
+
+
+def lately_used(
+    endpoints: QuerySet[Endpoint], connections: QuerySet[Connection]
+) -> Iterator[QuerySet[Endpoint]]:
+    """Those of the connections that were used lately, in batches.
+
+    In two steps: asked for both at once, a database walks over all endpoints that there ever were.
+    """
+    used = connections.filter(active_at__gt=timezone.now() - RECENT)
+    for batch in batches(list(used.values_list("pk", flat=True))):
+        yield endpoints.filter(connection_id__in=batch)
+
+
+def batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
