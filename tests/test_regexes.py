@@ -72,7 +72,7 @@ def methods_of_names(sources: Iterable[list[ast.AST]]) -> dict[str, set[str]]:
     for nodes in sources:
         for node in nodes:
             if isinstance(node, ast.Attribute) and node.attr in CALLS:
-                used[ast.unparse(node.value).rpartition(".")[2]].add(node.attr)
+                used[re.sub(r"\[.*|.*\.", "", ast.unparse(node.value))].add(node.attr)
     return used
 
 

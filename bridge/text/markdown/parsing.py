@@ -20,12 +20,17 @@ _IN_ANGLES = re.compile(r"<(https?://[^\s<>]+)>", re.IGNORECASE)
 _QUOTED = re.compile(r" *+> ")
 _QUOTED_ON = re.compile(r" *+>>> ")
 _HEADING = re.compile(r"(#{1,3})( +)")
-_PLAIN = re.compile(r"[\\`*_~|<\[\n¯]|https?://", re.IGNORECASE)
+_SIGN = re.compile(r"[\\*_~|<\[\n¯]|(?<!`)`|https?://", re.IGNORECASE)
+"""What may begin something; a run of ticks that began nothing is one sign."""
 _LANGUAGE = re.compile(r"[A-Za-z0-9_+\-.#]{1,30}\n")
 _SHRUG = "¯\\_(ツ)_/¯"
+_MARKED = {"||": "spoiler", "~~": "strikethrough"}
+_EMPHASES = [("em", 0.2, "_"), ("em", 0.2, "*"), ("strong", 0.1, "**"), ("underline", 0.0, "__")]
+"""What they are called, which of two as long is meant, and the sign on both sides."""
 
 Found = tuple[int, list[Node]] | None
 """Where what was found ends, and what it is."""
+Rule = Callable[[str, int, State], Found]
 
 
 def parse(text: str, *, masked: bool = False) -> list[Node]:
@@ -40,7 +45,7 @@ def _addresses(text: str) -> list[Node]:
     """Nothing but text and the addresses in it."""
     nodes: list[Node] = []
     end = at = 0
-    while (match := _PLAIN.search(text, at)) is not None:
+    while (match := _SIGN.search(text, at)) is not None:
         address = address_at(text, match.start())
         if address:
             nodes += [Node("text", text[end : match.start()]), _address(address)]
@@ -63,16 +68,13 @@ def _parse(text: str, state: State) -> list[Node]:
 def _next(text: str, at: int, state: State) -> tuple[int, list[Node]]:
     """What stands there. At the beginning of a line it may be a block; anywhere it is text at least."""
     char = text[at]
-    rules: Sequence[Callable[[str, int, State], Found]] = _INLINE.get(char, ())
+    rules: Sequence[Rule] = _INLINE.get(char, ())
     if state.at_line_start:
         rules = [*_BLOCKS.get(char, ()), *rules]
     for rule in rules:
         if (found := rule(text, at, state)) is not None:
             return found
-    start = at + 1
-    if char == "`":
-        start = spans.run_end(text, at, "`")
-    match = _PLAIN.search(text, start)
+    match = _SIGN.search(text, at + 1)
     end = match.start() if match else len(text)
     return end, [Node("text", text[at:end])]
 
@@ -124,13 +126,13 @@ def _quoted(text: str, state: State) -> Node:
 
 
 def _code_block(text: str, at: int, state: State) -> Found:
-    if (found := spans.code_block(text, at, state.hopeless)) is None:
+    if (found := spans.span("```", text, at, state.hopeless)) is None:
         return None
-    end, inner = found
+    inner = found[1]
     language = _LANGUAGE.match(inner)
     lang = language[0][:-1] if language and inner[language.end() :].strip() else ""
     # What follows a block stands on a line of its own anyway.
-    end += text.startswith("\n", end)
+    end = found.end() + text.startswith("\n", found.end())
     return end, [Node("codeBlock", inner[len(lang) :].strip("\n"), lang=lang)]
 
 
@@ -174,20 +176,19 @@ def _address(address: str) -> Node:
 
 
 def _link(text: str, at: int, state: State) -> Found:
-    found = spans.link(text, at) if state.masked else None
+    found = spans.LINK.match(text, at) if state.masked else None
     if found is None:
         return None
-    end, words, target = found
-    content = _deeper(words, replace(state, in_link=True))
-    return end, [Node("link", content=content, target=target if is_address(target) else "")]
+    content, target = _deeper(found[1], replace(state, in_link=True)), found[2] or found[3]
+    return found.end(), [Node("link", content=content, target=target if is_address(target) else "")]
 
 
 def _emphasis(text: str, at: int, state: State) -> Found:
     """The longest of what may begin there."""
     found = [
-        (end - at + better, kind, text[at + marks : end - marks], end)
-        for kind, marks, better, span in spans.EMPHASES
-        if (end := span(text, at, state.hopeless))
+        (match.end() + better, kind, match[1], match.end())
+        for kind, better, sign in _EMPHASES
+        if (match := spans.span(sign, text, at, state.hopeless))
     ]
     if not found:
         return None
@@ -198,25 +199,18 @@ def _emphasis(text: str, at: int, state: State) -> Found:
     return end, [Node(kind, content=content)]
 
 
-def _spoiler(text: str, at: int, state: State) -> Found:
-    end = spans.between(text, at, "||", state.hopeless)
-    return (end, [Node("spoiler", content=_deeper(text[at + 2 : end - 2], state))]) if end else None
-
-
-def _strike(text: str, at: int, state: State) -> Found:
-    end = spans.struck(text, at, state.hopeless)
-    return (end, [Node("strikethrough", content=_deeper(text[at + 2 : end - 2], state))]) if end else None
+def _marked(text: str, at: int, state: State) -> Found:
+    """A spoiler, or what is struck out."""
+    sign = text[at] * 2
+    found = spans.span(sign, text, at, state.hopeless)
+    return (found.end(), [Node(_MARKED[sign], content=_deeper(found[1], state))]) if found else None
 
 
 def _inline_code(text: str, at: int, state: State) -> Found:
-    if (found := spans.inline_code(text, at, state.hopeless)) is None:
+    if (found := spans.code(text, at, state.hopeless)) is None:
         return None
-    end, words = found
-    if words.startswith(" `"):
-        words = words[1:]
-    if words.endswith("` "):
-        words = words[:-1]
-    return end, [Node("inlineCode", words)]
+    words = re.sub(r"^ (?=`)|(?<=`) \Z", "", found[1])
+    return found.end(), [Node("inlineCode", words)]
 
 
 def _break(text: str, at: int, state: State) -> Found:
@@ -233,10 +227,10 @@ def _line_end(text: str, at: int) -> int:
 
 
 _DIGITS = dict.fromkeys("0123456789", (_list,))
-_BLOCKS: dict[str, Sequence[Callable[[str, int, State], Found]]] = {
+_BLOCKS: dict[str, Sequence[Rule]] = {
     "#": (_heading,), "-": (_subtext, _list), "*": (_list,), ">": (_quote,), " ": (_quote, _list), **_DIGITS,
 }  # fmt: skip
-_INLINE: dict[str, Sequence[Callable[[str, int, State], Found]]] = {
-    "|": (_spoiler,), "`": (_code_block, _inline_code), "\\": (_escape,), "<": (_angles,), "h": (_url,), "H": (_url,),
-    "[": (_link,), "*": (_emphasis,), "_": (_emphasis,), "~": (_strike,), "\n": (_break,), "¯": (_shrug,),
+_INLINE: dict[str, Sequence[Rule]] = {
+    "|": (_marked,), "`": (_code_block, _inline_code), "\\": (_escape,), "<": (_angles,), "h": (_url,), "H": (_url,),
+    "[": (_link,), "*": (_emphasis,), "_": (_emphasis,), "~": (_marked,), "\n": (_break,), "¯": (_shrug,),
 }  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from bridge.text.markdown import spans
 
-_TICK_OR_ESCAPE = re.compile(r"[`\\]")
+_TICKS_OR_ESCAPE = re.compile(r"`+|\\.?", re.DOTALL)
 _MARKS = re.compile(r"([\\*_~|`>\[\]()<#:])")
 
 
@@ -29,15 +29,9 @@ def outside_code(text: str, change: Callable[[str], str]) -> str:
     parts: list[str] = []
     hopeless: Counter[str] = Counter()
     start = end = 0
-    while found := _TICK_OR_ESCAPE.search(text, end):
-        at = found.start()
-        code = spans.code_block(text, at, hopeless) or spans.inline_code(text, at, hopeless)
-        if found[0] == "\\":
-            end = at + 2
-        elif code:
-            end = code[0]
-            parts += [change(text[start:at]), text[at:end]]
-            start = end
-        else:
-            end = spans.run_end(text, at, "`")
+    while found := _TICKS_OR_ESCAPE.search(text, end):
+        at, end = found.span()
+        if code := spans.span("```", text, at, hopeless) or spans.code(text, at, hopeless):
+            parts += [change(text[start:at]), code[0]]
+            start = end = code.end()
     return "".join([*parts, change(text[start:])])
