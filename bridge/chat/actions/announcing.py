@@ -7,21 +7,33 @@ from bridge.chat.actions import rows
 from bridge.models import Advance, Connection, Delivery, Endpoint, Message
 
 
-def fan_out(message: Message, *, operation: Delivery.Operation, source: int | None) -> list[Endpoint]:
-    """A delivery of this change of a message to each endpoint but its `source`: there it is known. Those endpoints.
+def change_message(
+    message: Message,
+    event: str,
+    operation: Delivery.Operation,
+    *,
+    source: int | None,
+    more: Mapping[str, object] | None = None,
+    **fields: object,
+) -> None:
+    """Store these fields, and carry the change to browsers and to every endpoint but its `source`: there it is known.
 
     Nothing ever goes back to where it came in, so two services that answer everything make no loop here. Within the
-    transaction that made the change: `message.revision` is the change's.
+    transaction that holds the connection's row.
     """
+    advance = Connection.objects.advance(message.connection_id)
+    Message.objects.filter(pk=message.pk).update(revision=advance.revision, changed=True, **fields)
+    message.refresh_from_db(fields=["revision", *fields])
     others = Endpoint.objects.filter(connection=message.connection_id)
-    endpoints = list(others if source is None else others.exclude(pk=source))
-    deliveries = [
-        Delivery(message=message, endpoint=endpoint, operation=operation, revision=message.revision)
+    others = others if source is None else others.exclude(pk=source)
+    endpoints = list(others.values_list("pk", flat=True))
+    Delivery.objects.bulk_create(
+        Delivery(message=message, endpoint_id=endpoint, operation=operation, revision=advance.revision)
         for endpoint in endpoints
-    ]
-    Delivery.objects.bulk_create(deliveries)
-    rows.wake([endpoint.pk for endpoint in endpoints])
-    return endpoints
+    )
+    rows.wake(endpoints)
+    nudge = bool(endpoints)
+    publish_messages(event, [message], connection=message.connection, advance=advance, nudge=nudge, more=more)
 
 
 def publish_changed(

@@ -13,7 +13,7 @@ from bridge.chat import wire
 from bridge.chat.speaking import Post
 from bridge.errors import BridgeError, Code
 from bridge.files import Kept
-from bridge.models import Attachment, Message
+from bridge.models import Attachment
 from bridge.protocol.outgoing import AttachmentOut
 
 if TYPE_CHECKING:
@@ -76,11 +76,6 @@ def discard(attachments: QuerySet[Attachment]) -> int:
     if names:
         transaction.on_commit(partial(files.discard, *names))
     return len(rows)
-
-
-def discard_of(messages: Iterable[Message]) -> None:
-    """Delete the files of messages that were taken back."""
-    discard(Attachment.objects.filter(message__in=list(messages)))
 
 
 def link_instead(attachments: Iterable[int]) -> None:

@@ -1,6 +1,7 @@
 """Change and take back what was said: by its author, in one place for all sides."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -10,8 +11,8 @@ from django.utils import timezone
 from bridge import signals
 from bridge.chat import hooks
 from bridge.chat.access import Viewer, message_for
-from bridge.chat.actions.announcing import fan_out, publish_messages
-from bridge.chat.actions.attaching import discard_of
+from bridge.chat.actions.announcing import change_message
+from bridge.chat.actions.attaching import discard
 from bridge.chat.actions.speaking_rules import speak
 from bridge.errors import BridgeError, Code
 from bridge.models import Connection, Delivery, Message, MessageVersion
@@ -95,25 +96,21 @@ def _locked(pk: int) -> Message:
 
 
 def _edit(message: Message, *, content: str) -> Message:
-    if message.content == content:
-        return message
-    MessageVersion.objects.create(message=message, content=message.content)
-    hooks.tell_on_commit(signals.message_edited, [message.pk])
-    return _change(message, "message.edited", Delivery.Operation.EDIT, content=content, edited_at=Now())
+    if message.content != content:
+        MessageVersion.objects.create(message=message, content=message.content)
+        hooks.tell_on_commit(signals.message_edited, [message.pk])
+        _change(message, "message.edited", Delivery.Operation.EDIT, content=content, edited_at=Now())
+    return message
 
 
 def _delete(message: Message) -> Message:
     message.versions.all().delete()
-    discard_of([message])
+    discard(message.attachments.all())
     hooks.tell_on_commit(signals.message_deleted, [message.pk])
-    return _change(message, "message.deleted", Delivery.Operation.DELETE, content="", deleted_at=Now())
-
-
-def _change(message: Message, event: str, operation: Delivery.Operation, **fields: object) -> Message:
-    advance = Connection.objects.advance(message.connection_id)
-    Message.objects.filter(pk=message.pk).update(revision=advance.revision, changed=True, **fields)
-    message.refresh_from_db(fields=["revision", *fields])
-    # What came in from a service is not ours to change there.
-    waits = fan_out(message, operation=operation, source=message.endpoint_id)
-    publish_messages(event, [message], connection=message.connection, advance=advance, nudge=bool(waits))
+    _change(message, "message.deleted", Delivery.Operation.DELETE, content="", deleted_at=Now())
     return message
+
+
+def _change(message: Message, event: str, operation: Delivery.Operation, **fields: Any) -> None:
+    # What came in from a service is not ours to change there.
+    change_message(message, event, operation, source=message.endpoint_id, **fields)

@@ -13,25 +13,14 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from bridge.chat.access import Viewer, message_for, no_such_message, participant_for
-from bridge.chat.actions.announcing import fan_out, publish_messages
+from bridge.chat.actions.announcing import change_message
 from bridge.chat.actions.authors import RemoteAuthor, participant_of
 from bridge.chat.actions.noting import note_emojis
 from bridge.chat.actions.remote_ids import locked
 from bridge.chat.actions.speaking_rules import speak
 from bridge.errors import BridgeError, Code
-from bridge.models import Connection, Delivery, Endpoint, Message, Participant, Reaction, RemoteMessage
+from bridge.models import Delivery, Endpoint, Message, Participant, Reaction, RemoteMessage
 from bridge.text import emojis
-
-
-@dataclass(frozen=True)
-class Change:
-    """One reaction that was set or taken back. Without a participant or emoji: several were cleared."""
-
-    participant: Participant | None
-    emoji: str | None
-    added: bool
-    source: int | None
-    """The endpoint that it came from, None for the page: everybody else is told."""
 
 
 @transaction.atomic
@@ -51,11 +40,10 @@ def react(viewer: Viewer, uid: uuid.UUID, *, emoji: str, added: bool) -> Message
         if not message.connection.is_open:
             raise BridgeError(Code.CLOSED, "This conversation is closed.")
         emoji = _allowed(message, emoji)
-        if _mine(message, participant, emoji).exists():
+        if _rows(message, participant, emoji).exists():
             return message
         speak(participant, now=timezone.now())
-    if _set(message, Change(participant, emoji, added, None)):
-        message.refresh_from_db(fields=["revision"])
+    _set(message, participant, emoji, added=added)
     return message
 
 
@@ -79,44 +67,32 @@ def _same(emoji: str) -> Q:
     return Q(emoji=emoji) if key == emoji else Q(emoji__endswith=f":{key}")
 
 
-def _mine(message: Message, participant: Participant, emoji: str) -> QuerySet[Reaction]:
+def _rows(message: Message, participant: Participant, emoji: str) -> QuerySet[Reaction]:
     return Reaction.objects.filter(_same(emoji), message=message, participant=participant)
 
 
-def _set(message: Message, change: Change) -> bool:
+def _set(
+    message: Message, participant: Participant, emoji: str, *, added: bool, source: int | None = None
+) -> bool:
     """Within the transaction that holds the connection's row. False where nothing changed."""
-    assert change.participant is not None  # noqa: S101  # only clearing has none
-    assert change.emoji is not None  # noqa: S101
-    mine = _mine(message, change.participant, change.emoji)
-    if mine.exists() == change.added:
+    rows = _rows(message, participant, emoji)
+    if rows.exists() == added:
         return False
-    if change.added:
-        Reaction.objects.create(message=message, participant=change.participant, emoji=change.emoji)
+    if added:
+        Reaction.objects.create(message=message, participant=participant, emoji=emoji)
     else:
-        mine.delete()
-    _changed(message, change)
+        rows.delete()
+    _changed(message, participant, emoji, added=added, source=source)
     return True
 
 
-def _changed(message: Message, change: Change) -> None:
-    """Stamp the message, tell everybody, and carry it to the other services."""
-    advance = Connection.objects.advance(message.connection_id)
-    Message.objects.filter(pk=message.pk).update(revision=advance.revision, changed=True)
-    # Read anew: of several changes in a row each shows what there is after it.
-    message = Message.objects.select_related("author", "connection").get(pk=message.pk)
-    waits = fan_out(message, operation=Delivery.Operation.REACT, source=change.source)
-    publish_messages(
-        "reaction.changed",
-        [message],
-        connection=message.connection,
-        advance=advance,
-        nudge=bool(waits),
-        more={
-            "participant": str(change.participant.uid) if change.participant else None,
-            "emoji": change.emoji,
-            "added": change.added,
-        },
-    )
+def _changed(
+    message: Message, participant: Participant | None, emoji: str | None, *, added: bool, source: int | None
+) -> None:
+    """Without a participant or emoji: several were cleared."""
+    uid = str(participant.uid) if participant else None
+    more = {"participant": uid, "emoji": emoji, "added": added}
+    change_message(message, "reaction.changed", Delivery.Operation.REACT, source=source, more=more)
 
 
 # ------------------------------------------------------------------------------------------------- from a service
@@ -139,9 +115,11 @@ def receive_reaction(
         if message is None:
             return False
         note_emojis([emoji])
-        participant = _known(endpoint, author) or participant_of(endpoint, author)
+        people = Participant.objects.filter(connection=endpoint.connection_id, service=endpoint.service)
+        # Under the name that they wrote under: what lists who reacted knows less of them.
+        participant = people.filter(remote_id=author.remote_id).first() or participant_of(endpoint, author)
         known = message.reactions.filter(_same(emoji)).values_list("emoji", flat=True).first()
-        return _set(message, Change(participant, known or emoji, True, endpoint.pk))
+        return _set(message, participant, known or emoji, added=True, source=endpoint.pk)
     mine = {"participant__service": endpoint.service, "participant__remote_id": author.remote_id}
     return _take_back(holds, Reaction.objects.filter(_same(emoji), **mine), emoji=emoji, endpoint=endpoint)
 
@@ -165,12 +143,12 @@ def _take_back(
     changed = False
     for message in holds:
         gone = list(rows.filter(message=message).select_related("participant"))
-        if not gone:
-            continue
-        Reaction.objects.filter(pk__in=[each.pk for each in gone]).delete()
-        who = gone[0].participant if len(gone) == 1 else None
-        _changed(message, Change(who, gone[0].emoji if who else emoji, False, endpoint.pk))
-        changed = True
+        if gone:
+            Reaction.objects.filter(pk__in=[reaction.pk for reaction in gone]).delete()
+            participant = gone[0].participant if len(gone) == 1 else None
+            spelling = gone[0].emoji if participant else emoji
+            _changed(message, participant, spelling, added=False, source=endpoint.pk)
+            changed = True
     return changed
 
 
@@ -179,36 +157,30 @@ Standing = Mapping[str, Iterable[RemoteAuthor]]
 
 
 @transaction.atomic
-def receive_standing(endpoint_id: int, remote_ids: list[str], standing: Standing) -> bool:
-    """Who stands behind these emoji on one message (in one piece or several): what was missed is set and taken back.
-
-    The others stay as they are.
-    """
+def receive_standing(endpoint_id: int, remote_id: str, standing: Standing) -> None:
+    """Who stands behind these emoji on one message: what was missed is set and taken back. Other emoji stay."""
     endpoint = locked(endpoint_id)
-    holds = _held_by(endpoint, remote_ids[0])
-    message = _counted_on(holds) if holds else None
+    message = _counted_on(_held_by(endpoint, remote_id) or [])
     if message is None:
-        return False
-    changed = False
-    there = {emojis.key(emoji): {each.remote_id for each in people} for emoji, people in standing.items()}
-    theirs = Reaction.objects.filter(message=message, participant__service=endpoint.service)
-    for reaction in list(theirs.select_related("participant")):
-        people = there.get(emojis.key(reaction.emoji))
+        return
+    present = {
+        emojis.key(emoji): {author.remote_id for author in people} for emoji, people in standing.items()
+    }
+    rows = Reaction.objects.filter(message=message, participant__service=endpoint.service)
+    for reaction in list(rows.select_related("participant")):
+        people = present.get(emojis.key(reaction.emoji))
         if people is not None and reaction.participant.remote_id not in people:
-            change = Change(reaction.participant, reaction.emoji, False, endpoint.pk)
-            changed = _set(message, change) or changed
+            _set(message, reaction.participant, reaction.emoji, added=False, source=endpoint.pk)
     for emoji, authors in standing.items():
         for author in authors:
-            new = receive_reaction(endpoint_id, remote_ids[0], author=author, emoji=emoji, added=True)
-            changed = bool(new) or changed
-    return changed
+            receive_reaction(endpoint_id, remote_id, author=author, emoji=emoji, added=True)
 
 
 @dataclass(frozen=True)
 class Known:
     """What is here of the reactions of a service's people on one message: how many behind each emoji, by its key."""
 
-    remote_ids: tuple[str, ...]
+    remote_ids: list[str]
     counts: Mapping[str, int]
 
 
@@ -233,15 +205,13 @@ def known_standing(endpoint_id: int, remote_ids: Iterable[str], *, reacted: Iter
     counts: dict[int, Counter[str]] = {pk: Counter() for pk in pieces}
     for pk, emoji in theirs.filter(message__in=pieces).values_list("message_id", "emoji"):
         counts[pk][emojis.key(emoji)] += 1
-    return [Known(tuple(ids), counts[pk]) for pk, ids in pieces.items()]
+    return [Known(ids, counts[pk]) for pk, ids in pieces.items()]
 
 
 def _held_by(endpoint: Endpoint, remote_id: str) -> list[Message] | None:
     """The messages inside a remote message, in order; None where it is not known."""
     remote = endpoint.remote_messages.filter(remote_id=remote_id, card=False).first()
-    if remote is None:
-        return None
-    return _messages_in(remote)
+    return None if remote is None else _messages_in(remote)
 
 
 def _messages_in(remote: RemoteMessage) -> list[Message]:
@@ -249,13 +219,5 @@ def _messages_in(remote: RemoteMessage) -> list[Message]:
     return [part.message for part in parts]
 
 
-def _known(endpoint: Endpoint, author: RemoteAuthor) -> Participant | None:
-    """Under the name he wrote under: what lists who reacted knows less of him."""
-    return Participant.objects.filter(
-        connection=endpoint.connection_id, service=endpoint.service, remote_id=author.remote_id
-    ).first()
-
-
 def _counted_on(holds: list[Message]) -> Message | None:
-    alive = [message for message in holds if not message.deleted_at]
-    return alive[-1] if alive else None
+    return next((message for message in reversed(holds) if not message.deleted_at), None)

@@ -113,7 +113,7 @@ class Reactions:
             different = set(counts.keys() | known.counts.keys())
         if different:
             standing = await self._standing(endpoint, pieces, different)
-            await db(reacting.receive_standing, endpoint.pk, list(known.remote_ids), standing)
+            await db(reacting.receive_standing, endpoint.pk, known.remote_ids[0], standing)
 
     async def _users(
         self, reaction: discord.Reaction, kind: discord.ReactionType
