@@ -17,7 +17,7 @@ from bridge.chat.openings import RECENT, bits_asked, opened_lately
 from bridge.delivery.composing import told
 from bridge.infra.throttling import throttles
 from bridge.models import Connection, Endpoint, Inbox, Message
-from bridge.services.base import UNKNOWN
+from bridge.services.requests import UNKNOWN
 from bridge.services.words import plain
 
 UNKNOWN_FATE = "It is unknown whether it arrived: look into the thread, and try again if it is missing there."

@@ -8,7 +8,7 @@ the fault that each one closes:
    *A crash between two transactions left messages that nobody ever carried.*
 2. A line is claimed by compare-and-swap and worked by whoever still has its number (`lines.claim`, `lines.hold`).
    *Two workers sent the same message.*
-3. Requests are written only early in a claim, by a clock that runs during suspend (`services.base.Attempt`).
+3. Requests are written only early in a claim, by a clock that runs during suspend (`services.attempts.Attempt`).
    *A paused process woke up and sent what another had sent in the meantime.*
 4. What may have been sent is known before it is sent, and is looked for before it is repeated
    (`planning.plan`, `settling._found`). *A message was stored, its answer was lost, and it was sent again. An edit was

@@ -17,7 +17,9 @@ from bridge.errors import DeliveryFailed
 from bridge.infra.clock import Clock
 from bridge.infra.database import DatabaseThreads
 from bridge.infra.tasks import cancel_and_wait
-from bridge.services.base import Answer, Attempt, Opened, Request, Service, attempting
+from bridge.services.attempts import Attempt, attempting
+from bridge.services.base import Service
+from bridge.services.requests import Answer, Opened, Request
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,8 @@ from bridge.delivery.composing import Form, compose, join
 from bridge.delivery.lines import Line
 from bridge.infra.clock import Clock
 from bridge.models import Delivery, Endpoint, Message, RemoteMessage, RemotePart
-from bridge.services.base import Delete, Drop, Edit, FindOpening, Hold, Open, Post, ReadBack, Request, Service
+from bridge.services.base import Drop, Hold, Service
+from bridge.services.requests import Delete, Edit, FindOpening, Open, Post, ReadBack, Request
 
 LANDING = timedelta(seconds=30)
 """How long a request of unknown fate may still land, counted from when it was about to be written."""
@@ -101,7 +102,7 @@ def _look_for(lost: RemoteMessage, endpoint: Endpoint, *, service: Service, now:
         lines.release(endpoint, until=lost.sent_at + LANDING)
         return None
     if lost.card:
-        return FindOpening(endpoint_id=endpoint.pk, card_pk=lost.pk)
+        return FindOpening(endpoint_id=endpoint.pk, remote_pk=lost.pk)
     return ReadBack(
         remote_pk=lost.pk,
         thread=_thread(endpoint),
@@ -142,7 +143,7 @@ def _opening(endpoint: Endpoint, *, now: datetime) -> Request:
 
 def _open(card: RemoteMessage, endpoint: Endpoint, *, repeat: bool) -> Open:
     return Open(
-        endpoint_id=endpoint.pk, card_pk=card.pk, nonce=card.nonce, card_id=card.remote_id, repeat=repeat
+        endpoint_id=endpoint.pk, remote_pk=card.pk, nonce=card.nonce, card_id=card.remote_id, repeat=repeat
     )
 
 

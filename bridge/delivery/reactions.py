@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from bridge.chat.actions.settling import mark_delivered, mark_failed
 from bridge.errors import DeliveryFailed
 from bridge.models import Delivery, Endpoint, Inbox, Message, Reaction, RemoteMessage
-from bridge.services.base import React
+from bridge.services.requests import React
 from bridge.text import emojis
 
 UNSURE, THERE, REFUSED = RemoteMessage.Fate.UNSURE, RemoteMessage.Fate.THERE, RemoteMessage.Fate.REFUSED

@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 from bridge.delivery.composing import Form
 from bridge.models import Connection, Endpoint, Message, Participant, RemoteMessage
-from bridge.services.base import Service, Speaker
+from bridge.services.base import Service
+from bridge.services.requests import Speaker
 from bridge.text.characters import shortened
 from bridge.text.nicks import MAX_NICK
 

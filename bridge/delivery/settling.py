@@ -20,7 +20,8 @@ from bridge.delivery.lines import Line
 from bridge.errors import DeliveryFailed
 from bridge.infra.clock import Clock
 from bridge.models import Connection, Delivery, Endpoint, Message, RemoteMessage
-from bridge.services.base import (
+from bridge.services.base import Service
+from bridge.services.requests import (
     FILES_REFUSED,
     MESSAGE_GONE,
     NOT_PERMITTED,
@@ -42,7 +43,6 @@ from bridge.services.base import (
     ReadBack,
     Request,
     Seen,
-    Service,
     Stored,
 )
 
@@ -67,7 +67,7 @@ def settle(line: Line, request: Request, answer: Answer, *, clock: Clock) -> Non
     """
     Connection.objects.lock(line.connection_id)
     if isinstance(answer, Stored):
-        _know(_remote_of(request), answer.remote_id, sender=answer.sender)
+        _know(request.remote_pk, answer.remote_id, sender=answer.sender)
     elif isinstance(answer, Opened):
         _opened(line, request, answer)
     elif not _is_held(line):
@@ -76,17 +76,13 @@ def settle(line: Line, request: Request, answer: Answer, *, clock: Clock) -> Non
         assert isinstance(request, ReadBack)  # noqa: S101  # only it is answered so
         _found(request, answer)
     elif isinstance(answer, Missing):
-        RemoteMessage.objects.filter(pk=_remote_of(request)).update(sent_at=None)
+        RemoteMessage.objects.filter(pk=request.remote_pk).update(sent_at=None)
     elif isinstance(answer, Done):
         _done(request)
 
 
 def _is_held(line: Line) -> bool:
     return Endpoint.objects.filter(pk=line.endpoint_id, attempts=line.token).exists()
-
-
-def _remote_of(request: Request) -> int:
-    return request.card_pk if isinstance(request, Open | FindOpening) else request.remote_pk
 
 
 def _know(remote_pk: int, remote_id: str, *, sender: str = "") -> None:
@@ -98,7 +94,7 @@ def _know(remote_pk: int, remote_id: str, *, sender: str = "") -> None:
 
 
 def _opened(line: Line, request: Request, answer: Opened) -> None:
-    _know(_remote_of(request), answer.card_id)
+    _know(request.remote_pk, answer.card_id)
     Endpoint.objects.filter(pk=line.endpoint_id, remote_id__isnull=True).update(
         remote_id=answer.remote_id,
         watermark=position_of(answer.remote_id),
@@ -166,7 +162,7 @@ def fail(line: Line, request: Request, failure: DeliveryFailed, *, flowing: bool
         return True
     if failure.reason == MESSAGE_GONE and isinstance(request, Open):
         # Somebody deleted the card before its thread was started: a new one.
-        RemoteMessage.objects.filter(pk=request.card_pk).update(deleted_at=now)
+        RemoteMessage.objects.filter(pk=request.remote_pk).update(deleted_at=now)
         return True
     if isinstance(request, React) and (failure.permanent or failure.reason == NOT_PERMITTED):
         reactions.refused(request, endpoint, failure)
@@ -185,7 +181,7 @@ def _was_not_stored(request: Request) -> None:
     looked for again before it is sent again.
     """
     if isinstance(request, Post | Open) and not request.repeat:
-        RemoteMessage.objects.filter(pk=_remote_of(request), remote_id__isnull=True).delete()
+        RemoteMessage.objects.filter(pk=request.remote_pk, remote_id__isnull=True).delete()
 
 
 def _move_to_successor(endpoint: Endpoint) -> None:
@@ -225,7 +221,7 @@ def _refused(
         line.single = True
         RemoteMessage.objects.filter(pk=request.remote_pk, remote_id__isnull=True).delete()
         return True
-    RemoteMessage.objects.filter(pk=_remote_of(request), remote_id__isnull=True).delete()
+    RemoteMessage.objects.filter(pk=request.remote_pk, remote_id__isnull=True).delete()
     mark_failed(affected, endpoint=endpoint, reason=failure.reason, detail=failure.detail)
     return True
 
@@ -238,7 +234,7 @@ def _deliveries_of(request: Request, endpoint: Endpoint) -> list[Delivery]:
         return []
     if head.operation != Delivery.Operation.POST:
         return [head]
-    carried = Message.objects.filter(remote_parts__remote=_remote_of(request))
+    carried = Message.objects.filter(remote_parts__remote=request.remote_pk)
     return list(unsettled.filter(operation=Delivery.Operation.POST, message__in=carried)) or [head]
 
 
@@ -300,7 +296,7 @@ def _give_up(endpoint: Endpoint, request: Request, failure: DeliveryFailed) -> N
         reactions.refused(request, endpoint, failure)
         return
     affected = _deliveries_of(request, endpoint)
-    RemoteMessage.objects.filter(pk=_remote_of(request), remote_id__isnull=True).delete()
+    RemoteMessage.objects.filter(pk=request.remote_pk, remote_id__isnull=True).delete()
     read = services.reports(endpoint.service)
     reason = UNKNOWN if read else failure.reason
     mark_failed(affected, endpoint=endpoint, reason=reason, detail=failure.detail or failure.reason)

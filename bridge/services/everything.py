@@ -9,7 +9,8 @@ from uuid import UUID
 
 from bridge.errors import DeliveryFailed
 from bridge.models import Connection
-from bridge.services.base import Answer, Request, Service
+from bridge.services.base import Service
+from bridge.services.requests import Answer, Request
 
 
 class Everything(Service):

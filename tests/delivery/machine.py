@@ -34,7 +34,8 @@ from bridge.models import (
     Reaction,
     RemoteMessage,
 )
-from bridge.services.base import Answer, Attempt, Post, Request
+from bridge.services.attempts import Attempt
+from bridge.services.requests import Answer, Post, Request
 from tests.delivery.model import LIMIT, Discord, FakeClock, Modelled, Said
 
 OUTCOMES = ["ok", "ok", "ok", "stored_but_error", "lost", "late", "refused", "too_large"]

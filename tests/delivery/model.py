@@ -13,16 +13,16 @@ from django.db.models import DateTimeField, Value
 from bridge.errors import DeliveryFailed
 from bridge.infra.clock import Clock
 from bridge.models import Attachment
-from bridge.services.base import (
+from bridge.services.attempts import Attempt
+from bridge.services.base import FileLimits, Service
+from bridge.services.requests import (
     MESSAGE_GONE,
     NOTHING_LEFT,
     TOO_LARGE,
     Answer,
-    Attempt,
     Delete,
     Done,
     Edit,
-    FileLimits,
     FindOpening,
     Found,
     Missing,
@@ -33,7 +33,6 @@ from bridge.services.base import (
     ReadBack,
     Request,
     Seen,
-    Service,
     Stored,
 )
 

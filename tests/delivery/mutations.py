@@ -12,7 +12,9 @@ from bridge.chat.actions import posting, receiving, remote_ids
 from bridge.delivery import composing, lines, planning, reactions, settling
 from bridge.errors import DeliveryFailed
 from bridge.models import Connection, Delivery, Endpoint, RemoteMessage
-from bridge.services.base import Attempt, React, Request, Service
+from bridge.services.attempts import Attempt
+from bridge.services.base import Service
+from bridge.services.requests import React, Request
 
 Mutation = Callable[[pytest.MonkeyPatch], None]
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from bridge.models import Message
-from bridge.services.base import Delete
+from bridge.services.requests import Delete
 from tests.delivery.machine import DeliveryMachine, Worker
 from tests.delivery.mutations import (
     Mutation,

@@ -13,8 +13,9 @@ from bridge.chat.actions import Opening, Post, Posted, Target, post_messages
 from bridge.delivery import Line
 from bridge.errors import DeliveryFailed
 from bridge.models import Delivery, Endpoint, Inbox
-from bridge.services.base import Drop, FindOpening, Go, Hold, Open, Opened, ReadBack, Request, Stored, Verdict
-from bridge.services.base import Post as Sent
+from bridge.services.base import Drop, Go, Hold, Verdict
+from bridge.services.requests import FindOpening, Open, Opened, ReadBack, Request, Stored
+from bridge.services.requests import Post as Sent
 from tests.services.memory import Memory
 from tests.time_machine import TimeMachine
 

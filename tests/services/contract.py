@@ -25,7 +25,8 @@ from bridge.chat.actions.receiving import Incoming, RemoteAuthor, receive_messag
 from bridge.delivery import Line
 from bridge.errors import DeliveryFailed
 from bridge.models import Delivery, Endpoint, Inbox, Message
-from bridge.services.base import Attempt, Service, attempting
+from bridge.services.attempts import Attempt, attempting
+from bridge.services.base import Service
 from tests.services.memory import ELSEWHERE
 from tests.time_machine import TimeMachine, db
 

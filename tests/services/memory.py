@@ -6,14 +6,14 @@ from typing import ClassVar
 
 from bridge.errors import DeliveryFailed
 from bridge.models import Connection, Endpoint
-from bridge.services.base import (
+from bridge.services.base import Joining, Service
+from bridge.services.requests import (
     Answer,
     Delete,
     Done,
     Edit,
     FindOpening,
     Found,
-    Joining,
     Missing,
     Open,
     Opened,
@@ -21,7 +21,6 @@ from bridge.services.base import (
     ReadBack,
     Request,
     Seen,
-    Service,
     Stored,
 )
 

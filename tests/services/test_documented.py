@@ -13,7 +13,7 @@ from django.utils import timezone
 from bridge.chat.actions.receiving import Incoming, RemoteAuthor, receive_message
 from bridge.errors import DeliveryFailed
 from bridge.models import Endpoint
-from bridge.services.base import Answer, Request
+from bridge.services.requests import Answer, Request
 from chatbridge_site.environment import BASE_DIR
 from tests.services.contract import Rig, ServiceContract, Trouble, Wiring
 from tests.time_machine import db

@@ -9,7 +9,8 @@ import aiohttp
 import discord
 
 from bridge.errors import DeliveryFailed
-from bridge.services.base import (
+from bridge.services.attempts import current_attempt
+from bridge.services.requests import (
     FILES_REFUSED,
     MESSAGE_GONE,
     NOT_PERMITTED,
@@ -18,7 +19,6 @@ from bridge.services.base import (
     Open,
     Post,
     Request,
-    current_attempt,
 )
 
 logger = logging.getLogger(__name__)

@@ -7,12 +7,13 @@ import discord
 from channels.db import database_sync_to_async
 
 from bridge.models import Endpoint
-from bridge.services.base import Answer, FindOpening, Missing, Open, Opened, Stored, current_attempt
+from bridge.services.attempts import current_attempt
 from bridge.services.discord import reading
 from bridge.services.discord.card import card_embed, card_text, contact_of, thread_name
 from bridge.services.discord.errors import THREAD_ALREADY_STARTED, first_taken, not_permitted, refuses_form
 from bridge.services.discord.ours import own_user, seen_of
 from bridge.services.discord.threads import ActiveThreads, required_tags
+from bridge.services.requests import Answer, FindOpening, Missing, Open, Opened, Stored
 
 NO_MENTIONS = discord.AllowedMentions.none()
 NEAR_PAGES = 1000

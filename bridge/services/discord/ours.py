@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping
 import discord
 
 from bridge.errors import DeliveryFailed
-from bridge.services.base import Seen
 from bridge.services.discord.reading import id_of
+from bridge.services.requests import Seen
 
 
 def own_user(client: discord.Client) -> discord.ClientUser:

@@ -8,23 +8,7 @@ import aiohttp
 import discord
 
 from bridge.errors import DeliveryFailed
-from bridge.services.base import (
-    NOTHING_LEFT,
-    Answer,
-    Delete,
-    Done,
-    Edit,
-    FindOpening,
-    Found,
-    Open,
-    Post,
-    React,
-    ReadBack,
-    Request,
-    Stored,
-    beside,
-    current_attempt,
-)
+from bridge.services.attempts import beside, current_attempt
 from bridge.services.discord import reading
 from bridge.services.discord.errors import (
     LOCKED,
@@ -40,6 +24,21 @@ from bridge.services.discord.openings import NO_MENTIONS, Openings
 from bridge.services.discord.ours import own_user, seen_of
 from bridge.services.discord.rooms import Rooms
 from bridge.services.discord.threads import ActiveThreads
+from bridge.services.requests import (
+    NOTHING_LEFT,
+    Answer,
+    Delete,
+    Done,
+    Edit,
+    FindOpening,
+    Found,
+    Open,
+    Post,
+    React,
+    ReadBack,
+    Request,
+    Stored,
+)
 from bridge.text import emojis
 
 logger = logging.getLogger(__name__)

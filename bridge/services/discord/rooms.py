@@ -8,13 +8,13 @@ from discord.http import handle_message_parameters
 from bridge.chat.avatars import avatar_url
 from bridge.errors import DeliveryFailed
 from bridge.models import Message, Participant
-from bridge.services.base import NOTHING_LEFT, Delete, Edit, Post, Speaker, Stored
 from bridge.services.discord.card import plain
 from bridge.services.discord.errors import first_taken
 from bridge.services.discord.files import opened
 from bridge.services.discord.names import legal_name, one_line, spare_name
 from bridge.services.discord.text import spoken
 from bridge.services.discord.webhooks import Webhook, Webhooks
+from bridge.services.requests import NOTHING_LEFT, Delete, Edit, Post, Speaker, Stored
 
 NO_MENTIONS = discord.AllowedMentions.none()
 EXCERPT = 80

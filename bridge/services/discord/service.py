@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from bridge.conf import settings
 from bridge.models import Connection, Delivery, Endpoint, Inbox, Message, Participant
-from bridge.services.base import Answer, FileLimits, Go, Hold, Process, Request, Service, SetupError, Verdict
+from bridge.services.base import FileLimits, Go, Hold, Process, Service, SetupError, Verdict
 from bridge.services.discord.reasons import REASONS
 from bridge.services.discord.text import spoken
+from bridge.services.requests import Answer, Request
 
 if TYPE_CHECKING:
     import discord

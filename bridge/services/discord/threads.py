@@ -8,7 +8,7 @@ import discord
 from channels.db import database_sync_to_async
 
 from bridge.errors import DeliveryFailed
-from bridge.services.base import beside
+from bridge.services.attempts import beside
 from bridge.services.discord import endpoints, reading
 from bridge.services.discord.errors import TOO_MANY_ACTIVE_THREADS, TOO_MANY_THREADS
 from bridge.services.discord.ours import is_me

@@ -14,9 +14,10 @@ import discord
 from discord.http import MultipartParameters, Route
 
 from bridge.errors import DeliveryFailed
-from bridge.services.base import Delete, Edit, beside, current_attempt
+from bridge.services.attempts import beside, current_attempt
 from bridge.services.discord.errors import UNKNOWN_WEBHOOK, not_permitted, rate_limited
 from bridge.services.discord.reading import id_of
+from bridge.services.requests import Delete, Edit
 
 NAME = "ChatBridge"
 MOST = 4

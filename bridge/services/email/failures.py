@@ -3,7 +3,7 @@
 import smtplib
 
 from bridge.errors import DeliveryFailed
-from bridge.services.base import NOT_PERMITTED
+from bridge.services.requests import NOT_PERMITTED
 
 
 def opening(error: Exception) -> DeliveryFailed:

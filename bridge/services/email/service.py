@@ -13,22 +13,11 @@ from django.urls import path
 
 from bridge.errors import DeliveryFailed
 from bridge.models import Connection, Contact, Delivery, Endpoint, Message, Participant, RemoteMessage
-from bridge.services.base import (
-    Answer,
-    Drop,
-    FileLimits,
-    Go,
-    Hold,
-    Joining,
-    Post,
-    Request,
-    Service,
-    Stored,
-    Verdict,
-    current_attempt,
-)
+from bridge.services.attempts import current_attempt
+from bridge.services.base import Drop, FileLimits, Go, Hold, Joining, Service, Verdict
 from bridge.services.email import letters, views
 from bridge.services.email.sending import send
+from bridge.services.requests import Answer, Post, Request, Stored
 
 
 class EmailService(Service):

@@ -18,7 +18,7 @@ from bridge.models import Connection, Delivery, Endpoint, Message, RemotePart, W
 from bridge.protocol.frames import rfc3339
 from bridge.protocol.outgoing import AttachmentOut
 from bridge.services import words
-from bridge.services.base import Delete, Edit, Post, React
+from bridge.services.requests import Delete, Edit, Post, React
 
 Change = Post | Edit | Delete | React
 OPERATIONS: dict[type[Change], tuple[Delivery.Operation, ...]] = {

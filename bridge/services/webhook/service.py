@@ -12,24 +12,9 @@ from django.utils import timezone
 from bridge.errors import DeliveryFailed
 from bridge.infra.database import DatabaseThreads
 from bridge.models import Connection, Delivery, Endpoint, Webhook
-from bridge.services.base import (
-    Answer,
-    Delete,
-    Done,
-    Drop,
-    Edit,
-    FileLimits,
-    Go,
-    Hold,
-    Joining,
-    Post,
-    React,
-    Request,
-    Service,
-    Stored,
-    Verdict,
-    current_attempt,
-)
+from bridge.services.attempts import current_attempt
+from bridge.services.base import Drop, FileLimits, Go, Hold, Joining, Service, Verdict
+from bridge.services.requests import Answer, Delete, Done, Edit, Post, React, Request, Stored
 from bridge.services.webhook.events import Parcel, parcel_of, place, webhook_at, webhook_of
 from bridge.services.webhook.failing import REASONS, failure_of, failure_of_status, note_failure, note_success
 from bridge.services.webhook.sending import Answered, Sender

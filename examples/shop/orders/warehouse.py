@@ -23,20 +23,8 @@ from django.views.decorators.http import require_POST
 from bridge.chat.actions.receiving import Incoming, RemoteAuthor, receive_message
 from bridge.errors import DeliveryFailed
 from bridge.models import Connection, Delivery, Endpoint
-from bridge.services.base import (
-    Answer,
-    Delete,
-    Done,
-    Drop,
-    Edit,
-    Go,
-    Joining,
-    Post,
-    Request,
-    Service,
-    Stored,
-    Verdict,
-)
+from bridge.services.base import Drop, Go, Joining, Service, Verdict
+from bridge.services.requests import Answer, Delete, Done, Edit, Post, Request, Stored
 
 
 class WarehouseService(Service):

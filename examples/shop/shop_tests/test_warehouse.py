@@ -12,7 +12,7 @@ from orders.warehouse import WarehouseService
 
 from bridge.errors import DeliveryFailed
 from bridge.models import Endpoint, Message
-from bridge.services.base import Answer, Request
+from bridge.services.requests import Answer, Request
 from tests.services.contract import Rig, ServiceContract, Trouble, Wiring
 
 TOO_LONG = "x" * 300

@@ -14,10 +14,11 @@ from bridge.chat import actions
 from bridge.chat.actions.changing import delete_message, edit_message
 from bridge.identity.contacts import stop_mails
 from bridge.models import Contact, Delivery, Endpoint, Inbox, Message
-from bridge.services.base import NOT_PERMITTED, Attempt, attempting
+from bridge.services.attempts import Attempt, attempting
 from bridge.services.email import failures
 from bridge.services.email.html import text_of_html
 from bridge.services.email.service import EmailService
+from bridge.services.requests import NOT_PERMITTED
 from tests.services.email.cast import ADDRESS, Cast
 from tests.services.email.server import html_of, text_of, use
 from tests.time_machine import db

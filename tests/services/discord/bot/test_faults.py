@@ -13,7 +13,7 @@ from bridge.errors import DeliveryFailed
 from bridge.models import Endpoint, Message, RemoteMessage
 from bridge.sandbox import defaults
 from bridge.sandbox.client import POSTS
-from bridge.services.base import Attempt
+from bridge.services.attempts import Attempt
 from tests.services.discord.bot.stage import STRANGER, Stage, TimeMachine, db, eventually
 
 SUPPORT = defaults.SUPPORT_CHANNEL_ID

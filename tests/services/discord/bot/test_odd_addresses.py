@@ -10,9 +10,10 @@ from bridge.chat.actions import Opening, Post, Posted, post_messages
 from bridge.delivery.outbox import Outbox
 from bridge.infra.clock import Clock
 from bridge.models import Connection, Endpoint, Inbox
-from bridge.services.base import Answer, Request, Service
+from bridge.services.base import Service
 from bridge.services.discord.bot import database
 from bridge.services.discord.card import card_embed
+from bridge.services.requests import Answer, Request
 from tests.services.discord.bot.stage import db, eventually
 
 
