@@ -7,42 +7,28 @@ from typing import Any, ClassVar
 from django.contrib.admin import ListFilter, ModelAdmin, SimpleListFilter
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Model, OuterRef, QuerySet, Subquery
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 
 from bridge.conf import settings
-from bridge.models import WEB, Endpoint, Inbox
+from bridge.infra.keyset import narrowed
+from bridge.models import WEB, Inbox
 
 FROM, TO = "from", "to"
 
 
 class Narrowing(SimpleListFilter):
-    """Asks each row that the list walks over, since no index answers it.
-
-    What is asked is a correlated subquery, which neither database turns into a join. Joined, or asked of a
-    column with an index, the planner may start there: gather an inbox's messages and sort them for one page.
-    """
+    """Asks each row that the list walks over, since no index answers it."""
 
     path: ClassVar[str]
-    """From a row to what is asked of it."""
     bare: ClassVar[bool] = False
-    """Whether it is a column of the row that no index holds: it can be asked for as it is."""
+    """Whether the path is a column of the row itself that is in no index."""
 
     @classmethod
     def parameters(cls) -> list[str]:
         return [str(cls.parameter_name)]
-
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
-        return [(value, label) for value, label in self.offered(model_admin.model)]
-
-    def offered(self, model: type[Model]) -> list[tuple[str, str]]:
-        """The values to choose from, with their labels."""
-        raise NotImplementedError
-
-    def asked(self, model: type[Model], value: str) -> QuerySet[Any, Any]:
-        return model._default_manager.filter(pk=OuterRef("pk")).values(self.path)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
@@ -50,19 +36,14 @@ class Narrowing(SimpleListFilter):
             return queryset
         if value not in dict(self.lookup_choices):
             raise IncorrectLookupParameters(f"{self.parameter_name}={value}")
-        if self.bare:
-            return queryset.filter(**{self.path: value})
-        name = f"asked_{self.parameter_name}"
-        rows: QuerySet[Any] = queryset.alias(**{name: Subquery(self.asked(queryset.model, value)[:1])})
-        return rows.filter(**{name: value})
+        return queryset.filter(**{self.path: value}) if self.bare else narrowed(queryset, self.path, value)
 
 
 class ByInbox(Narrowing):
-    title = "inbox"
-    parameter_name = "inbox"
+    title = parameter_name = "inbox"
     path = "connection__inbox_id"
 
-    def offered(self, model: type[Model]) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
         return [(str(pk), name) for pk, name in Inbox.objects.order_by("name").values_list("pk", "name")]
 
 
@@ -75,39 +56,33 @@ class DeliveryByInbox(ByInbox):
 
 
 class ByState(Narrowing):
-    title = "state"
-    parameter_name = "state"
-    path = "state"
+    title = parameter_name = path = "state"
     bare = True
 
-    def offered(self, model: type[Model]) -> list[tuple[str, str]]:
-        choices = model.State.choices  # type: ignore[attr-defined]  # Connection and Message have one
-        return [(value, str(label)) for value, label in choices]
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
+        return [(value, str(label)) for value, label in model_admin.model.State.choices]
 
 
 class ByService(Narrowing):
     """Which service it goes to."""
 
-    title = "service"
-    parameter_name = "service"
-    path = "service"
+    title = parameter_name = path = "service"
 
-    def offered(self, model: type[Model]) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
         return [(name, name) for name in sorted(settings.BRIDGE_SERVICES)]
 
 
 class MessageByService(ByService):
-    """Which service it came from, the web included."""
+    """Which service it came from, including the web."""
 
     bare = True
 
-    def offered(self, model: type[Model]) -> list[tuple[str, str]]:
-        return [(WEB, WEB), *super().offered(model)]
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
+        return [(WEB, WEB), *super().lookups(request, model_admin)]
 
 
 class ConnectionByService(ByService):
-    def asked(self, model: type[Model], value: str) -> QuerySet[Any, Any]:
-        return Endpoint.objects.filter(connection_id=OuterRef("pk"), service=value).values("service")
+    path = "endpoints__service"
 
 
 class DeliveryByService(ByService):
@@ -115,7 +90,7 @@ class DeliveryByService(ByService):
 
 
 class Dates(ListFilter):
-    """From a day to a day, both included: bounds of the list's own order, so nothing is walked in vain."""
+    """From one day to another, both included. They limit the list in its own order, so no row is walked in vain."""
 
     title = "date"
     template = "admin/bridge/dates_filter.html"

@@ -6,7 +6,7 @@ message that is sent.
 
 import re
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.db import connection
 from django.db.models import Q, Value
@@ -26,7 +26,7 @@ _LAST = "\U0010ffff"
 
 @dataclass(frozen=True)
 class Found:
-    """What a search leaves of a list, and what to tell about it."""
+    """What a search leaves of a list, and what the page says about it."""
 
     condition: Q | None = None
     """None: everything."""
@@ -39,8 +39,8 @@ class Found:
 
 
 def find_connections(term: str) -> Found:
-    """By uid, code, a thread's or message's id in a service, a message's uid, a mail address, or how a nick or a
-    room's name begins."""
+    """By uid, code, a thread's or message's id in a service, a message's uid, an e-mail address, or the beginning of a
+    nick or of a room's name."""
     if not term:
         return Found()
     by_nick = _with_nick(term)
@@ -48,6 +48,16 @@ def find_connections(term: str) -> Found:
     rooms = Room.objects.filter(name__istartswith=term).values_list("pk", flat=True)[:MOST]
     pks = {*rooms, *connections_of(term), *_of_address(term), *(owner for _, owner in by_nick[:MOST])}
     return Found(Q(pk__in=pks), too_many=len(by_nick) > MOST)
+
+
+def find_endpoints(term: str, *, column: str = "pk", walks: bool = False) -> Found:
+    """Those of the connections that `find_connections` finds."""
+    owners = find_connections(term)
+    if owners.condition is None:
+        return owners
+    connections = Connection.objects.filter(owners.condition).values_list("pk", flat=True)
+    endpoints = Endpoint.objects.filter(connection_id__in=list(connections)).values_list("pk", flat=True)
+    return replace(owners, condition=Q(**{f"{column}__in": list(endpoints)}), walks=walks)
 
 
 def find_messages(term: str) -> Found:
@@ -79,8 +89,8 @@ def _of_address(term: str) -> set[int]:
     if "@" not in term:
         return set()
     reached = Contact.objects.alias(folded=Lower("email")).filter(folded=term.lower())
-    his = Connection.objects.filter(visitor__in=list(reached.values_list("visitor", flat=True)[:NEWEST]))
-    return set(his.values_list("pk", flat=True)[:MOST])
+    visitors = list(reached.values_list("visitor", flat=True)[:NEWEST])
+    return set(Connection.objects.filter(visitor__in=visitors).values_list("pk", flat=True)[:MOST])
 
 
 def _named(term: str) -> set[int]:

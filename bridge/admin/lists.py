@@ -1,10 +1,11 @@
 """The lists of history: conversations, messages, deliveries that failed, lines that are held."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.html import format_html
@@ -12,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from bridge.admin import conversation, filters, words
-from bridge.admin.finding import Found, find_connections, find_messages
+from bridge.admin.finding import find_connections, find_endpoints, find_messages
 from bridge.admin.paging import HistoryAdmin
 from bridge.chat.actions import close_connection, reopen_connection
 from bridge.chat.actions.retrying import hurry_lines, retry_deliveries
@@ -34,33 +35,19 @@ class ConnectionAdmin(HistoryAdmin):
     keyset = BY_ACTIVITY
     list_prefetch = ("inbox",)
     list_display = ("who", "kind", "state", "said", "active", "opened")
-    list_display_links = None
-    list_filter = (
-        filters.ConnectionByInbox,
-        filters.ByState,
-        filters.ConnectionByService,
-        filters.Dates,
-    )
+    list_filter = (filters.ConnectionByInbox, filters.ByState, filters.ConnectionByService, filters.Dates)
     search_help_text = (
         "The beginning of a nick or a room’s name; a visitor’s e-mail address; or the ID of a conversation (its "
         "code is enough), its thread, or a message here or there."
     )
     title = "Conversations, latest activity first"
-
-    def find(self, term: str) -> Found:
-        return find_connections(term)
+    find = staticmethod(find_connections)
+    active = words.moment_column("active_at", "last activity")
+    opened = words.moment_column("created_at", "opened")
 
     @admin.display(description="conversation")
     def who(self, row: Connection) -> SafeString:
         return words.conversation_link(row)
-
-    @admin.display(description="last activity")
-    def active(self, row: Connection) -> str:
-        return words.moment(row.active_at)
-
-    @admin.display
-    def opened(self, row: Connection) -> str:
-        return words.moment(row.created_at)
 
     @admin.display(description="messages")
     def said(self, row: Connection) -> int:
@@ -82,22 +69,13 @@ class ConnectionAdmin(HistoryAdmin):
         ]
 
     def turn(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """End a visitor's conversation, or open it again."""
-        if not request.user.has_perm(conversation.TURN):
-            raise PermissionDenied
-        row: Connection = self.viewed(request, object_id)
-        if row.kind != Connection.Kind.PRIVATE:
-            raise Http404("Close a room on its own page")
+        """End a visitor's conversation, or reopen it."""
+        row = self._private(request, object_id, permission=conversation.TURN)
         wants_open = request.POST.get("state") == Connection.State.OPEN
         change = reopen_connection if wants_open else close_connection
-        said = (
-            "The conversation was reopened."
-            if wants_open
-            else "The conversation was ended, and its visitor sees a notice."
-        )
         if change(row, by=user_in(row, request.user)):
-            self.log_change(request, row, said)
-            self.message_user(request, said, messages.SUCCESS)
+            ended = "The conversation was ended, and its visitor sees a notice."
+            self._report(request, row, "The conversation was reopened." if wants_open else ended)
         elif wants_open and not Connection.objects.get(pk=row.pk).is_open:
             self.message_user(
                 request, "The visitor has already begun a newer conversation.", messages.WARNING
@@ -105,28 +83,44 @@ class ConnectionAdmin(HistoryAdmin):
         return HttpResponseRedirect(words.conversation_url(row.pk))
 
     def sign_out(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The visitor, wherever he is: this conversation opens to nobody who had a token of his."""
-        if not request.user.has_perm(conversation.SIGN_OUT):
-            raise PermissionDenied
-        row: Connection = self.viewed(request, object_id)
-        if row.visitor is None:
-            raise Http404("A room does not belong to a single visitor")
+        """Sign the visitor out everywhere: no token that they have opens this conversation any more."""
+        row = self._private(request, object_id, permission=conversation.SIGN_OUT)
         revoke_visitor(row.visitor)
-        self.log_change(request, row, "The visitor was signed out everywhere.")
-        self.message_user(request, "The visitor was signed out everywhere.", messages.SUCCESS)
+        self._report(request, row, "The visitor was signed out everywhere.")
         return HttpResponseRedirect(words.conversation_url(row.pk))
+
+    def _private(self, request: HttpRequest, object_id: str, *, permission: str) -> Any:
+        """A visitor's conversation, for users with this permission."""
+        if not request.user.has_perm(permission):
+            raise PermissionDenied
+        row = self.viewed(request, object_id)
+        if row.visitor is None:
+            raise Http404("This is not the conversation of a single visitor")
+        return row
+
+    def _report(self, request: HttpRequest, row: Connection, text: str) -> None:
+        self.log_change(request, row, text)
+        self.message_user(request, text, messages.SUCCESS)
 
 
 class OfConversation(HistoryAdmin):
-    """Rows that have no page of their own: they are shown where they belong, in their conversation."""
+    """Rows without a page of their own: they are shown in their conversation."""
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        return HttpResponseRedirect(self.place_of(self.viewed(request, object_id)))
+        return HttpResponseRedirect(self.url_of(self.viewed(request, object_id)))
 
-    def place_of(self, row: Any) -> str:
-        raise NotImplementedError
+    def url_of(self, row: Any) -> str:
+        return words.conversation_url(row.connection_id)
+
+    @admin.display
+    def conversation(self, row: Any) -> SafeString:
+        return words.conversation_link(row.connection)
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        """Who may view may not yet send: that takes the permission “Can change …”."""
+        return request.user.has_perm(f"bridge.change_{self.opts.model_name}")
 
 
 @admin.register(Message)
@@ -134,19 +128,17 @@ class MessageAdmin(OfConversation):
     keyset = Keyset("created_at", "id")
     list_prefetch = ("author", "connection__inbox")
     list_display = ("when", "by", "text", "conversation", "became")
-    list_display_links = None
     list_filter = (filters.ByInbox, filters.ByState, filters.MessageByService, filters.Dates)
     search_help_text = (
         "A text; the beginning of its author's nick; or the ID of a message (here or there), of its "
         'conversation or thread. In "quotation marks" it is always searched as text.'
     )
     title = "Messages, newest first"
+    find = staticmethod(find_messages)
+    when = words.moment_column("created_at", "when")
 
-    def find(self, term: str) -> Found:
-        return find_messages(term)
-
-    def place_of(self, row: Message) -> str:
-        return words.conversation_url(row.connection_id, seq=row.seq)
+    def url_of(self, row: Message) -> str:
+        return words.message_url(row)
 
     @admin.display
     def by(self, row: Message) -> str:
@@ -155,14 +147,6 @@ class MessageAdmin(OfConversation):
     @admin.display(description="message")
     def text(self, row: Message) -> SafeString:
         return words.message_link(row)
-
-    @admin.display
-    def conversation(self, row: Message) -> SafeString:
-        return words.conversation_link(row.connection)
-
-    @admin.display
-    def when(self, row: Message) -> str:
-        return words.moment(row.created_at)
 
     @admin.display(description="state")
     def became(self, row: Message) -> str:
@@ -175,11 +159,12 @@ class DeliveryAdmin(OfConversation):
 
     list_prefetch = ("message__connection__inbox", "message__author", "endpoint")
     list_display = ("message_text", "conversation", "why", "since")
-    list_display_links = None
     list_filter = (filters.DeliveryByInbox, filters.DeliveryByService)
     search_help_text = NAMES_AND_IDS
     title = "Deliveries that failed, newest first"
     actions = ("try_again",)
+    find = staticmethod(partial(find_endpoints, column="line", walks=True))
+    since = words.moment_column("settled_at", "failed at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         # `line`, for `find`: asked of the bare column, the whole history of a line would be read and sorted.
@@ -191,16 +176,8 @@ class DeliveryAdmin(OfConversation):
         shown = [str(name) for name in super().get_list_display(request)]
         return shown if request.user.has_perm(conversation.READ) else ["work", *shown[1:]]
 
-    def find(self, term: str) -> Found:
-        owners = find_connections(term)
-        if owners.condition is None:
-            return owners
-        found = Connection.objects.filter(owners.condition).values_list("pk", flat=True)
-        lines = Endpoint.objects.filter(connection_id__in=list(found)).values_list("pk", flat=True)
-        return Found(Q(line__in=list(lines)), walks=True, too_many=owners.too_many)
-
-    def place_of(self, row: Delivery) -> str:
-        return words.conversation_url(row.message.connection_id, seq=row.message.seq)
+    def url_of(self, row: Delivery) -> str:
+        return words.message_url(row.message)
 
     @admin.display(description="what")
     def work(self, row: Delivery) -> str:
@@ -221,14 +198,6 @@ class DeliveryAdmin(OfConversation):
     def why(self, row: Delivery) -> str:
         return f"{words.reason(row.reason)} ({row.detail})" if row.detail else words.reason(row.reason)
 
-    @admin.display(description="failed at")
-    def since(self, row: Delivery) -> str:
-        return words.moment(row.settled_at)
-
-    def has_retry_permission(self, request: HttpRequest) -> bool:
-        """Who may look may not yet send: that takes the permission “Can change delivery”."""
-        return request.user.has_perm("bridge.change_delivery")
-
     @admin.action(description="Try again", permissions=["retry"])
     def try_again(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
         chosen = queryset.select_related("message").order_by("pk")[:MOST_AT_ONCE]
@@ -243,28 +212,15 @@ class EndpointAdmin(OfConversation):
 
     list_prefetch = ("connection__inbox",)
     list_display = ("conversation", "address", "what_for", "next_try")
-    list_display_links = None
     list_filter = (filters.ByInbox, filters.ByService)
     search_help_text = NAMES_AND_IDS
     title = "Endpoints on hold, and the reason"
     actions = ("try_now",)
+    find = staticmethod(find_endpoints)
+    next_try = words.moment_column("due", "next try")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).exclude(trouble="")
-
-    def find(self, term: str) -> Found:
-        owners = find_connections(term)
-        if owners.condition is None:
-            return owners
-        found = Connection.objects.filter(owners.condition).values_list("pk", flat=True)
-        return Found(Q(connection_id__in=list(found)), too_many=owners.too_many)
-
-    def place_of(self, row: Endpoint) -> str:
-        return words.conversation_url(row.connection_id)
-
-    @admin.display
-    def conversation(self, row: Endpoint) -> SafeString:
-        return words.conversation_link(row.connection)
 
     @admin.display(description="endpoint")
     def address(self, row: Endpoint) -> SafeString:
@@ -273,13 +229,6 @@ class EndpointAdmin(OfConversation):
     @admin.display(description="reason")
     def what_for(self, row: Endpoint) -> str:
         return row.trouble
-
-    @admin.display
-    def next_try(self, row: Endpoint) -> str:
-        return words.moment(row.due)
-
-    def has_retry_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("bridge.change_endpoint")
 
     @admin.action(description="Try now", permissions=["retry"])
     def try_now(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:

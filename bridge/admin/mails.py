@@ -19,16 +19,13 @@ class RefusedMailAdmin(admin.ModelAdmin[RefusedMail]):
     readonly_fields = fields
     # Words of strangers: no field of it is searched for what somebody types.
     show_full_result_count = False
+    received = words.moment_column("received_at", "received")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: RefusedMail | None = None) -> bool:
         return False
-
-    @admin.display(description="received")
-    def received(self, mail: RefusedMail) -> SafeString | str:
-        return words.moment(mail.received_at)
 
     @admin.display(description="conversation")
     def where(self, mail: RefusedMail) -> SafeString | str:

@@ -123,8 +123,11 @@ class HistoryAdmin(ModelAdmin[Any]):
     """A list of what happened. Nobody adds, changes or deletes any of it here, superusers included."""
 
     title: ClassVar[str]
+    find: "ClassVar[staticmethod[[str], Found]]"
+    """What the search box means here."""
     keyset: ClassVar[Keyset] = Keyset("id")
     list_prefetch: ClassVar[Sequence[str]] = ()
+    list_display_links = None
     list_per_page = 50
     sortable_by = ()
     show_full_result_count = False
@@ -133,10 +136,6 @@ class HistoryAdmin(ModelAdmin[Any]):
     # Only makes the search box appear: `find` does the searching.
     search_fields = ("pk",)
     change_list_template = "admin/bridge/history_list.html"
-
-    def find(self, term: str) -> Found:
-        """What the search box means here."""
-        raise NotImplementedError
 
     def viewed(self, request: HttpRequest, object_id: str) -> Any:
         """The row, for whoever may see it."""

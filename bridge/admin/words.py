@@ -1,8 +1,11 @@
 """Reasons, states and addresses as staff read them."""
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
+from django.contrib import admin
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -96,10 +99,17 @@ def moment(at: datetime | None) -> SafeString | str:
     )
 
 
+def moment_column(field: str, description: str) -> Callable[[Any, Any], SafeString | str]:
+    """A method for `list_display`: the moment in this field of the row."""
+    return admin.display(description=description)(lambda _, row: moment(getattr(row, field)))
+
+
+def message_url(message: Message) -> str:
+    return conversation_url(message.connection_id, seq=message.seq)
+
+
 def message_link(message: Message) -> SafeString:
-    return format_html(
-        '<a href="{}">{}</a>', conversation_url(message.connection_id, seq=message.seq), excerpt(message)
-    )
+    return format_html('<a href="{}">{}</a>', message_url(message), excerpt(message))
 
 
 def place_link(endpoint: Endpoint) -> SafeString | str:

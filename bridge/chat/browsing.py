@@ -3,9 +3,9 @@
 A filter that no index answers looks at a stretch of the list at most; the next page goes on from there.
 """
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import QuerySet
 
-from bridge.infra.keyset import STRETCH, Cursor, Keyset, Page
+from bridge.infra.keyset import STRETCH, Cursor, Keyset, Page, narrowed
 from bridge.models import Connection
 
 BY_ACTIVITY = Keyset("active_at", "id")
@@ -17,13 +17,6 @@ def conversations(
     """A page of those that fit. One may have fewer than `limit`, or none, and still be followed by another."""
     rows: QuerySet[Connection] = Connection.objects.select_related("inbox")
     for path, value in (("inbox__name", inbox), ("state", state), ("kind", kind)):
-        rows = _asked(rows, path, value) if value else rows
+        rows = narrowed(rows, path, value) if value else rows
     among = Connection.objects.all() if inbox or state or kind else None
     return BY_ACTIVITY.page(rows, after=before, limit=limit, among=among, stretch=STRETCH)
-
-
-def _asked(rows: QuerySet[Connection], path: str, value: str) -> QuerySet[Connection]:
-    """Asked of each row that the list walks over. Of a joined or indexed column the planner may start there, gather
-    all that fits, and sort that for one page."""
-    of_each = Connection.objects.filter(pk=OuterRef("pk")).values(path)[:1]
-    return rows.alias(**{f"asked_{path}": Subquery(of_each)}).filter(**{f"asked_{path}": value})
