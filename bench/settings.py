@@ -6,7 +6,7 @@ os.environ["ENV_FILE"] = ""
 os.environ["SECRET_KEY"] = "for the benchmark only, " + "x" * 50
 os.environ["DEBUG"] = os.environ["HTTPS"] = "0"
 
-from bridge.infra.throttling import THROTTLES, Limit, Throttle
+from bridge.infra.limits import THROTTLES, Limit, Throttle
 from chatbridge_site.settings import *  # noqa: F403
 
 ALLOWED_HOSTS = ["127.0.0.1"]

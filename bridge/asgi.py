@@ -22,7 +22,7 @@ def with_chat(pages: Any, *, sockets: Iterable[Any] = (), largest_body: int | No
     BRIDGE_THROTTLES is wrong.
     """
     # Only here, when Django is set up, which `get_asgi_application()` did: these import models.
-    from bridge.infra import memory, redis, throttling
+    from bridge.infra import limits, memory, redis
     from bridge.live.routing import websocket_urlpatterns
     from bridge.web.guard import Guard
     from bridge.web.mounting import Mounted
@@ -30,7 +30,7 @@ def with_chat(pages: Any, *, sockets: Iterable[Any] = (), largest_body: int | No
 
     # Here, not in AppConfig.ready(): whoever asks for this serves the site; `migrate` and `check` need no Redis.
     # A mistake here would be every visitor's “internal”: servers do not run Django's checks.
-    throttling.throttles()
+    limits.throttles()
     redis.start()
     memory.keep_little()
     if "daphne.server" in sys.modules:

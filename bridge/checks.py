@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 from pydantic import TypeAdapter, ValidationError
 
 from bridge.conf import Setting, Settings, settings
-from bridge.infra import throttling
+from bridge.infra import limits
 from bridge.services.base import Service
 
 TOKEN = re.compile(r"[\w-]{18,}\.[\w-]{6,}\.[\w-]{27,}")
@@ -53,12 +53,12 @@ def check_types(**_: Any) -> Iterator[CheckMessage]:
 @register("settings")
 def check_throttles(**_: Any) -> Iterator[CheckMessage]:
     try:
-        throttling.throttles()
+        limits.throttles()
     except ImproperlyConfigured as error:
         yield Error(
             str(error),
             hint='BRIDGE_THROTTLES = {"message": "60/minute"}, or '
-            '{"message": Throttle(visitor=Limit(20, 30), address=Limit(200, 60))} of bridge.infra.throttling',
+            '{"message": Throttle(visitor=Limit(20, 30), address=Limit(200, 60))} of bridge.infra.limits',
             id="bridge.E009",
         )
 

@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from pytest_django.fixtures import Settings
 
 from bridge.asgi import with_chat
-from bridge.infra.throttling import Limit, Throttle, throttles
+from bridge.infra.limits import Limit, Throttle, throttles
 
 # A field of JSON asks the database whether it knows such.
 pytestmark = pytest.mark.django_db

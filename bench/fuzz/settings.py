@@ -6,7 +6,7 @@ import signal
 
 os.environ["ENV_FILE"] = ""
 
-from bridge.infra.throttling import THROTTLES, Limit, Throttle
+from bridge.infra.limits import THROTTLES, Limit, Throttle
 from chatbridge_site.settings import *  # noqa: F403
 
 _PLENTY = Limit(100_000_000, 60)

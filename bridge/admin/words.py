@@ -18,7 +18,7 @@ from django.utils.timezone import localtime
 from bridge import services
 from bridge.chat.openings import RECENT, bits_asked, opened_lately
 from bridge.delivery.composing import told
-from bridge.infra.throttling import throttles
+from bridge.infra.limits import throttles
 from bridge.models import Connection, Endpoint, Inbox, Message
 from bridge.services.requests import UNKNOWN
 from bridge.services.words import plain

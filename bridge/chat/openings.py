@@ -17,8 +17,8 @@ from bridge.chat.actions.opening import last_of
 from bridge.chat.moderation import blocked, is_blocked
 from bridge.chat.speaking import Opening, Target
 from bridge.errors import BridgeError, Code
+from bridge.infra.limits import Limit, throttles
 from bridge.infra.proofs import LEAST, MOST, Demand
-from bridge.infra.throttling import Limit, throttles
 from bridge.models import Connection, Inbox, Message, Participant
 from bridge.protocol.frames import muted
 

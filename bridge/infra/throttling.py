@@ -1,4 +1,4 @@
-"""How often who may do what: token buckets in Redis, spent from allowances that a process leases.
+"""Throttling: token buckets in Redis, spent from allowances that a process leases.
 
 A bucket of `amount` tokens fills evenly in `seconds`. A process takes a tenth of it at a time and spends that
 by itself, so most commands cost no round trip. While Redis is away it keeps buckets of the same size itself.
@@ -10,14 +10,11 @@ import logging
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, NamedTuple
+from dataclasses import dataclass
 
-from django.core.exceptions import ImproperlyConfigured
-from pydantic import Field, TypeAdapter, ValidationError
-
-from bridge.conf import settings
 from bridge.errors import BridgeError, Code
 from bridge.infra import redis
+from bridge.infra.limits import Limit, Network, throttles
 
 logger = logging.getLogger(__name__)
 
@@ -26,110 +23,6 @@ LEASE = 10
 """A lease is this part of the limit."""
 FORGET_AFTER = 60.0
 RETRY_REDIS_AFTER = 2.0
-
-
-class Limit(NamedTuple):
-    amount: Annotated[int, Field(ge=1, le=10**9)]
-    seconds: Annotated[float, Field(gt=0, le=366 * 86400)]
-
-
-class Network(NamedTuple):
-    """All addresses of this IP version that begin with the same so many bits, and their limit together."""
-
-    version: int
-    prefix: int
-    limit: Limit
-
-
-class Throttle(NamedTuple):
-    """How often one visitor, and all visitors at one address together, may do something."""
-
-    visitor: Limit
-    address: Limit
-    networks: tuple[Network, ...] = ()
-    """Larger parts of the internet that one person may have."""
-    inbox: Limit | None = None
-    """Of all visitors of one inbox together."""
-
-
-# A visitor costs nothing to make, so each limit has a second one for the address; a school shares one.
-THROTTLES = {
-    "session": Throttle(visitor=Limit(30, 60), address=Limit(120, 60)),
-    "message": Throttle(visitor=Limit(20, 30), address=Limit(200, 60)),
-    "retry": Throttle(visitor=Limit(6, 60), address=Limit(60, 60)),
-    "edit": Throttle(visitor=Limit(20, 60), address=Limit(200, 60)),
-    # A provider gives a customer a /56 or a /48 of IPv6, and any company a /32; of IPv4 a /24 is the smallest network
-    # on the internet. None of them has all of an inbox's: whatever one network does, somebody elsewhere is let in.
-    "opening": Throttle(
-        visitor=Limit(5, 3600),
-        address=Limit(60, 3600),
-        networks=(
-            Network(4, 24, Limit(200, 3600)),
-            Network(6, 56, Limit(120, 3600)),
-            Network(6, 48, Limit(200, 3600)),
-            Network(6, 32, Limit(300, 3600)),
-        ),
-        inbox=Limit(500, 3600),
-    ),
-    "upload": Throttle(visitor=Limit(30, 600), address=Limit(200, 600)),
-    # One for each begun megabyte of a file.
-    "upload_megabyte": Throttle(visitor=Limit(250, 3600), address=Limit(1500, 3600)),
-    # The same over a day, and for all visitors of an inbox together.
-    "upload_day": Throttle(
-        visitor=Limit(1000, 86_400), address=Limit(6000, 86_400), inbox=Limit(50_000, 86_400)
-    ),
-    "join": Throttle(visitor=Limit(30, 60), address=Limit(300, 60)),
-    "change": Throttle(visitor=Limit(10, 60), address=Limit(120, 60)),
-    "reaction": Throttle(visitor=Limit(40, 60), address=Limit(400, 60)),
-    "read": Throttle(visitor=Limit(60, 60), address=Limit(600, 60)),
-    "signal": Throttle(visitor=Limit(60, 60), address=Limit(1200, 60)),
-}
-
-
-PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
-WIDER = 10
-"""All visitors at one address together have so many times what one has."""
-
-
-def parse(spec: str) -> Throttle:
-    """Of words such as "5/minute". Raises ValueError for any other."""
-    amount, _, period = spec.partition("/")
-    if period not in PERIODS or not amount.isdecimal() or int(amount) < 1:
-        raise ValueError(f"{spec!r} is not a throttle")
-    seconds = PERIODS[period]
-    return Throttle(visitor=Limit(int(amount), seconds), address=Limit(int(amount) * WIDER, seconds))
-
-
-_throttle = TypeAdapter(Throttle)
-
-
-def throttles() -> dict[str, Throttle]:
-    """THROTTLES, and what the setting BRIDGE_THROTTLES puts in their place.
-
-    Raises ImproperlyConfigured where that setting is wrong, or names a throttle that nothing uses.
-    """
-    try:
-        changed = dict(settings.BRIDGE_THROTTLES)
-    except (TypeError, ValueError):
-        raise ImproperlyConfigured("BRIDGE_THROTTLES is not a dict.") from None
-    if unused := sorted(set(map(str, changed)) - set(THROTTLES)):
-        raise ImproperlyConfigured(
-            f"BRIDGE_THROTTLES: there is no throttle {unused[0]!r}. There are {', '.join(sorted(THROTTLES))}."
-        )
-    return THROTTLES | {name: _read(name, value) for name, value in changed.items()}
-
-
-def _read(name: str, value: Any) -> Throttle:
-    try:
-        return parse(value) if isinstance(value, str) else _throttle.validate_python(value)
-    except ValidationError as error:
-        mistake = error.errors()[0]
-        where = ".".join(map(str, mistake["loc"]))
-        reason = f"{where}: {mistake['msg']}" if where else mistake["msg"]
-    except ValueError as error:
-        reason = str(error)
-    raise ImproperlyConfigured(f"BRIDGE_THROTTLES[{name!r}] is wrong: {reason}.")
-
 
 # KEYS: buckets. ARGV, for each: amount, tokens a second, wanted. Returns for each: granted, and else the
 # milliseconds until there is a token. Redis' own clock: processes on several machines share the bucket.
@@ -152,14 +45,13 @@ return answer
 """
 
 
+@dataclass(slots=True)
 class _Bucket:
     """The same bucket, in this process."""
 
-    __slots__ = ("at", "full_at", "tokens")
-
-    def __init__(self, tokens: float, at: float) -> None:
-        self.tokens = tokens
-        self.at = self.full_at = at
+    tokens: float
+    at: float
+    full_at: float = 0.0
 
     def take(self, limit: Limit, want: int, now: float) -> tuple[int, float]:
         """Granted, and else the seconds until there is a token."""
@@ -172,15 +64,13 @@ class _Bucket:
         return granted, 0.0 if granted else (1 - self.tokens) / rate
 
 
+@dataclass(slots=True)
 class _Lease:
     """Tokens that this process may spend, or the time before which it need not ask for more."""
 
-    __slots__ = ("refused_until", "tokens", "until")
-
-    def __init__(self) -> None:
-        self.tokens = 0
-        self.until = 0.0
-        self.refused_until = 0.0
+    tokens: int = 0
+    until: float = 0.0
+    refused_until: float = 0.0
 
 
 class InboxFull(BridgeError):
@@ -247,10 +137,9 @@ class Throttler:
         yield (name, address), throttle.address
         if visitor is not None:
             yield (name, visitor.int), throttle.visitor
-        if throttle.networks:
-            for network in throttle.networks:
-                if (within := _network(address, network)) is not None:
-                    yield (f"{name}:network", within), network.limit
+        for network in throttle.networks:
+            if (within := _network(address, network)) is not None:
+                yield (f"{name}:network", within), network.limit
         if throttle.inbox is not None and inbox is not None:
             yield (f"{name}:inbox", str(inbox)), throttle.inbox
 
@@ -329,13 +218,10 @@ class Throttler:
         if now < self._tidy_at:
             return
         self._tidy_at = now + FORGET_AFTER
-        for key in [
-            key for key, lease in self._leases.items() if max(lease.until, lease.refused_until) < now
-        ]:
-            del self._leases[key]
+        leases, buckets = self._leases.items(), self._buckets.items()
+        self._leases = {key: lease for key, lease in leases if max(lease.until, lease.refused_until) >= now}
         # While Redis is away. One that is full again is as good as a new one.
-        for key in [key for key, bucket in self._buckets.items() if bucket.full_at < now]:
-            del self._buckets[key]
+        self._buckets = {key: bucket for key, bucket in buckets if bucket.full_at >= now}
 
 
 def _share(limit: Limit) -> int:
@@ -349,9 +235,7 @@ def _is_inbox(key: Key) -> bool:
 def _network(address: str, network: Network) -> str | None:
     """The network of this kind that the address is in; None where it is in none."""
     try:
-        parsed = ipaddress.ip_address(address)
+        within = ipaddress.ip_network((address, network.prefix), strict=False)
     except ValueError:
         return None
-    if parsed.version != network.version:
-        return None
-    return str(ipaddress.ip_network((parsed, network.prefix), strict=False))
+    return str(within) if within.version == network.version else None

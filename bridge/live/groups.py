@@ -15,7 +15,7 @@ from typing_extensions import is_typeddict
 
 from bridge import protocol
 from bridge.chat import publishing
-from bridge.infra.throttling import PERIODS, THROTTLES, parse
+from bridge.infra.limits import PERIODS, THROTTLES, parse
 from bridge.live.dependencies import DeclarationError, Plan, hints_of, payload_of
 from bridge.live.permissions import NEEDS, Permission
 from bridge.live.registry import Entry, entries, is_ours

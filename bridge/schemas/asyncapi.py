@@ -3,7 +3,7 @@
 from typing import Any
 
 from bridge import protocol
-from bridge.infra.throttling import THROTTLES
+from bridge.infra.limits import THROTTLES
 from bridge.live.registry import Entry
 from bridge.schemas.described import Described
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from bridge.infra.limits import THROTTLES, Limit, Throttle
 from bridge.infra.proofs import solve
-from bridge.infra.throttling import THROTTLES, Limit, Throttle
 from bridge.models import Connection, Endpoint, Inbox, Message
 from tests.http.caller import Caller, Refused
 from tests.web.conftest import YEAR

@@ -23,7 +23,7 @@ from bridge.extend import (
     participant,
     started,
 )
-from bridge.infra.throttling import THROTTLES, Limit, Throttle, parse
+from bridge.infra.limits import THROTTLES, Limit, Throttle, parse
 from bridge.live import groups
 from chatbridge_site.environment import BASE_DIR
 from tests.shop_app.models import Order

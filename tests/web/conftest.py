@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from asgiref.sync import sync_to_async
 
-from bridge.infra.throttling import THROTTLES, Limit, Throttle
+from bridge.infra.limits import THROTTLES, Limit, Throttle
 from bridge.live.worker import Worker
 from bridge.models import Connection, Inbox, Message, Participant
 from tests.web.browser import Browser

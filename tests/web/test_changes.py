@@ -15,7 +15,7 @@ from django.utils import timezone
 from bridge.chat import actions
 from bridge.chat.actions import Opening, Post, Posted, Target
 from bridge.chat.actions.changing import delete_message, edit_message
-from bridge.infra.throttling import THROTTLES
+from bridge.infra.limits import THROTTLES
 from bridge.models import Connection, Delivery, Inbox, Message, MessageVersion, Participant
 from bridge.protocol import MAX_CONTENT
 from tests.web.browser import Browser

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from bridge import schemas
 from bridge.extend import anyone
-from bridge.infra.throttling import Limit, Throttle
+from bridge.infra.limits import Limit, Throttle
 from bridge.live import groups
 from bridge.live.registry import entries
 from bridge.models import Connection, Contact, Inbox, Participant

@@ -26,7 +26,7 @@ from bridge.chat.actions import Post, post_messages
 from bridge.chat.actions.changing import delete_message
 from bridge.chat.speaking import Target
 from bridge.files import inspecting, workers
-from bridge.infra.throttling import THROTTLES, Limit, Throttle
+from bridge.infra.limits import THROTTLES, Limit, Throttle
 from bridge.inspection.limits import Limits
 from bridge.models import Attachment, Block, Connection, Inbox, Message, Participant
 from bridge.web import uploads

@@ -6,7 +6,7 @@ from asgiref.sync import sync_to_async
 from django.db import transaction
 
 from bridge.chat.actions.settling import mark_failed
-from bridge.infra.throttling import THROTTLES
+from bridge.infra.limits import THROTTLES
 from bridge.models import Connection, Delivery, Message
 from tests.web.browser import Browser
 from tests.web.conftest import Open

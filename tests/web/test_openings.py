@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from bridge.errors import BridgeError
 from bridge.identity import tokens
+from bridge.infra.limits import THROTTLES, Limit, Throttle
 from bridge.infra.proofs import LEAST, solve
-from bridge.infra.throttling import THROTTLES, InboxFull, Limit, Throttle, Throttler
+from bridge.infra.throttling import InboxFull, Throttler
 from bridge.live.worker import Worker
 from bridge.models import (
     Attachment,

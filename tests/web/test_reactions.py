@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from bridge.chat import history
 from bridge.chat.actions import reacting
 from bridge.chat.actions.receiving import RemoteAuthor
-from bridge.infra.throttling import THROTTLES
+from bridge.infra.limits import THROTTLES
 from bridge.models import (
     Connection,
     Delivery,

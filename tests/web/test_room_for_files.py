@@ -11,7 +11,7 @@ from asgiref.testing import ApplicationCommunicator
 from django.core.files.storage import InMemoryStorage
 
 from bridge.infra import bodies
-from bridge.infra.throttling import THROTTLES, Limit, Throttle
+from bridge.infra.limits import THROTTLES, Limit, Throttle
 from bridge.models import Attachment
 from bridge.web import uploads
 from tests.files.pictures import png

@@ -10,7 +10,8 @@ import pytest
 
 from bridge.errors import BridgeError
 from bridge.infra import redis, throttling
-from bridge.infra.throttling import THROTTLES, Limit, Throttle, Throttler
+from bridge.infra.limits import THROTTLES, Limit, Throttle
+from bridge.infra.throttling import Throttler
 from tests.web.browser import Browser
 from tests.web.conftest import YEAR, Open
 

@@ -1,6 +1,6 @@
 """The site's settings for processes that one address sends a thousand sockets to."""
 
-from bridge.infra.throttling import THROTTLES, Limit, Throttle
+from bridge.infra.limits import THROTTLES, Limit, Throttle
 from chatbridge_site.settings import *  # noqa: F403
 
 _PLENTY = Limit(1_000_000, 60)

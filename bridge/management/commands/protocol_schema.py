@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from bridge import schemas
 from bridge.errors import Code
-from bridge.infra.throttling import THROTTLES
+from bridge.infra.limits import THROTTLES
 from bridge.protocol.events import EVENTS
 from bridge.schemas.described import Described, Schema, envelope
 
