@@ -1,6 +1,7 @@
 """`manage.py chat`: the chat in a terminal, as a visitor."""
 
 import asyncio
+import contextlib
 import signal
 import sys
 from argparse import ArgumentParser
@@ -13,8 +14,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from bridge.conf import settings
 from bridge.infra import addresses
-from bridge.management.terminal import typed
-from bridge.management.terminal.terminal import opened
+from bridge.management.terminal.screen import Screen
+from bridge.management.terminal.typed import WORDS, perform_all
 from bridge.management.terminal.visitor import Visitor
 
 HERE = "http://127.0.0.1:8000"
@@ -32,45 +33,45 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             asyncio.run(run(options))
-        except BrokenPipeError:
-            # Whoever read our lines has gone. Nobody is left to be told; nor is there at the interpreter's end.
+        except* BrokenPipeError:
+            # Nobody reads our lines any more. The interpreter would fail once more when it flushes them at its end.
             sys.stdout = None
 
 
 async def run(options: dict[str, Any]) -> None:
-    loop = asyncio.get_running_loop()
-    task = asyncio.current_task()
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel if task else loop.stop)
-    visitor: Visitor | None = None
-    with opened(lambda before: typed.completions(visitor, before) if visitor else ()) as terminal:
-        url = address(options["url"])
-        kept = None if options["new"] else token_file(url, options["inbox"])
-        visitor = Visitor(terminal, url=url, inbox=options["inbox"], nick=options["nick"], kept=kept)
-        try:
-            await visitor.start()
-            await typed.converse(visitor, terminal)
-        except asyncio.CancelledError:
-            # Asked to leave, by a signal: as by Ctrl-D.
-            return
-        finally:
-            await visitor.stop()
+    url = address(options["url"])
+    file = None if options["new"] else token_file(url, options["inbox"])
+    screen, lines = Screen(WORDS), asyncio.Queue[str | None]()
+    # A signal ends it as Ctrl-D does.
+    with contextlib.suppress(asyncio.CancelledError):
+        async with asyncio.TaskGroup() as tasks:
+            visitor = Visitor(
+                screen, tasks, url=url, inbox=options["inbox"], nick=options["nick"], token_file=file
+            )
+            connecting = tasks.create_task(visitor.client.run())
+            reading = tasks.create_task(screen.read_all(lines, lambda: visitor.prompt))
+            await perform_all(lines, visitor)
+            reading.cancel()
+            connecting.cancel()
 
 
 def address(url: str | None) -> str:
-    """Of the socket. Raises CommandError for what cannot be one."""
+    """The address of the socket. Raises CommandError if `url` cannot be one of a chat."""
     parts = urlsplit(url or settings.SITE_URL or HERE)
     scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
     if scheme not in {"ws", "wss"} or not parts.hostname:
         raise CommandError(f"{url} is not the address of a chat: use ws://host/ or https://host/.")
-    # The address of a site, which may stand below a path; or the socket's own.
-    is_sites = parts.scheme in {"http", "https"} or parts.path in {"", "/"}
-    is_sites = is_sites and not parts.path.endswith(addresses.SOCKET)
-    path = parts.path.rstrip("/") + addresses.SOCKET if is_sites else parts.path
+    # The address of a site, perhaps with a prefix, or of the socket itself.
+    is_site = parts.scheme in {"http", "https"} or parts.path in {"", "/"}
+    is_site = is_site and not parts.path.endswith(addresses.SOCKET)
+    path = parts.path.rstrip("/") + addresses.SOCKET if is_site else parts.path
     return urlunsplit((scheme, parts.netloc, path, "", ""))
 
 
 def token_file(url: str, inbox: str) -> Path:
-    """Where the visitor's token for this chat is kept: whoever reads it is him."""
+    """Where the visitor's token for this chat is stored. Whoever can read it is this visitor."""
     name = sha256(f"{url} {inbox}".encode()).hexdigest()[:16]
     return settings.VAR_DIR / "chat" / f"{name}.token"

@@ -1,1 +1,1 @@
-"""The chat in a terminal: `manage.py chat`, as staff or as a visitor."""
+"""The chat in a terminal, `manage.py chat`: a client of the socket."""

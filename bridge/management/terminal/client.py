@@ -1,41 +1,47 @@
-"""A visitor's socket to a chat: commands and their replies, events, and a new socket whenever one breaks."""
+"""The socket of a visitor: commands and their replies, events, and a new socket whenever one breaks."""
 
 import asyncio
+import contextlib
 import itertools
-import logging
 import uuid
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, WebSocketException
+from websockets.client import backoff
+from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Subprotocol
 
-from bridge.errors import BridgeError, Code
+from bridge.errors import Code
 from bridge.infra.proofs import solve
+from bridge.infra.tasks import cancel_and_wait
 from bridge.protocol import CLOSE_FORBIDDEN, SUBPROTOCOL
 
-logger = logging.getLogger(__name__)
-
-GONE = (OSError, WebSocketException, InvalidHandshake, InvalidMessage, TimeoutError, EOFError)
+UNREACHABLE = (OSError, WebSocketException, EOFError)
+MAX_FRAME = 4 * 1024 * 1024
 ANSWER_WITHIN = 15.0
 PING_EVERY = 25.0
-LONGEST_PAUSE = 15.0
-FOR_NOW = {"throttled", "unavailable"}
+TEMPORARY = {Code.THROTTLED, Code.UNAVAILABLE}
 
 Frame = dict[str, Any]
 
 
 class NotConnected(Exception):
-    """The socket broke before an answer came: nobody knows whether the command was done."""
+    """The socket broke before the reply: nobody knows whether the command was done."""
+
+
+class Refused(Exception):
+    """The server refused a command, with the error of its reply."""
+
+    def __init__(self, code: str, message: str, details: Frame) -> None:
+        super().__init__(message)
+        self.code, self.details = code, details
 
 
 class Client:
-    """`begin` is called with each new socket, before what waits is sent; `event` with each event.
-
-    `lost` is told once when a socket breaks; `checking` when a proof of work is asked for, which takes a moment.
-    """
+    """`begin` starts the session of each new socket, `event` gets each event, `warn` tells the visitor something."""
 
     def __init__(
         self,
@@ -43,141 +49,123 @@ class Client:
         *,
         begin: Callable[[], Awaitable[None]],
         event: Callable[[Frame], None],
-        lost: Callable[[str], None],
-        checking: Callable[[], None],
+        warn: Callable[[str], None],
     ) -> None:
         self._url = url
-        self._begin, self._event, self._lost, self._checking = begin, event, lost, checking
-        self._ids = itertools.count(1)
+        self._begin, self._event, self._warn = begin, event, warn
         self._socket: ClientConnection | None = None
+        self._ids = itertools.count(1)
         self._replies: dict[str, asyncio.Future[Frame]] = {}
         self._ready = asyncio.Event()
-        self.ended = ""
-        """Why it will not come back; empty while it may."""
+        self._refusal = ""
+        """Why the server does not want to see this visitor again."""
 
-    async def ready(self, seconds: float) -> bool:
-        """Once the session has started; False where that takes longer."""
-        try:
+    async def ready(self, seconds: float | None = None) -> None:
+        """Wait until the session has started or was refused for good, at most for this time."""
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._ready.wait()
-        except TimeoutError:
-            return False
-        return not self.ended
+
+    async def run(self) -> None:
+        """Stay connected, until cancelled or refused for good."""
+        async for socket in connect(
+            self._url,
+            subprotocols=[Subprotocol(SUBPROTOCOL)],
+            max_size=MAX_FRAME,
+            reconnect_delays=partial(backoff, initial_delay=1.0, max_delay=15.0),
+            process_exception=lambda error: None if isinstance(error, UNREACHABLE) else error,
+        ):
+            await self._use(socket)
+            if self._refusal:
+                self._warn(self._refusal)
+                self._ready.set()
+                return
+            if self._ready.is_set():
+                self._warn("Connection lost. Reconnecting… What you write is saved.")
+            self._ready.clear()
+            await asyncio.sleep(1.0)
+
+    async def _use(self, socket: ClientConnection) -> None:
+        """Until it breaks."""
+        self._socket = socket
+        session = asyncio.create_task(self._keep_session(socket))
+        try:
+            async for text in socket:
+                self._receive(orjson.loads(text))
+        except ConnectionClosed:
+            pass
+        finally:
+            self._socket = None
+            for reply in self._replies.values():
+                if not reply.done():
+                    reply.set_exception(NotConnected())
+            await cancel_and_wait(session)
+        if not session.cancelled():
+            session.result()
+        if socket.close_code == CLOSE_FORBIDDEN and not self._refusal:
+            self._refusal = "This chat is not available to you."
+
+    def _receive(self, frame: Frame) -> None:
+        if "event" in frame:
+            self._event(frame)
+        elif (reply := self._replies.get(frame.get("reply") or "")) and not reply.done():
+            reply.set_result(frame)
+
+    async def _keep_session(self, socket: ClientConnection) -> None:
+        try:
+            await self._begin()
+            self._ready.set()
+            while True:
+                await asyncio.sleep(PING_EVERY)
+                await self.command("ping")
+        except NotConnected:
+            pass
+        except Refused as refusal:
+            if refusal.code not in TEMPORARY:
+                self._refusal = str(refusal)
+        finally:
+            await socket.close()
 
     async def command(self, name: str, **payload: Any) -> Any:
-        """What the reply carries. Raises BridgeError where it is refused, NotConnected where nobody knows."""
-        socket = self._socket
-        if socket is None:
+        """The payload of the reply. Raises Refused or NotConnected."""
+        if self._socket is None:
             raise NotConnected
         number = str(next(self._ids))
         reply = self._replies[number] = asyncio.get_running_loop().create_future()
         try:
+            frame = orjson.dumps({"command": name, "id": number, "payload": payload})
             async with asyncio.timeout(ANSWER_WITHIN):
-                frame = {"command": name, "id": number, "payload": payload}
-                await socket.send(orjson.dumps(frame).decode())
+                await self._socket.send(frame, text=True)
                 answer = await reply
-        except GONE as error:
+        except (ConnectionClosed, TimeoutError) as error:
             raise NotConnected from error
         finally:
-            self._replies.pop(number, None)
+            del self._replies[number]
         if not answer["ok"]:
-            refused = answer["error"]
-            code = refused["code"] if refused["code"] in set(Code) else Code.INTERNAL
-            raise BridgeError(Code(code), refused["message"], **refused.get("details", {}))
+            refusal = answer["error"]
+            raise Refused(refusal["code"], refusal["message"], refusal["details"])
         return answer["payload"]
 
-    async def send(self, content: str, *, connection: str | None) -> Any:
-        """Say it, however often the socket breaks meanwhile: its `client_id` keeps it single.
-
-        Raises BridgeError where it is refused for good.
-        """
-        client_id = str(uuid.uuid4())
-        payload: dict[str, Any] = {"content": content, "client_id": client_id}
-        if connection is not None:
-            payload["connection"] = connection
+    async def send(self, content: str, **target: str) -> Frame:
+        """The message as it is stored, once however often the socket breaks. Raises Refused."""
+        payload: dict[str, Any] = {"content": content, "client_id": str(uuid.uuid4()), **target}
         while True:
-            await self._ready.wait()
-            if self.ended:
-                raise BridgeError(Code.CLOSED, self.ended)
+            await self.ready()
+            if self._refusal:
+                raise Refused(Code.CLOSED, self._refusal, {})
             try:
-                return await self.command("message.send", **payload)
+                sent = await self.command("message.send", **payload)
             except NotConnected:
-                continue
-            except BridgeError as refusal:
+                await asyncio.sleep(1.0)
+            except Refused as refusal:
                 if refusal.code == Code.PROOF_REQUIRED:
-                    payload["proof"] = await self._prove(refusal.details)
-                elif refusal.code in FOR_NOW:
-                    await asyncio.sleep(float(str(refusal.details.get("retry_after", 1))))
+                    self._warn("This chat checks new visitors: one moment…")
+                    answers = await asyncio.to_thread(solve, **refusal.details)
+                    payload["proof"] = {"challenge": refusal.details["challenge"], "answers": answers}
+                elif refusal.code in TEMPORARY:
+                    await asyncio.sleep(refusal.details.get("retry_after", 1.0))
                 else:
                     raise
-
-    async def _prove(self, challenge: dict[str, Any]) -> dict[str, Any]:
-        self._checking()
-        answers = await asyncio.to_thread(solve, **challenge)
-        return {"challenge": challenge["challenge"], "answers": answers}
-
-    async def run(self) -> None:
-        """Stay connected, until cancelled or refused for good."""
-        pause = 0.5
-        while not self.ended:
-            try:
-                async with connect(
-                    self._url, subprotocols=[Subprotocol(SUBPROTOCOL)], max_size=4 * 1024 * 1024
-                ) as socket:
-                    await self._live(socket)
-                    pause = 0.5
-            except GONE as error:
-                logger.debug("No connection: %r", error)
-            await self._left()
-            await asyncio.sleep(pause)
-            pause = min(LONGEST_PAUSE, pause * 2)
-
-    async def _left(self) -> None:
-        was, self._socket = self._socket, None
-        if not self.ended:
-            self._ready.clear()
-        for reply in self._replies.values():
-            if not reply.done():
-                reply.set_exception(OSError("the socket closed"))
-        if was is not None and not self.ended:
-            self._lost("Connection lost. Reconnecting… What you write is saved.")
-
-    async def _live(self, socket: ClientConnection) -> None:
-        """Until it breaks."""
-        self._socket = socket
-        reading = asyncio.create_task(self._read(socket))
-        keeping = asyncio.create_task(self._keep())
-        try:
-            await asyncio.wait({reading, keeping}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (reading, keeping):
-                task.cancel()
-            ends = await asyncio.gather(reading, keeping, return_exceptions=True)
-        for end in ends:
-            if isinstance(end, ConnectionClosed) and end.rcvd and end.rcvd.code == CLOSE_FORBIDDEN:
-                self._end("This chat is not available to you.")
-            elif isinstance(end, BridgeError) and end.code not in FOR_NOW:
-                self._end(end.message)
-            elif isinstance(end, Exception) and not isinstance(end, (NotConnected, BridgeError, *GONE)):
-                raise end
-
-    def _end(self, why: str) -> None:
-        if not self.ended:
-            self.ended = why
-            self._lost(why)
-        self._ready.set()
-
-    async def _keep(self) -> None:
-        await self._begin()
-        self._ready.set()
-        while True:
-            await asyncio.sleep(PING_EVERY)
-            await self.command("ping")
-
-    async def _read(self, socket: ClientConnection) -> None:
-        while True:
-            frame = orjson.loads(await socket.recv())
-            if "event" in frame:
-                self._event(frame)
-            elif (reply := self._replies.get(frame.get("reply") or "")) and not reply.done():
-                reply.set_result(frame)
+            else:
+                message: Frame = sent["message"]
+                return message

@@ -1,115 +1,175 @@
-"""What somebody types: `/word rest` is for the program, everything else is said."""
+"""What a visitor types: `/word rest` is a command, everything else is a message."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from typing import NamedTuple, Protocol
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
-from bridge.management.terminal.terminal import Terminal
-from bridge.management.terminal.text import note
+from bridge.management.terminal.client import Frame, NotConnected, Refused
+from bridge.management.terminal.lines import one_line
+from bridge.management.terminal.visitor import PAGE, Talk, Visitor
 
-
-class Typed(NamedTuple):
-    """`rest` is for the function that `word` names; without a word it is said."""
-
-    word: str
-    rest: str
+QUIT = "/quit"
+PATIENCE = 10.0
+"""Seconds that a command waits for a connection."""
 
 
-class Deed(NamedTuple):
-    """What a word does, and what /help says of it."""
+async def perform_all(lines: "asyncio.Queue[str | None]", visitor: Visitor) -> None:
+    """Perform what is typed in its order, until `/quit` or None. Typing goes on in the meantime."""
+    while (line := await lines.get()) is not None and line != QUIT:
+        await visitor.client.ready(PATIENCE)
+        try:
+            await _perform(line, visitor)
+        except Refused as refusal:
+            visitor.warn(str(refusal))
+        except NotConnected:
+            visitor.warn("There is no connection right now.")
 
-    do: Callable[[str], Awaitable[None]]
-    usage: str
+
+async def _perform(line: str, visitor: Visitor) -> None:
+    if not line.startswith("/") or line.startswith("//"):
+        if text := line.removeprefix("/"):
+            await _say(text, visitor)
+        return
+    word, _, rest = line[1:].partition(" ")
+    if command := COMMANDS.get(word.lower() or "help"):
+        await command.perform(visitor, rest.strip())
+    else:
+        visitor.warn(f"There is no /{word}. /help lists the commands.")
+
+
+async def _say(text: str, visitor: Visitor) -> None:
+    try:
+        await visitor.send(text)
+    except Refused as refusal:
+        visitor.warn(f"Not sent: {refusal}")
+
+
+async def _help(visitor: Visitor, rest: str) -> None:
+    rows = [(f"/{name} {command.argument}", command.meaning) for name, command in COMMANDS.items()]
+    rows.append((QUIT, "exit, like Ctrl-C and Ctrl-D"))
+    visitor.note("\n".join(f"{usage:16}  {meaning}" for usage, meaning in rows))
+
+
+async def _rooms(visitor: Visitor, rest: str) -> None:
+    rooms = (await visitor.client.command("room.list"))["rooms"]
+    visitor.words |= {room["slug"] for room in rooms}
+    rows = [f"{room['slug']}  {room['name']}  ({room['online']} here)" for room in rooms]
+    visitor.note("\n".join(rows) or "There are no open rooms.")
+
+
+async def _join(visitor: Visitor, rest: str) -> None:
+    room, _, key = rest.partition(" ")
+    visitor.room = await visitor.enter(room, key.strip())
+
+
+async def _members(visitor: Visitor, rest: str) -> None:
+    if visitor.room is None:
+        visitor.note("Only you and the team can read this. /rooms lists the rooms.")
+        return
+    reply = await visitor.client.command("room.members", room=visitor.room.uid)
+    names = [member["name"] for member in reply["members"]]
+    visitor.words.update(names)
+    visitor.note(f"{reply['online']} here: {', '.join(map(one_line, names))}")
+
+
+async def _leave(visitor: Visitor, rest: str) -> None:
+    room, visitor.room = visitor.room, None
+    if room:
+        del visitor.rooms[room.uid]
+        await visitor.client.command("room.leave", room=room.uid)
+
+
+async def _chat(visitor: Visitor, rest: str) -> None:
+    visitor.room = None
+
+
+async def _nick(visitor: Visitor, rest: str) -> None:
+    talk = visitor.room or visitor.own
+    target = {"connection": talk.uid} if talk else {}
+    nick = (await visitor.client.command("nick.set", nick=rest, **target))["nick"]
+    if visitor.room is None:
+        visitor.nick = nick
+    visitor.note(f"You are {nick}.")
+
+
+async def _more(visitor: Visitor, rest: str) -> None:
+    talk = visitor.room or visitor.own
+    if talk is None or talk.first <= 1:
+        visitor.note("This is the beginning.")
+        return
+    page = await visitor.client.command("history.page", connection=talk.uid, before=talk.first, limit=PAGE)
+    visitor.note("--- earlier ---")
+    visitor.show(talk, page["messages"])
+    visitor.note("--- until here ---" if page["has_more"] else "--- this is the beginning ---")
+
+
+async def _close(visitor: Visitor, rest: str) -> None:
+    if visitor.own is None:
+        visitor.note("You have not written yet.")
+        return
+    await visitor.client.command("connection.close", connection=visitor.own.uid)
+    visitor.note("It has ended. Write again whenever you like.")
+
+
+async def _list(visitor: Visitor, rest: str) -> None:
+    rows = await _conversations(visitor)
+    if not rows:
+        visitor.note("You have not written yet.")
+    for row in rows:
+        state = "open" if row["state"] == "open" else "ended"
+        unread = f", {row['unread']} unread" if row["unread"] else ""
+        visitor.note(f"{row['uid'][:8]}  {one_line(row['title'])[:80]}  ({state}{unread})")
+
+
+async def _conversations(visitor: Visitor) -> list[Frame]:
+    """Those with the latest activity."""
+    rows: list[Frame] = (await visitor.client.command("connection.list", limit=PAGE))["connections"]
+    visitor.words |= {row["uid"][:8] for row in rows}
+    return rows
+
+
+async def _find(visitor: Visitor, code: str) -> Frame | None:
+    rows = [row for row in await _conversations(visitor) if code and row["uid"].startswith(code.lower())]
+    if len(rows) != 1:
+        visitor.warn("Which one? /list shows them.")
+        return None
+    return rows[0]
+
+
+async def _read(visitor: Visitor, rest: str) -> None:
+    if row := await _find(visitor, rest):
+        page = await visitor.client.command("history.page", connection=row["uid"], limit=PAGE)
+        visitor.note(f"--- {row['uid'][:8]} ---")
+        visitor.show(Talk(row["uid"], row["participant"]), page["messages"])
+        visitor.note("--- until here ---")
+
+
+async def _reopen(visitor: Visitor, rest: str) -> None:
+    if row := await _find(visitor, rest):
+        await visitor.client.command("connection.reopen", connection=row["uid"])
+        visitor.room = None
+        await visitor.sync(visitor.own_talk(row["uid"], me=row["participant"]))
+
+
+class Command(NamedTuple):
+    perform: Callable[[Visitor, str], Awaitable[None]]
+    argument: str
     meaning: str
 
 
-class Side(Protocol):
-    """Who sits at the terminal: staff or a visitor."""
-
-    deeds: dict[str, Deed]
-
-    @property
-    def prompt(self) -> str:
-        """What stands before the line that is written: where it goes."""
-
-    async def ready(self) -> None:
-        """Once something can be done, or that takes too long."""
-
-    async def say(self, text: str) -> None: ...
-
-    async def drained(self) -> None:
-        """Once what was said is stored. There is nothing more to come."""
-
-    def words(self) -> Iterable[str]:
-        """Names that may be completed."""
-
-
-def read(line: str) -> Typed:
-    """Two slashes say one."""
-    if not line.startswith("/") or line.startswith("//"):
-        return Typed("", line.removeprefix("/") if line.startswith("//") else line)
-    word, _, rest = line[1:].partition(" ")
-    return Typed(word.lower() or "help", rest.strip())
-
-
-def completions(side: Side, before: str) -> Iterable[str]:
-    if " " not in before:
-        yield from (f"/{word}" for word in [*side.deeds, "help", "quit"])
-    yield from side.words()
-
-
-async def converse(side: Side, terminal: Terminal) -> None:
-    """Until somebody leaves. One can write on while something is done; it is done in the order of writing."""
-    waiting: asyncio.Queue[Typed] = asyncio.Queue()
-    doing = asyncio.create_task(_work(waiting, side, terminal))
-    try:
-        while (line := await _line(terminal, side, doing)) is not None:
-            typed = read(line.strip())
-            if typed.word in {"quit", "exit"}:
-                break
-            waiting.put_nowait(typed)
-        await waiting.join()
-        await side.drained()
-    finally:
-        doing.cancel()
-        await asyncio.gather(doing, return_exceptions=True)
-
-
-async def _line(terminal: Terminal, side: Side, doing: "asyncio.Task[None]") -> str | None:
-    """The next one. Raises what went wrong while the ones before it were done."""
-    reading = asyncio.create_task(terminal.read(lambda: side.prompt))
-    try:
-        await asyncio.wait({reading, doing}, return_when=asyncio.FIRST_COMPLETED)
-        if doing.done():
-            doing.result()
-        return await reading
-    finally:
-        reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)
-
-
-async def _work(waiting: "asyncio.Queue[Typed]", side: Side, terminal: Terminal) -> None:
-    await side.ready()
-    while True:
-        typed = await waiting.get()
-        await _do(typed, side, terminal)
-        waiting.task_done()
-
-
-async def _do(typed: Typed, side: Side, terminal: Terminal) -> None:
-    if not typed.word:
-        if typed.rest:
-            await side.say(typed.rest)
-    elif typed.word == "help":
-        terminal.show(note(usage(side)))
-    elif (deed := side.deeds.get(typed.word)) is not None:
-        await deed.do(typed.rest)
-    else:
-        terminal.show(note(f"There is no /{typed.word}. /help lists the commands.", "class:wrong"))
-
-
-def usage(side: Side) -> str:
-    rows = [(deed.usage, deed.meaning) for deed in side.deeds.values()]
-    rows += [("/help", "this list"), ("/quit", "exit, like Ctrl-C and Ctrl-D")]
-    wide = max(len(each) for each, _ in rows)
-    return "\n".join(f"{each:{wide}}  {meaning}" for each, meaning in rows)
+COMMANDS = {
+    "rooms": Command(_rooms, "", "list the rooms"),
+    "join": Command(_join, "ROOM [KEY]", "enter a room"),
+    "members": Command(_members, "", "list who is in this room"),
+    "leave": Command(_leave, "", "leave this room, and return to your own conversation"),
+    "chat": Command(_chat, "", "write in your own conversation without leaving the room"),
+    "nick": Command(_nick, "NAME", "change your name here"),
+    "more": Command(_more, "", "show earlier messages"),
+    "close": Command(_close, "", "end your conversation"),
+    "list": Command(_list, "", "list your conversations, latest activity first"),
+    "read": Command(_read, "CODE", "read one of them"),
+    "reopen": Command(_reopen, "CODE", "continue one that has ended"),
+    "help": Command(_help, "", "this list"),
+}
+WORDS = {QUIT, *(f"/{name}" for name in COMMANDS)}
+"""What Tab completes, beside the names that were shown."""

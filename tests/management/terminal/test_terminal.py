@@ -136,6 +136,29 @@ def test_an_inbox_that_checks_who_writes_takes_lines_from_a_terminal(site: Site)
     assert re.findall(r"Piper: (.*)", done.stdout) == ["from a pipe", "and more"]
 
 
+def test_a_chat_that_refuses_the_visitor_says_so_and_stores_nothing(site: Site) -> None:
+    done = piped(site, "hello\n/rooms\n", "--url", site.url, "--inbox", "elsewhere", "--new")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"^Not sent: \w", done.stdout, re.MULTILINE)
+    assert "There is no connection right now." in done.stdout
+
+
+def test_a_reader_that_has_gone_is_no_error(site: Site) -> None:
+    command = [sys.executable, "manage.py", "chat", "--url", site.url, "--new"]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(command, cwd=HERE, env=site.env, text=True, **pipes) as process:
+        reads, writes, errors = process.stdout, process.stdin, process.stderr
+        assert reads
+        assert writes
+        assert errors
+        reads.readline()
+        reads.close()
+        writes.write("/help\n/help\n")
+        writes.close()
+        assert errors.read() == ""
+        assert process.wait(PATIENCE) == 0
+
+
 def test_the_same_visitor_comes_again_unless_told_to_be_new(site: Site) -> None:
     piped(site, "I shall return\n", "--url", site.url)
     assert "I shall return" in piped(site, "/more\n", "--url", site.url).stdout
@@ -227,6 +250,21 @@ def test_what_is_written_while_the_server_is_away_is_sent_when_it_is_back(
     assert site.manage("shell", "-v", "0", "-c", count).split() == ["1"]
 
 
+def test_rooms_are_entered_again_after_a_reconnect(site: Site, windows: list[Window]) -> None:
+    site.manage("shell", "-c", ROOM.format(slug="harbour", name="The harbour"))
+    window = visitor(site, windows)
+    window.type("/join harbour\r")
+    window.until("--- The harbour")
+    site.web.kill()
+    window.until("Connection lost.")
+    window.type("still here\r")
+    site.web.start()
+    window.until("Connected again.")
+    window.until("still here", after=window.seen.index("Connected again."))
+    count = "from bridge.models import Message; print(*Message.objects.values_list('connection__slug', 'content'))"
+    assert "('harbour', 'still here')" in site.manage("shell", "-v", "0", "-c", count)
+
+
 def test_a_late_answer_is_told_read_and_gone_on_with(site: Site, windows: list[Window]) -> None:
     window, stranger = (visitor(site, windows, "--nick", name) for name in ("Lea", "Eve"))
     window.type("where is my parcel?\r")
@@ -250,7 +288,7 @@ def test_a_late_answer_is_told_read_and_gone_on_with(site: Site, windows: list[W
 
 
 def test_two_visitors_in_a_room_and_a_stranger_who_is_not(site: Site, windows: list[Window]) -> None:
-    site.manage("shell", "-c", ROOM)
+    site.manage("shell", "-c", ROOM.format(slug="lobby", name="The lobby"))
     ada, bob, stranger = (visitor(site, windows, "--nick", name) for name in ("Ada", "Bob", "Eve"))
     for window, name in ((ada, "Ada"), (bob, "Bob")):
         window.type("/join lobby\r")
@@ -270,7 +308,7 @@ def test_two_visitors_in_a_room_and_a_stranger_who_is_not(site: Site, windows: l
 ROOM = """
 from bridge.models import Connection, Inbox
 Connection.objects.create(
-    inbox=Inbox.objects.get(name="default"), kind="room", slug="lobby", name="The lobby", topic="Talk"
+    inbox=Inbox.objects.get(name="default"), kind="room", slug={slug!r}, name={name!r}, topic="Talk"
 )
 """
 

@@ -1,0 +1,78 @@
+"""A terminal with a prompt, or plain lines if input or output is a pipe or a file."""
+
+import asyncio
+import contextlib
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterable
+
+from prompt_toolkit import PromptSession, print_formatted_text
+from prompt_toolkit.completion import WordCompleter
+from prompt_toolkit.formatted_text import FormattedText
+from prompt_toolkit.patch_stdout import patch_stdout
+from prompt_toolkit.styles import Style
+
+from bridge.management.terminal.lines import Line
+
+STYLE = Style.from_dict(
+    {
+        "time": "ansibrightblack",
+        "room": "ansibrightblack",
+        "note": "italic ansibrightblack",
+        "wrong": "ansired",
+        "own": "bold",
+        "staff": "bold ansiblue",
+        "prompt": "bold",
+    }
+)
+
+
+class Screen:
+    """`words` are what Tab completes."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self.words = set(words)
+        self._session: PromptSession[str] | None = None
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            completer = WordCompleter(lambda: sorted(self.words), ignore_case=True, WORD=True)
+            # The line is erased because its message is shown once it is stored.
+            self._session = PromptSession(
+                completer=completer, complete_while_typing=False, style=STYLE, erase_when_done=True
+            )
+
+    @property
+    def width(self) -> int | None:
+        return self._session.output.get_size().columns if self._session else None
+
+    async def read_all(self, lines: "asyncio.Queue[str | None]", prompt: Callable[[], str]) -> None:
+        """Put each line that is typed into the queue, and None at the end. `prompt` may change in the meantime."""
+        if self._session is None:
+            loop = asyncio.get_running_loop()
+            # Nothing ends a thread that waits for a line, so it must not keep the process.
+            threading.Thread(target=_read_stdin, args=(loop, lines), daemon=True).start()
+            return
+        with contextlib.suppress(EOFError, KeyboardInterrupt), patch_stdout():
+            # Now the log's warnings appear above the line that is being typed.
+            logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", force=True)
+            while True:
+                line = await self._session.prompt_async(lambda: [("class:prompt", f"{prompt()}> ")])
+                lines.put_nowait(line.strip())
+        lines.put_nowait(None)
+
+    def show(self, lines: Iterable[Line]) -> None:
+        """Above the line that is being typed."""
+        if self._session:
+            pieces = [piece for line in lines for piece in [*line, ("", "\n")]]
+            print_formatted_text(FormattedText(pieces), end="", style=STYLE, output=self._session.output)
+            return
+        for line in lines:
+            sys.stdout.write("".join(piece.text for piece in line) + "\n")
+        sys.stdout.flush()
+
+
+def _read_stdin(loop: asyncio.AbstractEventLoop, lines: "asyncio.Queue[str | None]") -> None:
+    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody reads any more
+        for line in sys.stdin:
+            loop.call_soon_threadsafe(lines.put_nowait, line.strip())
+        loop.call_soon_threadsafe(lines.put_nowait, None)
