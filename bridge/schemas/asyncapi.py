@@ -1,4 +1,4 @@
-"""The socket as AsyncAPI 3 tells of it: a channel, the commands that come in on it with their replies, the events."""
+"""The socket as AsyncAPI 3: a channel, the commands that it receives with their replies, and the events."""
 
 from typing import Any
 

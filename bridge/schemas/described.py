@@ -10,6 +10,7 @@ from types import NoneType
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
 
 from bridge import protocol
 from bridge.errors import Code
@@ -31,9 +32,9 @@ class Described:
     events: dict[str, Any]
 
     def payloads(self, *, refer: str) -> tuple[dict[Key, Schema], dict[str, Schema]]:
-        """Each payload's schema, and the definitions that they refer to with `refer`, which has a `{model}`.
+        """The schema of each payload, and the definitions that they refer to with `refer`, which has a `{model}`.
 
-        Made at once: two apps may have a model of the same name, which get longer ones then.
+        They are generated together: if two apps have a model of the same name, these get longer ones.
         """
         wanted: list[tuple[Key, Mode, TypeAdapter[Any]]] = []
         for entry in self.commands:
@@ -57,33 +58,45 @@ class Described:
 
     def _frame(self, kind: str, name: str, payload: Schema) -> Schema:
         if kind == "event":
-            return _event(name, payload)
+            integers = {"since": {"type": "integer"}, "revision": {"type": "integer"}}
+            return closed(
+                {"event": {"const": name}, "payload": payload, "connection": {"type": "string"}, **integers},
+                required=["event", "payload", *envelope(name)],
+            )
         entry = registry.entries[name]
         if kind == "reply":
-            deprecated = {"warning": {"const": entry.warning}} if entry.warning else {}
-            return closed(
-                {"reply": {"type": "string"}, "ok": {"const": True}, "payload": payload, **deprecated}
-            )
-        must = (
-            ["payload"] if any(field.is_required() for field in entry.payload.model_fields.values()) else []
-        )
+            warning = {"warning": {"const": entry.warning}} if entry.warning else {}
+            return closed({"reply": {"type": "string"}, "ok": {"const": True}, "payload": payload, **warning})
         identifier = {"type": "string", "maxLength": protocol.MAX_ID}
+        needs_payload = any(field.is_required() for field in entry.payload.model_fields.values())
         frame = closed(
             {"command": {"const": name}, "id": identifier, "payload": payload},
-            required=["command", "id", *must],
+            required=["command", "id", "payload"] if needs_payload else ["command", "id"],
         )
         return frame | ({"deprecated": True, "description": entry.warning} if entry.warning else {})
 
 
 def everything() -> Described:
-    """Ours and the other apps'."""
+    """With the commands and events of other apps."""
     events = {name: event.payload for name, event in groups.events.items()}
     return Described(list(registry.entries.values()), EVENTS | events)
 
 
 def ours() -> Described:
-    """The bridge's own alone: what it is shipped with."""
-    return Described([each for each in registry.entries.values() if each.is_ours], EVENTS)
+    """Without the commands and events of other apps: what is published with ChatBridge."""
+    return Described([entry for entry in registry.entries.values() if entry.is_ours], EVENTS)
+
+
+def schema(described: Described) -> Schema:
+    """All frames as JSON Schema: `$defs` has them as `command:NAME`, `reply:NAME` and `event:NAME`."""
+    frames, definitions = described.frames(refer="#/$defs/{model}")
+    named = {f"{kind}:{name}": frame for (kind, name), frame in frames.items()}
+    return {
+        "$schema": GenerateJsonSchema.schema_dialect,
+        "title": f"ChatBridge wire protocol, version {protocol.VERSION}",
+        "oneOf": [{"$ref": f"#/$defs/{name}"} for name in named],
+        "$defs": named | definitions,
+    }
 
 
 @cache
@@ -92,56 +105,50 @@ def _adapter(of: Any) -> TypeAdapter[Any]:
 
 
 def explain(model: str, schema: Schema) -> None:
-    """Put into the schema of a model of ours what stands below its fields in the source.
+    """Describe the fields of one of our models with the strings below them in the source.
 
-    Pydantic can do so, too, but reads each model's source anew: for seconds, whoever makes a validator.
+    Pydantic can do this too, but takes seconds, because it reads the source again for each validator.
     """
     properties = schema.get("properties", {})
-    for field, text in _said_of_ours().get(model, {}).items():
+    for field, text in _descriptions().get(model, {}).items():
         if field in properties:
             properties[field] = {"description": text} | properties[field]
 
 
 @cache
-def _said_of_ours() -> dict[str, dict[str, str]]:
-    """By the model's name and the field's."""
-    found: dict[str, dict[str, str]] = {}
+def _descriptions() -> dict[str, dict[str, str]]:
+    """By the names of the model and the field."""
+    descriptions: dict[str, dict[str, str]] = {}
     sources = map(inspect.getsource, (values, commands, outgoing, events))
-    for each in ast.parse("\n".join(sources)).body:
-        if not isinstance(each, ast.ClassDef):
+    for model in ast.parse("\n".join(sources)).body:
+        if not isinstance(model, ast.ClassDef):
             continue
-        inherited = [found.get(base.id, {}) for base in each.bases if isinstance(base, ast.Name)]
-        found[each.name] = {field: text for fields in inherited for field, text in fields.items()}
-        for field, text in pairwise(each.body):
+        fields = descriptions[model.name] = {}
+        for base in model.bases:
+            if isinstance(base, ast.Name):
+                fields |= descriptions.get(base.id, {})
+        for field, text in pairwise(model.body):
             match field, text:
-                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(said))):
-                    found[each.name][name] = inspect.cleandoc(said)
-    return found
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
+                    fields[name] = inspect.cleandoc(words)
+    return descriptions
 
 
 def envelope(event: str) -> list[str]:
-    """What stands beside the payload: a change says which revisions it covers, a passing thing does not."""
+    """What an event has beside its payload. Only changes of a connection have revisions."""
     if event == "presence.changed" or event not in EVENTS:
         return []
     return ["connection"] if event in PASSING else ["connection", "since", "revision"]
 
 
 def closed(properties: Schema, *, required: Iterable[str] | None = None) -> Schema:
-    """An object of these properties and no others, all of them there unless it is said which must be."""
+    """An object that has these properties and no others. All of them are required, unless `required` names some."""
     return {
         "type": "object",
         "properties": properties,
         "required": list(properties if required is None else required),
         "additionalProperties": False,
     }
-
-
-def _event(name: str, payload: Schema) -> Schema:
-    beside = {"connection": {"type": "string"}, "since": {"type": "integer"}, "revision": {"type": "integer"}}
-    return closed(
-        {"event": {"const": name}, "payload": payload, **beside},
-        required=["event", "payload", *envelope(name)],
-    )
 
 
 ERROR_BODY = closed(

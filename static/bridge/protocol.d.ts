@@ -402,29 +402,92 @@ export interface ErrorFrame {
   };
 }
 
-/** What each command carries, and what its reply does. */
+/** The payload of each command, and of its reply. */
 export interface Commands {
-  "history.page": { payload: HistoryPage; reply: HistoryRead };
-  "connection.sync": { payload: ConnectionSync; reply: ConnectionSynced };
-  "connection.list": { payload?: ConnectionList; reply: ConnectionsListed };
-  "connection.close": { payload: ConnectionClose; reply: ConnectionChanged };
-  "connection.reopen": { payload: ConnectionReopen; reply: ConnectionChanged };
-  "typing.start": { payload: TypingStart; reply: Nothing };
-  "receipt.read": { payload: ReceiptRead; reply: Nothing };
-  "message.send": { payload: MessageSend; reply: MessageSent };
-  "message.edit": { payload: MessageEdit; reply: MessageChanged };
-  "message.delete": { payload: MessageDelete; reply: MessageChanged };
-  "message.retry": { payload: MessageRetry; reply: MessageChanged };
-  "reaction.add": { payload: ReactionChange; reply: MessageChanged };
-  "reaction.remove": { payload: ReactionChange; reply: MessageChanged };
-  "room.list": { payload?: RoomList; reply: RoomsListed };
-  "room.join": { payload: RoomJoin; reply: RoomJoined };
-  "room.leave": { payload: RoomLeave; reply: Nothing };
-  "room.members": { payload: RoomMembers; reply: MembersOut };
-  "nick.set": { payload: NickSet; reply: NickChanged };
-  "session.start": { payload?: SessionStart; reply: SessionStarted };
-  "contact.set": { payload?: ContactSet; reply: ContactChanged };
-  "ping": { payload?: Ping; reply: Pong };
+  "history.page": {
+    payload: HistoryPage;
+    reply: HistoryRead;
+  };
+  "connection.sync": {
+    payload: ConnectionSync;
+    reply: ConnectionSynced;
+  };
+  "connection.list": {
+    payload?: ConnectionList;
+    reply: ConnectionsListed;
+  };
+  "connection.close": {
+    payload: ConnectionClose;
+    reply: ConnectionChanged;
+  };
+  "connection.reopen": {
+    payload: ConnectionReopen;
+    reply: ConnectionChanged;
+  };
+  "typing.start": {
+    payload: TypingStart;
+    reply: Nothing;
+  };
+  "receipt.read": {
+    payload: ReceiptRead;
+    reply: Nothing;
+  };
+  "message.send": {
+    payload: MessageSend;
+    reply: MessageSent;
+  };
+  "message.edit": {
+    payload: MessageEdit;
+    reply: MessageChanged;
+  };
+  "message.delete": {
+    payload: MessageDelete;
+    reply: MessageChanged;
+  };
+  "message.retry": {
+    payload: MessageRetry;
+    reply: MessageChanged;
+  };
+  "reaction.add": {
+    payload: ReactionChange;
+    reply: MessageChanged;
+  };
+  "reaction.remove": {
+    payload: ReactionChange;
+    reply: MessageChanged;
+  };
+  "room.list": {
+    payload?: RoomList;
+    reply: RoomsListed;
+  };
+  "room.join": {
+    payload: RoomJoin;
+    reply: RoomJoined;
+  };
+  "room.leave": {
+    payload: RoomLeave;
+    reply: Nothing;
+  };
+  "room.members": {
+    payload: RoomMembers;
+    reply: MembersOut;
+  };
+  "nick.set": {
+    payload: NickSet;
+    reply: NickChanged;
+  };
+  "session.start": {
+    payload?: SessionStart;
+    reply: SessionStarted;
+  };
+  "contact.set": {
+    payload?: ContactSet;
+    reply: ContactChanged;
+  };
+  ping: {
+    payload?: Ping;
+    reply: Pong;
+  };
 }
 
 /** The frame of each event. */

@@ -135,9 +135,9 @@ export interface OrderStatus {
 """
         in text
     )
-    assert '  "shop.status": { payload: Status; reply: OrderStatus };\n' in text
+    assert '  "shop.status": {\n    payload: Status;\n    reply: OrderStatus;\n  };\n' in text
     assert '  /** @deprecated shop.state is deprecated: use shop.status */\n  "shop.state": {' in text
-    assert '  "shop.rare": { payload?: NoPayload; reply: Nothing };\n' in text
+    assert '  "shop.rare": {\n    payload?: NoPayload;\n    reply: Nothing;\n  };\n' in text
     assert '  "shop.shipped": {\n    event: "shop.shipped";\n    payload: Shipped;\n' in text
 
 
@@ -155,6 +155,10 @@ def test_two_apps_may_have_a_model_of_one_name(monkeypatch: pytest.MonkeyPatch) 
     assert set(theirs["properties"]) == {"books"}
 
 
+class Empty(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
 class Shapes(BaseModel):
     """Every shape that a model may have, */ too."""
 
@@ -162,12 +166,13 @@ class Shapes(BaseModel):
     pair: tuple[int, str]
     kinds: list[Literal["a", "b"] | None]
     counts: dict[str, list[float]]
+    nothing: Empty
     anything: Any
     odd_name: bool = Field(alias="odd-name")
 
 
 def test_every_shape_of_a_model_has_its_type() -> None:
-    text = schemas.types(schemas.document(schemas.Described([], {"shop.shapes": Shapes})))
+    text = schemas.types(schemas.Described([], {"shop.shapes": Shapes}))
     assert (
         """
 /** Every shape that a model may have, *\\/ too. */
@@ -175,12 +180,14 @@ export interface Shapes {
   pair: [number, string];
   kinds: ("a" | "b" | null)[];
   counts: Record<string, number[]>;
+  nothing: Empty;
   anything: unknown;
   "odd-name": boolean;
 }
 """
         in text
     )
+    assert "export type Empty = Record<string, never>;\n" in text
 
 
 def test_it_refuses_what_is_not_so() -> None:

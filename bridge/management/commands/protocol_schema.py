@@ -28,10 +28,7 @@ def _as_json(made: Schema) -> str:
 FORMATS: dict[str, tuple[Path, Callable[[Described], str]]] = {
     "jsonschema": (Path("docs/protocol.schema.json"), lambda of: _as_json(schemas.schema(of))),
     "asyncapi": (Path("docs/asyncapi.json"), lambda of: _as_json(schemas.document(of))),
-    "typescript": (
-        Path("static/bridge/protocol.d.ts"),
-        lambda of: schemas.types(schemas.document(of)),
-    ),
+    "typescript": (Path("static/bridge/protocol.d.ts"), schemas.types),
 }
 """The file that each is shipped as, and what makes it."""
 
