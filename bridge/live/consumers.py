@@ -5,12 +5,12 @@ import itertools
 import logging
 import time
 import uuid
+from functools import partial
 from typing import Any
 
 from channels.consumer import AsyncConsumer
 
 from bridge import protocol
-from bridge.chat.moderation import Proof
 from bridge.identity.entrance import opens_any_inbox
 from bridge.identity.handshake import Handshake, read_handshake
 from bridge.identity.origins import OriginRefused
@@ -49,13 +49,14 @@ class ChatConsumer(AsyncConsumer):
         self._process = Worker.current()
         self.name = f"{_PROCESS}.{next(_numbers)}"
         self._send = send
-        self._send_queue = SendQueue(send, self.fall_behind)
+        self._send_queue = SendQueue(send, partial(self.end, protocol.CLOSE_TRY_LATER))
+        self.deliver = self._send_queue.put
         self._task = asyncio.current_task()
         self._close_code: int | None = None
         self._refused = 0.0
         self._went = False
         self._opened_at = self._heard_at = time.monotonic()
-        self._session: Session | None = None
+        self.session: Session | None = None
         if (await receive())["type"] != "websocket.connect":
             return
         handshake, refusal = self._read(scope)
@@ -67,8 +68,8 @@ class ChatConsumer(AsyncConsumer):
             self._send_queue.close()
             if handshake is not None:
                 self._process.leave(self, handshake.address)
-            if self._session is not None:
-                self._session.end(clean=self._went)
+            if self.session is not None:
+                self.session.end(clean=self._went)
         if code is not None:
             await close(send, code, reason=_reason(code, handshake))
 
@@ -102,8 +103,8 @@ class ChatConsumer(AsyncConsumer):
                 return refusal
             process = self._process
             subscriptions = Subscriptions(process.hub, self)
-            self._session = Session(handshake, process.presence, process.database, subscriptions)
-            return await self._converse(self._session, receive)
+            self.session = Session(handshake, process.presence, process.database, subscriptions)
+            return await self._converse(self.session, receive)
         except asyncio.CancelledError:
             # Ours, from `end`; or the server's, which is stopping: what waits to be written still is.
             if self._close_code is None:
@@ -139,36 +140,18 @@ class ChatConsumer(AsyncConsumer):
         self._refused = max(self._refused, now - MOST_REFUSALS) + 1
         return self._refused > now
 
-    def deliver(self, text: str) -> None:
-        self._send_queue.put(text)
-
     def follow(self, connection: str) -> None:
-        if self._session is not None:
-            self._session.follow(connection)
-
-    def fall_behind(self) -> None:
-        self.end(protocol.CLOSE_TRY_LATER)
+        if self.session is not None:
+            self.session.follow(connection)
 
     def check(self, now: float) -> None:
-        if self.inbox is None and now - self._opened_at > START_WITHIN:
+        is_started = self.session is not None and self.session.opening is not None
+        if not is_started and now - self._opened_at > START_WITHIN:
             self.end(protocol.CLOSE_NO_SESSION)
         elif now - self._heard_at > HEARTBEAT:
             self.end(protocol.CLOSE_HEARTBEAT)
         elif self._send_queue.stalled_for(now) > STALLED_AFTER or backlog(self._send) > MOST_WAITING:
             self.end(protocol.CLOSE_TRY_LATER)
-
-    @property
-    def inbox(self) -> int | None:
-        opening = self._session.opening if self._session else None
-        return opening.inbox if opening else None
-
-    @property
-    def visitor(self) -> uuid.UUID | None:
-        return self._session.visitor if self._session else None
-
-    @property
-    def proof(self) -> Proof | None:
-        return self._session.proof if self._session else None
 
     def end(self, code: int) -> None:
         """Close it from outside of its own task, once."""

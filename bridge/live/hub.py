@@ -8,6 +8,7 @@ from typing import Protocol
 
 from bridge.chat.publishing import PUBLISH_TIMEOUT, WEB_GROUP, Change, channel_layer
 from bridge.infra.tasks import cancel_and_wait
+from bridge.protocol import CLOSE_TRY_LATER
 
 STALE_AFTER = 10.0
 """Seconds on the way after which a frame is not worth handing out: its socket is closed and catches up by itself."""
@@ -24,8 +25,8 @@ class Listener(Protocol):
     def deliver(self, text: str) -> None:
         """Send an event. Never waits."""
 
-    def fall_behind(self) -> None:
-        """What this socket should have is too old: it must come again."""
+    def end(self, code: int) -> None:
+        """Close it, with this code."""
 
     def follow(self, connection: str) -> None:
         """Its visitor has this conversation too, from now on."""
@@ -35,8 +36,8 @@ class Hub:
     """The sockets of this process, and which conversations and visitors they listen to."""
 
     def __init__(self) -> None:
-        self.connections: dict[str, set[Listener]] = {}
-        self.visitors: dict[str, set[Listener]] = {}
+        # By the uid of a conversation, and by the names of a visitor (`Session.subscribed_as`).
+        self.listeners: dict[str, set[Listener]] = {}
         self.heard_at = 0.0
         # What staff forbid has changed.
         self.moderated = asyncio.Event()
@@ -45,17 +46,16 @@ class Hub:
         self._task: asyncio.Task[None] | None = None
         self._channel = ""
 
-    def join(self, listener: Listener, connection: str) -> None:
-        self.connections.setdefault(connection, set()).add(listener)
+    def join(self, listener: Listener, *names: str) -> None:
+        for name in names:
+            self.listeners.setdefault(name, set()).add(listener)
 
-    def join_visitor(self, listener: Listener, visitor: str) -> None:
-        self.visitors.setdefault(visitor, set()).add(listener)
-
-    def leave(self, listener: Listener, connections: Iterable[str], *visitors: str) -> None:
-        for connection in connections:
-            _discard(self.connections, connection, listener)
-        for visitor in visitors:
-            _discard(self.visitors, visitor, listener)
+    def leave(self, listener: Listener, *names: str) -> None:
+        for name in names:
+            listeners = self.listeners.get(name, set())
+            listeners.discard(listener)
+            if not listeners:
+                self.listeners.pop(name, None)
 
     @property
     def listening(self) -> bool:
@@ -119,28 +119,20 @@ class Hub:
 
     def _listeners(self, connection: str, visitor: str | None) -> Iterable[Listener] | None:
         if visitor is not None:
-            his = self.visitors.get(visitor, ())
+            theirs = self.listeners.get(visitor, ())
             if not connection:
-                return his
-            for listener in his:
+                return theirs
+            for listener in theirs:
                 listener.follow(connection)
-        return self.connections.get(connection)
+        return self.listeners.get(connection)
 
 
 def _hand(listener: Listener, text: str | None) -> None:
     try:
         if text is None:
-            listener.fall_behind()
+            listener.end(CLOSE_TRY_LATER)
         else:
             listener.deliver(text)
     except Exception:
         # One socket's trouble is not its neighbours'.
         logger.exception("A socket did not take an event")
-
-
-def _discard(sets: dict[str, set[Listener]], key: str, listener: Listener) -> None:
-    members = sets.get(key)
-    if members is not None:
-        members.discard(listener)
-        if not members:
-            del sets[key]

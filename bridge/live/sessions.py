@@ -79,8 +79,7 @@ class Session:
         self.connections.clear()
         self.subscribed_as = (str(visitor), pages_of(visitor, inbox))
         if self.subscriptions:
-            for name in self.subscribed_as:
-                self.subscriptions.hub.join_visitor(self.subscriptions.listener, name)
+            self.subscriptions.hub.join(self.subscriptions.listener, *self.subscribed_as)
 
     def begin(
         self, opening: Opening, *, identity: Identity | None = None, proof: Proof | None = None
@@ -121,14 +120,14 @@ class Session:
         self.following.discard(room)
         if self.subscriptions:
             self.presence.leave(Scope("room", room), participant, at_once=True)
-            self.subscriptions.hub.leave(self.subscriptions.listener, [room])
+            self.subscriptions.hub.leave(self.subscriptions.listener, room)
 
     def end(self, *, clean: bool) -> None:
         """Hear nothing any more. `clean`: the browser said that it goes."""
         if self.subscriptions:
             for room, participant in self.rooms.items():
                 self.presence.leave(Scope("room", room), participant, clean=clean)
-            self.subscriptions.hub.leave(self.subscriptions.listener, self.following, *self.subscribed_as)
+            self.subscriptions.hub.leave(self.subscriptions.listener, *self.following, *self.subscribed_as)
             if self.visitor and self.opening:
                 scope = Scope("inbox", self.opening.inbox)
                 self.presence.leave(scope, self.visitor.hex, identified=self.identity is not None)

@@ -5,13 +5,13 @@ import contextlib
 import logging
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from typing import Protocol
-from uuid import UUID
 
 from django.db import InterfaceError, OperationalError
 
 from bridge.chat import hooks, publishing
-from bridge.chat.moderation import Moderation, Proof, blocked, signed_out
+from bridge.chat.moderation import Moderation, blocked, signed_out
 from bridge.conf import settings
 from bridge.infra import redis
 from bridge.infra.database import DatabaseThreads
@@ -20,6 +20,7 @@ from bridge.infra.throttling import Throttler
 from bridge.live.hub import Hub, Listener
 from bridge.live.server_quirks import LIMIT as CLOSING_LIMIT
 from bridge.live.server_quirks import before_daphne_stops
+from bridge.live.sessions import Session
 from bridge.live.writer import Writer
 from bridge.presence import team
 from bridge.presence.registry import FLUSH, Registry
@@ -45,23 +46,10 @@ STOP_LIMIT = 3.0
 class Socket(Listener, Protocol):
     """A socket, as its process sees it."""
 
-    def end(self, code: int) -> None:
-        """Close it."""
+    session: Session | None
 
     def check(self, now: float) -> None:
         """End it where its time is over."""
-
-    @property
-    def inbox(self) -> int | None:
-        """The inbox of its session, once it has started."""
-
-    @property
-    def visitor(self) -> UUID | None:
-        """Its visitor, once its session has started."""
-
-    @property
-    def proof(self) -> Proof | None:
-        """What its session rests on, once it has started."""
 
 
 class Worker:
@@ -81,9 +69,7 @@ class Worker:
         self.redis_up = False
         self._staff: dict[int, bool] = {}
         self._starting = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
-        self._flushing: asyncio.Task[None] | None = None
-        self._moderating: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._empty: asyncio.Event | None = None
 
     @classmethod
@@ -98,14 +84,17 @@ class Worker:
 
     async def ready(self) -> bool:
         """Whether new sockets can be served: the hub hears what happens elsewhere."""
-        if self._task is None:
+        if not self._tasks:
             async with self._starting:
-                if self._task is None:
+                if not self._tasks:
                     publishing.use_loop(asyncio.get_running_loop())
                     await self._beat()
-                    self._task = asyncio.create_task(self._look_after())
-                    self._flushing = asyncio.create_task(self._flush_presence())
-                    self._moderating = asyncio.create_task(self._moderate())
+                    loops = (
+                        _repeat(self._look_after, pause=lambda: asyncio.sleep(BEAT)),
+                        _repeat(self.presence.flush, pause=lambda: asyncio.sleep(FLUSH)),
+                        _repeat(self.look_at_moderation, pause=self._moderated),
+                    )
+                    self._tasks = list(map(asyncio.create_task, loops))
                     before_daphne_stops(self.say_goodbye)
         return self.redis_up
 
@@ -121,7 +110,7 @@ class Worker:
 
     async def stop(self) -> None:
         """Write what waits, then let go of everything."""
-        await cancel_and_wait(*filter(None, (self._task, self._flushing, self._moderating)))
+        await cancel_and_wait(*self._tasks)
         await self.writer.stop(limit=STOP_LIMIT)
         await self.hub.stop()
         try:
@@ -160,53 +149,38 @@ class Worker:
                 return False
         return self._staff[inbox]
 
-    async def _moderate(self) -> None:
-        """Know what staff forbid: at once where they say so, every few seconds in case that was lost."""
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(BEAT):
-                    await self.hub.moderated.wait()
-            self.hub.moderated.clear()
-            if not self.sockets:
-                continue
-            try:
-                await self.look_at_moderation()
-            except (OperationalError, InterfaceError) as error:
-                logger.warning("Mutes, blocks and revocations will be read later: %r", error)
-            except Exception:
-                logger.exception("Mutes, blocks and revocations could not be read")
+    def _started(self) -> list[tuple[Socket, Session]]:
+        """The sockets whose sessions have started."""
+        sessions = ((socket, socket.session) for socket in self.sockets)
+        return [(socket, session) for socket, session in sessions if session and session.opening]
+
+    def _inboxes(self) -> set[int]:
+        return {session.start.inbox for _, session in self._started()}
+
+    async def _moderated(self) -> None:
+        """Until staff say that they forbid something, or for a few seconds in case that was lost."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(BEAT):
+                await self.hub.moderated.wait()
+        self.hub.moderated.clear()
 
     async def look_at_moderation(self) -> None:
-        inboxes = {socket.inbox for socket in self.sockets if socket.inbox is not None}
-        await self.database.run(self.moderation.refresh, inboxes)
-        for socket in tuple(self.sockets):
-            if self.moderation.is_blocked(socket.inbox, socket.visitor):
+        if not self.sockets:
+            return
+        await self.database.run(self.moderation.refresh, self._inboxes())
+        for socket, session in self._started():
+            if self.moderation.is_blocked(session.start.inbox, session.who):
                 socket.deliver(error_frame(None, blocked()).decode())
                 socket.end(CLOSE_FORBIDDEN)
-            elif self.moderation.is_revoked(socket.proof):
+            elif self.moderation.is_revoked(session.proof):
                 socket.deliver(error_frame(None, signed_out()).decode())
                 socket.end(CLOSE_NO_SESSION)
 
-    async def _flush_presence(self) -> None:
-        while True:
-            await asyncio.sleep(FLUSH)
-            try:
-                await self.presence.flush()
-            except (redis.RedisError, OSError, TimeoutError) as error:
-                logger.debug("Who came and went is announced when Redis is back: %r", error)
-            except Exception:
-                logger.exception("Who came and went could not be announced")
-
     async def _look_after(self) -> None:
-        while True:
-            await asyncio.sleep(BEAT)
-            now = time.monotonic()
-            for socket in tuple(self.sockets):
-                socket.check(now)
-            try:
-                await self._beat()
-            except Exception:
-                logger.exception("A beat failed")
+        now = time.monotonic()
+        for socket in tuple(self.sockets):
+            socket.check(now)
+        await self._beat()
 
     async def _beat(self) -> None:
         try:
@@ -229,16 +203,26 @@ class Worker:
 
     async def _tell_staff(self) -> None:
         """Tell each inbox's sockets when its team comes or goes."""
-        inboxes = {socket.inbox for socket in self.sockets}
-        inboxes.discard(None)
-        there = await team.staff_online_in([inbox for inbox in inboxes if inbox is not None])
-        # What nobody was told yet is no change.
-        changed = {inbox for inbox, is_there in there.items() if self._staff.get(inbox, is_there) != is_there}
-        for socket in tuple(self.sockets):
-            if socket.inbox in changed:
-                frame = event_frame("presence.changed", {"staff_online": there[socket.inbox]})
+        online = await team.staff_online_in(list(self._inboxes()))
+        for socket, session in self._started():
+            inbox = session.start.inbox
+            # What nobody was told yet is no change.
+            if inbox in online and self._staff.get(inbox, online[inbox]) != online[inbox]:
+                frame = event_frame("presence.changed", {"staff_online": online[inbox]})
                 socket.deliver(frame.decode())
         # Who came in the meantime was told, and hears of the next change.
-        present = {socket.inbox for socket in self.sockets}
-        known = self._staff | there
-        self._staff = {inbox: known[inbox] for inbox in known.keys() & present}
+        known = self._staff | online
+        self._staff = {inbox: known[inbox] for inbox in known.keys() & self._inboxes()}
+
+
+async def _repeat(act: Callable[[], Awaitable[None]], *, pause: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await pause()
+        try:
+            await act()
+        except (redis.RedisError, OSError, TimeoutError) as error:
+            logger.debug("Redis is unavailable: %r", error)
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("The database is unavailable: %r", error)
+        except Exception:
+            logger.exception("What is done every few seconds failed")

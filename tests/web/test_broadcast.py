@@ -17,6 +17,7 @@ from bridge.chat import publishing
 from bridge.chat.publishing import Change, Publisher
 from bridge.live.hub import Hub
 from bridge.live.send_queue import SendQueue
+from bridge.protocol import CLOSE_TRY_LATER
 from tests.web.browser import Browser
 
 
@@ -27,15 +28,15 @@ class Ear:
         self.name = name
         self.heard: list[str] = []
         self.news = asyncio.Event()
-        self.behind = False
+        self.ended: list[int] = []
         self.followed: list[str] = []
 
     def deliver(self, text: str) -> None:
         self.heard.append(text)
         self.news.set()
 
-    def fall_behind(self) -> None:
-        self.behind = True
+    def end(self, code: int) -> None:
+        self.ended.append(code)
 
     def follow(self, connection: str) -> None:
         self.followed.append(connection)
@@ -69,12 +70,21 @@ async def test_a_change_reaches_those_who_joined_and_nobody_else(hub: Hub) -> No
 
 async def test_a_change_for_a_visitor_makes_his_sockets_follow(hub: Hub) -> None:
     ear = Ear()
-    hub.join_visitor(ear, "v")
+    hub.join(ear, "v")
     publishing.publish([Change("a", b"opened", visitor="v"), Change("b", b"x", visitor="w")])
     hub.join(ear, "last")
     publishing.publish([Change("last", b"end")])
     await _heard(ear, 1)
     assert ear.followed == ["a"]
+
+
+def test_what_was_too_long_on_its_way_ends_the_sockets_that_it_was_for() -> None:
+    hub, ear, stranger = Hub(), Ear(), Ear()
+    hub.join(ear, "a")
+    hub.join(stranger, "b")
+    hub.hand_out([("a", None, "", b"old")], stale=True)
+    assert (ear.ended, ear.heard) == ([CLOSE_TRY_LATER], [])
+    assert (stranger.ended, stranger.heard) == ([], [])
 
 
 async def test_the_socket_that_wrote_is_skipped(hub: Hub) -> None:
@@ -209,10 +219,9 @@ async def test_one_sockets_trouble_is_not_its_neighbours(hub: Hub, caplog: pytes
 async def test_who_left_is_forgotten(hub: Hub) -> None:
     ear = Ear()
     hub.join(ear, "a")
-    hub.join_visitor(ear, "v")
-    hub.leave(ear, ["a", "never joined"], "v")
-    assert hub.connections == {}
-    assert hub.visitors == {}
+    hub.join(ear, "v")
+    hub.leave(ear, "a", "never joined", "v")
+    assert hub.listeners == {}
 
 
 class Server:

@@ -386,8 +386,7 @@ async def test_a_session_that_could_not_start_leaves_nothing_and_can_start_again
     assert (await again.ok("session.start"))["connection"] is None
     assert await again.refused("history.page", connection=known.connection) == "not_found"
     await again.leave()
-    assert Worker.current().hub.visitors == {}
-    assert Worker.current().hub.connections == {}
+    assert Worker.current().hub.listeners == {}
 
 
 async def test_a_database_that_is_away_is_said_to_be(

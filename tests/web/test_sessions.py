@@ -53,7 +53,7 @@ async def test_a_session_without_a_socket_is_seen_by_nobody(stranger: Browser, i
     assert sent["ok"]
     # Only who has a socket is a member, and only sockets are handed events.
     assert (await stranger.ok("room.members", room=str(lobby.uid)))["online"] == 1
-    assert {len(listeners) for listeners in process.hub.connections.values()} == {1}
+    assert {len(listeners) for listeners in process.hub.listeners.values()} == {1}
     assert (await _ask(session, "room.leave", room=str(lobby.uid)))["ok"]
     refused = await _ask(session, "room.members", room=str(lobby.uid))
     assert refused["error"]["code"] == "not_found"

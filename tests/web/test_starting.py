@@ -33,4 +33,4 @@ async def test_a_session_that_could_not_start_leaves_nobody_behind(
             reply = await someone.ask("session.start", token=issue().text)
             assert reply["error"]["code"] == "unavailable"
     await someone.leave()
-    assert Worker.current().hub.visitors == {}
+    assert Worker.current().hub.listeners == {}

@@ -53,9 +53,8 @@ async def test_no_member_no_presence_no_task_stays(browser: Open, settings_witho
     await _come_and_vanish(browser, HUNDREDS, token=first.token)
 
     assert len(process.sockets) == 1
-    assert sum(map(len, process.hub.connections.values())) == 1
-    # By its visitor, and by its visitor in its inbox.
-    assert [len(pages) for pages in process.hub.visitors.values()] == [1, 1]
+    # By its conversation, by its visitor, and by its visitor in its inbox.
+    assert [len(pages) for pages in process.hub.listeners.values()] == [1, 1, 1]
     assert sum(process.addresses.values()) == 1
     assert {group: set(members) for group, members in layer.groups.items()} == groups
     assert len(layer.channels) == 1
