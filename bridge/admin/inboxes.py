@@ -1,11 +1,6 @@
-"""Inboxes, the one thing that is configured in the admin."""
+"""Inboxes: what is configured in the admin."""
 
-import ipaddress
-import re
-import uuid
-from collections.abc import Collection
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from django import forms
 from django.contrib import admin, messages
@@ -16,6 +11,13 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from bridge.admin import words
+from bridge.admin.validators import (
+    validate_channel_id,
+    validate_media_type,
+    validate_origin,
+    validate_role_id,
+    words_of,
+)
 from bridge.admin.words import conversation_link, moment
 from bridge.infra.bodies import LARGEST_UPLOAD
 from bridge.infra.redis import RedisError
@@ -24,12 +26,6 @@ from bridge.presence import online
 
 MOST_SHOWN = 50
 """Visitors who are named as online."""
-
-_HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE)
-
-_ROLE = re.compile(r"[0-9]{15,20}")
-
-_MEDIA_TYPE = re.compile(r"(\*|[a-z]+)/(\*|[\w.+-]+)")
 
 
 class InboxForm(forms.ModelForm[Inbox]):
@@ -40,29 +36,6 @@ class InboxForm(forms.ModelForm[Inbox]):
     )
 
     class Meta:
-        model = Inbox
-        fields = (
-            "name",
-            "title",
-            "greeting",
-            "enabled",
-            "discord_channel_id",
-            "allowed_origins",
-            "reserved_nicks",
-            "staff_roles",
-            "mark_relayed",
-            "relay_bots",
-            "invites",
-            "link_previews",
-            "show_read",
-            "max_upload",
-            "upload_types",
-            "identity",
-            "identity_required",
-            "proof",
-            "email_after",
-            "email_from",
-        )
         widgets = {
             "greeting": forms.Textarea(attrs={"rows": 3}),
             "allowed_origins": forms.Textarea(attrs={"rows": 4}),
@@ -76,26 +49,25 @@ class InboxForm(forms.ModelForm[Inbox]):
         }
 
     def clean_discord_channel_id(self) -> str:
-        text: str = self.cleaned_data["discord_channel_id"].strip()
+        text: str = self.cleaned_data["discord_channel_id"]
         if text:
-            channel_id(text)
+            validate_channel_id(text)
             rooms = Connection.objects.filter(kind=Connection.Kind.ROOM, endpoints__remote_id=text)
             if room := rooms.first():
                 raise ValidationError(f"This channel belongs to the room “{room.name}”.")
         return text
 
     def clean_staff_roles(self) -> str:
-        """Ids of roles, one a line."""
-        words = self.cleaned_data["staff_roles"].split()
-        if mistakes := [word for word in words if not (word.isascii() and _ROLE.fullmatch(word))]:
-            raise ValidationError(
-                [
-                    f"“{word}” is not the ID of a role. In Discord, turn on Developer Mode, open Server Settings, "
-                    "Roles, and choose “Copy Role ID” in the role’s menu."
-                    for word in mistakes
-                ]
-            )
-        return "\n".join(dict.fromkeys(words))
+        return "\n".join(words_of(self.cleaned_data["staff_roles"], validate_role_id))
+
+    def clean_upload_types(self) -> str:
+        text = self.cleaned_data["upload_types"].lower().replace(",", " ")
+        return " ".join(words_of(text, validate_media_type))
+
+    def clean_allowed_origins(self) -> str:
+        """As browsers send them: in lower case, without a path."""
+        origins = words_of(self.cleaned_data["allowed_origins"], validate_origin)
+        return "\n".join(dict.fromkeys(origin.rstrip("/").lower() for origin in origins))
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -113,72 +85,10 @@ class InboxForm(forms.ModelForm[Inbox]):
             )
         return megabytes
 
-    def clean_upload_types(self) -> str:
-        """Media types, each once."""
-        words = self.cleaned_data["upload_types"].lower().replace(",", " ").split()
-        mistakes = [
-            f"“{word}” is not a media type. Write media types as image/png or image/*."
-            for word in words
-            if not _MEDIA_TYPE.fullmatch(word)
-        ]
-        if mistakes:
-            raise ValidationError(mistakes)
-        return " ".join(dict.fromkeys(words))
-
-    def clean_allowed_origins(self) -> str:
-        """One origin a line, as browsers send them: lower case, no path."""
-        lines = self.cleaned_data["allowed_origins"].split()
-        mistakes = [f"“{line}”: {mistake}" for line in lines if (mistake := origin_mistake(line))]
-        if mistakes:
-            raise ValidationError(mistakes)
-        return "\n".join(dict.fromkeys(line.rstrip("/").lower() for line in lines))
-
-
-def channel_id(text: str) -> str:
-    """The id as Discord has it. Raises ValidationError, which says where to find it."""
-    text = text.strip()
-    if not (text.isascii() and text.isdecimal() and 15 <= len(text) <= 20):
-        raise ValidationError(
-            "A channel ID is a number of 15 to 20 digits. In Discord, turn on Developer Mode, right-click the "
-            "channel and choose “Copy Channel ID”."
-        )
-    return text
-
-
-def origin_mistake(text: str) -> str:
-    """What keeps a text from being an origin; empty where it is one."""
-    try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return "this is not a valid address."
-    if parts.scheme not in {"http", "https"}:
-        return "an origin must begin with https:// or http://."
-    if not host or not _is_host(host):
-        return (
-            "this has no valid host name. Write names in other scripts as browsers send them (xn--…), and do not "
-            "use wildcards."
-        )
-    if parts.path not in {"", "/"} or parts.query or parts.fragment or "?" in text or "#" in text:
-        return f"an origin must not contain a path: {parts.scheme}://{parts.netloc}"
-    if "@" in parts.netloc:
-        return "an origin must not contain a user name."
-    return ""
-
-
-def _is_host(host: str) -> bool:
-    if ":" in host:
-        try:
-            ipaddress.IPv6Address(host)
-        except ValueError:
-            return False
-        return True
-    return bool(_HOST.fullmatch(host))
-
 
 @admin.register(Inbox)
 class InboxAdmin(admin.ModelAdmin[Inbox]):
-    """No deleting: its conversations belong to it. Switched off, it opens no new ones."""
+    """An inbox cannot be deleted, because conversations belong to it. If turned off, it opens no new ones."""
 
     form = InboxForm
     list_display = (
@@ -193,6 +103,7 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
     ordering = ("name",)
     readonly_fields = ("secret", "who_is_online", "new_conversations", "in_discord")
     actions = ("rotate_secret",)
+    limit_reached = words.moment_column("full_at", "last limit reached")
     fieldsets = (
         (None, {"fields": ("name", "enabled", "who_is_online")}),
         ("The chat page", {"fields": ("title", "greeting", "edit_window")}),
@@ -226,12 +137,12 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
         css: ClassVar[dict[str, list[str]]] = {"all": ["bridge/admin.css"]}
 
     def get_readonly_fields(self, request: HttpRequest, obj: Inbox | None = None) -> tuple[str, ...]:
-        """Pages ask for an inbox by its name, and "default" gets its channel from DISCORD_CHANNEL_ID."""
+        """The name “default” is fixed: pages use it, and DISCORD_CHANNEL_ID is the channel of this inbox."""
         named = ("name",) if obj and obj.name == "default" else ()
         return (*self.readonly_fields, *named)
 
     def get_fieldsets(self, request: HttpRequest, obj: Inbox | None = None) -> Any:
-        """Whoever has the secret can be any visitor: it is the superusers' alone."""
+        """Only superusers see the secret: everyone who knows it can be any visitor."""
         if request.user.is_superuser:
             return self.fieldsets
         hidden = {"secret", "new_secret"}
@@ -271,12 +182,12 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
             self.message_user(request, text, messages.SUCCESS)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Whoever has the secret can be any visitor: it is the superusers' alone."""
+        """Only superusers change the secret."""
         return super().get_actions(request) if request.user.is_superuser else {}
 
     @admin.display(description="in Discord")
     def in_discord(self, inbox: Inbox) -> str:
-        """As the bot found it when it last looked."""
+        """What the bot found when it last checked."""
         if inbox.discord_trouble:
             return f"On hold, nothing is lost: {inbox.discord_trouble}"
         return inbox.discord_hint or "–"
@@ -287,30 +198,22 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
             return "–"
         try:
             count = online.count(inbox)
-            found = online.sessions(inbox=inbox)[:MOST_SHOWN]
+            visitors = online.sessions(inbox=inbox)[:MOST_SHOWN]
         except RedisError:
             return "Unknown, because Redis cannot be reached."
-        places = _places(inbox.pk, [each.visitor for each in found])
-        rows = [(_called(each), moment(each.since), places.get(each.visitor, "")) for each in found]
+        latest = Connection.objects.filter(inbox=inbox, visitor__in=[each.visitor for each in visitors])
+        links = {row.visitor: conversation_link(row) for row in latest.select_related("inbox").order_by("pk")}
+        rows = [(_name(each), moment(each.since), links.get(each.visitor, "")) for each in visitors]
         listed = format_html_join("", "<li>{}, since {} {}</li>", rows)
         return format_html(
             "{} ({} identified)<ul class='bridge-online'>{}</ul>", count.visitors, count.identified, listed
         )
-
-    @admin.display(description="last limit reached")
-    def limit_reached(self, inbox: Inbox) -> SafeString | str:
-        return moment(inbox.full_at)
 
     @admin.display(description="recently opened")
     def new_conversations(self, inbox: Inbox) -> SafeString | str:
         return words.openings(inbox) if inbox.pk else "–"
 
 
-def _called(here: online.Online) -> str:
-    return str(here.contact) if here.contact and (here.contact.name or here.contact.email) else "anonymous"
-
-
-def _places(inbox: int, visitors: Collection[uuid.UUID]) -> dict[uuid.UUID, SafeString]:
-    """Each one's latest conversation here."""
-    his = Connection.objects.filter(inbox=inbox, visitor__in=visitors).select_related("inbox").order_by("pk")
-    return {row.visitor: conversation_link(row) for row in his if row.visitor}
+def _name(visitor: online.Online) -> str:
+    contact = visitor.contact
+    return str(contact) if contact and (contact.name or contact.email) else "anonymous"

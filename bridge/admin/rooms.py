@@ -6,13 +6,14 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet, Value
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bridge.admin import words
-from bridge.admin.inboxes import channel_id
+from bridge.admin.validators import validate_channel_id
 from bridge.chat.actions.rooms import save_room
 from bridge.models import Connection, Endpoint, Inbox, Message, Room
 
@@ -23,6 +24,7 @@ class RoomForm(forms.ModelForm[Room]):
     channel = forms.CharField(
         label="Discord channel ID",
         max_length=20,
+        validators=[validate_channel_id],
         help_text="The text channel whose members chat with the room's visitors. The bot must be able to view it "
         "and to manage its webhooks.",
     )
@@ -65,7 +67,7 @@ class RoomForm(forms.ModelForm[Room]):
         return slug
 
     def clean_channel(self) -> str:
-        channel = channel_id(self.cleaned_data["channel"])
+        channel: str = self.cleaned_data["channel"]
         if self.instance.pk and channel == self._channel():
             return channel
         taken = (
@@ -100,7 +102,7 @@ class RoomAdmin(admin.ModelAdmin[Room]):
     list_select_related = ("inbox",)
     search_fields = ("name", "slug")
     ordering = ("name",)
-    readonly_fields = ("address", "place", "history")
+    readonly_fields = ("address", "history")
     fieldsets = (
         (None, {"fields": ("inbox", "name", "topic", "is_open")}),
         ("Address", {"fields": ("slug", "access", "new_link", "address")}),
@@ -113,25 +115,10 @@ class RoomAdmin(admin.ModelAdmin[Room]):
         """Its visitors and their nicks belong to the inbox in which it was made."""
         return (*self.readonly_fields, "inbox") if obj else self.readonly_fields
 
-    def get_list_display(self, request: HttpRequest) -> Any:
-        return self._shown(request, [str(name) for name in super().get_list_display(request)])
-
-    def get_fieldsets(self, request: HttpRequest, obj: Room | None = None) -> Any:
-        if self.may_change(request):
-            return self.fieldsets
-        return [
-            (title, {"fields": self._shown(request, [str(each) for each in options["fields"]])})
-            for title, options in self.fieldsets
-        ]
-
-    def may_change(self, request: HttpRequest) -> bool:
-        return self.has_change_permission(request) or self.has_add_permission(request)
-
-    def _shown(self, request: HttpRequest, names: list[str]) -> list[str]:
-        """The key of a room lets its bearer read there: who may only look at rooms sees addresses without."""
-        return (
-            names if self.may_change(request) else ["place" if name == "address" else name for name in names]
-        )
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Room]:
+        """Users who can only view rooms see no keys: with its key, everyone can read a room."""
+        may_write = self.has_change_permission(request) or self.has_add_permission(request)
+        return super().get_queryset(request).annotate(shows_key=Value(may_write))
 
     def save_model(self, request: HttpRequest, obj: Room, form: Any, change: bool) -> None:
         if obj.access == Connection.Access.LINK and (form.cleaned_data["new_link"] or not obj.link_key):
@@ -147,12 +134,10 @@ class RoomAdmin(admin.ModelAdmin[Room]):
     def address(self, room: Room) -> SafeString | str:
         if not room.pk:
             return "Created when you save the room."
-        url = room_url(room)
-        return format_html('<a href="{}">{}</a>', url, url)
-
-    @admin.display(description="address")
-    def place(self, room: Room) -> str:
-        return reverse("bridge:room", args=[room.slug])
+        if not room.shows_key:  # type: ignore[attr-defined]  # annotated
+            return reverse("bridge:room", args=[room.slug])
+        key = [room.link_key] if room.access == Connection.Access.LINK else []
+        return format_html('<a href="{0}">{0}</a>', reverse("bridge:room", args=[room.slug, *key]))
 
     @admin.display(description="messages")
     def said(self, room: Room) -> int:
@@ -161,8 +146,3 @@ class RoomAdmin(admin.ModelAdmin[Room]):
     @admin.display(description="conversation")
     def history(self, room: Room) -> SafeString | str:
         return words.conversation_link(room) if room.pk else "–"
-
-
-def room_url(room: Connection) -> str:
-    key = [room.link_key] if room.access == Connection.Access.LINK else []
-    return reverse("bridge:room", args=[room.slug, *key])
