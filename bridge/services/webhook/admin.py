@@ -52,18 +52,15 @@ class WebhookAdmin(admin.ModelAdmin[Webhook]):
     def get_fieldsets(self, request: HttpRequest, obj: Webhook | None = None) -> Any:
         may_change = obj is None or self.has_change_permission(request, obj)
         address = "url" if may_change else "host"
-        made: list[Any] = [(None, {"fields": ("name", "inbox", address, "enabled")})]
+        fieldsets: list[Any] = [(None, {"fields": ("name", "inbox", address, "enabled")})]
         if obj is None:
-            return made
+            return fieldsets
         if may_change:
-            secret = {
-                "fields": ("secret_now", "secret_before"),
-                "description": "Both sides sign with it. Everyone who knows it can read and write as this webhook.",
-            }
-            made.append(("Secret", secret))
-        made.append(("Incoming commands", {"fields": ("takes",)}))
-        made.append(("Results", {"fields": ("succeeded", "failed")}))
-        return made
+            description = "Both sides sign with it. Everyone who knows it can read and write as this webhook."
+            secrets = ("secret_now", "secret_before")
+            fieldsets.append(("Secret", {"fields": secrets, "description": description}))
+        incoming = ("Incoming commands", {"fields": ("takes",)})
+        return [*fieldsets, incoming, ("Results", {"fields": ("succeeded", "failed")})]
 
     def save_model(self, request: HttpRequest, obj: Webhook, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
@@ -105,7 +102,7 @@ class WebhookAdmin(admin.ModelAdmin[Webhook]):
     @admin.action(description="Send a test event", permissions=["change"])
     def send_test_event(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
         # Here and not above: its HTTP client is a seventh of a web process' start, which seldom needs it.
-        from bridge.services.webhook.trying import send_test
+        from bridge.services.webhook.sending import send_test
 
         for webhook in queryset.select_related("inbox").order_by("name")[:MOST_TRIED]:
             try:

@@ -1,28 +1,64 @@
-"""One signed POST to a webhook: who may be asked, for how long, and what its answer means."""
+"""One signed POST to a webhook: who may be asked, for how long, what its answer means, and what is noted of it."""
 
+import errno
+import math
 import time
-from dataclasses import dataclass
+import uuid
+from datetime import timedelta
+from http import HTTPStatus
+from http.client import responses
 
 import aiohttp
+import orjson
+from asgiref.sync import async_to_sync
+from django.db.models.functions import Now
+from django.utils import timezone
 from yarl import URL
 
 from bridge import __version__
+from bridge.errors import DeliveryFailed
+from bridge.infra.clock import Clock
 from bridge.models import Webhook
+from bridge.protocol.frames import rfc3339
+from bridge.services.attempts import Attempt, current_attempt
 from bridge.services.webhook import signing
 from bridge.services.webhook.addresses import guarded
 
 ANSWER_WITHIN = 15.0
 """Seconds, as the specification recommends."""
+REST = timedelta(seconds=30)
+"""For how long nothing is sent to a webhook that did not answer in time."""
 LONGEST_REST = 3600
-"""Seconds, however long it asks to be left alone."""
+"""Seconds for which it can ask for that."""
+GONE = "webhook_gone"
+REASONS = {
+    GONE: "The receiver answered that the webhook is gone, so it was turned off.",
+    "webhook_refused": "The webhook's receiver refused this event: see its answer.",
+    "webhook_failed": "The webhook's receiver answered with errors for three days.",
+    "webhook_timed_out": "The webhook's receiver did not answer in time for three days.",
+    "webhook_unreachable": "The webhook's receiver could not be reached for three days.",
+    "webhook_address": "The webhook's address is invalid or not allowed. Correct it, then try again.",
+    "webhook_off": "The webhook was turned off.",
+}
+"""What its reasons mean, and what staff can do."""
+REFUSED = frozenset({400, 413, 414, 415, 422})
+"""The receiver understood and does not want this one."""
 
 
-@dataclass(frozen=True)
-class Answered:
-    """`rest`: seconds for which it asked to be left alone."""
+class NotAccepted(DeliveryFailed):
+    """`rest`: for how long nothing is sent there."""
 
-    status: int
-    rest: float
+    def __init__(
+        self,
+        reason: str,
+        detail: str,
+        *,
+        permanent: bool = False,
+        certain: bool = False,
+        rest: timedelta = timedelta(0),
+    ) -> None:
+        super().__init__(reason, detail[:300], permanent=permanent, certain=certain)
+        self.rest = rest
 
 
 class Sender:
@@ -31,17 +67,28 @@ class Sender:
     def __init__(self) -> None:
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
-    async def send(self, webhook: Webhook, *, event: str, body: bytes) -> Answered:
-        """Raises aiohttp.ClientError, OSError and TimeoutError."""
+    async def send(self, webhook: Webhook, *, event: str, body: bytes) -> None:
+        """Raises NotAccepted."""
+        attempt = current_attempt() or Attempt(clock=Clock(), until=math.inf)
+        attempt.begin(write=True)
         signed = signing.headers(event=event, body=body, secrets=webhook.secrets(), now=time.time())
         url = URL(webhook.url)
-        headers = {**signed, "Content-Type": "application/json"}
-        session = self._session(encrypted=url.scheme == "https")
-        limit = aiohttp.ClientTimeout(total=ANSWER_WITHIN)
-        async with session.post(
-            url, data=body, headers=headers, timeout=limit, allow_redirects=False
-        ) as response:
-            return Answered(response.status, _rest(response.headers.get("Retry-After", "")))
+        try:
+            async with self._session(encrypted=url.scheme == "https").post(
+                url,
+                data=body,
+                headers={**signed, "Content-Type": "application/json"},
+                timeout=aiohttp.ClientTimeout(total=ANSWER_WITHIN),
+                allow_redirects=False,
+            ) as response:
+                status, retry_after = response.status, response.headers.get("Retry-After", "")
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            failure = _unanswered(error)
+            attempt.unreached() if failure.certain else attempt.broke()
+            raise failure from error
+        attempt.answered(status)
+        if not 200 <= status < 300:
+            raise _refusal(status, retry_after)
 
     def _session(self, *, encrypted: bool) -> aiohttp.ClientSession:
         if encrypted not in self._sessions:
@@ -60,8 +107,66 @@ class Sender:
         self._sessions.clear()
 
 
-def _rest(text: str) -> float:
-    """What Retry-After says, in seconds. A date, which hardly anybody sends, counts as nothing said."""
-    return (
-        float(min(int(text), LONGEST_REST)) if text.isascii() and text.isdecimal() and len(text) < 10 else 0.0
+def _unanswered(error: Exception) -> NotAccepted:
+    """Certain where there was no connection to write to."""
+    detail = f"{type(error).__name__}: {error}"
+    match error:
+        case TimeoutError():
+            return NotAccepted("webhook_timed_out", "It did not answer in time.", rest=REST)
+        case aiohttp.ClientConnectorError(os_error=OSError(errno=errno.EACCES) as refusal):
+            return NotAccepted("webhook_address", refusal.strerror or str(refusal), certain=True)
+        case aiohttp.InvalidURL():
+            return NotAccepted("webhook_address", detail, certain=True)
+        case _:
+            unreached = isinstance(error, aiohttp.ClientConnectorError)
+            return NotAccepted("webhook_unreachable", detail, certain=unreached)
+
+
+def _refusal(status: int, retry_after: str) -> NotAccepted:
+    """Whether it has stored an event that it did not accept, nobody knows, whatever it says."""
+    detail = f"It answered {status} {responses.get(status, '')}".strip() + "."
+    if status == HTTPStatus.GONE:
+        detail += " This means that it is gone, so the webhook was turned off."
+        return NotAccepted(GONE, detail, permanent=True, certain=True)
+    if 300 <= status < 400:
+        detail += " Redirects are not followed: enter the final address."
+    # A date, which hardly anybody sends, counts as nothing.
+    seconds = (
+        int(retry_after) if retry_after.isascii() and retry_after.isdecimal() and len(retry_after) < 10 else 0
     )
+    rest = timedelta(seconds=min(seconds, LONGEST_REST))
+    return NotAccepted("webhook_refused" if status in REFUSED else "webhook_failed", detail, rest=rest)
+
+
+def note_success(webhook: Webhook) -> None:
+    Webhook.objects.filter(pk=webhook.pk).update(succeeded_at=Now(), rests_until=None)
+
+
+def note_failure(webhook: Webhook, failure: NotAccepted) -> None:
+    """For staff. A webhook that is gone is turned off."""
+    changed: dict[str, object] = {"failed_at": Now(), "failure": failure.detail}
+    if failure.rest:
+        changed["rests_until"] = timezone.now() + failure.rest
+    if failure.reason == GONE:
+        changed["enabled"] = False
+    Webhook.objects.filter(pk=webhook.pk).update(**changed)
+
+
+def send_test(webhook: Webhook) -> None:
+    """Send an event that says nothing, for staff who want to know whether it arrives. Raises NotAccepted."""
+    data = {"webhook": webhook.name, "inbox": webhook.inbox.name}
+    body = orjson.dumps({"type": "webhook.test", "timestamp": rfc3339(timezone.now()), "data": data})
+    try:
+        async_to_sync(_send_once)(webhook, body)
+    except NotAccepted as failure:
+        note_failure(webhook, failure)
+        raise
+    note_success(webhook)
+
+
+async def _send_once(webhook: Webhook, body: bytes) -> None:
+    sender = Sender()
+    try:
+        await sender.send(webhook, event=f"msg_{uuid.uuid4().hex}", body=body)
+    finally:
+        await sender.close()

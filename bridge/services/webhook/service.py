@@ -6,23 +6,18 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-import aiohttp
 from django.utils import timezone
 
 from bridge.errors import DeliveryFailed
 from bridge.infra.database import DatabaseThreads
 from bridge.models import Connection, Delivery, Endpoint, Webhook
-from bridge.services.attempts import current_attempt
 from bridge.services.base import Drop, FileLimits, Go, Hold, Joining, Service, Verdict
 from bridge.services.requests import Answer, Delete, Done, Edit, Post, React, Request, Stored
 from bridge.services.webhook.events import Parcel, parcel_of, place, webhook_at, webhook_of
-from bridge.services.webhook.failing import REASONS, failure_of, failure_of_status, note_failure, note_success
-from bridge.services.webhook.sending import Answered, Sender
+from bridge.services.webhook.sending import REASONS, NotAccepted, Sender, note_failure, note_success
 
 AT_ONCE = 10
 """Requests to one webhook at a time in one process: one that is slow leaves room for the others."""
-REST = timedelta(seconds=30)
-"""How long a webhook is left alone that did not answer in time."""
 NOTED_EVERY = timedelta(minutes=1)
 """How often its last success is written down, while one follows the other."""
 
@@ -87,28 +82,12 @@ class WebhookService(Service):
         return Stored(parcel.message) if isinstance(request, Post) else Done()
 
     async def _send(self, parcel: Parcel) -> None:
-        attempt = current_attempt()
-        if attempt is not None:
-            attempt.begin(write=True)
+        webhook = parcel.webhook
         try:
-            answered = await self._sender.send(parcel.webhook, event=parcel.event, body=parcel.body)
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            failure = failure_of(error)
-            if attempt is not None:
-                attempt.unreached() if failure.certain else attempt.broke()
-            rest = REST if isinstance(error, TimeoutError) else None
-            await self._database.run(note_failure, parcel.webhook, failure, rest=rest)
-            raise failure from error
-        if attempt is not None:
-            attempt.answered(answered.status)
-        await self._judge(parcel.webhook, answered)
-
-    async def _judge(self, webhook: Webhook, answered: Answered) -> None:
-        if not 200 <= answered.status < 300:
-            failure = failure_of_status(answered.status)
-            rest = timedelta(seconds=answered.rest)
-            await self._database.run(note_failure, webhook, failure, rest=rest)
-            raise failure
+            await self._sender.send(webhook, event=parcel.event, body=parcel.body)
+        except NotAccepted as failure:
+            await self._database.run(note_failure, webhook, failure)
+            raise
         before, failed = webhook.succeeded_at, webhook.failed_at
         # Not each: the row would be written as often as all messages of its conversations together.
         if (
