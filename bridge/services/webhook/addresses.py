@@ -8,6 +8,7 @@ import errno
 import ipaddress
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from yarl import URL
@@ -41,6 +42,7 @@ _CARRYING_IPV4 = (
     (ipaddress.IPv6Network("64:ff9b::/96"), 0),
     (ipaddress.IPv6Network("2002::/16"), 80),
 )
+_IPV6_ONLY = {ipaddress.ip_address("::"), ipaddress.ip_address("::1")}
 
 
 class AddressRefused(OSError):
@@ -53,8 +55,9 @@ class AddressRefused(OSError):
 
 def is_public(address: Address) -> bool:
     """Whether anybody on the internet could be reached there, and nobody else."""
-    if isinstance(address, ipaddress.IPv6Address) and (inner := _inner(address)) is not None:
-        return is_public(inner)
+    for network, shift in _CARRYING_IPV4:
+        if address in network and address not in _IPV6_ONLY:
+            return is_public(ipaddress.IPv4Address(int(address) >> shift & 0xFFFFFFFF))
     special = (
         address.is_multicast
         or address.is_reserved
@@ -66,24 +69,11 @@ def is_public(address: Address) -> bool:
     return address.is_global and not special
 
 
-def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    for network, shift in _CARRYING_IPV4:
-        if address in network and address not in {ipaddress.IPv6Address("::"), ipaddress.IPv6Address("::1")}:
-            return ipaddress.IPv4Address(int(address) >> shift & 0xFFFFFFFF)
-    return None
-
-
-def is_allowed(address: Address) -> bool:
-    """Whether it is in a network that WEBHOOK_ALLOWED_NETWORKS names."""
-    plain = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    networks = [ipaddress.ip_network(each) for each in settings.WEBHOOK_ALLOWED_NETWORKS]
-    return any((plain or address) in network for network in networks)
-
-
 def check(text: str, *, encrypted: bool) -> None:
     """Raises AddressRefused where this IP address is not to be connected to, or not without encryption."""
     address = ipaddress.ip_address(text.partition("%")[0])
-    if is_allowed(address):
+    plain = getattr(address, "ipv4_mapped", None) or address
+    if any(plain in ipaddress.ip_network(network) for network in settings.WEBHOOK_ALLOWED_NETWORKS):
         return
     if not is_public(address):
         raise AddressRefused(f"{address} is not a public address.")
@@ -125,10 +115,14 @@ def url_mistake(text: str) -> str:
 
 
 def _literal_mistake(host: str, *, encrypted: bool) -> str:
-    if host.lower().rstrip(".") == "localhost" or host.lower().rstrip(".").endswith(".localhost"):
+    host = host.lower().rstrip(".")
+    if host == "localhost" or host.endswith(".localhost"):
         host = "127.0.0.1"
+    with suppress(OSError):
+        # 127.1, 0x7f000001 and 2130706433 are addresses, too.
+        host = socket.inet_ntoa(socket.inet_aton(host))
     try:
-        check(_as_resolved(host), encrypted=encrypted)
+        check(host, encrypted=encrypted)
     except AddressRefused as refusal:
         hint = " Add your own networks to WEBHOOK_ALLOWED_NETWORKS." if encrypted else ""
         return f"{refusal.strerror}{hint}"
@@ -136,11 +130,3 @@ def _literal_mistake(host: str, *, encrypted: bool) -> str:
         # A name. What it leads to is looked at when it is used.
         return ""
     return ""
-
-
-def _as_resolved(host: str) -> str:
-    """127.1, 0x7f000001 and 2130706433 are addresses, too."""
-    try:
-        return socket.inet_ntoa(socket.inet_aton(host))
-    except OSError:
-        return host

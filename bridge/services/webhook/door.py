@@ -16,9 +16,9 @@ from bridge.chat.actions.authors import RemoteAuthor
 from bridge.chat.actions.receiving import Incoming, receive_delete, receive_edit, receive_message
 from bridge.chat.actions.states import close_connection
 from bridge.errors import BridgeError, Code
-from bridge.infra.bodies import response_to
+from bridge.infra.bodies import response_to, too_large
 from bridge.live.registry import refusal_of
-from bridge.models import Connection, Endpoint, Message, RemoteMessage, Webhook, new_webhook_secret
+from bridge.models import Connection, Endpoint, Message, RemoteMessage, Webhook
 from bridge.protocol import MAX_CONTENT, MAX_FRAME
 from bridge.protocol.frames import too_long
 from bridge.protocol.values import Content, Line, Payload, Uuid
@@ -28,9 +28,9 @@ Id = Annotated[Line, Field(min_length=1, max_length=200)]
 
 
 class Author(Payload):
-    """Who of the staff says it. `id`: his own at the webhook, by which he is known again."""
+    """A member of the team. `id` is theirs at the webhook."""
 
-    id: Annotated[Line, Field(min_length=1, max_length=200)]
+    id: Id
     name: Annotated[Line, Field(min_length=1, max_length=80)]
     avatar: Annotated[str, Field(max_length=300, pattern=r"^https://[\x21-\x7e]+$")] | Literal[""] = ""
 
@@ -39,11 +39,11 @@ class Send(Payload):
     type: Literal["message.send"]
     connection: Uuid
     id: Id
-    """Its own at the webhook. What comes again under the same is the same."""
+    """Its own at the webhook. The same again is the same message."""
     content: Content
     author: Author
     reply_to: Id | None = None
-    """What it answers: an id of the webhook's own, or the uid of a message that it was told of."""
+    """An id of the webhook's own, or the uid of a message that it received."""
     timestamp: AwareDatetime | None = None
 
 
@@ -60,7 +60,7 @@ class Delete(Payload):
     type: Literal["message.delete"]
     connection: Uuid
     id: Id
-    """Of one of its own, or the uid of a message that it was told of: staff take back what a visitor wrote, too."""
+    """Of its own, or the uid of a message that it received: staff delete messages of visitors, too."""
 
 
 class Close(Payload):
@@ -68,114 +68,96 @@ class Close(Payload):
     connection: Uuid
 
 
-Brought = Send | Edit | Delete | Close
-_brought: TypeAdapter[Brought] = TypeAdapter(Annotated[Brought, Field(discriminator="type")])
+Command = Send | Edit | Delete | Close
+_command: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])
 
 
 @csrf_exempt
 @require_POST
 def take(request: HttpRequest, uid: uuid.UUID) -> HttpResponse:
     try:
-        answer = _take(request, uid)
+        body = request.read(MAX_FRAME + 1)
+        if len(body) > MAX_FRAME:
+            raise too_large(MAX_FRAME)
+        webhook = _sender(request, uid, body)
+        return JsonResponse(_perform(_command.validate_json(body), webhook))
+    except ValidationError as error:
+        return response_to(refusal_of(error))
     except BridgeError as error:
         return response_to(error)
-    return JsonResponse(answer)
 
 
-def _take(request: HttpRequest, uid: uuid.UUID) -> dict[str, Any]:
-    body = _body(request)
-    webhook = Webhook.objects.filter(uid=uid).first()
-    # One that does not exist and a wrong signature get the same answer, after the same work.
-    secrets = webhook.secrets() if webhook else [new_webhook_secret()]
-    given = {name.lower(): value for name, value in request.headers.items()}
-    signing.verify(given, body=body, secrets=secrets)
-    if webhook is None:
-        raise BridgeError(Code.NOT_IDENTIFIED, "The signature is invalid.")
+def _sender(request: HttpRequest, uid: uuid.UUID, body: bytes) -> Webhook:
+    # One that does not exist has a secret that nobody knows: the same answer after the same work.
+    webhook = Webhook.objects.filter(uid=uid).first() or Webhook(enabled=False)
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    signing.verify(headers, body=body, secrets=webhook.secrets())
     if not webhook.enabled:
         raise BridgeError(Code.NOT_PERMITTED, "The webhook is turned off.")
-    try:
-        brought = _brought.validate_json(body)
-    except ValidationError as error:
-        raise refusal_of(error) from None
-    return _do(brought, webhook)
+    return webhook
 
 
-def _body(request: HttpRequest) -> bytes:
-    announced = request.headers.get("Content-Length", "")
-    if not announced.isdecimal() or int(announced) > MAX_FRAME or len(request.body) > MAX_FRAME:
-        text = f"A Content-Length of at most {MAX_FRAME:,} bytes is required."
-        raise BridgeError(Code.TOO_LARGE, text, limit=MAX_FRAME)
-    return request.body
-
-
-def _do(brought: Brought, webhook: Webhook) -> dict[str, Any]:
-    place = f"{webhook.pk}:{brought.connection}"
-    endpoint = (
-        Endpoint.objects.select_related("connection").filter(service="webhook", remote_id=place).first()
-    )
+def _perform(command: Command, webhook: Webhook) -> dict[str, Any]:
+    endpoints = Endpoint.objects.filter(service="webhook", remote_id=f"{webhook.pk}:{command.connection}")
+    endpoint = endpoints.select_related("connection").first()
     if endpoint is None:
         raise BridgeError(Code.NOT_FOUND, "This conversation does not exist.")
-    match brought:
+    if isinstance(command, Send | Edit) and len(command.content) > MAX_CONTENT:
+        raise too_long(command.content)
+    match command:
         case Send():
-            return _send(brought, endpoint, webhook)
+            return _send(command, endpoint, webhook)
         case Edit():
-            return _edit(brought, endpoint)
+            return _edit(command, endpoint)
         case Delete():
-            return {"changed": receive_delete(endpoint.pk, brought.id, deleted_at=timezone.now())}
+            return {"changed": receive_delete(endpoint.pk, command.id, deleted_at=timezone.now())}
         case Close():
             if endpoint.connection.kind == Connection.Kind.ROOM:
                 raise BridgeError(Code.NOT_PERMITTED, "Close a room in the admin.")
             return {"changed": close_connection(endpoint.connection, at=endpoint)}
 
 
-def _send(brought: Send, endpoint: Endpoint, webhook: Webhook) -> dict[str, Any]:
-    _check_length(brought.content)
+def _send(command: Send, endpoint: Endpoint, webhook: Webhook) -> dict[str, Any]:
     author = RemoteAuthor(
         # Two webhooks of one inbox may each have an author 1.
-        remote_id=f"{webhook.pk}:{brought.author.id}",
-        nick=brought.author.name,
-        avatar=brought.author.avatar,
+        remote_id=f"{webhook.pk}:{command.author.id}",
+        nick=command.author.name,
+        avatar=command.author.avatar,
     )
     incoming = Incoming(
-        remote_id=brought.id,
+        remote_id=command.id,
         author=author,
-        content=brought.content,
-        created_at=_past(brought.timestamp),
-        reply_to=brought.reply_to,
+        content=command.content,
+        created_at=_past(command.timestamp),
+        reply_to=command.reply_to,
     )
-    if receive_message(endpoint.pk, incoming) is None and not _remote(endpoint, brought.id):
+    receive_message(endpoint.pk, incoming)
+    remote = _remote(endpoint, command.id)
+    if remote is None:
         raise BridgeError(Code.CLOSED, "This room is closed.")
-    message = Message.objects.filter(
-        remote_parts__remote__endpoint=endpoint, remote_parts__remote__remote_id=brought.id
-    ).first()
+    message = Message.objects.filter(remote_parts__remote=remote).first()
     if message is None:
         # It was deleted before it came.
         return {"message": None}
     wire.load([message])
-    return {"message": wire.message_out(message, connection=str(brought.connection))}
+    return {"message": wire.message_out(message, connection=str(command.connection))}
 
 
-def _edit(brought: Edit, endpoint: Endpoint) -> dict[str, Any]:
-    _check_length(brought.content)
-    if not _remote(endpoint, brought.id):
+def _edit(command: Edit, endpoint: Endpoint) -> dict[str, Any]:
+    if _remote(endpoint, command.id) is None:
         raise BridgeError(Code.NOT_FOUND, "You have no such message.")
-    edited_at = _past(brought.timestamp)
-    return {"changed": receive_edit(endpoint.pk, brought.id, content=brought.content, edited_at=edited_at)}
+    edited_at = _past(command.timestamp)
+    return {"changed": receive_edit(endpoint.pk, command.id, content=command.content, edited_at=edited_at)}
 
 
-def _check_length(content: str) -> None:
-    if len(content) > MAX_CONTENT:
-        raise too_long(content)
-
-
-def _remote(endpoint: Endpoint, remote_id: str) -> bool:
-    return RemoteMessage.objects.filter(endpoint=endpoint, remote_id=remote_id, ours=False).exists()
+def _remote(endpoint: Endpoint, remote_id: str) -> RemoteMessage | None:
+    return RemoteMessage.objects.filter(endpoint=endpoint, remote_id=remote_id, ours=False).first()
 
 
 def _past(at: datetime | None) -> datetime:
-    """Clocks differ, and nothing was said in the future."""
+    """Clocks differ, and nothing was written in the future."""
     now = timezone.now()
-    return min(at, now) if at else now
+    return min(at or now, now)
 
 
 app_name = "webhook"

@@ -1,4 +1,4 @@
-"""What a webhook is told: each request of the delivery rules as an event with an id of its own."""
+"""What a webhook receives: each request of the delivery rules as an event with an id of its own."""
 
 import hashlib
 from dataclasses import dataclass
@@ -23,8 +23,6 @@ from bridge.services.requests import Delete, Edit, Post, React
 Change = Post | Edit | Delete | React
 OPERATIONS: dict[type[Change], tuple[Delivery.Operation, ...]] = {
     Post: (Delivery.Operation.POST,),
-    Edit: (Delivery.Operation.EDIT, Delivery.Operation.DELETE),
-    Delete: (Delivery.Operation.EDIT, Delivery.Operation.DELETE),
     React: (Delivery.Operation.REACT,),
 }
 
@@ -55,48 +53,46 @@ def webhook_of(endpoint: Endpoint) -> Webhook | None:
 
 
 def parcel_of(request: Change) -> Parcel:
-    """The event that this request is. Raises DeliveryFailed where nobody is to be told any more.
+    """The event that this request is. Raises DeliveryFailed if the webhook is turned off.
 
     Its id is the same however often it is tried, also by staff and also where it was recomposed. A later change has
     another id: told apart by it alone, a receiver never takes the later for the one that it knows.
     """
     parts = RemotePart.objects.filter(remote=request.remote_pk).order_by("position")
-    part = parts.select_related("message__connection__inbox", "remote__endpoint").first()
+    part = parts.select_related("remote__endpoint").first()
     webhook = webhook_of(part.remote.endpoint) if part else None
     if part is None or webhook is None or not webhook.enabled:
         raise DeliveryFailed("webhook_off", "The webhook is turned off.", permanent=True, certain=True)
     # The deliveries are read before what they are about: a change that comes between makes another event.
-    revision = _revision(request, part.message_id, part.remote.endpoint_id)
-    message = Message.objects.select_related("connection__inbox").get(pk=part.message_id)
-    body = orjson.dumps(_event(request, message))
-    return Parcel(webhook, _id(request, message, revision), body, str(message.uid))
-
-
-def _revision(request: Change, message: int, endpoint: int) -> int:
     changes = Delivery.objects.filter(
-        message=message, endpoint=endpoint, operation__in=OPERATIONS[type(request)]
+        message=part.message_id,
+        endpoint=part.remote.endpoint_id,
+        operation__in=OPERATIONS.get(type(request), (Delivery.Operation.EDIT, Delivery.Operation.DELETE)),
     )
-    return changes.aggregate(latest=Max("revision"))["latest"] or 0
-
-
-def _id(request: Change, message: Message, revision: int) -> str:
+    revision = changes.aggregate(latest=Max("revision"))["latest"] or 0
+    message = Message.objects.select_related("connection__inbox").get(pk=part.message_id)
     event = f"msg_{message.uid.hex}_{revision}"
     if isinstance(request, React):
         # Clearing a message takes several at once.
         event += f"_{int(request.add)}{hashlib.sha256(request.emoji.encode()).hexdigest()[:8]}"
-    return event
+    return Parcel(webhook, event, orjson.dumps(_event(request, message)), str(message.uid))
 
 
 def _event(request: Change, message: Message) -> dict[str, Any]:
     connection = message.connection
     wire.load([message])
-    said = wire.message_out(message, connection=str(connection.uid))
-    said["attachments"] = [_reachable(each) for each in said["attachments"]]
+    body = wire.message_out(message, connection=str(connection.uid))
+    body["attachments"] = [_reachable(attachment) for attachment in body["attachments"]]
     data: dict[str, Any] = {
-        "message": said,
+        "message": body,
         "text": words.plain(message),
         "html": words.html(message),
-        "connection": _connection(connection),
+        "connection": {
+            **wire.connection_state(connection),
+            "inbox": connection.inbox.name,
+            "nick": connection.nick or connection.name,
+            "properties": connection.properties,
+        },
     }
     if isinstance(request, React):
         data["emoji"] = request.emoji
@@ -105,7 +101,7 @@ def _event(request: Change, message: Message) -> dict[str, Any]:
 
 
 def _kind(request: Change, message: Message) -> tuple[str, datetime]:
-    """Its type, and when it happened as far as that is known."""
+    """Its type, and when it happened, if that is known."""
     now = timezone.now()
     match request:
         case Post():
@@ -116,15 +112,6 @@ def _kind(request: Change, message: Message) -> tuple[str, datetime]:
             return "message.deleted", message.deleted_at or now
         case React():
             return f"reaction.{'added' if request.add else 'removed'}", now
-
-
-def _connection(connection: Connection) -> dict[str, Any]:
-    return {
-        **wire.connection_state(connection),
-        "inbox": connection.inbox.name,
-        "nick": connection.nick or connection.name,
-        "properties": connection.properties,
-    }
 
 
 def _reachable(attachment: AttachmentOut) -> AttachmentOut:
