@@ -3,7 +3,7 @@
 import json
 import re
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +18,19 @@ from bridge.schemas.described import Described, Schema, envelope
 
 REFERENCE = Path("docs/protocol.md")
 
-BEGIN, END = "<!-- generated: {} -->\n", "<!-- end -->\n"
+TABLE = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
 
 
-def _as_json(made: Schema) -> str:
-    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+def as_json(description: Schema) -> str:
+    return json.dumps(description, indent=2, ensure_ascii=False) + "\n"
 
 
 FORMATS: dict[str, tuple[Path, Callable[[Described], str]]] = {
-    "jsonschema": (Path("docs/protocol.schema.json"), lambda of: _as_json(schemas.schema(of))),
-    "asyncapi": (Path("docs/asyncapi.json"), lambda of: _as_json(schemas.document(of))),
+    "jsonschema": (Path("docs/protocol.schema.json"), lambda of: as_json(schemas.schema(of))),
+    "asyncapi": (Path("docs/asyncapi.json"), lambda of: as_json(schemas.document(of))),
     "typescript": (Path("static/bridge/protocol.d.ts"), schemas.types),
 }
-"""The file that each is shipped as, and what makes it."""
+"""The file that each is published as, and what generates it."""
 
 
 class Command(BaseCommand):
@@ -50,56 +50,51 @@ class Command(BaseCommand):
         if not options["write"] and not options["check"]:
             self.stdout.write(FORMATS[options["format"]][1](schemas.everything()), ending="")
             return
-        root = Path(getattr(settings, "BASE_DIR", "."))
-        if not (root / REFERENCE).is_file():
-            raise CommandError(
-                f"There is no {REFERENCE} here: only ChatBridge's own repository has these files."
-            )
-        ours = schemas.ours()
-        texts = {path: made(ours) for path, made in FORMATS.values()}
-        texts[REFERENCE] = with_tables((root / REFERENCE).read_text(encoding="utf-8"))
-        for name, text in texts.items():
-            path = root / name
-            if options["write"]:
-                path.write_text(text, encoding="utf-8")
-            elif not path.exists() or path.read_text(encoding="utf-8") != text:
-                raise CommandError(f"{name} is not current: run manage.py protocol_schema --write")
+        described = schemas.ours()
+        files = {
+            path: lambda _, generate=generate: generate(described) for path, generate in FORMATS.values()
+        }
+        publish({REFERENCE: with_tables, **files}, write=options["write"], command="protocol_schema")
+
+
+def publish(files: Mapping[Path, Callable[[str], str]], *, write: bool, command: str) -> None:
+    """Write these files of ChatBridge's repository, or raise CommandError if one is out of date.
+
+    Each function gets the present text of its file, and returns the text that it should have.
+    """
+    root, first = Path(getattr(settings, "BASE_DIR", ".")), next(iter(files))
+    if not (root / first).is_file():
+        raise CommandError(f"There is no {first} here: only ChatBridge's own repository has it.")
+    for name, generate in files.items():
+        path = root / name
+        present = path.read_text(encoding="utf-8") if path.exists() else ""
+        text = generate(present)
+        if write:
+            path.write_text(text, encoding="utf-8")
+        elif text != present:
+            raise CommandError(f"{name} is not current: run manage.py {command} --write")
 
 
 def with_tables(text: str) -> str:
-    """The reference with its generated parts made anew."""
+    """The reference with its tables generated again."""
     ours = schemas.ours()
     payloads, definitions = ours.payloads(refer="{model}")
     fields = {
         key: _fields(definitions.get(payload.get("$ref", ""), payload)) for key, payload in payloads.items()
     }
-    commands = ["| Command | Payload | Reply | Throttle |", "|---|---|---|---|"]
-    for entry in ours.commands:
-        limit = THROTTLES[entry.throttle].visitor
-        commands.append(
-            f"| `{entry.name}` | {fields['command', entry.name]} | {fields['reply', entry.name]} "
-            f"| {limit.amount} in {limit.seconds:g} s |"
-        )
-    events = ["| Event | Beside the payload | Payload |", "|---|---|---|"]
+    commands = "| Command | Payload | Reply | Throttle |\n|---|---|---|---|\n"
+    for name, throttle in ((entry.name, entry.throttle) for entry in ours.commands):
+        limit = THROTTLES[throttle].visitor
+        commands += f"| `{name}` | {fields['command', name]} | {fields['reply', name]} "
+        commands += f"| {limit.amount} in {limit.seconds:g} s |\n"
+    events = "| Event | Beside the payload | Payload |\n|---|---|---|\n"
     for name in EVENTS:
-        beside = " · ".join(f"`{each}`" for each in envelope(name)) or "–"
-        events.append(f"| `{name}` | {beside} | {fields['event', name]} |")
-    for name, lines in {
-        "commands": commands,
-        "events": events,
-        "codes": [f"- `{code}`" for code in Code],
-    }.items():
-        text = _replaced(text, name, "\n".join(lines) + "\n")
-    return text
-
-
-def _replaced(text: str, name: str, table: str) -> str:
-    begin = BEGIN.format(name)
-    pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(END)}", re.DOTALL)
-    if not pattern.search(text):
-        raise CommandError(f"{REFERENCE} has no place for the table of {name}: {begin.strip()}")
-    before, after = pattern.split(text)
-    return f"{before}{begin}{table}{END}{after}"
+        beside = " · ".join(f"`{field}`" for field in envelope(name)) or "–"
+        events += f"| `{name}` | {beside} | {fields['event', name]} |\n"
+    tables = {"commands": commands, "events": events, "codes": "".join(f"- `{code}`\n" for code in Code)}
+    if sorted(match[2] for match in TABLE.finditer(text)) != sorted(tables):
+        raise CommandError(f"{REFERENCE} needs one place for each of its tables: {', '.join(tables)}.")
+    return TABLE.sub(lambda match: match[1] + tables[match[2]] + match[3], text)
 
 
 def _fields(of: Schema) -> str:
