@@ -4,10 +4,7 @@ Code of `bridge` asks `bridge.conf.settings` for these and Django's own `setting
 in a project that has none of them. A test looks for whoever asks the wrong one.
 """
 
-try:
-    import resource
-except ImportError:  # Windows has none
-    resource = None  # type: ignore[assignment]
+import resource
 from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
@@ -81,8 +78,6 @@ MOST_SOCKETS = 10_000
 
 def _most_sockets() -> int:
     """As many as the process may open, less what database, Redis, files and requests need."""
-    if resource is None:
-        return MOST_SOCKETS
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST_SOCKETS if files == resource.RLIM_INFINITY else min(MOST_SOCKETS, max(64, files * 3 // 4))
 

@@ -19,13 +19,10 @@ from bridge.services.base import Process, SetupError
 logger = logging.getLogger(__name__)
 
 SANDBOX_CHANNELS = {
-    str(channel)
-    for channel in (
-        defaults.GENERAL_CHANNEL_ID,
-        defaults.SUPPORT_CHANNEL_ID,
-        defaults.FORUM_CHANNEL_ID,
-        defaults.LOBBY_CHANNEL_ID,
-    )
+    defaults.GENERAL_CHANNEL_ID,
+    defaults.SUPPORT_CHANNEL_ID,
+    defaults.FORUM_CHANNEL_ID,
+    defaults.LOBBY_CHANNEL_ID,
 }
 
 
@@ -85,7 +82,7 @@ def use_sandbox(port: int) -> "subprocess.Popen[bytes] | None":
     except OSError as error:
         raise CommandError(str(error)) from None
     settings.DISCORD_TOKEN = defaults.TOKEN
-    if str(settings.DISCORD_CHANNEL_ID) not in SANDBOX_CHANNELS:
+    if str(settings.DISCORD_CHANNEL_ID) not in map(str, SANDBOX_CHANNELS):
         # None, or one of the real Discord.
         settings.DISCORD_CHANNEL_ID = defaults.SUPPORT_CHANNEL_ID
     settings.DISCORD_API_URL = defaults.api_url(base)

@@ -1,4 +1,4 @@
-"""`manage.py run_services`: carry for the services that need no process of their own, until SIGTERM or Ctrl-C."""
+"""`manage.py run_services`: deliver for services that need no process of their own, until SIGTERM or Ctrl-C."""
 
 import asyncio
 import signal
@@ -38,13 +38,11 @@ class Command(BaseCommand):
 async def run(names: list[str]) -> None:
     loop = asyncio.get_running_loop()
     publishing.use_loop(loop)
-    carriers = OutboxWorkers(names, clock=Clock())
-    stopping = asyncio.Event()
+    workers, stopping = OutboxWorkers(names, clock=Clock()), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    carrying = asyncio.create_task(carriers.run())
-    waiting = asyncio.create_task(stopping.wait())
-    await asyncio.wait({carrying, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    await carriers.stop()
-    await carrying
+    working = asyncio.create_task(workers.run())
+    working.add_done_callback(lambda _: stopping.set())
+    await stopping.wait()
+    await workers.stop()
+    await working

@@ -1,7 +1,8 @@
-"""`manage.py run_web`: the site under uvicorn, until SIGTERM or Ctrl-C, with limits that are not uvicorn's own."""
+"""`manage.py run_web`: the site under uvicorn with limits of our own, until SIGTERM or Ctrl-C."""
 
 import asyncio
 import logging
+import resource
 from argparse import ArgumentParser
 from typing import Any
 
@@ -9,16 +10,9 @@ import uvicorn
 from django.conf import settings as project
 from django.core.management.base import BaseCommand, CommandError
 from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.protocol import State
 
 from bridge.conf import settings
 from bridge.protocol import MAX_FRAME
-
-try:
-    import resource
-except ImportError:  # Windows has none
-    resource = None  # type: ignore[assignment]
 
 REQUESTS = 1000
 """What may be served at once beside the sockets."""
@@ -87,7 +81,7 @@ class Command(BaseCommand):
 def uvicorn_options() -> dict[str, Any]:
     return {
         "http": PromptH11,
-        "ws": CalmWebSocket,
+        "ws": "websockets-sansio",
         "lifespan": "off",
         # A larger frame, or message of many frames, never comes into memory.
         "ws_max_size": MAX_FRAME,
@@ -103,27 +97,15 @@ def uvicorn_options() -> dict[str, Any]:
     }
 
 
-class CalmWebSocket(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket, which fails over a second frame of no UTF-8 while it closes for the first."""
-
-    def send_receive_event_to_app(self) -> None:
-        if self.conn.state is State.OPEN:
-            super().send_receive_event_to_app()
-        else:
-            self.frames = []
-
-
 def without_traceback(record: logging.LogRecord) -> bool:
-    """What a client sent is no fault of the server's: one line of it, not twenty for each frame."""
+    """A frame that is not UTF-8 is not an error of the server: log one line of it instead of twenty."""
     if record.exc_info and isinstance(record.exc_info[1], UnicodeDecodeError):
         record.exc_info, record.levelno, record.levelname = None, logging.INFO, "INFO"
     return record.levelno >= logging.getLogger().level
 
 
 def open_more_files() -> None:
-    """As many as the system allows this process: each socket is one, and many systems begin with 1,024."""
-    if resource is None:
-        return
+    """Allow as many open files as the system permits, because each socket is one, and the default is often 1,024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < most:
