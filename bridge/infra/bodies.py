@@ -29,6 +29,9 @@ LONGEST = 900.0
 LINGER = 2.0
 """Seconds for which somebody who was refused in the middle of their body is still listened to: whoever closes at once
 resets the connection, and a browser then shows an error of its own."""
+_SAFE = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+JSON_HEADERS = [(b"content-type", b"application/json"), *_SAFE]
+TEXT_HEADERS = [(b"content-type", b"text/plain; charset=utf-8"), *_SAFE]
 LARGEST_UPLOAD = 100
 """Megabytes that an inbox may let a file have: what a server that reads a body before it asks us will keep of one."""
 
@@ -112,12 +115,7 @@ def crowded(retry_after: int) -> Refused:
 def answer_to(error: BridgeError, *, ours: bool) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
     """Status, headers and body of a refusal: the usual JSON for addresses of ours, a plain sentence for others."""
     body = orjson.dumps({"error": error.body()}) if ours else f"{error.message}\n".encode()
-    headers = [
-        (b"content-type", b"application/json" if ours else b"text/plain; charset=utf-8"),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
-    ]
+    headers = [*(JSON_HEADERS if ours else TEXT_HEADERS), (b"content-length", str(len(body)).encode())]
     if "retry_after" in error.details:
         headers.append((b"retry-after", str(error.details["retry_after"]).encode()))
     return error.status, headers, body
@@ -126,6 +124,5 @@ def answer_to(error: BridgeError, *, ours: bool) -> tuple[int, list[tuple[bytes,
 def response_to(error: BridgeError) -> HttpResponse:
     """The same answer, from a view."""
     status, headers, body = answer_to(error, ours=True)
-    return HttpResponse(
-        body, status=status, headers={name.decode(): value.decode() for name, value in headers}
-    )
+    decoded = {name.decode(): value.decode() for name, value in headers}
+    return HttpResponse(body, status=status, headers=decoded)

@@ -50,9 +50,10 @@ class Request(WebRequest):  # type: ignore[misc]
         self._ours = False
         self._look: Any = None
 
-    def gotLength(self, length: int | None) -> None:
-        super().gotLength(length)
-        if length == 0:
+    def gotLength(self, announced: int | None) -> None:
+        super().gotLength(announced)
+        length = announced or 0
+        if announced == 0:
             return
         # Twisted tells a request its address only after its body.
         target = unquote(bytes(getattr(self.channel, "_path", b"")).partition(b"?")[0].decode("latin-1"))
@@ -60,16 +61,15 @@ class Request(WebRequest):  # type: ignore[misc]
         self._ours, self._largest = found is not None, self._elsewhere if found is None else found
         if self._largest is None:
             return
-        if length is not None and length > self._largest:
+        if length > self._largest:
             self._refuse(bodies.too_large(self._largest))
-        elif not self._has_room(length or 0):
-            self._refuse(
-                BridgeError(
-                    Code.UNAVAILABLE,
-                    "The server is at its limit. Please try again in a moment.",
-                    reason="full",
-                )
-            )
+            return
+        try:
+            if length >= BUFFERED:
+                files.check_room(length)
+        except files.NoRoom:
+            text = "The server is at its limit. Please try again in a moment."
+            self._refuse(BridgeError(Code.UNAVAILABLE, text, reason="full"))
         else:
             self._look = clock.callLater(LOOK_EVERY, self._check)
 
@@ -92,15 +92,6 @@ class Request(WebRequest):  # type: ignore[misc]
     def connectionLost(self, reason: Any) -> None:
         self._forget()
         super().connectionLost(reason)
-
-    def _has_room(self, length: int) -> bool:
-        if length < BUFFERED:
-            return True
-        try:
-            files.check_room(length)
-        except files.NoRoom:
-            return False
-        return True
 
     def _check(self) -> None:
         self._look = None

@@ -92,7 +92,7 @@ async def _serve(
         raise Http404
     try:
         opened: IO[bytes] = await files.in_background(file_storage().open, name)
-        size = await files.in_background(_size, opened)
+        size = await files.in_background(opened.seek, 0, 2)
     except FileNotFoundError:
         raise Http404 from None
     span = _span(request.headers.get("Range", ""), size)
@@ -100,22 +100,15 @@ async def _serve(
         opened.close()
         return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
     first, after = span
+    length = size if request.method == "HEAD" else after - first
+    headers = _headers(attachment, content_type) | {"Content-Length": str(length)}
     if request.method == "HEAD":
         opened.close()
-        length = {"Content-Length": str(size)}
-        return HttpResponse(headers=_headers(attachment, content_type) | length)
-    body = _pieces(opened, first, after - first)
-    response = StreamingHttpResponse(body, status=200 if after - first == size else 206)
-    for header, value in _headers(attachment, content_type).items():
-        response[header] = value
-    response["Content-Length"] = str(after - first)
-    if response.status_code == 206:
-        response["Content-Range"] = f"bytes {first}-{after - 1}/{size}"
-    return response
-
-
-def _size(opened: IO[bytes]) -> int:
-    return opened.seek(0, 2)
+        return HttpResponse(headers=headers)
+    if length < size:
+        headers["Content-Range"] = f"bytes {first}-{after - 1}/{size}"
+    body = _pieces(opened, first, length)
+    return StreamingHttpResponse(body, status=206 if length < size else 200, headers=headers)
 
 
 def _span(header: str, size: int) -> tuple[int, int] | None:

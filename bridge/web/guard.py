@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache, partial
 from typing import Any
 
 from bridge.errors import BridgeError
@@ -42,16 +43,17 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_long = len(scope.get("raw_path") or b"") + len(scope["query_string"]) > bodies.LONGEST_ADDRESS
+        largest_here = cache(partial(bodies.largest_of, scope["path"], root=scope.get("root_path", "")))
         if not is_long and not _may_have_body(scope):
-            await self._pages(scope, receive, _Reply(scope, send))
+            await self._pages(scope, receive, _Reply(send, largest_here))
             return
-        largest = bodies.largest_of(scope["path"], root=scope.get("root_path", ""))
+        largest = largest_here()
         limit = self._elsewhere if largest is None else largest
         if limit is None:
             await self._pages(scope, receive, send)
             return
         body = _Body(receive, limit)
-        reply = _Reply(scope, send, body)
+        reply = _Reply(send, largest_here, body)
         try:
             if is_long:
                 raise bodies.too_long()
@@ -121,16 +123,15 @@ class _Body:
 class _Reply:
     """`send`, for clients that read."""
 
-    def __init__(self, scope: Scope, send: Send, body: _Body | None = None) -> None:
-        self._scope, self._send, self._body = scope, send, body
-        self._ours: bool | None = None
+    def __init__(self, send: Send, largest: Callable[[], int | None], body: _Body | None = None) -> None:
+        self._send, self._largest, self._body = send, largest, body
         self.started = False
 
     async def __call__(self, message: Mapping[str, Any]) -> None:
         if self._body is not None and self._body.refusal is not None and not self.started:
             return  # what was refused is answered by the guard
         self.started = True
-        if not message.get("more_body") or not self._is_ours():
+        if not message.get("more_body") or self._largest() is None:
             await self._send(message)
             return
         # A file stays open for as long as somebody reads it: not for whoever takes a byte a minute.
@@ -139,13 +140,6 @@ class _Reply:
                 await self._send(message)
         except TimeoutError:
             raise OSError("the client does not read the response") from None
-
-    def _is_ours(self) -> bool:
-        if self._ours is None:
-            self._ours = (
-                bodies.largest_of(self._scope["path"], root=self._scope.get("root_path", "")) is not None
-            )
-        return self._ours
 
 
 async def refuse(error: BridgeError, receive: Receive, send: Send, *, ours: bool) -> None:

@@ -34,7 +34,14 @@ def _placed(scope: Any) -> Any:
     told = scope.get("root_path", "").rstrip("/")
     below = addresses.below()
     if told and told != below:
-        _tell_root_path(told, below)
+        # Once: a client of daphne may send it in a header.
+        warn_once(
+            logger,
+            "The server says that this site is below %r, but the settings say %r. Links in what services carry, and "
+            "links to files, would not work. Set SITE_URL to the address of the site, including that path.",
+            told,
+            below or "/",
+        )
         below = below or told
     # uvicorn puts its --root-path in front, also where the proxy has left it there; daphne never does.
     inside = _without(below, _without(told, scope["path"]) if told else scope["path"])
@@ -45,32 +52,17 @@ def _without(beginning: str, path: str) -> str:
     return path.removeprefix(beginning) if path.startswith(f"{beginning}/") else path
 
 
-def _tell_root_path(told: str, below: str) -> None:
-    # A client of daphne may send it in a header.
-    warn_once(
-        logger,
-        "The server says that this site is below %r, but the settings say %r. Links in what services carry, and "
-        "links to files, would not work. Set SITE_URL to the address of the site, including that path.",
-        told,
-        below or "/",
-    )
-
-
 async def _refuse(scope: Any, send: Any) -> None:
     """A page whose socket cannot be opened asks here why (`static/bridge/wire/probe.js`)."""
     if any(name == b"sec-websocket-key" for name, _ in scope["headers"]):
-        _tell_no_upgrade()
+        warn_once(
+            logger,
+            "A proxy in front removed the WebSocket upgrade from a browser's request, so nobody can chat. "
+            "nginx needs: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; "
+            'proxy_set_header Connection "upgrade"; (docs/operating.md).',
+        )
     error = bodies.Refused(426, Code.UNKNOWN_COMMAND, "This address accepts only WebSockets.")
     status, headers, body = bodies.answer_to(error, ours=True)
     headers += [(b"upgrade", b"websocket"), (b"connection", b"upgrade")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-def _tell_no_upgrade() -> None:
-    warn_once(
-        logger,
-        "A proxy in front removed the WebSocket upgrade from a browser's request, so nobody can chat. "
-        "nginx needs: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; "
-        'proxy_set_header Connection "upgrade"; (docs/operating.md).',
-    )

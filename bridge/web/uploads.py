@@ -24,7 +24,7 @@ from bridge.files import Kept
 from bridge.identity import admit
 from bridge.identity.entrance import claimed_visitor
 from bridge.identity.handshake import Handshake, read_handshake
-from bridge.infra import addresses
+from bridge.infra import addresses, bodies
 from bridge.live.worker import Worker
 from bridge.models import Inbox
 from bridge.web.guard import Application, Receive, Scope, Send, Slots, announced
@@ -63,17 +63,8 @@ class Uploads:
         except Exception:
             logger.exception("A file could not be accepted")
             raise BridgeError(Code.INTERNAL, "Something went wrong on the server.") from None
-        await _respond(send, answer)
-
-
-async def _respond(send: Send, answer: Any) -> None:
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
-    ]
-    await send({"type": "http.response.start", "status": 201, "headers": headers})
-    await send({"type": "http.response.body", "body": orjson.dumps(answer)})
+        await send({"type": "http.response.start", "status": 201, "headers": bodies.JSON_HEADERS})
+        await send({"type": "http.response.body", "body": orjson.dumps(answer)})
 
 
 async def _take(scope: Scope, receive: Receive, running: Slots) -> Any:
@@ -85,8 +76,8 @@ async def _take(scope: Scope, receive: Receive, running: Slots) -> Any:
     signed_for = claimed_visitor(credentials)
     await process.throttler.take("upload", visitor=signed_for, address=handshake.address)
     try:
-        asked = query.get("inbox", ["default"])[0]
-        admitted = await process.database.run(admit, asked, credentials, handshake)
+        inbox_name = query.get("inbox", ["default"])[0]
+        admitted = await process.database.run(admit, inbox_name, credentials, handshake)
         inbox, visitor = admitted.inbox, admitted.visitor.visitor
         if not inbox.max_upload:
             raise BridgeError(Code.NOT_PERMITTED, "This chat does not accept files.")
@@ -95,9 +86,8 @@ async def _take(scope: Scope, receive: Receive, running: Slots) -> Any:
         files.check_room(announced(scope))
         with running.one_of(signed_for), tempfile.TemporaryFile() as body:
             await _read(receive, body, inbox=inbox, visitor=visitor, handshake=handshake)
-            kept = await files.keep_in_turn(
-                body, name=name, allowed=inbox.upload_types.split(), owner=handshake.address
-            )
+            allowed = inbox.upload_types.split()
+            kept = await files.keep_in_turn(body, name=name, allowed=allowed, owner=handshake.address)
         return await _write_down(kept, inbox=inbox, visitor=visitor)
     except OSError as error:
         if not files.is_full(error):
@@ -112,11 +102,8 @@ async def _take(scope: Scope, receive: Receive, running: Slots) -> Any:
 
 def _check_size(size: int, inbox: Inbox) -> None:
     if size > inbox.max_upload_bytes:
-        raise BridgeError(
-            Code.TOO_LARGE,
-            f"The file is larger than {inbox.max_upload} MB.",
-            limit=inbox.max_upload_bytes,
-        )
+        text = f"The file is larger than {inbox.max_upload} MB."
+        raise BridgeError(Code.TOO_LARGE, text, limit=inbox.max_upload_bytes)
 
 
 async def _read(

@@ -51,8 +51,8 @@ def rooms(request: HttpRequest) -> HttpResponse:
 @require_safe
 def room(request: HttpRequest, slug: str, key: str = "") -> HttpResponse:
     """A room by link is a 404 without its key, as one that does not exist."""
-    rooms = Connection.objects.select_related("inbox").filter(kind=Connection.Kind.ROOM)
-    found = rooms.filter(slug=slug).first()
+    rooms = Connection.objects.select_related("inbox").filter(kind=Connection.Kind.ROOM, slug=slug)
+    found = rooms.first()
     if found is None or not found.is_open or not lets_in(found, key=key):
         raise Http404
     response = _chat(request, _opened(request, found.inbox), room=found, key=key)
@@ -80,8 +80,10 @@ def _chat(
         "socket": f"{get_script_prefix().rstrip('/')}{addresses.SOCKET}",
         "protocol": SUBPROTOCOL,
         "limit": MAX_CONTENT,
+        "room": room,
+        "room_key": key,
+        "embedded": "embedded" in request.GET,
     }
-    context |= {"room": room, "room_key": key, "embedded": "embedded" in request.GET}
     response = protect(render(request, "bridge/chat.html", context))
     _set_cookie(request, response, inbox)
     patch_cache_control(response, private=True, no_cache=True)
