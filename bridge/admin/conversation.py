@@ -1,6 +1,6 @@
-"""A conversation, shown as one: who, from where, and what was said, a page at a time from the newest."""
+"""The page of a conversation: who, from where, and the messages, a page at a time from the newest."""
 
-from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Count, OuterRef, Prefetch, Subquery
 from django.db.models.functions import Coalesce
@@ -18,43 +18,22 @@ from bridge.infra.keyset import Cursor
 from bridge.infra.redis import RedisError
 from bridge.models import Block, Connection, Contact, Delivery, Message, MessageVersion, Reaction, RemotePart
 from bridge.presence import online
-from bridge.protocol.outgoing import AttachmentOut
 from bridge.services.words import plain
 from bridge.text import emojis
 
 PAGE = 50
 VERSIONS = 20
-"""Earlier texts of one message that are shown: whoever edits without end makes no page without end."""
+"""Earlier texts of one message that are shown, however often it was edited."""
 _OF_ONE = MessageVersion.objects.filter(message=OuterRef("pk")).order_by().values("message")
-# For each message of the page by itself: a join would group, and so sort, the whole conversation.
+# A subquery for each message of the page: a join would group, and so sort, the whole conversation.
 _VERSIONS_OF_EACH = Coalesce(Subquery(_OF_ONE.annotate(count=Count("pk")).values("count")), 0)
-
 
 SIGN_OUT = "bridge.add_revokedtoken"
 """The permission to sign visitors out."""
 TURN = "bridge.change_connection"
-"""The permission to end a conversation and to open it again."""
+"""The permission to end a conversation and to reopen it."""
 READ = "bridge.view_message"
-"""The permission to read what was said, and not only that something was."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """A message as the template shows it."""
-
-    message: Message
-    text: str
-    gap: str
-    why: str
-    detail: str
-    remote_ids: list[str]
-    reactions: dict[str, list[str]]
-    """Who stands behind each emoji."""
-    files: list[AttachmentOut]
-    versions: list[MessageVersion]
-    """What it said before, the newest first."""
-    more_versions: int
-    """How many there are beside these."""
+"""The permission to read messages, and not only to see that there are some."""
 
 
 def show(model_admin: HistoryAdmin, request: HttpRequest, connection: Connection) -> HttpResponse:
@@ -72,7 +51,7 @@ def show(model_admin: HistoryAdmin, request: HttpRequest, connection: Connection
         "can_block": request.user.has_perm("bridge.add_block"),
         "can_sign_out": connection.visitor is not None and request.user.has_perm(SIGN_OUT),
         "can_turn": connection.visitor is not None and request.user.has_perm(TURN),
-        "endpoints": [(each, words.place_link(each)) for each in connection.endpoints.order_by("pk")],
+        "endpoints": [(row, words.place_link(row)) for row in connection.endpoints.order_by("pk")],
         "zone": timezone.get_current_timezone_name(),
         "may_read": may_read,
         "lines": lines,
@@ -89,15 +68,15 @@ def _title(connection: Connection) -> str:
 
 
 def _is_online(connection: Connection) -> bool | None:
-    """Whether the visitor has a page open, in a room anybody; None where nobody can tell, since Redis is away."""
+    """Whether the visitor has a page open, in a room anyone. None if Redis cannot be reached."""
     try:
         return bool(online.sessions(connection=connection))
     except RedisError:
         return None
 
 
-def _page(connection: Connection, before: Cursor | None) -> tuple[list[Line], Cursor | None]:
-    """The messages before a place, oldest first, and the place before which there are more."""
+def _page(connection: Connection, before: Cursor | None) -> tuple[list[dict[str, Any]], Cursor | None]:
+    """The messages before a position, oldest first, and where the next page begins."""
     rows = (
         Message.objects.filter(connection=connection)
         .select_related("author", "reply_to__author")
@@ -114,25 +93,24 @@ def _page(connection: Connection, before: Cursor | None) -> tuple[list[Line], Cu
     return [_line(message) for message in reversed(page.rows)], page.next
 
 
-def _line(message: Message) -> Line:
-    failed: list[Delivery] = message.failed  # type: ignore[attr-defined]  # prefetched
-    parts: list[RemotePart] = message.parts  # type: ignore[attr-defined]
-    return Line(
-        message=message,
-        text=plain(message, hide=False),
-        gap="" if message.kind == Message.Kind.MESSAGE else words.excerpt(message),
-        why=words.reason(failed[0].reason if failed else message.failure),
-        detail=failed[0].detail if failed else "",
-        versions=message.earlier,  # type: ignore[attr-defined]
-        more_versions=message.version_count - len(message.earlier),  # type: ignore[attr-defined]
-        reactions={} if message.deleted_at else _reactions(message.reacted),  # type: ignore[attr-defined]
-        files=[] if message.deleted_at else wire.attachments_out(message),
-        remote_ids=[part.remote.remote_id for part in parts if part.remote.remote_id],
-    )
+def _line(message: Any) -> dict[str, Any]:
+    """A message, with what `_page` prefetched, as the template shows it."""
+    failure = message.failed[0] if message.failed else None
+    return {
+        "message": message,
+        "text": plain(message, hide=False),
+        "gap": "" if message.kind == Message.Kind.MESSAGE else words.excerpt(message),
+        "why": words.reason(failure.reason if failure else message.failure),
+        "detail": failure.detail if failure else "",
+        "more_versions": message.version_count - len(message.earlier),
+        "reactions": {} if message.deleted_at else _reactions(message.reacted),
+        "files": [] if message.deleted_at else wire.attachments_out(message),
+        "remote_ids": [part.remote.remote_id for part in message.parts if part.remote.remote_id],
+    }
 
 
 def _reactions(reactions: list[Reaction]) -> dict[str, list[str]]:
-    """A server's own emoji by its name: `:party:`."""
+    """The nicks behind each emoji. A server's own emoji by its name: `:party:`."""
     shown: dict[str, list[str]] = {}
     for reaction in reactions:
         name, pk, _ = emojis.parts(reaction.emoji)
@@ -141,36 +119,36 @@ def _reactions(reactions: list[Reaction]) -> dict[str, list[str]]:
 
 
 def _forbidden(connection: Connection) -> list[str]:
-    """What staff forbid in it just now, in words."""
+    """The current mutes and the block, in sentences."""
     now = timezone.now()
-    muted = connection.participants.filter(muted_until__gt=now).order_by("nick")
-    said = [
-        f"{each.nick} is muted until {date_format(localtime(each.muted_until), 'H:i T')}." for each in muted
+    sentences = [
+        f"{muted.nick} is muted until {date_format(localtime(muted.muted_until), 'H:i T')}."
+        for muted in connection.participants.filter(muted_until__gt=now).order_by("nick")
     ]
     if connection.visitor is not None:
         block = Block.objects.filter(inbox=connection.inbox_id, visitor=connection.visitor).first()
         if block is not None and (block.until is None or block.until > now):
-            said.append("The visitor is blocked.")
-    return said
+            sentences.append("The visitor is blocked.")
+    return sentences
 
 
 def _contact(connection: Connection) -> list[tuple[str, object]]:
     """Who the visitor is, and who says so."""
     if connection.visitor is None:
         return []
-    found = Contact.objects.filter(visitor=connection.visitor, inbox=connection.inbox_id).first()
-    if found is None:
+    contact = Contact.objects.filter(visitor=connection.visitor, inbox=connection.inbox_id).first()
+    if contact is None:
         return []
-    says = found.get_issuer_display()
+    issuer = contact.get_issuer_display()
     return [
-        ("Name", f"{found.name} ({says})" if found.name_verified else found.name),
-        ("Email", f"{found.email} ({says})" if found.email_verified else found.email),
-        ("Identified as", f"{found.subject} ({says})" if found.subject else ""),
+        ("Name", f"{contact.name} ({issuer})" if contact.name_verified else contact.name),
+        ("Email", f"{contact.email} ({issuer})" if contact.email_verified else contact.email),
+        ("Identified as", f"{contact.subject} ({issuer})" if contact.subject else ""),
     ]
 
 
 def _facts(connection: Connection) -> list[tuple[str, object]]:
-    """What is known of the visitor and the page; what is not is left out."""
+    """What is known about the visitor and their page. Unknown values are left out."""
     facts: list[tuple[str, object]] = [
         ("Inbox", connection.inbox.name),
         ("Kind", connection.kind),
