@@ -90,10 +90,9 @@ class Client:
         self._socket = socket
         session = asyncio.create_task(self._keep_session(socket))
         try:
-            async for text in socket:
-                self._receive(orjson.loads(text))
-        except ConnectionClosed:
-            pass
+            with contextlib.suppress(ConnectionClosed):
+                async for text in socket:
+                    self._receive(orjson.loads(text))
         finally:
             self._socket = None
             for reply in self._replies.values():
@@ -118,11 +117,9 @@ class Client:
             while True:
                 await asyncio.sleep(PING_EVERY)
                 await self.command("ping")
-        except NotConnected:
-            pass
-        except Refused as refusal:
-            if refusal.code not in TEMPORARY:
-                self._refusal = str(refusal)
+        except (NotConnected, Refused) as error:
+            if isinstance(error, Refused) and error.code not in TEMPORARY:
+                self._refusal = str(error)
         finally:
             await socket.close()
 

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import Any
 
 from prompt_toolkit.utils import get_cwidth
 
@@ -20,18 +20,13 @@ JOINER = "\u200d"
 """Emoji of several parts need it, and it does nothing else."""
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 """Unicode's categories of characters that a terminal does not show, but may obey."""
+DIM, STAFF = "ansibrightblack", "bold ansiblue"
 COLOURS = ("ansicyan", "ansigreen", "ansimagenta", "ansiblue", "ansiyellow", "ansired")
 NARROWEST = 20
 
 
-class Piece(NamedTuple):
-    """Some text in one style, as prompt_toolkit takes it."""
-
-    style: str
-    text: str
-
-
-Line = list[Piece]
+Line = list[tuple[str, str]]
+"""Styles and texts, as in prompt_toolkit."""
 
 
 def clean(text: str) -> str:
@@ -49,9 +44,9 @@ def one_line(text: str) -> str:
     return " ".join(clean(text).split())
 
 
-def note(text: str, style: str = "class:note") -> list[Line]:
+def note(text: str, style: str = f"italic {DIM}") -> list[Line]:
     """Something that the program itself says."""
-    return [[Piece(style, line)] for line in clean(text).split("\n")]
+    return [[(style, line)] for line in clean(text).split("\n")]
 
 
 def message_lines(
@@ -73,16 +68,16 @@ def message_lines(
     staff = author["role"] == "staff"
     colour = COLOURS[sum(name.encode()) % len(COLOURS)]
     head = [
-        Piece("class:time", f"{datetime.fromisoformat(message['created_at']).astimezone():%H:%M} "),
-        Piece("class:staff", "staff " if staff else "      "),
-        *([Piece("class:room", f"#{one_line(room)} ")] if room else []),
-        Piece("class:own" if own else "class:staff" if staff else colour, f"{name}: "),
+        (DIM, f"{datetime.fromisoformat(message['created_at']).astimezone():%H:%M} "),
+        (STAFF, "staff " if staff else "      "),
+        *([(DIM, f"#{one_line(room)} ")] if room else []),
+        ("bold" if own else STAFF if staff else colour, f"{name}: "),
     ]
-    used = sum(get_cwidth(piece.text) for piece in head)
+    used = sum(get_cwidth(text) for _, text in head)
     indent = " " * min(used, NARROWEST)
     space = max(NARROWEST, width - used) if width else None
     first, *rest = wrapped(clean(_text(message, edited=edited, masked=staff)), space)
-    return [[*head, Piece("", first)], *([Piece("", indent + line)] for line in rest)]
+    return [[*head, ("", first)], *([("", indent + line)] for line in rest)]
 
 
 def _text(message: dict[str, Any], *, edited: bool, masked: bool) -> str:

@@ -11,21 +11,8 @@ from prompt_toolkit import PromptSession, print_formatted_text
 from prompt_toolkit.completion import WordCompleter
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.patch_stdout import patch_stdout
-from prompt_toolkit.styles import Style
 
 from bridge.management.terminal.lines import Line
-
-STYLE = Style.from_dict(
-    {
-        "time": "ansibrightblack",
-        "room": "ansibrightblack",
-        "note": "italic ansibrightblack",
-        "wrong": "ansired",
-        "own": "bold",
-        "staff": "bold ansiblue",
-        "prompt": "bold",
-    }
-)
 
 
 class Screen:
@@ -38,7 +25,7 @@ class Screen:
             completer = WordCompleter(lambda: sorted(self.words), ignore_case=True, WORD=True)
             # The line is erased because its message is shown once it is stored.
             self._session = PromptSession(
-                completer=completer, complete_while_typing=False, style=STYLE, erase_when_done=True
+                completer=completer, complete_while_typing=False, erase_when_done=True
             )
 
     @property
@@ -56,7 +43,7 @@ class Screen:
             # Now the log's warnings appear above the line that is being typed.
             logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", force=True)
             while True:
-                line = await self._session.prompt_async(lambda: [("class:prompt", f"{prompt()}> ")])
+                line = await self._session.prompt_async(lambda: [("bold", f"{prompt()}> ")])
                 lines.put_nowait(line.strip())
         lines.put_nowait(None)
 
@@ -64,10 +51,10 @@ class Screen:
         """Above the line that is being typed."""
         if self._session:
             pieces = [piece for line in lines for piece in [*line, ("", "\n")]]
-            print_formatted_text(FormattedText(pieces), end="", style=STYLE, output=self._session.output)
+            print_formatted_text(FormattedText(pieces), end="", output=self._session.output)
             return
         for line in lines:
-            sys.stdout.write("".join(piece.text for piece in line) + "\n")
+            sys.stdout.write("".join(text for _, text in line) + "\n")
         sys.stdout.flush()
 
 

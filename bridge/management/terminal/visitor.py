@@ -63,7 +63,7 @@ class Visitor:
         self._screen.show(note(text))
 
     def warn(self, text: str) -> None:
-        self._screen.show(note(text, "class:wrong"))
+        self._screen.show(note(text, "ansired"))
 
     async def _begin(self) -> None:
         """Start the session of a new socket, get what was missed, and enter the rooms again."""

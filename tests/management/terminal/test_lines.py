@@ -60,7 +60,7 @@ def message(content: str, *, name: str = "Visitor", role: str = "visitor", **fie
 
 
 def plain(line: Line) -> str:
-    return "".join(piece.text for piece in line)
+    return "".join(text for _, text in line)
 
 
 def test_no_line_of_a_message_looks_like_the_beginning_of_another() -> None:
