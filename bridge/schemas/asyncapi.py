@@ -35,7 +35,10 @@ def document(described: Described) -> dict[str, Any]:
         },
         "operations": {
             **{f"command.{entry.name}": _command(entry) for entry in described.commands},
-            **{f"event.{name}": _event(name) for name in described.events},
+            **{
+                f"event.{name}": {"action": "send", **_in_channel(f"event.{name}")}
+                for name in described.events
+            },
         },
         "components": {"messages": messages, "schemas": definitions},
     }
@@ -54,19 +57,12 @@ def _command(entry: Entry) -> dict[str, Any]:
     often = f"At most {limit.amount} from one visitor in {limit.seconds:g} s."
     return {
         "action": "receive",
-        "channel": {"$ref": CHANNEL},
+        **_in_channel(f"command.{entry.name}"),
         "description": f"{often} {entry.warning}." if entry.warning else often,
-        "messages": [_in_channel(f"command.{entry.name}")],
-        "reply": {
-            "channel": {"$ref": CHANNEL},
-            "messages": [_in_channel(f"reply.{entry.name}"), _in_channel("reply.error")],
-        },
+        "reply": _in_channel(f"reply.{entry.name}", "reply.error"),
     }
 
 
-def _event(name: str) -> dict[str, Any]:
-    return {"action": "send", "channel": {"$ref": CHANNEL}, "messages": [_in_channel(f"event.{name}")]}
-
-
-def _in_channel(message: str) -> dict[str, str]:
-    return {"$ref": f"{CHANNEL}/messages/{message}"}
+def _in_channel(*messages: str) -> dict[str, Any]:
+    references = [{"$ref": f"{CHANNEL}/messages/{name}"} for name in messages]
+    return {"channel": {"$ref": CHANNEL}, "messages": references}

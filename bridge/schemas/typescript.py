@@ -14,13 +14,6 @@ HEAD = f"""\
 """
 PAGE = Path(__file__).with_name("page.d.ts")
 """What the chat's page gives to a site's own scripts, in terms of the types above it."""
-NAMES = {
-    "string": "string",
-    "integer": "number",
-    "number": "number",
-    "boolean": "boolean",
-    "null": "null",
-}
 
 
 def types(described: Described) -> str:
@@ -65,7 +58,7 @@ def _type(schema: Schema, indent: str) -> str:
         return _array(schema, indent)
     if kind == "object":
         return _object(schema, indent)
-    return NAMES.get(kind or "", "unknown")
+    return "number" if kind == "integer" else kind or "unknown"
 
 
 def _array(schema: Schema, indent: str) -> str:
