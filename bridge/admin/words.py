@@ -17,7 +17,7 @@ from django.utils.timezone import localtime
 
 from bridge import services
 from bridge.chat.openings import RECENT, bits_asked, opened_lately
-from bridge.delivery.composing import told
+from bridge.delivery.composing import notice
 from bridge.infra.limits import throttles
 from bridge.models import Connection, Endpoint, Inbox, Message
 from bridge.services.requests import UNKNOWN
@@ -53,7 +53,7 @@ def excerpt(message: Message) -> str:
     if message.kind == Message.Kind.GAP:
         return gap(message)
     if message.kind == Message.Kind.EVENT:
-        return told(message)
+        return notice(message)
     return Truncator(" ".join(plain(message, hide=False).split())).chars(120) or f"({message.kind})"
 
 

@@ -15,7 +15,7 @@ from bridge.chat.actions import linking
 from bridge.chat.actions.authors import RemoteAuthor
 from bridge.chat.actions.saying import Voice, say
 from bridge.chat.speaking import Opening
-from bridge.delivery.composing import text_of
+from bridge.delivery.composing import notice
 from bridge.errors import BridgeError, Code
 from bridge.infra import addresses
 from bridge.models import WEB, Attachment, Endpoint, Inbox, Participant
@@ -215,7 +215,7 @@ def message_of(
     return Message(
         uid=row.uid,
         connection=connection,
-        content=row.content if is_said else text_of(row),
+        content=row.content if is_said or row.deleted_at else notice(row),
         author=row.author.nick if row.author else "",
         staff=row.author is not None and row.author.role == Participant.Role.STAFF,
         service=row.service,

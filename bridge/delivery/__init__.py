@@ -14,7 +14,7 @@ the fault that each one closes:
    (`planning.plan`, `settling._found`). *A message was stored, its answer was lost, and it was sent again. An edit was
    made, its answer was lost, the edit was taken back here and stayed there.*
 5. Permanent failures settle, others wait with backoff for as long as their service has patience, missing rights hold
-   the line (`settling.fail`).
+   the line (`failing.fail`).
    *One refused message stopped a conversation for ever; a lost right burnt the whole queue.*
 6. Opening is resumed from what is already there (`planning._opening`). *A crash made two threads.*
 7. What comes in goes through one queue a thread, with a watermark that has no hole behind it (`bot.relay`,
@@ -26,8 +26,9 @@ the fault that each one closes:
 10. One process owns the gateway (`bot.lease`). *Two bots relayed every message twice.*
 """
 
+from bridge.delivery.failing import fail
 from bridge.delivery.lines import Line, LineLost, claim, leave
 from bridge.delivery.planning import plan
-from bridge.delivery.settling import fail, settle
+from bridge.delivery.settling import settle
 
 __all__ = ["Line", "LineLost", "claim", "fail", "leave", "plan", "settle"]

@@ -13,9 +13,9 @@ def carried(message: Message, limits: FileLimits) -> list[Attachment]:
     return [attachment for attachment, fits in _sorted(message, limits) if fits]
 
 
-def link_lines(message: Message, limits: FileLimits, spoken: Callable[[str], str]) -> list[str]:
+def link_lines(message: Message, limits: FileLimits, format_text: Callable[[str], str]) -> list[str]:
     """What stands in a message's text for the rest of its files."""
-    return [_line(attachment, spoken) for attachment, fits in _sorted(message, limits) if not fits]
+    return [_line(attachment, format_text) for attachment, fits in _sorted(message, limits) if not fits]
 
 
 def _sorted(message: Message, limits: FileLimits) -> list[tuple[Attachment, bool]]:
@@ -29,10 +29,10 @@ def _sorted(message: Message, limits: FileLimits) -> list[tuple[Attachment, bool
     return attachments
 
 
-def _line(attachment: Attachment, spoken: Callable[[str], str]) -> str:
+def _line(attachment: Attachment, format_text: Callable[[str], str]) -> str:
     size = f"{attachment.size / (1024 * 1024):.1f} MB"
     path = addresses.path_to("bridge:file", attachment.uid)
     address = files.link(path, site=addresses.origin(), uid=attachment.uid)
     # In these brackets nothing is fetched for a preview.
     where = f"<{address}>" if address else "too large to be sent: it is in the admin"
-    return f"📎 {spoken(attachment.name)} ({size}) {where}"
+    return f"📎 {format_text(attachment.name)} ({size}) {where}"

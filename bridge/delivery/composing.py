@@ -1,14 +1,14 @@
 """What messages look like inside a service: joined while they wait, split where they are too long (rule 9)."""
 
 import re
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from functools import partial
 
+from bridge.delivery import rooms
 from bridge.delivery.carrying import carried, link_lines
-from bridge.models import Delivery, Message, Participant
-from bridge.services.base import FileLimits, Joining, Service
+from bridge.models import Delivery, Endpoint, Message, Participant, RemoteMessage
+from bridge.services.base import Joining, Service
 
 FENCE = "```"
 # What opens a block of code, with the name of its language where a line of its own holds nothing else.
@@ -19,32 +19,16 @@ _PAIRED = re.compile(r"```|``|`|\|\||\*\*|__|~~|\*|\b_|_\b")
 _ENDLESS = re.compile(r"^[^\S\n]*>>>", re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class Form:
-    """How a service takes texts: so many UTF-16 units at once, and said its way."""
-
-    limit: int = sys.maxsize
-    spoken: Callable[[str], str] = str
-    # The line before a reply that says what it answers, where the service has no other way to show that.
-    quoted: Callable[[Message, str | None], str] = lambda message, remote_id: ""
-    joins: Joining = Joining.AUTHOR
-    # Who says it, where nothing else there tells: before the words.
-    named: Callable[[Message], str] = lambda message: ""
-    # What nobody said but happened.
-    quiet: Callable[[str], str] = str
-    files: FileLimits = Service.file_limits
-
-
-PLAIN = Form()
-
-
-def told(event: Message, spoken: Callable[[str], str] = str) -> str:
-    """What happened in a conversation, as staff are told it. `spoken`: how names are said there."""
-    who = event.author
-    if who is None:
-        return "The chat was ended." if event.content == "closed" else "The chat was reopened."
-    name = "The visitor" if who.role == Participant.Role.VISITOR else spoken(who.nick)
-    return f"{name} ended the chat." if event.content == "closed" else f"{name} reopened the chat."
+def notice(event: Message, format_text: Callable[[str], str] = str) -> str:
+    """What happened in a conversation, or may be missing from it. `format_text`: how names are shown there."""
+    if event.kind == Message.Kind.GAP:
+        size = f"{event.gap_size:,}" if event.gap_size else "Some"
+        return f"⚠ {size} message{'s' if event.gap_size != 1 else ''} may be missing here."
+    change = "ended" if event.content == "closed" else "reopened"
+    if event.author is None:
+        return f"The chat was {change}."
+    is_visitor = event.author.role == Participant.Role.VISITOR
+    return f"{'The visitor' if is_visitor else format_text(event.author.nick)} {change} the chat."
 
 
 def length(text: str) -> int:
@@ -52,17 +36,18 @@ def length(text: str) -> int:
     return len(text) + sum(char > "\uffff" for char in text)
 
 
-def text_of(message: Message, form: Form = PLAIN) -> str:
-    """What is said of one message in a service: nothing once it was deleted."""
+def text_of(message: Message, endpoint: Endpoint, *, service: Service) -> str:
+    """What a service shows of one message: nothing once it was deleted."""
     if message.deleted_at:
         return ""
+    format_text = partial(service.format_text, inbox=endpoint.connection.inbox)
     if message.kind == Message.Kind.GAP:
-        size = f"{message.gap_size:,}" if message.gap_size else "Some"
-        return f"⚠ {size} message{'s' if message.gap_size != 1 else ''} may be missing here."
+        return notice(message)
     if message.kind == Message.Kind.EVENT:
-        return form.quiet(told(message, form.spoken))
-    links = link_lines(message, form.files, form.spoken)
-    return form.named(message) + "\n".join([form.spoken(message.content), *links]).strip()
+        return service.format_notice(notice(message, format_text))
+    links = link_lines(message, service.file_limits, format_text)
+    prefix = rooms.author_prefix(message, endpoint, service=service)
+    return prefix + "\n".join([format_text(message.content), *links]).strip()
 
 
 def split(text: str, *, limit: int) -> list[str]:
@@ -130,22 +115,23 @@ def _fitting(text: str, limit: int) -> int:
     return len(text)
 
 
-def compose(messages: Iterable[Message], *, form: Form, quote: str = "") -> list[str]:
-    """The present texts of messages that belong together, as the service should hold them.
+def compose(
+    group: Sequence[Message], sent: Sequence[RemoteMessage], endpoint: Endpoint, *, service: Service
+) -> list[str]:
+    """The present texts of messages that belong together, as the service should hold them. `sent`: what it has.
 
-    `quote`: the line before them; not where nothing is left of them.
+    With the line before a reply; not where nothing is left of them.
     """
-    group = list(messages)
-    texts = [text_of(message, form) for message in group]
-    has_files = any(carried(message, form.files) for message in group)
+    texts = [text_of(message, endpoint, service=service) for message in group]
+    has_files = any(carried(message, service.file_limits) for message in group)
     if any(texts) or has_files:
-        texts.insert(0, quote)
-    pieces = split("\n".join(filter(None, texts)), limit=form.limit)
+        texts.insert(0, rooms.quote(group, sent, endpoint, service=service))
+    pieces = split("\n".join(filter(None, texts)), limit=service.max_length)
     # Files need no words.
     return pieces or [""] * has_files
 
 
-def join(waiting: Sequence[Delivery], *, form: Form) -> list[Message]:
+def join(waiting: Sequence[Delivery], endpoint: Endpoint, *, service: Service) -> list[Message]:
     """The messages that go as one with the first waiting post: same author, next in order, plain, and they fit.
 
     One whose markdown reaches into what follows is the last. A reply goes alone.
@@ -156,12 +142,12 @@ def join(waiting: Sequence[Delivery], *, form: Form) -> list[Message]:
     first = waiting[0].message
     batch = [first]
     passed = {first.pk}
-    if not _may_join(first, first, form):
+    if not _may_join(first, first, service.joins):
         return batch
-    text = text_of(first, form)
+    text = text_of(first, endpoint, service=service)
     units = length(text)
     for delivery in waiting[1:]:
-        if form.joins is Joining.AUTHOR and not is_closed(text):
+        if service.joins is Joining.AUTHOR and not is_closed(text):
             break
         message = delivery.message
         if delivery.operation == Delivery.Operation.REACT:
@@ -171,23 +157,23 @@ def join(waiting: Sequence[Delivery], *, form: Form) -> list[Message]:
             if message.pk not in passed:
                 break
             continue
-        if not _may_join(message, first, form):
+        if not _may_join(message, first, service.joins):
             break
         passed.add(message.pk)
         if message.deleted_at:
             continue
-        text = text_of(message, form)
+        text = text_of(message, endpoint, service=service)
         units += 1 + length(text)
-        if units > form.limit:
+        if units > service.max_length:
             break
         batch.append(message)
     return batch
 
 
-def _may_join(message: Message, first: Message, form: Form) -> bool:
-    if form.joins is Joining.AUTHOR:
+def _may_join(message: Message, first: Message, joins: Joining) -> bool:
+    if joins is Joining.AUTHOR:
         return _is_plain(message) and message.author_id == first.author_id
-    return form.joins is Joining.ALL
+    return joins is Joining.ALL
 
 
 def _is_plain(message: Message) -> bool:

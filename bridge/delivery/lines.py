@@ -1,14 +1,14 @@
 """Lines: the deliveries that wait for one endpoint, and who may work them (rules 2 and 3)."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from bridge.infra.clock import Clock
-from bridge.models import Connection, Endpoint
+from bridge.models import Connection, Delivery, Endpoint
 
 CLAIM = timedelta(seconds=30)
 SPARE = 10
@@ -30,9 +30,9 @@ class Line:
     token: int
     began: float
     # Messages of one batch that was refused as a whole are tried one by one.
-    single: bool = field(default=False)
+    single: bool = False
     # How long a claim lasts, and a renewal.
-    lasts: timedelta = field(default=CLAIM)
+    lasts: timedelta = CLAIM
 
     @property
     def until(self) -> float:
@@ -92,6 +92,11 @@ def hold(line: Line, *, clock: Clock) -> tuple[Endpoint, datetime]:
     endpoint = held.select_related("connection__inbox").annotate(now=clock.now()).get()
     line.began = began
     return endpoint, endpoint.now
+
+
+def unsettled(endpoint: Endpoint) -> QuerySet[Delivery]:
+    """What waits, in order."""
+    return endpoint.deliveries.filter(settled_at__isnull=True).order_by("revision", "pk")
 
 
 def release(endpoint: Endpoint, *, until: datetime) -> None:

@@ -176,7 +176,7 @@ class Outbox:
             flowing = self._got_through > since
             logger.info("%s on line %s: %s", type(request).__name__, line.endpoint_id, failure)
             return await run(delivery.fail, line, request, failure, flowing=flowing, clock=self._clock)
-        await run(delivery.settle, line, request, answer, clock=self._clock)
+        await run(delivery.settle, line, request, answer)
         self._got_through += 1
         self._brake.got_through()
         self._failing.pop(line.endpoint_id, None)

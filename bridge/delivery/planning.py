@@ -8,13 +8,14 @@ plans next.
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 
 from bridge.chat.actions.settling import mark_delivered
-from bridge.delivery import lines, reactions, rooms
+from bridge.delivery import lines, reactions, remotes, rooms
 from bridge.delivery.carrying import carried
-from bridge.delivery.composing import Form, compose, join
+from bridge.delivery.composing import compose, join
 from bridge.delivery.lines import Line
 from bridge.infra.clock import Clock
 from bridge.models import Delivery, Endpoint, Message, RemoteMessage, RemotePart
@@ -37,17 +38,6 @@ def plan(line: Line, *, service: Service, clock: Clock) -> Request | None:
         LineLost: another worker has the line.
     """
     endpoint, now = lines.hold(line, clock=clock)
-    inbox = endpoint.connection.inbox
-    place = endpoint.remote_id or ""
-    form = Form(
-        service.max_length,
-        lambda text: service.spoken(text, inbox),
-        lambda message, remote_id: service.quoted(message, place, remote_id),
-        service.joins,
-        lambda message: rooms.named(message, endpoint, service=service),
-        service.quiet,
-        service.file_limits,
-    )
     while waiting := _waiting(endpoint):
         verdict = service.consider(waiting, endpoint, now=now)
         if isinstance(verdict, Drop):
@@ -56,29 +46,30 @@ def plan(line: Line, *, service: Service, clock: Clock) -> Request | None:
         if isinstance(verdict, Hold):
             lines.release(endpoint, until=verdict.until)
             return None
-        if (lost := _of_unknown_fate(endpoint)) is not None:
+        if (lost := remotes.of_unknown_fate(endpoint)) is not None:
             return _look_for(lost, endpoint, service=service, now=now)
         if waiting[0].operation == Delivery.Operation.POST:
-            if (deleted := waiting[0]).message.deleted_at and not _remotes(deleted.message, endpoint):
-                # Deleted before it was sent: it never is.
-                mark_delivered([deleted], endpoint=endpoint, outcome=Delivery.Outcome.SUPERSEDED)
-                continue
-            if endpoint.remote_id is None and waiting[0].message.kind == Message.Kind.EVENT:
-                # Nothing is opened only to say there that it has ended.
+            if _is_needless(waiting[0].message, endpoint):
                 mark_delivered(waiting[:1], endpoint=endpoint, outcome=Delivery.Outcome.SUPERSEDED)
                 continue
             if endpoint.remote_id is None:
                 return _opening(endpoint, now=now)
-        if (request := _towards(waiting, endpoint, line=line, form=form, now=now)) is not None:
+        if (request := _towards(waiting, endpoint, line=line, service=service, now=now)) is not None:
             return request
     lines.empty(endpoint)
     return None
 
 
 def _waiting(endpoint: Endpoint) -> list[Delivery]:
-    unsettled = endpoint.deliveries.filter(settled_at__isnull=True).order_by("revision", "pk")
-    whole = unsettled.select_related("message__author").prefetch_related("message__attachments")
-    return list(whole[:LOOK_AHEAD])
+    whole = lines.unsettled(endpoint).select_related("message__author")
+    return list(whole.prefetch_related("message__attachments")[:LOOK_AHEAD])
+
+
+def _is_needless(message: Message, endpoint: Endpoint) -> bool:
+    """Deleted before it was sent, it never is; and nothing is opened only to say there that it has ended."""
+    if message.deleted_at and not remotes.of_message(message, endpoint):
+        return True
+    return endpoint.remote_id is None and message.kind == Message.Kind.EVENT
 
 
 def _drop(dropped: Sequence[Delivery], endpoint: Endpoint) -> None:
@@ -87,11 +78,6 @@ def _drop(dropped: Sequence[Delivery], endpoint: Endpoint) -> None:
     waiting = endpoint.deliveries.filter(settled_at__isnull=True).values("message")
     lost = endpoint.remote_messages.filter(ours=True, card=False, remote_id__isnull=True)
     lost.exclude(parts__message__in=waiting).delete()
-
-
-def _of_unknown_fate(endpoint: Endpoint) -> RemoteMessage | None:
-    """Ours that may be out there: at most one on a line, since a line sends one thing at a time."""
-    return endpoint.remote_messages.filter(ours=True, remote_id__isnull=True).order_by("pk").first()
 
 
 def _look_for(lost: RemoteMessage, endpoint: Endpoint, *, service: Service, now: datetime) -> Request | None:
@@ -105,40 +91,27 @@ def _look_for(lost: RemoteMessage, endpoint: Endpoint, *, service: Service, now:
         return FindOpening(endpoint_id=endpoint.pk, remote_pk=lost.pk)
     return ReadBack(
         remote_pk=lost.pk,
-        thread=_thread(endpoint),
-        after=_newest_known(endpoint),
+        thread=remotes.thread_of(endpoint),
+        after=remotes.newest_known(endpoint),
         speaker=lost.speaker,
         since=rooms.written_at(lost) if lost.speaker else None,
     )
 
 
 def _again(remote: RemoteMessage, endpoint: Endpoint, *, now: datetime) -> Request:
-    _about_to_send(remote, now=now)
+    remote.sent_at = now
+    remote.save(update_fields=["sent_at"])
     if remote.card:
         return _open(remote, endpoint, repeat=True)
-    group = _group([remote])
-    answered = None if _is_begun(group, endpoint) else _answered(group, endpoint)
+    group = remotes.group_of([remote])
+    answered = None if remotes.of_message(group[0], endpoint) else remotes.answered(group, endpoint)
     return _post(remote, endpoint, repeat=True, reply_to=answered)
-
-
-def _newest_known(endpoint: Endpoint) -> str:
-    """The newest message of ours whose place in the thread is known; the thread itself before the first."""
-    known = endpoint.remote_messages.filter(ours=True, card=False, remote_id__isnull=False).order_by("-pk")
-    newest = known.values_list("remote_id", flat=True).first()
-    thread = _thread(endpoint)
-    return (
-        max(thread, newest, key=int) if newest and newest.isdigit() and thread.isdigit() else newest or thread
-    )
 
 
 def _opening(endpoint: Endpoint, *, now: datetime) -> Request:
     """Open the thread: first its card, then the thread from it. What is there already is gone on from."""
     card = endpoint.remote_messages.filter(card=True, deleted_at__isnull=True).first()
-    if card is None:
-        card = RemoteMessage.objects.create(
-            endpoint=endpoint, ours=True, card=True, nonce=_nonce(), sent_at=now
-        )
-    return _open(card, endpoint, repeat=False)
+    return _open(card or _write_down(endpoint, card=True, sent_at=now), endpoint, repeat=False)
 
 
 def _open(card: RemoteMessage, endpoint: Endpoint, *, repeat: bool) -> Open:
@@ -148,31 +121,30 @@ def _open(card: RemoteMessage, endpoint: Endpoint, *, repeat: bool) -> Open:
 
 
 def _towards(
-    waiting: list[Delivery], endpoint: Endpoint, *, line: Line, form: Form, now: datetime
+    waiting: list[Delivery], endpoint: Endpoint, *, line: Line, service: Service, now: datetime
 ) -> Request | None:
     """One request that brings what is out there closer to the first delivery; None once nothing differs."""
     head = waiting[0]
     if head.operation == Delivery.Operation.REACT:
         return reactions.towards(head, endpoint)
-    remotes = _remotes(head.message, endpoint)
+    sent = remotes.of_message(head.message, endpoint)
+    group = remotes.group_of(sent)
     if head.operation == Delivery.Operation.POST:
-        group = _group(remotes) or ([head.message] if line.single else join(waiting, form=form))
-        wanted = compose(group, form=form, quote=_quote(group, remotes, endpoint, form=form))
-        if len(remotes) < len(wanted) and not head.message.deleted_at:
-            answered = None if remotes else _answered(group, endpoint)
-            return _send(wanted[len(remotes)], group, endpoint, form=form, reply_to=answered, now=now)
+        group = group or ([head.message] if line.single else join(waiting, endpoint, service=service))
+        wanted = compose(group, sent, endpoint, service=service)
+        if len(sent) < len(wanted) and not head.message.deleted_at:
+            answered = None if sent else remotes.answered(group, endpoint)
+            return _send(wanted[len(sent)], group, endpoint, service=service, reply_to=answered, now=now)
         mark_delivered(_posts_of(group, endpoint), endpoint=endpoint, outcome=Delivery.Outcome.DELIVERED)
         return None
-    alive = [remote for remote in remotes if remote.deleted_at is None]
-    if alive and (request := _difference(alive, endpoint, form=form, now=now)) is not None:
+    alive = [remote for remote in sent if remote.deleted_at is None]
+    if alive and (request := _difference(alive, endpoint, service=service, now=now)) is not None:
         return request
     # What was said together and is taken back by itself takes its reactions with it.
     if alive and (request := reactions.surplus(alive[0], endpoint)) is not None:
         return request
-    group = _group(remotes) or [head.message]
-    changes = endpoint.deliveries.filter(
-        settled_at__isnull=True,
-        message__in=group,
+    changes = lines.unsettled(endpoint).filter(
+        message__in=group or [head.message],
         operation__in=[Delivery.Operation.EDIT, Delivery.Operation.DELETE],
     )
     mark_delivered(list(changes), endpoint=endpoint, outcome=Delivery.Outcome.DELIVERED)
@@ -180,12 +152,12 @@ def _towards(
 
 
 def _difference(
-    alive: list[RemoteMessage], endpoint: Endpoint, *, form: Form, now: datetime
+    alive: list[RemoteMessage], endpoint: Endpoint, *, service: Service, now: datetime
 ) -> Request | None:
     """The first place where what the service holds differs from the present text of the whole."""
-    group = _group(alive)
-    wanted = compose(group, form=form, quote=_quote(group, alive, endpoint, form=form))
-    thread = _thread(endpoint)
+    group = remotes.group_of(alive)
+    wanted = compose(group, alive, endpoint, service=service)
+    thread = remotes.thread_of(endpoint)
     for remote, text in zip(alive, wanted, strict=False):
         if remote.text != text or remote.text_unsure:
             # Written down before it is asked for: taken back before its fate is known, it is asked for all the same.
@@ -193,7 +165,7 @@ def _difference(
             return Edit(
                 remote_pk=remote.pk,
                 thread=thread,
-                remote_id=_known(remote),
+                remote_id=remotes.id_of(remote),
                 text=text,
                 sender=remote.sender,
             )
@@ -201,76 +173,35 @@ def _difference(
         surplus = alive[-1]
         # Written down before it is asked for, or its echo would be taken for staff who delete the message.
         RemoteMessage.objects.filter(pk=surplus.pk).update(unwanted=True)
-        return Delete(remote_pk=surplus.pk, thread=thread, remote_id=_known(surplus), sender=surplus.sender)
+        known = remotes.id_of(surplus)
+        return Delete(remote_pk=surplus.pk, thread=thread, remote_id=known, sender=surplus.sender)
     if len(wanted) > len(alive):
         # What no longer fits goes on in a reply: its place in the thread is taken.
-        return _send(wanted[len(alive)], group, endpoint, form=form, reply_to=_known(alive[0]), now=now)
+        first = remotes.id_of(alive[0])
+        return _send(wanted[len(alive)], group, endpoint, service=service, reply_to=first, now=now)
     return None
 
 
 def _posts_of(group: list[Message], endpoint: Endpoint) -> list[Delivery]:
-    return list(
-        endpoint.deliveries.filter(
-            settled_at__isnull=True, message__in=group, operation=Delivery.Operation.POST
-        ).order_by("revision")
-    )
-
-
-def _remotes(message: Message, endpoint: Endpoint) -> list[RemoteMessage]:
-    """What is out there of a message, in order, with what was deleted over there."""
-    ours = RemoteMessage.objects.filter(
-        endpoint=endpoint, ours=True, remote_id__isnull=False, parts__message=message
-    )
-    return list(ours.order_by("pk"))
-
-
-def _quote(group: list[Message], remotes: list[RemoteMessage], endpoint: Endpoint, *, form: Form) -> str:
-    """The line before a reply, where there is no other way to reply."""
-    if group[0].reply_to_id is None:
-        return ""
-    return rooms.quote(group, remotes, endpoint, form=form, answered=_answered(group, endpoint))
-
-
-def _answered(group: list[Message], endpoint: Endpoint) -> str | None:
-    """What a message that goes out answers over there: the first piece, where that is in several."""
-    if group[0].reply_to_id is None:
-        return None
-    there = endpoint.remote_messages.filter(remote_id__isnull=False, deleted_at__isnull=True)
-    pieces = there.filter(parts__message=group[0].reply_to_id).order_by("pk")
-    return pieces.values_list("remote_id", flat=True).first()
-
-
-def _group(remotes: list[RemoteMessage]) -> list[Message]:
-    """The messages that these hold together. All remote messages of one group have the same parts."""
-    if not remotes:
-        return []
-    parts = RemotePart.objects.filter(remote=remotes[0]).order_by("position").select_related("message")
-    return [part.message for part in parts.prefetch_related("message__attachments")]
-
-
-def _is_begun(group: list[Message], endpoint: Endpoint) -> bool:
-    return bool(_remotes(group[0], endpoint))
+    posts = lines.unsettled(endpoint).filter(operation=Delivery.Operation.POST)
+    return list(posts.filter(message__in=group))
 
 
 def _send(
-    text: str, group: list[Message], endpoint: Endpoint, *, form: Form, reply_to: str | None, now: datetime
+    text: str,
+    group: list[Message],
+    endpoint: Endpoint,
+    *,
+    service: Service,
+    reply_to: str | None,
+    now: datetime,
 ) -> Request:
-    """Write down what is about to be sent, with its nonce: whoever finds it after a crash looks for it first.
-
-    The nonce is random: made from a key it would, after the database was reset, be answered with an old message.
-    """
+    """Write down what is about to be sent: whoever finds it after a crash looks for it first."""
     # Files go with the first piece.
-    first = [] if _is_begun(group, endpoint) else group
-    attached = [file.pk for message in first for file in carried(message, form.files)]
-    remote = RemoteMessage.objects.create(
-        endpoint=endpoint,
-        ours=True,
-        nonce=_nonce(),
-        text=text,
-        files=attached,
-        speaker=rooms.speaks(group[0], endpoint),
-        sent_at=now,
-    )
+    first = [] if remotes.of_message(group[0], endpoint) else group
+    attached = [file.pk for message in first for file in carried(message, service.file_limits)]
+    speaker = rooms.speaks(group[0], endpoint)
+    remote = _write_down(endpoint, text=text, files=attached, speaker=speaker, sent_at=now)
     RemotePart.objects.bulk_create(
         RemotePart(remote=remote, message=message, position=position)
         for position, message in enumerate(group)
@@ -278,10 +209,15 @@ def _send(
     return _post(remote, endpoint, repeat=False, reply_to=reply_to)
 
 
-def _post(remote: RemoteMessage, endpoint: Endpoint, *, repeat: bool, reply_to: str | None = None) -> Post:
+def _write_down(endpoint: Endpoint, **fields: Any) -> RemoteMessage:
+    """The nonce is random: made from a key it would, after the database was reset, be answered with an old message."""
+    return endpoint.remote_messages.create(ours=True, nonce=secrets.token_urlsafe(12), **fields)
+
+
+def _post(remote: RemoteMessage, endpoint: Endpoint, *, repeat: bool, reply_to: str | None) -> Post:
     return Post(
         remote_pk=remote.pk,
-        thread=_thread(endpoint),
+        thread=remotes.thread_of(endpoint),
         text=remote.text,
         nonce=remote.nonce,
         files=tuple(remote.files),
@@ -290,22 +226,3 @@ def _post(remote: RemoteMessage, endpoint: Endpoint, *, repeat: bool, reply_to: 
         previews=endpoint.connection.inbox.link_previews,
         speaker=rooms.speaker(remote) if remote.speaker else None,
     )
-
-
-def _about_to_send(remote: RemoteMessage, *, now: datetime) -> None:
-    remote.sent_at = now
-    remote.save(update_fields=["sent_at"])
-
-
-def _nonce() -> str:
-    return secrets.token_urlsafe(12)
-
-
-def _thread(endpoint: Endpoint) -> str:
-    assert endpoint.remote_id is not None  # noqa: S101  # a post is planned on an opened line only
-    return endpoint.remote_id
-
-
-def _known(remote: RemoteMessage) -> str:
-    assert remote.remote_id is not None  # noqa: S101  # filtered by its query
-    return remote.remote_id

@@ -7,6 +7,7 @@ more, which changes nothing.
 from django.db.models import QuerySet
 
 from bridge.chat.actions.settling import mark_delivered, mark_failed
+from bridge.delivery import lines, remotes
 from bridge.errors import DeliveryFailed
 from bridge.models import Delivery, Endpoint, Inbox, Message, Reaction, RemoteMessage
 from bridge.services.requests import React
@@ -22,7 +23,7 @@ def towards(head: Delivery, endpoint: Endpoint) -> React | None:
         return request
     held = _messages_in(remote) if remote is not None else [head.message_id]
     waiting = _waiting(endpoint).filter(message__in=held)
-    *before, latest = waiting.order_by("revision", "pk")
+    *before, latest = waiting
     mark_delivered(before, endpoint=endpoint, outcome=Delivery.Outcome.SUPERSEDED)
     # Without a message over there, there is nothing to react to.
     outcome = Delivery.Outcome.DELIVERED if remote is not None else Delivery.Outcome.SUPERSEDED
@@ -70,7 +71,7 @@ def done(request: React) -> None:
 def refused(request: React, endpoint: Endpoint, failure: DeliveryFailed) -> None:
     """Staff see why; no message waits for it. A right that is missing is missing for all that wait."""
     remote = RemoteMessage.objects.get(pk=request.remote_pk)
-    waiting = list(_waiting(endpoint).order_by("revision", "pk"))
+    waiting = list(_waiting(endpoint))
     fates = _fates(remote)
     if not request.add:
         # Whoever asks next must not ask for this again: an edit that waits would wait for ever.
@@ -86,15 +87,17 @@ def refused(request: React, endpoint: Endpoint, failure: DeliveryFailed) -> None
 def _ask(remote: RemoteMessage, endpoint: Endpoint, fates: dict[str, str], emoji: str, *, add: bool) -> React:
     fates[emoji] = UNSURE
     _write(remote, fates)
-    assert endpoint.remote_id is not None  # noqa: S101  # filtered by their query
-    assert remote.remote_id is not None  # noqa: S101
     return React(
-        remote_pk=remote.pk, thread=endpoint.remote_id, remote_id=remote.remote_id, emoji=emoji, add=add
+        remote_pk=remote.pk,
+        thread=remotes.thread_of(endpoint),
+        remote_id=remotes.id_of(remote),
+        emoji=emoji,
+        add=add,
     )
 
 
 def _waiting(endpoint: Endpoint) -> QuerySet[Delivery]:
-    return endpoint.deliveries.filter(settled_at__isnull=True, operation=Delivery.Operation.REACT)
+    return lines.unsettled(endpoint).filter(operation=Delivery.Operation.REACT)
 
 
 def _remote_of(message: Message, endpoint: Endpoint) -> RemoteMessage | None:
@@ -104,8 +107,7 @@ def _remote_of(message: Message, endpoint: Endpoint) -> RemoteMessage | None:
     """
     if endpoint.remote_id is None or message.deleted_at:
         return None
-    there = endpoint.remote_messages.filter(remote_id__isnull=False, deleted_at__isnull=True)
-    pieces = there.filter(parts__message=message).order_by("pk")
+    pieces = remotes.pieces_of(message.pk, endpoint)
     return next((piece for piece in pieces if _is_within(piece, endpoint.remote_id)), None)
 
 

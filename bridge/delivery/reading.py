@@ -38,7 +38,7 @@ def next_piece(line: Line, *, done: Collection[int], changes: bool, clock: Clock
         LineLost: another reader has the line, and what was not settled.
     """
     endpoint, _ = lines.hold(line, clock=clock)
-    unsettled = endpoint.deliveries.filter(settled_at__isnull=True).order_by("revision", "pk")
+    unsettled = lines.unsettled(endpoint)
     if done:
         mark_delivered(
             list(unsettled.filter(pk__in=done)), endpoint=endpoint, outcome=Delivery.Outcome.DELIVERED
@@ -49,10 +49,10 @@ def next_piece(line: Line, *, done: Collection[int], changes: bool, clock: Clock
         change = Operation(head.operation)
         if message.deleted_at and change != Operation.POST:
             change = Operation.DELETE
-        elif change == Operation.REACT and any(each.operation == Operation.EDIT for each in together):
+        elif change == Operation.REACT and any(delivery.operation == Operation.EDIT for delivery in together):
             change = Operation.EDIT
         if _is_wanted(message, change, changes=changes):
-            return Piece(message, endpoint, change, tuple(each.pk for each in together))
+            return Piece(message, endpoint, change, tuple(delivery.pk for delivery in together))
         mark_delivered(together, endpoint=endpoint, outcome=Delivery.Outcome.SUPERSEDED)
     lines.empty(endpoint)
     return None

@@ -1,8 +1,9 @@
 """What is different in a room: each speaks in his own name, and nobody can reply in it."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from bridge.delivery.composing import Form
+from bridge.delivery import remotes
 from bridge.models import Connection, Endpoint, Message, Participant, RemoteMessage
 from bridge.services.base import Service
 from bridge.services.requests import Speaker
@@ -24,12 +25,12 @@ def speaks(message: Message, endpoint: Endpoint) -> str:
     return VISITORS.format(shortened(author.nick, MAX_NICK))
 
 
-def named(message: Message, endpoint: Endpoint, *, service: Service) -> str:
+def author_prefix(message: Message, endpoint: Endpoint, *, service: Service) -> str:
     """What stands before a message: in a private conversation who of staff says it, from elsewhere."""
-    author = message.author
-    if author is None or author.role != Participant.Role.STAFF:
+    author, is_room = message.author, endpoint.connection.kind == Connection.Kind.ROOM
+    if is_room or author is None or author.role != Participant.Role.STAFF:
         return ""
-    return "" if endpoint.connection.kind == Connection.Kind.ROOM else service.named(author)
+    return service.author_prefix(author)
 
 
 def speaker(remote: RemoteMessage) -> Speaker:
@@ -47,19 +48,14 @@ def written_at(remote: RemoteMessage) -> datetime:
 
 
 def quote(
-    group: list[Message],
-    remotes: list[RemoteMessage],
-    endpoint: Endpoint,
-    *,
-    form: Form,
-    answered: str | None,
+    group: Sequence[Message], sent: Sequence[RemoteMessage], endpoint: Endpoint, *, service: Service
 ) -> str:
-    """The line before a reply in a room, where nobody can reply in a visitor's name. `answered`: what it answers there.
+    """The line before a reply in a room, where nobody can reply in a visitor's name. `sent`: what of it is there.
 
     As it was first sent: what it quotes may say something else by now, and the pieces must fit together.
     """
-    if endpoint.connection.kind != Connection.Kind.ROOM:
+    if endpoint.connection.kind != Connection.Kind.ROOM or group[0].reply_to_id is None:
         return ""
     message = Message.objects.select_related("author", "connection__inbox").get(replies=group[0])
-    line = form.quoted(message, answered)
-    return remotes[0].text.partition("\n")[0] if line and remotes else line
+    line = service.format_quote(message, remotes.thread_of(endpoint), remotes.answered(group, endpoint))
+    return sent[0].text.partition("\n")[0] if line and sent else line

@@ -157,20 +157,20 @@ class Service(ABC):
         """
         return ()
 
-    def named(self, author: Participant) -> str:
+    def author_prefix(self, author: Participant) -> str:
         """What stands before what staff say from elsewhere in a private conversation, where nothing else there says
         who it is. Pure."""
         return ""
 
-    def spoken(self, text: str, inbox: Inbox) -> str:
+    def format_text(self, text: str, inbox: Inbox) -> str:
         """What a visitor wrote, as it is said over there. Pure: it is asked again before each request."""
         return text
 
-    def quiet(self, text: str) -> str:
+    def format_notice(self, text: str) -> str:
         """What nobody said but happened, e.g. that the chat was ended, as it looks over there. Pure."""
         return text
 
-    def quoted(self, message: Message, place: str, remote_id: str | None) -> str:
+    def format_quote(self, message: Message, place: str, remote_id: str | None) -> str:
         """In a room, one line that says what a reply answers: this message, which is `remote_id` over there."""
         return ""
 

@@ -6,6 +6,7 @@ fails in every way it knows. At last all is healed, and what the threads hold mu
 """
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from django.db import transaction
@@ -22,7 +23,7 @@ from bridge.chat.actions.receiving import receive_delete
 from bridge.chat.speaking import Post as NewPost
 from bridge.chat.speaking import Posted, Target, Uploads
 from bridge.delivery import Line, LineLost
-from bridge.delivery.composing import Form, text_of
+from bridge.delivery.composing import text_of
 from bridge.errors import DeliveryFailed
 from bridge.models import (
     Attachment,
@@ -57,8 +58,13 @@ class Worker:
         self.request = self.answer = self.failure = None
 
 
-FORM = Form(files=Modelled.file_limits)
-"""Of what is compared with the Discord of these tests."""
+def words_of(messages: Iterable[Message]) -> list[str]:
+    """What is to be read of them in the Discord of these tests."""
+    texts = []
+    for message in messages:
+        endpoint = Endpoint.objects.get(connection=message.connection_id)
+        texts.append(text_of(message, endpoint, service=SERVICE))
+    return " ".join(texts).split()
 
 
 class DeliveryMachine(RuleBasedStateMachine):
@@ -279,7 +285,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         worker.forget()
         assert request is not None
         if answer is not None:
-            delivery.settle(line, request, answer, clock=self.clock)
+            delivery.settle(line, request, answer)
         elif failure is not None and not delivery.fail(
             line, request, failure, flowing=False, clock=self.clock
         ):
@@ -289,8 +295,9 @@ class DeliveryMachine(RuleBasedStateMachine):
         """What is composed says what its messages say now: what was deleted or edited away before is never sent."""
         if isinstance(request, Post) and not request.repeat:
             group = Message.objects.filter(remote_parts__remote=request.remote_pk)
-            now = {word for message in group for word in text_of(message, FORM).split()}
-            assert set(request.text.split()) <= now, f"{request.text!r} holds what nobody says any more"
+            assert set(request.text.split()) <= set(words_of(group)), (
+                f"{request.text!r} holds what nobody says any more"
+            )
 
     def heal(self) -> None:
         """All workers but one die, Discord works, time passes: in the end nothing waits."""
@@ -310,7 +317,7 @@ class DeliveryMachine(RuleBasedStateMachine):
     def compare(self) -> None:
         for target in self.targets:
             messages = Message.objects.filter(connection=target.connection).order_by("seq")
-            wanted = " ".join(filter(None, (text_of(message, FORM) for message in messages))).split()
+            wanted = words_of(messages)
             opened = self.discord.openings.get(Endpoint.objects.get(connection=target.connection).pk, [])
             assert len(opened) <= 1, f"{len(opened)} threads were opened for one conversation"
             said = self.discord.threads[opened[0]].said if opened else []

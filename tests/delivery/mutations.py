@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from secrets import token_urlsafe
 from typing import Any
 
 import pytest
 
 from bridge import delivery
 from bridge.chat.actions import posting, receiving, remote_ids
-from bridge.delivery import composing, lines, planning, reactions, settling
+from bridge.delivery import composing, failing, lines, planning, reactions, remotes
 from bridge.errors import DeliveryFailed
 from bridge.models import Connection, Delivery, Endpoint, RemoteMessage
 from bridge.services.attempts import Attempt
@@ -79,7 +80,7 @@ def a_repeat_has_a_nonce_of_its_own(patch: pytest.MonkeyPatch) -> None:
     original = planning._again
 
     def again(remote: RemoteMessage, endpoint: Endpoint, *, now: datetime) -> Request:
-        remote.nonce = planning._nonce()
+        remote.nonce = token_urlsafe(12)
         remote.save(update_fields=["nonce"])
         return original(remote, endpoint, now=now)
 
@@ -110,13 +111,13 @@ def a_failed_head_is_overtaken(patch: pytest.MonkeyPatch) -> None:
 
 def an_opening_of_unknown_fate_is_repeated(patch: pytest.MonkeyPatch) -> None:
     """Rule 6: an uncertain opening is looked for."""
-    original = planning._of_unknown_fate
+    original = remotes.of_unknown_fate
 
     def of_unknown_fate(endpoint: Endpoint) -> RemoteMessage | None:
         found = original(endpoint)
         return None if found is not None and found.card else found
 
-    patch.setattr(planning, "_of_unknown_fate", of_unknown_fate)
+    patch.setattr(remotes, "of_unknown_fate", of_unknown_fate)
 
 
 def an_edit_leaves_what_outgrew_its_message(patch: pytest.MonkeyPatch) -> None:
@@ -136,7 +137,7 @@ def an_edit_leaves_what_outgrew_its_message(patch: pytest.MonkeyPatch) -> None:
 def what_is_joined_is_settled_one_by_one(patch: pytest.MonkeyPatch) -> None:
     """Rule 9: one remote message settles all that it carries."""
     patch.setattr(planning, "_posts_of", lambda group, endpoint: planning._waiting(endpoint)[:1])
-    patch.setattr(planning, "_remotes", lambda message, endpoint: _first_only(message, endpoint))
+    patch.setattr(remotes, "of_message", _first_only)
 
 
 def a_reply_goes_with_others(patch: pytest.MonkeyPatch) -> None:
@@ -164,7 +165,7 @@ def what_staff_delete_is_only_noted(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(receiving, "take_as_deleted", take_as_deleted)
     patch.setattr(remote_ids, "take_as_deleted", take_as_deleted)
-    patch.setattr(settling, "take_as_deleted", take_as_deleted)
+    patch.setattr(failing, "take_as_deleted", take_as_deleted)
 
 
 def _first_only(message: Any, endpoint: Endpoint) -> list[RemoteMessage]:

@@ -68,7 +68,7 @@ class Conversation:
         line, request = self.plan()
         assert isinstance(request, Open)
         place = str(uuid.uuid4())
-        delivery.settle(line, request, Opened(place, place), clock=self.clock)
+        delivery.settle(line, request, Opened(place, place))
 
     def lose(self) -> Request:
         """The next request, of which nobody knows what became."""
@@ -139,7 +139,7 @@ def test_a_drop_of_the_head_lets_the_next_one_go(conversation: Conversation) -> 
     line, request = conversation.plan()
     assert isinstance(request, Sent)
     assert request.text == "second"
-    delivery.settle(line, request, Stored("2"), clock=conversation.clock)
+    delivery.settle(line, request, Stored("2"))
     assert delivery.plan(line, service=conversation.service, clock=conversation.clock) is None
     assert conversation.outcomes == [Delivery.Outcome.SUPERSEDED, Delivery.Outcome.DELIVERED]
 

@@ -97,7 +97,7 @@ class Rig(ABC):
                 if not await db(delivery.fail, line, request, failure, flowing=False, clock=clock):
                     return
             else:
-                await db(delivery.settle, line, request, answer, clock=clock)
+                await db(delivery.settle, line, request, answer)
 
 
 def once_and_in_order(held: Sequence[str], *texts: str) -> bool:

@@ -12,7 +12,7 @@ from bridge.services.discord.card import plain
 from bridge.services.discord.errors import first_taken
 from bridge.services.discord.files import opened
 from bridge.services.discord.names import legal_name, one_line, spare_name
-from bridge.services.discord.text import spoken
+from bridge.services.discord.text import format_text
 from bridge.services.discord.webhooks import Webhook, Webhooks
 from bridge.services.requests import NOTHING_LEFT, Delete, Edit, Post, Speaker, Stored
 
@@ -32,14 +32,14 @@ class Rooms:
         self._client = client
         self._webhooks = Webhooks(client)
 
-    def quoted(self, message: Message, place: str, remote_id: str | None) -> str:
+    def format_quote(self, message: Message, place: str, remote_id: str | None) -> str:
         """An excerpt, and the way to the whole: a webhook cannot reply. Never empty."""
         if message.deleted_at:
             said = "(deleted)"
         else:
             line = one_line(message.content)
             excerpt = line if len(line) <= EXCERPT else f"{line[:EXCERPT].rstrip()}…"
-            said = spoken(plain(excerpt), message.connection.inbox) or "(a file)"
+            said = format_text(plain(excerpt), message.connection.inbox) or "(a file)"
         name = plain(message.author.nick) if message.author else "ChatBridge"
         channel = self._client.get_channel(int(place))
         if remote_id is None or not isinstance(channel, discord.TextChannel):
@@ -47,7 +47,7 @@ class Rooms:
         address = f"https://discord.com/channels/{channel.guild.id}/{place}/{remote_id}"
         return f"> **{name}**: {said} · [↗]({address})"
 
-    def named(self, author: Participant) -> str:
+    def author_prefix(self, author: Participant) -> str:
         """In a thread the bot says everything: what staff say from elsewhere begins with their name."""
         return f"**{plain(author.nick)}:** "
 

@@ -9,7 +9,7 @@ from bridge.conf import settings
 from bridge.models import Connection, Delivery, Endpoint, Inbox, Message, Participant
 from bridge.services.base import FileLimits, Go, Hold, Process, Service, SetupError, Verdict
 from bridge.services.discord.reasons import REASONS
-from bridge.services.discord.text import spoken
+from bridge.services.discord.text import format_text
 from bridge.services.requests import Answer, Request
 
 if TYPE_CHECKING:
@@ -92,18 +92,18 @@ class DiscordService(Service):
         parent = getattr(thread, "parent_id", None)
         return held.channel is None or (parent is not None and parent != held.channel)
 
-    def spoken(self, text: str, inbox: Inbox) -> str:
-        return spoken(text, inbox)
+    def format_text(self, text: str, inbox: Inbox) -> str:
+        return format_text(text, inbox)
 
-    def quiet(self, text: str) -> str:
+    def format_notice(self, text: str) -> str:
         # Discord's small print.
         return f"-# {text}"
 
-    def quoted(self, message: Message, place: str, remote_id: str | None) -> str:
-        return self._requests.rooms.quoted(message, place, remote_id)
+    def format_quote(self, message: Message, place: str, remote_id: str | None) -> str:
+        return self._requests.rooms.format_quote(message, place, remote_id)
 
-    def named(self, author: Participant) -> str:
-        return self._requests.rooms.named(author)
+    def author_prefix(self, author: Participant) -> str:
+        return self._requests.rooms.author_prefix(author)
 
     async def perform(self, request: Request) -> Answer:
         return await self._requests.perform(request)

@@ -23,7 +23,7 @@ _INVITE = re.compile(
 REMOVED = "(invite removed)"
 
 
-def spoken(text: str, inbox: Inbox) -> str:
+def format_text(text: str, inbox: Inbox) -> str:
     """The text for Discord."""
     if inbox.invites == Inbox.Invites.REMOVE:
         text = _INVITE.sub(REMOVED, text)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bridge.models import Inbox
 from bridge.services.discord.card import plain
-from bridge.services.discord.text import REMOVED, spoken
+from bridge.services.discord.text import REMOVED, format_text
 from bridge.text.markdown import outside_code
 
 KEEP = Inbox(invites=Inbox.Invites.KEEP)
@@ -30,7 +30,7 @@ REMOVE = Inbox(invites=Inbox.Invites.REMOVE)
     ],
 )
 def test_what_is_harmless_stays_as_it_is(text: str) -> None:
-    assert spoken(text, KEEP) == spoken(text, BREAK) == text
+    assert format_text(text, KEEP) == format_text(text, BREAK) == text
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_what_is_harmless_stays_as_it_is(text: str) -> None:
     ],
 )
 def test_what_would_call_somebody_or_hide_an_address_is_shown_as_typed(typed: str, said: str) -> None:
-    assert spoken(typed, KEEP) == said
+    assert format_text(typed, KEEP) == said
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_what_would_call_somebody_or_hide_an_address_is_shown_as_typed(typed: st
     ],
 )
 def test_where_discord_would_do_nothing_nothing_is_done(text: str) -> None:
-    assert spoken(text, BREAK) == text
+    assert format_text(text, BREAK) == text
 
 
 @pytest.mark.parametrize(
@@ -93,9 +93,9 @@ def test_an_address_on_the_card_is_copied_as_it_was_given(address: str) -> None:
 )
 def test_an_invite_is_kept_broken_or_removed(invite: str) -> None:
     text = f"Join {invite}, please"
-    assert spoken(text, KEEP) == text
-    assert spoken(text, REMOVE) == f"Join {REMOVED}, please"
-    broken = spoken(text, BREAK)
+    assert format_text(text, KEEP) == text
+    assert format_text(text, REMOVE) == f"Join {REMOVED}, please"
+    broken = format_text(text, BREAK)
     assert broken.replace("\\", "") == text
     for alive in ("discord.gg", "discord.com", "discordapp.com", "s://"):
         assert alive not in broken.lower()
@@ -105,22 +105,22 @@ def test_an_invite_is_kept_broken_or_removed(invite: str) -> None:
     "before", ["日", "é", "…", "(", "\u0e01", "🦊", '"', "*", ".", "日https://", "é https://"]
 )
 def test_an_invite_is_one_whatever_stands_before_it(before: str) -> None:
-    assert REMOVED in spoken(f"{before}discord.gg/abc", REMOVE)
-    assert "discord.gg" not in spoken(f"{before}discord.gg/abc", BREAK)
+    assert REMOVED in format_text(f"{before}discord.gg/abc", REMOVE)
+    assert "discord.gg" not in format_text(f"{before}discord.gg/abc", BREAK)
 
 
 def test_a_masked_invite_is_removed_without_its_text_becoming_a_link() -> None:
-    assert spoken("[here](https://discord.gg/abc)", REMOVE) == f"[here\\]({REMOVED})"
+    assert format_text("[here](https://discord.gg/abc)", REMOVE) == f"[here\\]({REMOVED})"
 
 
 @pytest.mark.parametrize("text", ["discord.com/guilds", "mydiscord.gg/abc", "discord.gg", "discord gg/abc"])
 def test_what_is_no_invite_stays(text: str) -> None:
-    assert spoken(text, REMOVE) == text
+    assert format_text(text, REMOVE) == text
 
 
 @given(st.text(alphabet="@<>#/[]()ehrvyon:.tps `\\\n", max_size=200))
 def test_only_backslashes_are_added_and_only_where_they_do_not_show(text: str) -> None:
-    said = spoken(text, BREAK)
+    said = format_text(text, BREAK)
     added = 0
     for at, char in enumerate(said):
         if char != text[at - added : at - added + 1]:
@@ -144,7 +144,7 @@ def test_hostile_text_costs_no_more_than_in_proportion(part: str) -> None:
         spent = []
         for _ in range(5):
             began = time.thread_time()
-            spoken(text, REMOVE)
+            format_text(text, REMOVE)
             spent.append(time.thread_time() - began)
         return min(spent)
 
