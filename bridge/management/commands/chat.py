@@ -64,10 +64,9 @@ def address(url: str | None) -> str:
     scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
     if scheme not in {"ws", "wss"} or not parts.hostname:
         raise CommandError(f"{url} is not the address of a chat: use ws://host/ or https://host/.")
-    # The address of a site, perhaps with a prefix, or of the socket itself.
-    is_site = parts.scheme in {"http", "https"} or parts.path in {"", "/"}
-    is_site = is_site and not parts.path.endswith(addresses.SOCKET)
-    path = parts.path.rstrip("/") + addresses.SOCKET if is_site else parts.path
+    path = parts.path
+    if not path.endswith(addresses.SOCKET) and (parts.scheme in {"http", "https"} or path in {"", "/"}):
+        path = path.rstrip("/") + addresses.SOCKET
     return urlunsplit((scheme, parts.netloc, path, "", ""))
 
 

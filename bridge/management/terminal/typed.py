@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
 
 from bridge.management.terminal.client import Frame, NotConnected, Refused
 from bridge.management.terminal.lines import one_line
@@ -15,7 +14,7 @@ PATIENCE = 10.0
 
 async def perform_all(lines: "asyncio.Queue[str | None]", visitor: Visitor) -> None:
     """Perform what is typed in its order, until `/quit` or None. Typing goes on in the meantime."""
-    while (line := await lines.get()) is not None and line != QUIT:
+    while (line := await lines.get()) is not None and line.lower() != QUIT:
         await visitor.client.ready(PATIENCE)
         try:
             await _perform(line, visitor)
@@ -32,7 +31,8 @@ async def _perform(line: str, visitor: Visitor) -> None:
         return
     word, _, rest = line[1:].partition(" ")
     if command := COMMANDS.get(word.lower() or "help"):
-        await command.perform(visitor, rest.strip())
+        perform, _, _ = command
+        await perform(visitor, rest.strip())
     else:
         visitor.warn(f"There is no /{word}. /help lists the commands.")
 
@@ -45,7 +45,7 @@ async def _say(text: str, visitor: Visitor) -> None:
 
 
 async def _help(visitor: Visitor, rest: str) -> None:
-    rows = [(f"/{name} {command.argument}", command.meaning) for name, command in COMMANDS.items()]
+    rows = [(f"/{name} {argument}", meaning) for name, (_, argument, meaning) in COMMANDS.items()]
     rows.append((QUIT, "exit, like Ctrl-C and Ctrl-D"))
     visitor.note("\n".join(f"{usage:16}  {meaning}" for usage, meaning in rows))
 
@@ -151,25 +151,19 @@ async def _reopen(visitor: Visitor, rest: str) -> None:
         await visitor.sync(visitor.own_talk(row["uid"], me=row["participant"]))
 
 
-class Command(NamedTuple):
-    perform: Callable[[Visitor, str], Awaitable[None]]
-    argument: str
-    meaning: str
-
-
-COMMANDS = {
-    "rooms": Command(_rooms, "", "list the rooms"),
-    "join": Command(_join, "ROOM [KEY]", "enter a room"),
-    "members": Command(_members, "", "list who is in this room"),
-    "leave": Command(_leave, "", "leave this room, and return to your own conversation"),
-    "chat": Command(_chat, "", "write in your own conversation without leaving the room"),
-    "nick": Command(_nick, "NAME", "change your name here"),
-    "more": Command(_more, "", "show earlier messages"),
-    "close": Command(_close, "", "end your conversation"),
-    "list": Command(_list, "", "list your conversations, latest activity first"),
-    "read": Command(_read, "CODE", "read one of them"),
-    "reopen": Command(_reopen, "CODE", "continue one that has ended"),
-    "help": Command(_help, "", "this list"),
+COMMANDS: dict[str, tuple[Callable[[Visitor, str], Awaitable[None]], str, str]] = {
+    "rooms": (_rooms, "", "list the rooms"),
+    "join": (_join, "ROOM [KEY]", "enter a room"),
+    "members": (_members, "", "list who is in this room"),
+    "leave": (_leave, "", "leave this room, and return to your own conversation"),
+    "chat": (_chat, "", "write in your own conversation without leaving the room"),
+    "nick": (_nick, "NAME", "change your name here"),
+    "more": (_more, "", "show earlier messages"),
+    "close": (_close, "", "end your conversation"),
+    "list": (_list, "", "list your conversations, latest activity first"),
+    "read": (_read, "CODE", "read one of them"),
+    "reopen": (_reopen, "CODE", "continue one that has ended"),
+    "help": (_help, "", "this list"),
 }
 WORDS = {QUIT, *(f"/{name}" for name in COMMANDS)}
 """What Tab completes, beside the names that were shown."""

@@ -79,7 +79,10 @@ class Visitor:
                 talk.revision = connection["revision"]
             await self.sync(talk)
         for talk in list(self.rooms.values()):
-            await self.enter(talk.room, talk.key)
+            try:
+                await self.enter(talk.room, talk.key)
+            except Refused as refusal:
+                self.warn(f"#{talk.room}: {refusal}")
 
     def _store_token(self, token: str) -> None:
         self._token = token or self._token

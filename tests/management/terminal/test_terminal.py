@@ -250,19 +250,31 @@ def test_what_is_written_while_the_server_is_away_is_sent_when_it_is_back(
     assert site.manage("shell", "-v", "0", "-c", count).split() == ["1"]
 
 
-def test_rooms_are_entered_again_after_a_reconnect(site: Site, windows: list[Window]) -> None:
-    site.manage("shell", "-c", ROOM.format(slug="harbour", name="The harbour"))
+def test_rooms_that_are_still_open_are_entered_again_after_a_reconnect(
+    site: Site, windows: list[Window]
+) -> None:
+    for slug in ("pier", "harbour"):
+        site.manage("shell", "-c", ROOM.format(slug=slug, name=f"The {slug}"))
     window = visitor(site, windows)
-    window.type("/join harbour\r")
-    window.until("--- The harbour")
+    for slug in ("pier", "harbour"):
+        window.type(f"/join {slug}\r")
+        window.until(f"--- The {slug}")
     site.web.kill()
     window.until("Connection lost.")
     window.type("still here\r")
+    site.manage("shell", "-c", CLOSE_THE_PIER)
     site.web.start()
     window.until("Connected again.")
-    window.until("still here", after=window.seen.index("Connected again."))
+    after = window.until("still here", after=window.seen.index("Connected again."))
+    assert "#pier: " in after
     count = "from bridge.models import Message; print(*Message.objects.values_list('connection__slug', 'content'))"
     assert "('harbour', 'still here')" in site.manage("shell", "-v", "0", "-c", count)
+
+
+CLOSE_THE_PIER = """
+from bridge.models import Connection
+Connection.objects.filter(slug="pier").update(state="closed")
+"""
 
 
 def test_a_late_answer_is_told_read_and_gone_on_with(site: Site, windows: list[Window]) -> None:
