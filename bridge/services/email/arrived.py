@@ -3,14 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
+from email.utils import parseaddr, parsedate_to_datetime
 from functools import cached_property
 from hashlib import sha256
 
 from django.utils import timezone
 
-from bridge.services.email.addresses import address_in
 from bridge.services.email.html import text_of_html
+
+
+def address_in(header: str) -> str:
+    """The first address, empty where there is none. The parser goes one call deeper for each bracket."""
+    try:
+        return parseaddr(header)[1]
+    except RecursionError:
+        return ""
 
 
 @dataclass(frozen=True)

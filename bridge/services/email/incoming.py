@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from enum import StrEnum
 from io import BytesIO
-from uuid import UUID
+from itertools import zip_longest
 
 from django.db import transaction
 from django.db.models import Max
@@ -19,17 +19,15 @@ from bridge.errors import BridgeError
 from bridge.models import Endpoint, Message, Participant, RemoteMessage
 from bridge.protocol import MAX_ATTACHMENTS
 from bridge.protocol.values import without_controls
-from bridge.services.email.addresses import address_in
-from bridge.services.email.arrived import Mail, MailFile, is_automatic
+from bridge.services.email.arrived import Mail, MailFile, address_in, is_automatic
 from bridge.services.email.codes import Purpose, read_code
-from bridge.services.email.letters import contact_of
+from bridge.services.email.letters import is_contact
 from bridge.services.email.refusing import Reason, refuse
 from bridge.services.email.words import parts_of, words_of
 
 __all__ = ["Mail", "MailFile", "Outcome", "take"]
 logger = logging.getLogger(__name__)
 
-SERVICE = "email"
 MOST_FILES = 50
 WHOLE = "mail.txt"
 
@@ -79,13 +77,9 @@ def _endpoint(recipients: Sequence[str]) -> Endpoint | None:
         local = address_in(recipient).partition("@")[0]
         connection = read_code(local.rpartition("+")[2], Purpose.REPLY)
         if connection is not None:
-            return _endpoint_of(connection)
+            endpoints = Endpoint.objects.filter(service="email", remote_id=str(connection))
+            return endpoints.select_related("connection__inbox").first()
     return None
-
-
-def _endpoint_of(connection: UUID) -> Endpoint | None:
-    found = Endpoint.objects.filter(service=SERVICE, remote_id=str(connection))
-    return found.select_related("connection__inbox").first()
 
 
 def _beginning(mail: Mail) -> str:
@@ -97,72 +91,64 @@ def _is_blocked(reader: Participant) -> bool:
     return reader.visitor is None or is_blocked(reader.connection.inbox_id, {reader.visitor})
 
 
-def _refusal(reader: Participant, text: str, found: Sequence[MailFile]) -> str | None:
+def _refusal(reader: Participant, text: str, attachments: Sequence[MailFile]) -> str | None:
     """Why they may not write this: what holds for them on the page holds here."""
     if _is_blocked(reader):
         return "You cannot write here."
     if (refusal := silenced(reader, now=timezone.now())) is not None:
         return str(refusal)
     words = filter_of(reader.connection.inbox)
-    if words.refusal(text) or any(words.refusal(each.name) for each in found):
+    if words.refusal(text) or any(words.refusal(file.name) for file in attachments):
         return "It contains words or links that are not allowed here."
     return None
 
 
 def _take(mail: Mail, endpoint: Endpoint, reader: Participant, text: str) -> Outcome:
-    shown, is_cut = parts_of(text)
+    pieces, is_cut = parts_of(text)
     whole = [MailFile(WHOLE, text.encode(errors="replace"))] if is_cut else []
-    kept, left = _keep([*whole, *mail.files], reader)
-    contact = contact_of(endpoint.connection)
-    is_known = contact is not None and mail.address == contact.email.casefold()
-    before = (
-        ""
-        if is_known
-        else f"(From {mail.address or 'an unknown address'}, which is not the address that the visitor left.)"
-    )
-    after = f"(Files that were not accepted: {', '.join(left)})" if left else ""
-    pieces = [f"{before}\n\n{shown[0]}".strip(), *shown[1:]]
-    pieces[-1] = f"{pieces[-1]}\n\n{after}".strip()
-    if is_known:
+    uploads, refused = _keep([*whole, *mail.files], reader)
+    before = ""
+    if is_contact(mail.address, endpoint.connection):
         _note_read(mail, endpoint, reader)
-    if not _store(mail, endpoint, pieces if any(pieces) or kept else ["(An empty e-mail.)"], kept):
+    else:
+        sender = mail.address or "an unknown address"
+        before = f"(From {sender}, which is not the address that the visitor left.)"
+    after = f"(Files that were not accepted: {', '.join(refused)})" if refused else ""
+    pieces[0] = f"{before}\n\n{pieces[0]}".strip()
+    pieces[-1] = f"{pieces[-1]}\n\n{after}".strip()
+    if not _store(mail, endpoint, pieces if any(pieces) or uploads else ["(An empty e-mail.)"], uploads):
         return Outcome.KNOWN
-    if left:
-        detail = f"Not accepted: {', '.join(left)}"
-        refuse(mail, Reason.FILES, detail, endpoint=endpoint, quiet=True)
+    if refused:
+        refuse(mail, Reason.FILES, f"Not accepted: {', '.join(refused)}", endpoint=endpoint, quiet=True)
     return Outcome.TAKEN
 
 
 @transaction.atomic
-def _store(mail: Mail, endpoint: Endpoint, pieces: Sequence[str], kept: Sequence[int]) -> bool:
+def _store(mail: Mail, endpoint: Endpoint, pieces: Sequence[str], uploads: Sequence[int]) -> bool:
     """As several messages where it is longer than one, or has more files; in order, all or none."""
-    batches = [kept[at : at + MAX_ATTACHMENTS] for at in range(0, len(kept), MAX_ATTACHMENTS)]
-    for number in range(max(len(pieces), len(batches))):
+    batches = [uploads[at : at + MAX_ATTACHMENTS] for at in range(0, len(uploads), MAX_ATTACHMENTS)]
+    for number, (piece, batch) in enumerate(zip_longest(pieces, batches)):
         # None of these is an id that a mail could name.
         remote_id = f"{number}:{mail.message_id}" if number else mail.message_id
         incoming = Incoming(
-            remote_id,
-            None,
-            pieces[number] if number < len(pieces) else "",
-            created_at=mail.written_at,
-            uploads=tuple(batches[number] if number < len(batches) else ()),
+            remote_id, None, piece or "", created_at=mail.written_at, uploads=tuple(batch or ())
         )
         if receive_message(endpoint.pk, incoming) is None:
             return False
     return True
 
 
-def _keep(found: Sequence[MailFile], reader: Participant) -> tuple[list[int], list[str]]:
-    """The keys of the files that were kept, and the names of the others."""
-    kept: list[int] = []
-    left: list[str] = []
-    for file in found:
-        row = _keep_one(file, reader) if len(kept) < MOST_FILES else None
-        if row is None:
-            left.append(without_controls(file.name)[:100] or "a file")
+def _keep(attachments: Sequence[MailFile], reader: Participant) -> tuple[list[int], list[str]]:
+    """The keys of the files that were accepted, and the names of the others."""
+    accepted: list[int] = []
+    refused: list[str] = []
+    for file in attachments:
+        upload = _keep_one(file, reader) if len(accepted) < MOST_FILES else None
+        if upload is None:
+            refused.append(without_controls(file.name)[:100] or "a file")
         else:
-            kept.append(row)
-    return kept, left
+            accepted.append(upload)
+    return accepted, refused
 
 
 def _keep_one(file: MailFile, reader: Participant) -> int | None:
@@ -180,12 +166,12 @@ def _keep_one(file: MailFile, reader: Participant) -> int | None:
 
 
 def _note_read(mail: Mail, endpoint: Endpoint, reader: Participant) -> None:
-    """Who answers a mail has read it."""
-    named = f"{mail.headers.get('in-reply-to', '')} {mail.headers.get('references', '')}"[:5000].split()
+    """Somebody who answers a mail has read it."""
+    answered = f"{mail.headers.get('in-reply-to', '')} {mail.headers.get('references', '')}"[:5000].split()
     read = Message.objects.filter(
         connection=endpoint.connection_id,
         remote_parts__remote__endpoint=endpoint,
-        remote_parts__remote__remote_id__in=named[:50],
+        remote_parts__remote__remote_id__in=answered[:50],
     ).aggregate(seq=Max("seq"))["seq"]
     if read:
         mark_read(reader.pk, seq=read)

@@ -1,9 +1,8 @@
 """One mail with everything that a visitor missed."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from email.headerregistry import Address
 from email.utils import parseaddr
+from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings as project
@@ -14,26 +13,14 @@ from django.utils.safestring import mark_safe
 from bridge.chat import links
 from bridge.conf import settings
 from bridge.infra import addresses
-from bridge.models import Connection, Contact, Endpoint, Message, RemoteMessage
+from bridge.models import Connection, Contact, Message, RemoteMessage
 from bridge.services import words
 from bridge.services.email.codes import Purpose, code_for
 
 LINE = "— Please write your answer above this line —"
 """What is below it in an answer is our own mail, whatever the mail program puts around it."""
 LONGEST_THREAD = 10
-"""Mails of a thread that a mail names: enough for any mail program to put it where it belongs."""
-
-
-@dataclass(frozen=True)
-class Said:
-    """One message, as a mail shows it."""
-
-    name: str
-    when: str
-    content: str
-    html: str
-    files: tuple[tuple[str, str], ...]
-    """Names and addresses; the address is empty where nobody can follow it."""
+"""Earlier mails that a mail names: enough for any mail program to put it into its thread."""
 
 
 def contact_of(connection: Connection) -> Contact | None:
@@ -42,28 +29,28 @@ def contact_of(connection: Connection) -> Contact | None:
     return Contact.objects.filter(inbox=connection.inbox_id, visitor=connection.visitor).first()
 
 
+def is_contact(address: str, connection: Connection) -> bool:
+    """Whether the visitor left this address, which is in lower case."""
+    contact = contact_of(connection)
+    return contact is not None and address == contact.email.casefold()
+
+
 def address_of(connection: Connection) -> str:
-    """Where the visitor wants what he missed; empty where he left no address, or wants none any more."""
+    """Where the visitor wants what they missed; empty without an address, or if they have unsubscribed."""
     contact = contact_of(connection)
     return contact.email if contact is not None and not contact.email_stopped else ""
 
 
-def message_id(nonce: str, connection: Connection) -> str:
-    """The same for the same nonce: a mail that is sent again is the same mail."""
-    return f"<{nonce}@{_domain(connection)}>"
-
-
 def build(remote: RemoteMessage, connection: Connection, *, to: str) -> EmailMultiAlternatives:
     """The mail that this remote message is, from the present texts of the messages in it."""
-    title = title_of(connection)
     parts = remote.parts.order_by("position").select_related("message__author")
     messages = [part.message for part in parts.prefetch_related("message__attachments")]
     reply = reply_address(connection)
     stop = stop_link(connection)
     context = {
         "line": LINE if reply else "",
-        "messages": [_said(message) for message in messages if not message.deleted_at],
-        "title": title,
+        "messages": [_context(message) for message in messages if not message.deleted_at],
+        "title": title_of(connection),
         "site": page_of(connection),
         "stop": stop,
     }
@@ -84,20 +71,18 @@ def subject_of(connection: Connection) -> str:
 
 
 def title_of(connection: Connection) -> str:
-    return _line(connection.inbox.title)
+    """For a header: one line, nothing that cannot be seen."""
+    title = connection.inbox.title
+    return " ".join("".join(char if char.isprintable() else " " for char in title).split())
 
 
-def sent_to(endpoint: Endpoint) -> list[tuple[str, str]]:
-    """What the latest mails of a conversation say, as text and as HTML: what an answer quotes is from these."""
-    ours = RemoteMessage.objects.filter(endpoint=endpoint, ours=True).order_by("-pk")[:LONGEST_THREAD]
-    built = [build(each, endpoint.connection, to="") for each in ours]
-    return [(str(mail.body), str(html)) for mail in built for html, _ in mail.alternatives]
+def sender_address(connection: Connection) -> str:
+    return parseaddr(connection.inbox.email_from or project.DEFAULT_FROM_EMAIL)[1]
 
 
 def sender(connection: Connection) -> str:
     """The inbox's address, under the name of its chat."""
-    _, address = parseaddr(connection.inbox.email_from or project.DEFAULT_FROM_EMAIL)
-    return str(Address(display_name=title_of(connection), addr_spec=address))
+    return str(Address(display_name=title_of(connection), addr_spec=sender_address(connection)))
 
 
 def reply_address(connection: Connection) -> str:
@@ -121,42 +106,30 @@ def stop_link(connection: Connection) -> str:
 
 
 def _headers(remote: RemoteMessage, connection: Connection, *, stop: str) -> dict[str, str]:
+    domain = settings.EMAIL_REPLY_DOMAIN or sender_address(connection).rpartition("@")[2] or "localhost"
     headers = {
-        "Message-ID": message_id(remote.nonce, connection),
+        # The same for the same nonce: a mail that is sent again is the same mail.
+        "Message-ID": f"<{remote.nonce}@{domain}>",
         # Whoever is away answers no machine.
         "Auto-Submitted": "auto-generated",
     }
-    thread = _thread(remote)
-    if thread:
+    # What was mailed before in this conversation, either way.
+    before = RemoteMessage.objects.filter(endpoint=remote.endpoint_id, pk__lt=remote.pk)
+    known = before.filter(remote_id__startswith="<").order_by("-pk").values_list("remote_id", flat=True)
+    if thread := [remote_id for remote_id in known[:LONGEST_THREAD] if remote_id][::-1]:
         headers |= {"In-Reply-To": thread[-1], "References": " ".join(thread)}
     if stop:
         headers |= {"List-Unsubscribe": f"<{stop}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     return headers
 
 
-def _thread(remote: RemoteMessage) -> Sequence[str]:
-    """What was mailed before in this conversation, either way."""
-    before = RemoteMessage.objects.filter(endpoint=remote.endpoint_id, pk__lt=remote.pk)
-    known = before.filter(remote_id__startswith="<").order_by("-pk").values_list("remote_id", flat=True)
-    return [each for each in known[:LONGEST_THREAD] if each][::-1]
-
-
-def _said(message: Message) -> Said:
-    found = sorted(message.attachments.all(), key=lambda each: each.position)
-    return Said(
-        name=message.author.nick if message.author else "",
-        when=f"{message.created_at.day} {message.created_at:%B %Y, %H:%M} UTC",
-        content=words.plain(message),
-        html=mark_safe(words.html(message)),  # noqa: S308  # all of it is escaped
-        files=tuple((attachment.name, links.address_of(attachment)) for attachment in found),
-    )
-
-
-def _domain(connection: Connection) -> str:
-    _, address = parseaddr(connection.inbox.email_from or project.DEFAULT_FROM_EMAIL)
-    return settings.EMAIL_REPLY_DOMAIN or address.rpartition("@")[2] or "localhost"
-
-
-def _line(text: str) -> str:
-    """In a header: one line, nothing that cannot be seen."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+def _context(message: Message) -> dict[str, Any]:
+    """For the templates. A file's address is empty where nobody can follow it."""
+    attachments = sorted(message.attachments.all(), key=lambda attachment: attachment.position)
+    return {
+        "name": message.author.nick if message.author else "",
+        "when": f"{message.created_at.day} {message.created_at:%B %Y, %H:%M} UTC",
+        "content": words.plain(message),
+        "html": mark_safe(words.html(message)),  # noqa: S308  # all of it is escaped
+        "files": [(attachment.name, links.address_of(attachment)) for attachment in attachments],
+    }

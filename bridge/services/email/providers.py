@@ -11,15 +11,14 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from multipart import MultipartError, parse_form_data
 
 from bridge.conf import settings
 from bridge.infra import redis
-from bridge.services.email.addresses import address_in
-from bridge.services.email.arrived import Mail, MailFile
+from bridge.services.email.arrived import Mail, MailFile, address_in
 
 OLDEST = timedelta(hours=10)
 """Mailgun tries for eight hours to hand a mail over."""
@@ -40,12 +39,50 @@ class Unreadable(Exception):
     """It is not what this provider sends."""
 
 
-def is_mailgun(fields: Mapping[str, str], files: Sequence[MailFile]) -> bool:
-    """Whether Mailgun signed this, not long ago, and for no other mail: its signature covers only a time and a token.
+class WrongSecret(Exception):
+    """The address that it was sent to does not have our secret."""
 
-    Raises RedisError where Redis is away: then it is brought again.
+
+def from_mailgun(request: HttpRequest) -> Mail:
+    """Of a route with the action forward(). Its signature covers only a time and a token, so each token counts for one
+    mail.
+
+    Raises Unreadable, and RedisError where Redis is away: then it is brought again.
     """
-    return _is_signed(fields) and _is_first(fields["token"], fields, files)
+    if not settings.MAILGUN_SIGNING_KEY:
+        raise Http404
+    fields, files = _read_form(request)
+    if not _is_signed(fields) or not _is_first(fields["token"], fields, files):
+        raise Unreadable("it is not signed by Mailgun")
+    try:
+        headers = _headers(json.loads(fields.get("message-headers", "[]")))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Unreadable("message-headers") from error
+    sender = fields.get("from", "") or fields.get("sender", "")
+    return Mail(
+        sender=_text(sender),
+        recipients=[_text(fields.get("recipient", ""))],
+        headers={"message-id": fields.get("Message-Id", "")} | dict(headers),
+        text=_text(fields.get("body-plain", "")),
+        html=_text(fields.get("body-html", "")),
+        files=files,
+        authenticated=_passed(
+            _named(headers, "x-mailgun-spf"), sender=sender, envelope=fields.get("sender", "")
+        ),
+    )
+
+
+def from_postmark(request: HttpRequest) -> Mail:
+    """Of an inbound stream whose address has our secret in it. Raises Unreadable and WrongSecret."""
+    if not settings.POSTMARK_SECRET:
+        raise Http404
+    if not _has_secret(request.headers.get("Authorization", "")):
+        raise WrongSecret
+    # Not request.body, which is for small forms.
+    body = request.read(LARGEST + 1)
+    if len(body) > LARGEST:
+        raise Unreadable("it is too large")
+    return read_postmark(body)
 
 
 def _is_signed(fields: Mapping[str, str]) -> bool:
@@ -76,7 +113,7 @@ def _digest_of(fields: Mapping[str, str], files: Sequence[MailFile]) -> str:
     return sha256(json.dumps([said, brought]).encode()).hexdigest()
 
 
-def read_form(request: HttpRequest) -> tuple[dict[str, str], list[MailFile]]:
+def _read_form(request: HttpRequest) -> tuple[dict[str, str], list[MailFile]]:
     """The fields and files of a form. Not request.POST, which refuses fields of more than 2.5 MB for good.
 
     Raises Unreadable.
@@ -129,29 +166,7 @@ def _unquoted(value: bytes) -> str:
     return b"".join(pieces).decode(errors="replace")
 
 
-def from_mailgun(said: Mapping[str, str], files: Sequence[MailFile]) -> Mail:
-    """Of a form, as its routes forward it."""
-    try:
-        pairs = [(_text(name), _text(value)) for name, value in json.loads(said.get("message-headers", "[]"))]
-    except (TypeError, ValueError, RecursionError) as error:
-        raise Unreadable("message-headers") from error
-    headers = _headers(pairs)
-    headers.setdefault("message-id", said.get("Message-Id", ""))
-    sender = said.get("from", "") or said.get("sender", "")
-    spf = [value for name, value in pairs if name.lower() == "x-mailgun-spf"]
-    return Mail(
-        sender=_text(sender),
-        recipients=[_text(said.get("recipient", ""))],
-        headers=headers,
-        text=_text(said.get("body-plain", "")),
-        html=_text(said.get("body-html", "")),
-        files=files,
-        authenticated=_passed(spf, sender=sender, envelope=said.get("sender", "")),
-    )
-
-
-def is_postmark(authorization: str) -> bool:
-    """Whether the password of the address that Postmark was given is ours."""
+def _has_secret(authorization: str) -> bool:
     scheme, _, encoded = authorization.partition(" ")
     try:
         pair = base64.b64decode(encoded, validate=True).decode()
@@ -161,30 +176,27 @@ def is_postmark(authorization: str) -> bool:
     return scheme.lower() == "basic" and constant_time_compare(secret, settings.POSTMARK_SECRET)
 
 
-def from_postmark(body: bytes) -> Mail:
-    """Of the JSON of its inbound webhook."""
+def read_postmark(body: bytes) -> Mail:
+    """Raises Unreadable."""
     try:
-        said = json.loads(body)
-        headers = _headers((each["Name"], each["Value"]) for each in said.get("Headers") or [])
-        headers.setdefault("message-id", f"<{said['MessageID']}@inbound.postmarkapp.com>")
-        headers.setdefault("date", _text(said.get("Date") or ""))
-        headers.setdefault("subject", _text(said.get("Subject") or ""))
-        spf = [
-            _text(each["Value"])
-            for each in said.get("Headers") or []
-            if each["Name"].lower() == "received-spf"
-        ]
+        mail = json.loads(body)
+        headers = _headers((header["Name"], header["Value"]) for header in mail.get("Headers") or [])
+        spf = _named(headers, "received-spf")
+        beside = {
+            "message-id": f"<{mail['MessageID']}@inbound.postmarkapp.com>",
+            "date": _text(mail.get("Date") or ""),
+            "subject": _text(mail.get("Subject") or ""),
+        }
+        sender = _text(mail["FromFull"]["Email"])
+        recipients = [mail.get("OriginalRecipient") or "", *(to["Email"] for to in mail["ToFull"])]
         return Mail(
-            sender=_text(said["FromFull"]["Email"]),
-            recipients=[
-                _text(said.get("OriginalRecipient") or ""),
-                *(_text(each["Email"]) for each in said["ToFull"]),
-            ],
-            headers=headers,
-            text=_text(said.get("TextBody") or ""),
-            html=_text(said.get("HtmlBody") or ""),
-            files=[_file(each) for each in said.get("Attachments") or []],
-            authenticated=_passed(spf, sender=said["FromFull"]["Email"], envelope=_envelope_of(spf)),
+            sender=sender,
+            recipients=[_text(recipient) for recipient in recipients],
+            headers=beside | dict(headers),
+            text=_text(mail.get("TextBody") or ""),
+            html=_text(mail.get("HtmlBody") or ""),
+            files=[_file(attachment) for attachment in mail.get("Attachments") or []],
+            authenticated=_passed(spf, sender=sender, envelope=_envelope_of(spf)),
         )
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise Unreadable(_text(f"{type(error).__name__}: {error}"[:300])) from error
@@ -204,8 +216,13 @@ def _file(said: Mapping[str, Any]) -> MailFile:
     return MailFile(_text(said["Name"]), base64.b64decode(said["Content"], validate=True))
 
 
-def _headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    return {_text(name).lower(): _text(value) for name, value in pairs}
+def _headers(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """With their names in lower case."""
+    return [(_text(name).lower(), _text(value)) for name, value in pairs]
+
+
+def _named(headers: Iterable[tuple[str, str]], name: str) -> list[str]:
+    return [value for each, value in headers if each == name]
 
 
 def _passed(results: Sequence[str], *, sender: str, envelope: str) -> bool:
@@ -213,12 +230,9 @@ def _passed(results: Sequence[str], *, sender: str, envelope: str) -> bool:
 
     What a sender wrote into the mail themself stands beside what the provider found: all of them must say so.
     """
-    domains = [address_in(each).rpartition("@")[2].lower() for each in (sender, envelope)]
-    return bool(results and domains[0]) and domains[0] == domains[1] and all(map(_says_pass, results))
-
-
-def _says_pass(result: str) -> bool:
-    return result.strip().lower().partition(" ")[0] == "pass"
+    domains = {address_in(address).rpartition("@")[2].lower() for address in (sender, envelope)}
+    passed = [result.strip().lower().partition(" ")[0] == "pass" for result in results]
+    return len(domains) == 1 and domains != {""} and bool(passed) and all(passed)
 
 
 def _envelope_of(results: Sequence[str]) -> str:

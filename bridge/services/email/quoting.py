@@ -1,4 +1,4 @@
-"""What somebody wrote in an answer, without the mail that he answers. Pure, and linear in what is written.
+"""What somebody wrote in an answer, without the mail that they answer. Pure, and linear in what is written.
 
 The libraries for this are made of regular expressions over the words of some languages: one took 73 seconds for 20,000
 empty lines. Here the mail that is answered is always ours, so most of what it quotes is known word for word. What is
@@ -21,18 +21,6 @@ CONTEXT = 5
 """Lines of a quote that stay above each part of an answer that is written between the parts of a quote."""
 
 
-@dataclass(frozen=True)
-class Sender:
-    """Who sent the mail that is answered, as mail programs name them above a quote."""
-
-    names: Sequence[str] = ()
-    """In lower case: the name of the sender and their addresses."""
-
-    def is_in(self, text: str) -> bool:
-        text = text.lower()
-        return any(name in text for name in self.names)
-
-
 @dataclass
 class Line:
     depth: int
@@ -49,16 +37,16 @@ class Line:
         return f"{'>' * self.depth} {self.text}".rstrip() if self.depth and self.quoted else self.text
 
 
-def answer_in(text: str, *, sender: Sender | None = None, known: Known | None = None) -> str:
+def answer_in(text: str, *, names: Sequence[str] = (), known: Known | None = None) -> str:
     """The answer itself; empty where there is nothing but what was quoted.
 
-    `sender` and `known`: who sent the mails that are quoted, and what they say.
+    `names`: the sender of the mails that are quoted, by name or address, in lower case. `known`: what those say.
     """
-    sender, known = sender or Sender(), known or Known([])
-    lines = [_line(each) for each in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
+    known = known or Known([])
+    lines = [_line(line) for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
     _mark_prefixed(lines, known)
-    _mark_bare(lines, sender, known)
-    _mark_headings(lines, sender)
+    _mark_bare(lines, names, known)
+    _mark_headings(lines, names)
     return _joined(lines)
 
 
@@ -105,9 +93,9 @@ def _runs(lines: Sequence[Line]) -> list[tuple[int, int]]:
     return [*found, (start, end)] if start >= 0 else found
 
 
-def _mark_bare(lines: list[Line], sender: Sender, known: Known) -> None:
+def _mark_bare(lines: list[Line], names: Sequence[str], known: Known) -> None:
     """A mail of ours that is quoted without any sign: what is known of it, from where it begins."""
-    blocks = _header_blocks(lines, sender, known)
+    blocks = _header_blocks(lines, names, known)
     starts = [start for start, _ in blocks]
     starts += [at for at, line in enumerate(lines) if not line.depth and MARK in line.text][:1]
     if not starts:
@@ -120,23 +108,23 @@ def _mark_bare(lines: list[Line], sender: Sender, known: Known) -> None:
     _mark_ours([line for line in rest if not (line.depth or line.is_blank or line.quoted)], known)
 
 
-def _mark_headings(lines: list[Line], sender: Sender) -> None:
+def _mark_headings(lines: list[Line], names: Sequence[str]) -> None:
     """What mail programs put above a quote, known by its shape in whatever language."""
     for at, line in enumerate(lines):
         if line.quoted and not line.is_blank and (at == 0 or not lines[at - 1].quoted):
-            _mark_heading(lines, at, sender)
+            _mark_heading(lines, at, names)
 
 
-def _mark_heading(lines: list[Line], end: int, sender: Sender) -> None:
+def _mark_heading(lines: list[Line], end: int, names: Sequence[str]) -> None:
     """“On …, The shop <chat@example.com> wrote:” above the line at `end`."""
     while end and lines[end - 1].is_blank:
         end -= 1
-    said = ""
+    heading = ""
     for at in range(end - 1, max(-1, end - 1 - LONGEST_HEADING), -1):
         if lines[at].is_blank or lines[at].quoted:
             break
-        said = f"{lines[at].text} {said}"
-        if _is_heading(said, sender):
+        heading = f"{lines[at].text} {heading}"
+        if _names_somebody(heading) and _has_any(names, heading):
             for line in lines[at:end]:
                 line.quoted = True
             _mark_rule(lines, at, worded=False)
@@ -144,8 +132,9 @@ def _mark_heading(lines: list[Line], end: int, sender: Sender) -> None:
     _mark_rule(lines, end, worded=False)
 
 
-def _is_heading(text: str, sender: Sender) -> bool:
-    return _names_somebody(text) and sender.is_in(text)
+def _has_any(names: Sequence[str], text: str) -> bool:
+    text = text.lower()
+    return any(name in text for name in names)
 
 
 def _names_somebody(text: str) -> bool:
@@ -169,7 +158,7 @@ def is_rule(text: str) -> bool:
     return ends >= 10 and len(middle) <= 60 and text.strip()[:5].strip("-_") == ""
 
 
-def _header_blocks(lines: Sequence[Line], sender: Sender, known: Known) -> list[tuple[int, int]]:
+def _header_blocks(lines: Sequence[Line], names: Sequence[str], known: Known) -> list[tuple[int, int]]:
     """Where blocks of headers begin and end that name our sender, and have our words below them."""
     found: list[tuple[int, int]] = []
     at = 0
@@ -178,7 +167,7 @@ def _header_blocks(lines: Sequence[Line], sender: Sender, known: Known) -> list[
         while at < len(lines) and not lines[at].depth and is_header(lines[at].text):
             at += 1
         # The first of them is whom it is from, in whatever language.
-        first = next((n for n in range(start, at) if sender.is_in(lines[n].text)), at)
+        first = next((n for n in range(start, at) if _has_any(names, lines[n].text)), at)
         if at - first >= LEAST_HEADERS:
             below = next((line for line in lines[at : at + 5] if not line.is_blank), None)
             if below is not None and (below.quoted or MARK in below.text or known.begins(below.text)):

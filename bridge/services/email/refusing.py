@@ -1,8 +1,7 @@
-"""What becomes of a mail that is not taken: staff find it in the admin, and its sender is told, once a day.
+"""A mail that is not taken is in the admin for staff, and its sender gets a notice, once a day.
 
-No notice goes to a machine, or to an address that may be made up: whoever is written to, left it here, or their own
-mail server says that the mail is from them. So two machines never answer each other, and nobody makes us write to
-others.
+No notice goes to a machine, or to an address that may be made up: the visitor left it here, or its own mail server says
+that the mail is from there. So two machines never answer each other, and nobody can make us write to others.
 """
 
 import logging
@@ -18,7 +17,7 @@ from bridge.chat.actions.storing import NewMessage, state_of_arrival, store_one
 from bridge.chat.speaking import Target
 from bridge.conf import settings
 from bridge.errors import DeliveryFailed
-from bridge.models import Endpoint, RefusedMail
+from bridge.models import Connection, Endpoint, RefusedMail
 from bridge.services.email import letters
 from bridge.services.email.arrived import Mail
 from bridge.services.email.sending import send
@@ -37,34 +36,26 @@ Reason = RefusedMail.Reason
 def refuse(
     mail: Mail, reason: Reason, detail: str, *, endpoint: Endpoint | None, quiet: bool = False
 ) -> None:
-    """Keep it for staff, and tell its sender, and the conversation that it was for. The same mail again is nothing.
+    """Keep it for staff, and notify its sender and the conversation that it was for, once a day.
 
-    `quiet`: its sender is told, and its conversation is not.
+    `quiet`: the conversation is not notified.
     """
     RefusedMail.objects.filter(received_at__lt=timezone.now() - KEPT).delete()
-    row = _row(mail, reason, detail, endpoint=endpoint)
     if endpoint is None and _strays() >= MOST_STRAYS:
         logger.warning(
             "An e-mail that belongs to no conversation was not stored: there were %d today.", MOST_STRAYS
         )
         return
-    if not _keep(row):
+    row = _row(mail, reason, detail, endpoint.connection if endpoint else None)
+    if not _keep(row) or row.notice is None:
         return
     if endpoint is not None and not quiet:
-        _tell_conversation(row, endpoint)
-    if reason != Reason.AUTOMATIC and may_be_told(mail, endpoint):
-        _tell_sender(mail, row, endpoint)
+        _notify_conversation(row, endpoint)
+    if reason != Reason.AUTOMATIC and _may_be_notified(mail, row.connection):
+        _notify_sender(mail, row)
 
 
-def may_be_told(mail: Mail, endpoint: Endpoint | None) -> bool:
-    """Whether a notice surely goes to whoever sent it."""
-    contact = letters.contact_of(endpoint.connection) if endpoint else None
-    is_known = contact is not None and mail.address == contact.email.casefold()
-    return bool(mail.address) and (is_known or mail.authenticated)
-
-
-def _row(mail: Mail, reason: Reason, detail: str, *, endpoint: Endpoint | None) -> RefusedMail:
-    connection = endpoint.connection if endpoint else None
+def _row(mail: Mail, reason: Reason, detail: str, connection: Connection | None) -> RefusedMail:
     recipient = ", ".join(mail.recipients)
     return RefusedMail(
         inbox=connection.inbox if connection else None,
@@ -80,13 +71,13 @@ def _row(mail: Mail, reason: Reason, detail: str, *, endpoint: Endpoint | None) 
     )
 
 
-def _digest(*parts: str) -> str:
-    return sha256("\x00".join(parts).encode()).hexdigest()
-
-
 def _strays() -> int:
     since = timezone.now() - timedelta(days=1)
     return RefusedMail.objects.filter(received_at__gt=since, connection=None).count()
+
+
+def _digest(*parts: str) -> str:
+    return sha256("\x00".join(parts).encode()).hexdigest()
 
 
 def _keep(row: RefusedMail) -> bool:
@@ -105,32 +96,44 @@ def _keep(row: RefusedMail) -> bool:
 
 
 @transaction.atomic
-def _tell_conversation(row: RefusedMail, endpoint: Endpoint) -> None:
-    """Once a day, where it is open. On the page too: it is its visitor's own mail."""
-    if row.notice is None:
-        return
-    there = locked(endpoint.pk)
-    if not there.connection.is_open:
+def _notify_conversation(row: RefusedMail, endpoint: Endpoint) -> None:
+    """If it is open. On the page too: it is its visitor's own mail."""
+    endpoint = locked(endpoint.pk)
+    connection = endpoint.connection
+    if not connection.is_open:
         return
     text = f"✉ An e-mail was not accepted: {row.get_reason_display()}. {row.detail}".strip()
     notice = NewMessage(
-        Target.of(there.connection, None),
+        Target.of(connection, None),
         text,
-        service=there.service,
-        endpoint=there.pk,
-        state=state_of_arrival(there.connection, service=there.service, source=there),
+        service=endpoint.service,
+        endpoint=endpoint.pk,
+        state=state_of_arrival(connection, service=endpoint.service, source=endpoint),
     )
-    store_one(notice, there.connection)
+    store_one(notice, connection)
 
 
-def _tell_sender(mail: Mail, row: RefusedMail, endpoint: Endpoint | None) -> None:
-    if row.notice is None:
-        return
-    title = letters.title_of(endpoint.connection) if endpoint else ""
+def _may_be_notified(mail: Mail, connection: Connection | None) -> bool:
+    """Whether a notice surely goes to whoever sent it."""
+    is_known = connection is not None and letters.is_contact(mail.address, connection)
+    return bool(mail.address) and (is_known or mail.authenticated)
+
+
+def _notify_sender(mail: Mail, row: RefusedMail) -> None:
+    """With nothing of what they wrote: a notice carries nobody's words to anybody."""
+    connection = row.connection
+    reasons = {
+        Reason.NOBODYS: "Your e-mail belongs to no conversation, so nobody has read it.",
+        Reason.REFUSED: f"Your e-mail was not added to the conversation. {row.detail}",
+        Reason.FILES: f"Your e-mail has arrived, but not all of its files. {row.detail}",
+    }
+    address = letters.page_of(connection) if connection else settings.SITE_URL
+    onward = f"\n\nYou can write to us here: {address}" if address else ""
+    title = letters.title_of(connection) if connection else ""
     notice = EmailMessage(
         subject=f"{title or 'Your e-mail'}: not accepted",
-        body=_notice(row, endpoint),
-        from_email=letters.sender(endpoint.connection) if endpoint else None,
+        body=f"{reasons[Reason(row.reason)]}{onward}\n\nThis e-mail was sent automatically, at most once a day.",
+        from_email=letters.sender(connection) if connection else None,
         to=[mail.address],
         headers={
             "Auto-Submitted": "auto-replied",
@@ -143,15 +146,3 @@ def _tell_sender(mail: Mail, row: RefusedMail, endpoint: Endpoint | None) -> Non
     except DeliveryFailed as error:
         # Staff have it. Whoever sent it finds the same on the page.
         logger.warning("The sender of a refused e-mail could not be notified: %s", error)
-
-
-def _notice(row: RefusedMail, endpoint: Endpoint | None) -> str:
-    """Nothing of what they wrote: a notice carries nobody's words to anybody."""
-    reasons = {
-        Reason.NOBODYS: "Your e-mail belongs to no conversation, so nobody has read it.",
-        Reason.REFUSED: f"Your e-mail was not added to the conversation. {row.detail}",
-        Reason.FILES: f"Your e-mail has arrived, but not all of its files. {row.detail}",
-    }
-    address = letters.page_of(endpoint.connection) if endpoint else settings.SITE_URL
-    onward = f"\n\nYou can write to us here: {address}" if address else ""
-    return f"{reasons[Reason(row.reason)]}{onward}\n\nThis e-mail was sent automatically, at most once a day."

@@ -1,4 +1,4 @@
-"""A mail is given to the mail server of the settings."""
+"""A mail is given to the mail server of the settings, and what its refusal means for a delivery."""
 
 import logging
 import smtplib
@@ -7,7 +7,8 @@ from typing import Any
 from django.core import mail as django_mail
 from django.core.mail import EmailMessage
 
-from bridge.services.email import failures
+from bridge.errors import DeliveryFailed
+from bridge.services.requests import NOT_PERMITTED
 
 logger = logging.getLogger(__name__)
 
@@ -21,11 +22,11 @@ def send(mail: EmailMessage) -> None:
     try:
         backend.open()
     except (smtplib.SMTPException, OSError) as error:
-        raise failures.opening(error) from error
+        raise failure_to_open(error) from error
     try:
         backend.send_messages([mail])
     except (smtplib.SMTPException, OSError) as error:
-        raise failures.sending(error) from error
+        raise failure_to_send(error) from error
     finally:
         _close(backend)
 
@@ -45,3 +46,42 @@ def _close(backend: Any) -> None:
         backend.close()
     except (smtplib.SMTPException, OSError) as error:
         logger.debug("The connection to the mail server was not closed properly: %s", error)
+
+
+def failure_to_open(error: Exception) -> DeliveryFailed:
+    """Before anything of a mail was written: it surely is not there."""
+    match error:
+        case smtplib.SMTPAuthenticationError(smtp_code=code, smtp_error=text):
+            return _failed(NOT_PERMITTED, f"The mail server refuses the login: {_answer(code, text)}")
+        case smtplib.SMTPNotSupportedError():
+            return _failed(
+                NOT_PERMITTED, f"The mail server does not support what EMAIL_URL requires: {error}"
+            )
+        case _:
+            return _failed("unreachable", f"The mail server cannot be reached: {error}")
+
+
+def failure_to_send(error: Exception) -> DeliveryFailed:
+    """While a mail was given away. 4xx: not now, 5xx: never. Either way the server has none of it."""
+    match error:
+        case smtplib.SMTPRecipientsRefused():
+            code, text = next(iter(error.recipients.values()))
+            return _failed("address_refused", _answer(code, text), permanent=code >= 500)
+        case smtplib.SMTPSenderRefused(smtp_code=code, smtp_error=text) if code >= 500:
+            # Nothing is wrong with this mail or this address: with all of them.
+            return _failed(NOT_PERMITTED, f"The mail server accepts no e-mail from us: {_answer(code, text)}")
+        case smtplib.SMTPResponseException(smtp_code=code, smtp_error=text) if 400 <= code < 600:
+            return _failed("mail_refused", _answer(code, text), permanent=code >= 500)
+        case smtplib.SMTPNotSupportedError():
+            # An address with letters that this server cannot write.
+            return _failed("address_refused", str(error), permanent=True)
+        case _:
+            return _failed("broke_off", f"The mail server closed the connection: {error}", certain=False)
+
+
+def _answer(code: int, text: bytes | str) -> str:
+    return f"{code} {text.decode(errors='replace') if isinstance(text, bytes) else text}"
+
+
+def _failed(reason: str, detail: str, *, certain: bool = True, permanent: bool = False) -> DeliveryFailed:
+    return DeliveryFailed(reason, " ".join(detail.split())[:300], permanent=permanent, certain=certain)

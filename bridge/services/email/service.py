@@ -82,31 +82,28 @@ class EmailService(Service):
         if not isinstance(request, Post):
             raise DeliveryFailed("not_carried", "An e-mail cannot be changed.", permanent=True, certain=True)
         mail = await database_sync_to_async(_letter)(request.remote_pk)
-        if (attempt := current_attempt()) is not None:
+        attempt = current_attempt()
+        if attempt is not None:
             attempt.begin(write=True)
         try:
             # Blocks, and touches no database: a thread of its own.
             await sync_to_async(send, thread_sensitive=False)(mail)
-        except DeliveryFailed:
-            raise
-        except BaseException:
-            # Of a backend that nobody here knows.
+        finally:
+            # DeliveryFailed says more. After an error of a backend that nobody here knows, it may have been sent.
             if attempt is not None:
                 attempt.broke()
-            raise
         return Stored(mail.extra_headers["Message-ID"])
 
 
 def _is_from_staff(delivery: Delivery) -> bool:
-    """A message of theirs. A mail cannot be changed, so their edits go with it or not at all."""
+    """A mail cannot be changed, so edits go with their message or not at all."""
     message = delivery.message
-    said = delivery.operation == Delivery.Operation.POST and message.kind == Message.Kind.MESSAGE
-    return said and message.author is not None and message.author.role == Participant.Role.STAFF
+    is_message = delivery.operation == Delivery.Operation.POST and message.kind == Message.Kind.MESSAGE
+    return is_message and message.author is not None and message.author.role == Participant.Role.STAFF
 
 
 def _letter(remote_pk: int) -> EmailMultiAlternatives:
-    found = RemoteMessage.objects.select_related("endpoint__connection__inbox")
-    remote = found.get(pk=remote_pk)
+    remote = RemoteMessage.objects.select_related("endpoint__connection__inbox").get(pk=remote_pk)
     connection = remote.endpoint.connection
     to = letters.address_of(connection)
     if not to:

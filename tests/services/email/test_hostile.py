@@ -8,7 +8,7 @@ import pytest
 
 from bridge.infra import redis
 from bridge.services.email import providers
-from bridge.services.email.addresses import address_in
+from bridge.services.email.arrived import address_in
 
 
 @pytest.mark.parametrize("opening", ["(", "<", '"', "[", ":", ","])
@@ -36,7 +36,7 @@ def test_a_field_that_is_no_text_makes_a_mail_unreadable(field: str, odd: Any) -
         case _:
             mail[field] = odd
     with pytest.raises(providers.Unreadable):
-        providers.from_postmark(json.dumps(mail).encode())
+        providers.read_postmark(json.dumps(mail).encode())
 
 
 def test_mails_that_come_at_once_do_not_take_each_others_connection(valkey_url: str, settings: Any) -> None:

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from bridge.services.email.html import text_of_html
 from bridge.services.email.known import Known, once
 from bridge.services.email.letters import LINE
-from bridge.services.email.quoting import Sender, answer_in
+from bridge.services.email.quoting import answer_in
 from tests.services.email.programs import FROM, OURS, PROGRAMS, TITLE, Placed, Written
 
-SENDER = Sender((TITLE.lower(), FROM))
+NAMES = (TITLE.lower(), FROM)
 QUOTED = f"> {LINE}\n>\n> Sam, 22 November 2026, 05:40 UTC:\n>\n> Which one?\n"
 
 # What ends or hides a mail for those who guess by words and signs, among words of many scripts.
@@ -39,7 +39,7 @@ WORDS = (
 
 def answer(written: Written) -> str:
     known = Known([OURS])
-    return answer_in(written.text or text_of_html(written.html), sender=SENDER, known=known)
+    return answer_in(written.text or text_of_html(written.html), names=NAMES, known=known)
 
 
 def squeezed(text: str) -> str:
@@ -97,32 +97,32 @@ def test_what_is_answered_part_by_part_keeps_what_each_part_answers() -> None:
     ],
 )
 def test_without_a_quote_all_of_it_stays(mail: str) -> None:
-    assert answer_in(mail) == answer_in(mail, sender=SENDER, known=Known([OURS])) == mail.replace("-- ", "--")
+    assert answer_in(mail) == answer_in(mail, names=NAMES, known=Known([OURS])) == mail.replace("-- ", "--")
 
 
 def test_what_repeats_our_words_is_kept_where_it_is_not_the_quote() -> None:
     known = Known(["Yes\nno"])
     mail = f"Yes\n\nThe shop wrote on 22 November 2026:\n{LINE}\nYes\nno\nno"
-    assert answer_in(mail, sender=SENDER, known=known) == "Yes\n\nno"
+    assert answer_in(mail, names=NAMES, known=known) == "Yes\n\nno"
 
 
 def test_what_a_mail_says_as_text_and_as_html_is_said_once() -> None:
     said = once("Sam:\n\n- Yes\n", "Sam:\n- Yes\nthe kettle (https://example.com)")
     mail = f"{LINE}\nSam:\n- Yes\nthe kettle"
-    assert answer_in(f"{mail}\n\nYes", sender=SENDER, known=Known(said)) == "Yes"
-    assert answer_in(mail, sender=SENDER, known=Known(said)) == ""
+    assert answer_in(f"{mail}\n\nYes", names=NAMES, known=Known(said)) == "Yes"
+    assert answer_in(mail, names=NAMES, known=Known(said)) == ""
 
 
 def test_a_quote_of_which_only_parts_were_kept_is_none_of_the_answer() -> None:
     quote = "> Sam, 22 November 2026, 05:40 UTC:\n>\n> The blue one costs 39 and is here\n> tomorrow, the red one not"
-    found = answer_in(f"{quote}\n\nBlue.", sender=SENDER, known=Known([OURS]))
+    found = answer_in(f"{quote}\n\nBlue.", names=NAMES, known=Known([OURS]))
     assert found == "Blue."
 
 
 def test_addresses_that_a_mail_server_rewrote_are_still_ours() -> None:
     known = Known(["Unsubscribe from these e-mails: https://chat.example.com/stop"])
     safe = f"Yes\n{LINE}\nUnsubscribe from these e-mails: https://safe.example.org/?url=https%3A%2F%2Fchat"
-    assert answer_in(safe, sender=SENDER, known=known) == "Yes"
+    assert answer_in(safe, names=NAMES, known=known) == "Yes"
 
 
 def test_html_becomes_its_words() -> None:
@@ -191,8 +191,8 @@ def test_a_mail_costs_in_proportion_to_its_length(part: str) -> None:
         text = COSTLY[part] * (length // len(COSTLY[part]))
         known = Known([OURS * 20])
         started = time.thread_time()
-        answer_in(text, sender=SENDER, known=known)
-        answer_in(text_of_html(text), sender=SENDER, known=known)
+        answer_in(text, names=NAMES, known=known)
+        answer_in(text_of_html(text), names=NAMES, known=known)
         return time.thread_time() - started
 
     short, long = (min(cost(length) for _ in range(3)) for length in (20_000, 160_000))

@@ -15,8 +15,8 @@ from bridge.chat.actions.changing import delete_message, edit_message
 from bridge.identity.contacts import stop_mails
 from bridge.models import Contact, Delivery, Endpoint, Inbox, Message
 from bridge.services.attempts import Attempt, attempting
-from bridge.services.email import failures
 from bridge.services.email.html import text_of_html
+from bridge.services.email.sending import failure_to_open, failure_to_send
 from bridge.services.email.service import EmailService
 from bridge.services.requests import NOT_PERMITTED
 from tests.services.email.cast import ADDRESS, Cast
@@ -298,9 +298,9 @@ def test_each_answer_of_a_server_means_what_it_should() -> None:
         (TimeoutError("slow"), "broke_off", False, False),
     ]
     for error, reason, permanent, certain in cases:
-        failure = failures.sending(error)
+        failure = failure_to_send(error)
         assert (failure.reason, failure.permanent, failure.certain) == (reason, permanent, certain), error
-    login = failures.opening(smtplib.SMTPAuthenticationError(535, b"bad"))
+    login = failure_to_open(smtplib.SMTPAuthenticationError(535, b"bad"))
     assert (login.reason, login.permanent, login.certain) == (NOT_PERMITTED, False, True)
 
 
