@@ -22,11 +22,6 @@ EXCERPT = 80
 WEBHOOK_GONE = "webhook_deleted"
 
 
-def is_ours(client: discord.Client, message: discord.Message) -> bool:
-    """Whether one of our webhooks said it. Discord names the application, also where the webhook is gone."""
-    return message.webhook_id is not None and message.application_id == client.application_id
-
-
 class Rooms:
     def __init__(self, client: discord.Client) -> None:
         self._client = client

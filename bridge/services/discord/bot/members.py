@@ -1,6 +1,6 @@
-"""Who somebody is on a server: what is read of a channel's history says only what he is called.
+"""Who somebody is on a server: what is read of a channel's history says only what they are called.
 
-Members are not kept by discord.py: that would take an intent which Discord gives to few.
+discord.py does not keep members: that would take an intent which Discord gives to few.
 """
 
 import time
@@ -10,47 +10,43 @@ from typing import Any
 
 import discord
 
+from bridge.services.discord.reading import Payload
+
 REMEMBERED = 500
 FOR = 600.0
-"""Seconds. What he says live says who he is at once."""
+"""Seconds. What somebody says live says who they are at once."""
 
 
 class Members:
-    def __init__(self) -> None:
-        self._known: OrderedDict[tuple[int, int], tuple[float, discord.Member | None]] = OrderedDict()
-        self._roles: OrderedDict[tuple[int, int], tuple[float, frozenset[int]]] = OrderedDict()
+    def __init__(self, client: discord.Client) -> None:
+        self._client = client
+        self._known: OrderedDict[tuple[int, int], tuple[float, Payload]] = OrderedDict()
 
-    async def roles(self, client: discord.Client, guild_id: int, user_id: int) -> frozenset[int]:
+    async def roles(self, guild_id: int, user_id: int) -> frozenset[int]:
         """None where they have left, or have none."""
-        key = (guild_id, user_id)
-        at, roles = self._roles.get(key, (-FOR, frozenset()))
-        if time.monotonic() - at < FOR:
-            return roles
-        try:
-            member: Any = await client.http.get_member(guild_id, user_id)
-        except discord.NotFound:
-            member = None
-        found = member.get("roles") if isinstance(member, Mapping) else None
-        ids = found if isinstance(found, list) else []
-        roles = frozenset(int(each) for each in ids if str(each).isdecimal())
-        self._roles[key] = (time.monotonic(), roles)
-        while len(self._roles) > REMEMBERED:
-            self._roles.popitem(last=False)
-        return roles
+        roles = (await self._payload(guild_id, user_id)).get("roles")
+        known = roles if isinstance(roles, list) else []
+        return frozenset(int(role) for role in known if str(role).isdecimal())
 
     async def find(self, guild: discord.Guild, user: discord.abc.User) -> discord.Member | None:
-        """None where he has left."""
+        """None where they have left."""
         if isinstance(user, discord.Member):
             return user
-        key = (guild.id, user.id)
-        at, member = self._known.get(key, (-FOR, None))
+        payload: Any = await self._payload(guild.id, user.id)
+        return discord.Member(data=payload, guild=guild, state=self._client._connection) if payload else None
+
+    async def _payload(self, guild_id: int, user_id: int) -> Payload:
+        """As Discord describes the member; empty where they have left."""
+        key = (guild_id, user_id)
+        at, payload = self._known.get(key, (-FOR, {}))
         if time.monotonic() - at < FOR:
-            return member
+            return payload
         try:
-            member = await guild.fetch_member(user.id)
+            member: Any = await self._client.http.get_member(guild_id, user_id)
         except discord.NotFound:
             member = None
-        self._known[key] = (time.monotonic(), member)
+        payload = member if isinstance(member, Mapping) else {}
+        self._known[key] = (time.monotonic(), payload)
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
-        return member
+        return payload

@@ -1,13 +1,13 @@
 """What Discord sends and discord.py cannot read costs only itself.
 
-discord.py takes its own description of Discord's objects for granted: one field that is missing, and the exception ends
-its connection. Here each object that it reads is read on its own.
+To discord.py, one missing field is an exception that ends its connection. Here each object is read on its own.
 """
 
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import discord
@@ -17,7 +17,7 @@ from bridge.services.discord.reading import Payload, id_of, shape, time_of, wher
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Unreadable:
     """A message that is there, and is not as discord.py expects."""
 
@@ -29,9 +29,19 @@ class Unreadable:
         return time_of(self.payload, "edited_timestamp")
 
     @property
+    def nonce(self) -> object:
+        return self.payload.get("nonce")
+
+    @property
     def author(self) -> Payload:
         author = self.payload.get("author")
         return author if isinstance(author, Mapping) else {}
+
+
+def attributes(message: discord.Message | Unreadable) -> str:
+    """What a message is like, without what it says."""
+    names = (name for name in message.__slots__ if not name.startswith("_"))
+    return shape({name: getattr(message, name, None) for name in names})
 
 
 def read_message(
@@ -61,41 +71,39 @@ def guard(client: discord.Client, missed: Callable[[str, Payload], None]) -> Non
     """Let no event end the connection. `missed` is told of each one that could not be read."""
     parsers = client._connection.parsers
     for event, parse in list(parsers.items()):
-        parsers[event] = _guarded(client, event, parse, missed)
+        parsers[event] = partial(_parse, client, event, parse, missed)
 
 
-def _guarded(
+def _parse(
     client: discord.Client,
     event: str,
     parse: Callable[[Any], None],
     missed: Callable[[str, Payload], None],
-) -> Callable[[Any], None]:
-    def parsed(data: Any) -> None:
-        # A READY that breaks off has made discord.py forget it.
-        me = client.user
-        try:
-            parse(data)
-            return
-        except Exception as error:  # noqa: BLE001  # as many kinds as there are mistakes
-            logger.warning("%s cannot be read (%s): %s", event, where(error), shape(data))
-        if not isinstance(data, Mapping):
-            return
-        if event == "READY":
-            # Without it there is no session: what is left of it, or the exception.
-            parse(_least_ready(me, data))
-        elif event == "GUILD_CREATE" and id_of(data) is not None:
-            parse(_sifted(client, data))
-        else:
-            missed(event, data)
-
-    return parsed
+    data: Any,
+) -> None:
+    # A READY that breaks off has made discord.py forget it.
+    me = client.user
+    try:
+        parse(data)
+        return
+    except Exception as error:  # noqa: BLE001  # as many kinds as there are mistakes
+        logger.warning("%s cannot be read (%s): %s", event, where(error), shape(data))
+    if not isinstance(data, Mapping):
+        return
+    if event == "READY":
+        # Without it there is no session: what is left of it, or the exception.
+        parse(_least_ready(me, data))
+    elif event == "GUILD_CREATE" and id_of(data) is not None:
+        parse(_sifted(client, data))
+    else:
+        missed(event, data)
 
 
 def _least_ready(me: discord.ClientUser | None, data: Payload) -> dict[str, Any]:
     user = data.get("user")
     known = user if isinstance(user, Mapping) else {}
     guilds = data.get("guilds")
-    found = [id_of(guild) for guild in guilds] if isinstance(guilds, list) else []
+    guild_ids = [id_of(guild) for guild in guilds] if isinstance(guilds, list) else []
     least = {key: value for key, value in data.items() if key != "application"}
     # As it was told when it logged in, where it is not told again.
     least["user"] = {
@@ -104,7 +112,7 @@ def _least_ready(me: discord.ClientUser | None, data: Payload) -> dict[str, Any]
         "discriminator": "0",
         "avatar": None,
     }
-    least["guilds"] = [{"id": str(pk), "unavailable": True} for pk in found if pk is not None]
+    least["guilds"] = [{"id": str(pk), "unavailable": True} for pk in guild_ids if pk is not None]
     return least
 
 

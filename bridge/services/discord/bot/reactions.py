@@ -6,6 +6,7 @@ it is asked of all that is young.
 """
 
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import timedelta
 
@@ -22,6 +23,7 @@ from bridge.services.discord.bot.incoming import speaker_of
 from bridge.services.discord.bot.lanes import Cleared, Reacted
 from bridge.services.discord.bot.odd import read_user
 from bridge.services.discord.bot.staff import Staff
+from bridge.services.discord.ours import is_me
 from bridge.services.discord.reading import where
 from bridge.text import emojis
 
@@ -48,9 +50,12 @@ class Reactions:
             emoji = spelled(event.emoji) if event.emoji is not None else None
             known = await db(reacting.receive_clearing, endpoint.pk, str(event.message_id), emoji=emoji)
             return known is not None
-        author = await self._author(endpoint, event)
-        if author is None:
-            return True
+        author = RemoteAuthor(str(event.user_id), "")
+        if event.added:
+            user = event.member or await self._client.fetch_user(event.user_id)
+            if not await self._is_wanted(endpoint, user):
+                return True
+            author = self._speaker(endpoint, user)
         known = await db(
             reacting.receive_reaction,
             endpoint.pk,
@@ -61,22 +66,11 @@ class Reactions:
         )
         return known is not None
 
-    async def _author(self, endpoint: Endpoint, event: Reacted) -> RemoteAuthor | None:
-        """None for the bot itself, and for other bots unless the inbox wants them."""
-        if self._client.user is not None and event.user_id == self._client.user.id:
-            return None
-        if not event.added:
-            return RemoteAuthor(str(event.user_id), "")
-        user = event.member or await self._client.fetch_user(event.user_id)
-        return self._speaker(endpoint, user) if await self._is_wanted(endpoint, user) else None
-
     def _speaker(self, endpoint: Endpoint, user: discord.abc.User) -> RemoteAuthor:
         return speaker_of(endpoint, user, self._client.get_channel(int(endpoint.remote_id or 0)))
 
     async def _is_wanted(self, endpoint: Endpoint, user: discord.abc.User) -> bool:
-        if self._client.user is not None and user.id == self._client.user.id:
-            return False
-        if user.bot and not endpoint.connection.inbox.relay_bots:
+        if is_me(self._client, user.id) or (user.bot and not endpoint.connection.inbox.relay_bots):
             return False
         return await self._staff.counts(endpoint, user)
 
@@ -84,10 +78,10 @@ class Reactions:
         self, endpoint: Endpoint, page: Sequence[discord.Message], *, new_session: bool = False
     ) -> None:
         """What these messages hold against what is known of them. Twice is nothing."""
-        there = {str(message.id): message for message in page}
-        reacted = [remote_id for remote_id, message in there.items() if message.reactions]
-        for known in await db(reacting.known_standing, endpoint.pk, list(there), reacted=reacted):
-            pieces = [there[remote_id] for remote_id in known.remote_ids]
+        messages = {str(message.id): message for message in page}
+        reacted = [remote_id for remote_id, message in messages.items() if message.reactions]
+        for known in await db(reacting.known_standing, endpoint.pk, list(messages), reacted=reacted):
+            pieces = [messages[remote_id] for remote_id in known.remote_ids]
             try:
                 await self._compare(endpoint, known, pieces, new_session=new_session)
             except Exception as error:
@@ -104,13 +98,9 @@ class Reactions:
         new_session: bool,
     ) -> None:
         counts = _counts(pieces)
-        different = {
-            emoji
-            for emoji in counts.keys() | known.counts.keys()
-            if counts.get(emoji) != known.counts.get(emoji)
-        }
-        if new_session and discord.utils.utcnow() - pieces[0].created_at < YOUNG:
-            different = set(counts.keys() | known.counts.keys())
+        different = counts.keys() | known.counts.keys()
+        if not new_session or discord.utils.utcnow() - pieces[0].created_at >= YOUNG:
+            different = {emoji for emoji in different if counts.get(emoji) != known.counts.get(emoji)}
         if different:
             standing = await self._standing(endpoint, pieces, different)
             await db(reacting.receive_standing, endpoint.pk, known.remote_ids[0], standing)
@@ -120,8 +110,9 @@ class Reactions:
     ) -> AsyncIterator[discord.User]:
         message, emoji = reaction.message, reaction.emoji
         spelling = emoji if isinstance(emoji, str) else f"{emoji.name}:{emoji.id}"
-        found = reading.reaction_users(self._client, message.channel.id, message.id, spelling, kind)
-        async for payload in found:
+        async for payload in reading.reaction_users(
+            self._client, message.channel.id, message.id, spelling, kind
+        ):
             if (user := read_user(self._client, payload)) is not None:
                 yield user
 
@@ -141,15 +132,14 @@ class Reactions:
                 async for user in self._users(reaction, kind):
                     if await self._is_wanted(endpoint, user):
                         people.append(self._speaker(endpoint, user))
-        found = {emojis.key(emoji) for emoji in standing}
-        return standing | {emoji: [] for emoji in different - found}
+        present = {emojis.key(emoji) for emoji in standing}
+        return standing | {emoji: [] for emoji in different - present}
 
 
 def _counts(pieces: Iterable[discord.Message]) -> dict[str, int]:
     """How many people stand behind each emoji, without the bot."""
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     for reaction in (each for piece in pieces for each in piece.reactions):
         if number := reaction.count - int(reaction.me):
-            key = emojis.key(spelled(reaction.emoji))
-            counts[key] = counts.get(key, 0) + number
+            counts[emojis.key(spelled(reaction.emoji))] += number
     return counts

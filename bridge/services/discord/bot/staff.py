@@ -42,17 +42,17 @@ class Staff:
         guild_id = await self._guild_of(int(endpoint.remote_id or 0))
         if guild_id is None:
             return False
-        return not wanted.isdisjoint(await self._members.roles(self._client, guild_id, user_id))
+        return not wanted.isdisjoint(await self._members.roles(guild_id, user_id))
 
     async def _guild_of(self, channel_id: int) -> int | None:
         channel = self._client.get_channel(channel_id)
         if isinstance(channel, discord.abc.GuildChannel | discord.Thread):
             return channel.guild.id
         if channel_id not in self._guilds:
-            found = id_of(await self._client.http.get_channel(channel_id), "guild_id")
-            if found is None:
+            guild_id = id_of(await self._client.http.get_channel(channel_id), "guild_id")
+            if guild_id is None:
                 return None
-            self._guilds[channel_id] = found
+            self._guilds[channel_id] = guild_id
             while len(self._guilds) > REMEMBERED:
                 self._guilds.popitem(last=False)
         return self._guilds[channel_id]

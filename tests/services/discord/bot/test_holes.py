@@ -7,8 +7,8 @@ import pytest
 
 from bridge.models import Endpoint
 from bridge.services.discord.bot.incoming import author_of
+from bridge.services.discord.bot.intake import Intake
 from bridge.services.discord.bot.lanes import Compare, Posted
-from bridge.services.discord.bot.relay import Relay
 from tests.services.discord.bot.stage import Stage, db, eventually
 
 
@@ -26,17 +26,17 @@ async def test_a_look_that_ends_after_a_new_session_began_does_not_hide_what_tha
     up: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     thread = await up.converse("Hello")
-    compare = Relay._compare
+    compare = Intake._compare
 
-    async def slow(relay: Relay, endpoint: Endpoint, event: Compare) -> bool:
-        found = await compare(relay, endpoint, event)
+    async def slow(intake: Intake, endpoint: Endpoint, event: Compare) -> bool:
+        found = await compare(intake, endpoint, event)
         # The page is read; now something is said that no event tells of, and the threads are listed again.
         await up.sandbox.fault("withhold", event="MESSAGE_CREATE", content="Missed", times=1)
         await up.sandbox.post_as("ada", thread, "Missed")
-        relay.caught_up({int(thread)})
+        up.bot.relay.caught_up({int(thread)})
         return found
 
-    monkeypatch.setattr(Relay, "_compare", slow)
+    monkeypatch.setattr(Intake, "_compare", slow)
     up.bot.relay.see(int(thread), Compare())
     await up.page_shows("Hello", "Missed")
 
