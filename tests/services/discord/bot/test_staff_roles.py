@@ -127,13 +127,13 @@ async def test_typing_of_others_is_not_shown_and_says_nothing_of_the_team(
     up: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     thread = await up.converse("Hello")
-    told: list[str] = []
+    told: list[object] = []
     seen: list[int] = []
 
     async def staff_seen(inbox: int) -> None:
         seen.append(inbox)
 
-    monkeypatch.setattr(publishing, "tell", lambda uid, frame: told.append(frame))
+    monkeypatch.setattr(publishing, "tell", lambda uid, event, payload: told.append(payload))
     monkeypatch.setattr(team, "staff_seen", staff_seen)
     await up.sandbox.type_as("robin", thread)
     await up.sandbox.post_as("robin", thread, "Not yours")
