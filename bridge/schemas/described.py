@@ -1,4 +1,4 @@
-"""The commands and events that are described, and one set of definitions for all that they carry."""
+"""The commands and events to describe, and the schemas of their payloads and frames."""
 
 import ast
 import inspect
@@ -22,7 +22,7 @@ from bridge.protocol.outgoing import Nothing
 
 Schema = dict[str, Any]
 Key = tuple[Literal["command", "reply", "event"], str]
-"""What a payload is of."""
+"""Of a payload or frame."""
 Mode = Literal["validation", "serialization"]
 
 
@@ -43,14 +43,14 @@ class Described:
             wanted.append((("reply", entry.name), "serialization", _adapter(reply)))
         for name, payload in self.events.items():
             wanted.append((("event", name), "serialization", _adapter(payload)))
-        found, rest = TypeAdapter.json_schemas(wanted, ref_template=refer)
+        payloads, rest = TypeAdapter.json_schemas(wanted, ref_template=refer)
         definitions = dict(sorted(rest.get("$defs", {}).items()))
         for name, definition in definitions.items():
             explain(name, definition)
-        return {key: schema for (key, _), schema in found.items()}, definitions
+        return {key: schema for (key, _), schema in payloads.items()}, definitions
 
     def frames(self, *, refer: str) -> tuple[dict[Key, Schema], dict[str, Schema]]:
-        """The same for whole frames."""
+        """The same with whole frames instead of payloads."""
         payloads, definitions = self.payloads(refer=refer)
         frames = {(kind, name): self._frame(kind, name, body) for (kind, name), body in payloads.items()}
         frames["reply", "error"] = ERROR

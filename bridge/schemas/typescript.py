@@ -53,7 +53,7 @@ def _type(schema: Schema, indent: str) -> str:
         return _union(_type(option, indent) for option in options)
     kind = schema.get("type")
     if isinstance(kind, list):
-        return _union(_type(schema | {"type": each}, indent) for each in kind)
+        return _union(_type(schema | {"type": name}, indent) for name in kind)
     if kind == "array":
         return _array(schema, indent)
     if kind == "object":

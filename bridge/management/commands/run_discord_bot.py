@@ -47,7 +47,7 @@ class Command(BaseCommand):
         if service is None:
             raise CommandError("BRIDGE_SERVICES names no service “discord”.")
         sandbox = use_sandbox(options["sandbox_port"]) if options["sandbox"] else None
-        # A reconnect is daily business, not an error with its whole stack.
+        # Reconnects are normal, so they are logged without a traceback.
         logging.getLogger("discord.client").addFilter(without_traceback)
         try:
             process = service.process()
@@ -75,7 +75,7 @@ def without_traceback(record: logging.LogRecord) -> bool:
 
 
 def use_sandbox(port: int) -> "subprocess.Popen[bytes] | None":
-    """Point the settings at this project's sandbox; the process that was started for it, or None where it runs."""
+    """Point the settings at this project's sandbox. Returns its process, or None if it was running already."""
     state = settings.VAR_DIR / "sandbox.json"
     try:
         base, process = launching.launch(state, port=port)
@@ -83,7 +83,7 @@ def use_sandbox(port: int) -> "subprocess.Popen[bytes] | None":
         raise CommandError(str(error)) from None
     settings.DISCORD_TOKEN = defaults.TOKEN
     if str(settings.DISCORD_CHANNEL_ID) not in map(str, SANDBOX_CHANNELS):
-        # None, or one of the real Discord.
+        # It is unset, or a channel of the real Discord.
         settings.DISCORD_CHANNEL_ID = defaults.SUPPORT_CHANNEL_ID
     settings.DISCORD_API_URL = defaults.api_url(base)
     settings.DISCORD_GATEWAY_URL = defaults.gateway_url(base)

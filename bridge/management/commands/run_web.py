@@ -15,25 +15,25 @@ from bridge.conf import settings
 from bridge.protocol import MAX_FRAME
 
 REQUESTS = 1000
-"""What may be served at once beside the sockets."""
+"""Requests that are served at the same time, in addition to the sockets."""
 HEAD_WITHIN = 15.0
-"""Seconds, up to twice as many, that a client has for the head of a request, and to take the end of a reply."""
+"""Seconds, at most twice as many, that a client has to send the head of a request, and to read the end of a reply."""
 MOST_FILES = 65_536
 
 
 class PromptH11(H11Protocol):
-    """uvicorn's HTTP for clients that get on with it: they begin a request, and take the end of what they asked for."""
+    """uvicorn's HTTP without slow clients: those that send no request, or do not read the end of the reply."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
-        self._look_later(None)
+        self._check_later(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._look.cancel()
+        self._check_handle.cancel()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        """What follows a good head is no HTTP: for the pages, their client has left. uvicorn lets them answer too."""
+        """If the body is not HTTP, end the request as if the client had left. uvicorn would also send its answer."""
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
@@ -42,19 +42,19 @@ class PromptH11(H11Protocol):
                 return
         super().send_400_response(msg)
 
-    def _look_later(self, last: Any) -> None:
-        self._look = self.loop.call_later(HEAD_WITHIN, self._check, last)
+    def _check_later(self, last: Any) -> None:
+        self._check_handle = self.loop.call_later(HEAD_WITHIN, self._check, last)
 
     def _check(self, last: Any) -> None:
-        """`last`: what was going on when it was looked at before. A request that is being answered takes its time."""
+        """`last` is the state at the previous check. A request that is being answered may take longer."""
         if self.transport.get_protocol() is not self:
             return  # a WebSocket by now
         is_idle = self.cycle is None or self.cycle.response_complete
-        going_on = (self.transport.is_closing(), self.cycle)
-        if going_on == last and (is_idle or self.transport.is_closing()):
+        state = (self.transport.is_closing(), self.cycle)
+        if state == last and (is_idle or self.transport.is_closing()):
             self.transport.abort()
         else:
-            self._look_later(going_on)
+            self._check_later(state)
 
 
 class Command(BaseCommand):
@@ -83,15 +83,15 @@ def uvicorn_options() -> dict[str, Any]:
         "http": PromptH11,
         "ws": "websockets-sansio",
         "lifespan": "off",
-        # A larger frame, or message of many frames, never comes into memory.
+        # A larger frame, or message of many frames, is never read into memory.
         "ws_max_size": MAX_FRAME,
-        # 34 KiB of memory a socket, and texts are too short to gain from it.
+        # It takes 34 KiB of memory for each socket, and texts are too short to gain from it.
         "ws_per_message_deflate": False,
         "limit_concurrency": settings.BRIDGE_SOCKETS + REQUESTS,
-        # TRUSTED_PROXIES decides whose X-Forwarded-* is believed.
+        # TRUSTED_PROXIES decides whose X-Forwarded-* counts.
         "proxy_headers": False,
         "server_header": False,
-        # Django's LOGGING is what counts. The proxy in front has an access log; this one would hold the keys of links.
+        # Django's LOGGING counts. The proxy in front has an access log; this one would contain the keys of links.
         "log_config": None,
         "access_log": False,
     }

@@ -1,4 +1,4 @@
-"""Tokens for programs that do over HTTP what a user of staff may do."""
+"""`manage.py staff_token`: tokens with which programs act for a staff user over HTTP."""
 
 from argparse import ArgumentParser
 from datetime import timedelta
