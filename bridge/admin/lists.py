@@ -16,8 +16,8 @@ from bridge.admin import conversation, filters, words
 from bridge.admin.finding import find_connections, find_endpoints, find_messages
 from bridge.admin.paging import HistoryAdmin
 from bridge.chat.actions import close_connection, reopen_connection
+from bridge.chat.actions.authors import user_in
 from bridge.chat.actions.retrying import hurry_lines, retry_deliveries
-from bridge.chat.actions.staffing import user_in
 from bridge.chat.browsing import BY_ACTIVITY
 from bridge.identity.revocation import revoke_visitor
 from bridge.infra.keyset import Keyset

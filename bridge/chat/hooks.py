@@ -50,28 +50,22 @@ class Notice(NamedTuple):
 
 
 class About(NamedTuple):
-    """What a signal is about: who sends it, and which row is loaded for it by which key."""
+    """The row that is loaded for a signal, by which key and with which others."""
 
-    sender: type[Model]
     row: type[Model]
     key: str
     along: tuple[str, ...]
 
 
-class Call(NamedTuple):
-    """A signal with all that its receivers get."""
+Call = tuple[Hook, dict[str, Any]]
+"""A signal with all that its receivers get."""
 
-    signal: Hook
-    sender: type[Model]
-    arguments: dict[str, Any]
-
-
-_MESSAGE = About(Message, Message, "pk", ("connection__inbox", "author"))
-_CONNECTION = About(Connection, Connection, "pk", ("inbox",))
-_PARTICIPANT = About(Participant, Participant, "uid", ("connection__inbox",))
+_MESSAGE = About(Message, "pk", ("connection__inbox", "author"))
+_CONNECTION = About(Connection, "pk", ("inbox",))
+_PARTICIPANT = About(Participant, "uid", ("connection__inbox",))
 _ABOUT: dict[Hook, About] = {
     signals.connection_opened: _CONNECTION,
-    signals.connection_accessed: _PARTICIPANT._replace(sender=Connection),
+    signals.connection_accessed: _PARTICIPANT,
     signals.connection_closed: _CONNECTION,
     signals.message_posted: _MESSAGE,
     signals.message_edited: _MESSAGE,
@@ -184,9 +178,9 @@ class Dispatcher:
         with self._starting:
             if not self.is_started:
                 # All at once: since Python 3.12 no thread can be started once the main one has ended.
-                workers: list[Worker[Any]] = [self._loader, *self._senders]
-                for worker in workers:
-                    worker.start()
+                self._loader.start()
+                for sender in self._senders:
+                    sender.start()
                 atexit.register(self.drain, STOP_LIMIT)
                 self.is_started = True
         self._loader.put(notices)
@@ -198,26 +192,26 @@ class Dispatcher:
     def _hand_out(self, batch: Sequence[Notice]) -> None:
         rows = _load(batch)
         for notice in batch:
-            about = _ABOUT[notice.signal]
-            row = rows.get((about.row, notice.key))
+            row = rows[_ABOUT[notice.signal]].get(notice.key)
             # None: purged in the meantime.
             if row is not None:
                 arguments = {**_arguments(row), **notice.more}
-                sender = self._senders[arguments["connection"].pk % SENDERS]
-                sender.put([Call(notice.signal, about.sender, arguments)])
+                if notice.signal is signals.connection_accessed:
+                    arguments["sender"] = Connection
+                self._senders[arguments["connection"].pk % SENDERS].put([(notice.signal, arguments)])
 
 
 def _send(calls: Sequence[Call]) -> None:
-    for call in calls:
+    for signal, arguments in calls:
         try:
             # Django logs what a receiver raises.
-            call.signal.send_robust(sender=call.sender, **call.arguments)
+            signal.send_robust(**arguments)
         except RuntimeError as error:
             # The program has ended: no thread can be had for the async ones, which come after the others.
-            logger.warning("%s did not reach its async receivers: %r", call.signal.name, error)
+            logger.warning("%s did not reach its async receivers: %r", signal.name, error)
 
 
-def _load(batch: Sequence[Notice]) -> dict[tuple[type[Model], int | UUID], Model]:
+def _load(batch: Sequence[Notice]) -> dict[About, dict[Any, Model]]:
     for _ in range(TRIES - 1):
         try:
             return _rows(batch)
@@ -228,28 +222,25 @@ def _load(batch: Sequence[Notice]) -> dict[tuple[type[Model], int | UUID], Model
     return _rows(batch)
 
 
-def _rows(batch: Sequence[Notice]) -> dict[tuple[type[Model], int | UUID], Model]:
-    """The rows, by their model and key: one query for each model."""
-    found: dict[tuple[type[Model], int | UUID], Model] = {}
-    for about in {_ABOUT[notice.signal]._replace(sender=Model) for notice in batch}:
-        keys = {notice.key for notice in batch if _ABOUT[notice.signal].row is about.row}
-        rows = about.row._default_manager.select_related(*about.along)
-        found |= {(about.row, key): row for key, row in rows.in_bulk(keys, field_name=about.key).items()}
-    return found
+def _rows(batch: Sequence[Notice]) -> dict[About, dict[Any, Model]]:
+    """The rows by their keys: one query for each model."""
+    keys: dict[About, set[int | UUID]] = {}
+    for notice in batch:
+        keys.setdefault(_ABOUT[notice.signal], set()).add(notice.key)
+    return {
+        about: about.row._default_manager.select_related(*about.along).in_bulk(wanted, field_name=about.key)
+        for about, wanted in keys.items()
+    }
 
 
 def _arguments(row: Model) -> dict[str, Any]:
     """What receivers get of a row."""
+    common = {"sender": type(row), "connection": getattr(row, "connection", row)}
     if isinstance(row, Message):
-        return {
-            "connection": row.connection,
-            "message": row,
-            "participant": row.author,
-            "source": row.service,
-        }
+        return {**common, "message": row, "participant": row.author, "source": row.service}
     if isinstance(row, Participant):
-        return {"connection": row.connection, "participant": row, "service": row.service}
-    return {"connection": row}
+        return {**common, "participant": row, "service": row.service}
+    return common
 
 
 _dispatcher = Dispatcher()

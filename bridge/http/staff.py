@@ -7,7 +7,7 @@ from typing import Any
 from bridge import protocol
 from bridge.chat import actions, browsing, history
 from bridge.chat.actions import Post
-from bridge.chat.actions.staffing import user_in
+from bridge.chat.actions.authors import user_in
 from bridge.chat.browsing import BY_ACTIVITY
 from bridge.chat.history import Reader
 from bridge.chat.speaking import Target

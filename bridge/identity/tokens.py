@@ -137,11 +137,6 @@ def digests(text: str) -> tuple[str, ...]:
     return tuple(base64.urlsafe_b64encode(each.digest()[:_DIGEST]).decode() for each in made)
 
 
-def digest(text: str) -> str:
-    """The first of its `digests`."""
-    return digests(text)[0]
-
-
 def visitor_digests(visitor: uuid.UUID) -> tuple[str, ...]:
     """Under which all tokens of a visitor are revoked that were issued until then."""
     return digests(f"visitor {visitor}")

@@ -245,7 +245,7 @@ def test_a_batch_is_loaded_with_one_query(inbox: Inbox, heard: Heard, django_ass
     assert hooks.drain(60)
     keys = list(Message.objects.values_list("pk", flat=True))
     with django_assert_num_queries(1):
-        rows = hooks._rows([hooks.Notice(signals.message_posted, key, {}) for key in keys])
+        (rows,) = hooks._rows([hooks.Notice(signals.message_posted, key, {}) for key in keys]).values()
         for row in rows.values():
             assert isinstance(row, Message)
             assert row.author is not None

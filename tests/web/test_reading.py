@@ -14,7 +14,7 @@ from bridge.chat import actions, history, listing
 from bridge.chat.access import Viewer
 from bridge.chat.actions import Opening, Post, rows
 from bridge.chat.actions.attaching import attach
-from bridge.chat.actions.copying import RemoteFile, file_left, to_copy
+from bridge.chat.actions.copying import RemoteFile, settle_file, to_copy
 from bridge.chat.actions.retrying import retry_deliveries
 from bridge.chat.actions.settling import mark_delivered, mark_failed
 from bridge.chat.history import Reader
@@ -154,7 +154,7 @@ def _retry(message: Message, visitor: uuid.UUID) -> None:
 def _copy(message: Message, visitor: uuid.UUID) -> None:
     files = [RemoteFile("1", "a.txt", "https://a.example/a.txt")]
     attach(to_copy(files, inbox=message.connection.inbox), message=message.pk)
-    assert file_left(Attachment.objects.get(message=message).pk)
+    assert settle_file(Attachment.objects.get(message=message).pk, None)
 
 
 @pytest.mark.parametrize("change", [_edit, _delete, _react, _deliver, _fail, _retry, _copy])

@@ -1,11 +1,12 @@
-"""Who writes from inside a service, and the participant that they are in a conversation."""
+"""Who writes from inside a service or as a Django user, and the participant that they are in a conversation."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from bridge import signals
 from bridge.chat import hooks
 from bridge.chat.actions.renaming import yield_on_commit
-from bridge.models import Connection, Endpoint, Participant
+from bridge.models import WEB, Connection, Endpoint, Participant
 from bridge.protocol.values import as_name
 from bridge.text.lookalikes import key_of
 
@@ -44,8 +45,14 @@ def participant_of(endpoint: Endpoint, author: RemoteAuthor) -> Participant:
             "role": Participant.Role.STAFF if author.is_staff else Participant.Role.VISITOR,
         },
     )
-    if is_new:
+    if is_new and endpoint.service != WEB:
         hooks.tell_on_commit(signals.participant_joined, [participant.uid])
     if author.is_staff:
         yield_on_commit(participant)
     return participant
+
+
+def user_in(connection: Connection, user: Any) -> Participant:
+    """A Django user as staff in a conversation, under the name that they have today."""
+    author = RemoteAuthor(f"user:{user.pk}", user.get_full_name() or user.get_username())
+    return participant_of(Endpoint(connection=connection, service=WEB), author)

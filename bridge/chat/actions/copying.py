@@ -70,18 +70,6 @@ def add_files(endpoint_id: int, remote_id: str, found: Sequence[RemoteFile]) -> 
         _show(part.message_id)
 
 
-@transaction.atomic
-def file_copied(pk: int, kept: Kept) -> bool:
-    """Its file is in the storage now. False where the message is gone meanwhile, or it was copied before."""
-    return _settle(pk, state=Attachment.State.STORED, **kept._asdict())
-
-
-@transaction.atomic
-def file_left(pk: int) -> bool:
-    """It is not copied, and never will be: only its service has it."""
-    return _settle(pk, state=Attachment.State.REMOTE)
-
-
 def drop_files(message_id: int, *, present: Collection[str]) -> None:
     """Forget the files that its message has no more over there, its connection's row being held."""
     gone = Attachment.objects.filter(message=message_id).exclude(remote_id__in=present)
@@ -89,8 +77,12 @@ def drop_files(message_id: int, *, present: Collection[str]) -> None:
         _show(message_id)
 
 
-def _settle(pk: int, **fields: object) -> bool:
-    """Change a file that is still to be copied, and show that, its message's row being held."""
+@transaction.atomic
+def settle_file(pk: int, kept: Kept | None) -> bool:
+    """A file that was to be copied is in the storage now; without `kept` only its service has it, for good.
+
+    False where its message is gone meanwhile, or it was settled before.
+    """
     connection_id = Attachment.objects.filter(pk=pk).values_list("message__connection_id", flat=True).first()
     if connection_id is None:
         return False
@@ -100,7 +92,10 @@ def _settle(pk: int, **fields: object) -> bool:
     message_id = pending.values_list("message_id", flat=True).first()
     if message_id is None:
         return False
-    pending.update(**fields)
+    if kept is None:
+        pending.update(state=Attachment.State.REMOTE)
+    else:
+        pending.update(state=Attachment.State.STORED, **kept._asdict())
     _show(message_id)
     return True
 

@@ -55,9 +55,14 @@ def find_or_open(place: Place, *, inbox: str, nick: str, alone: bool) -> Endpoin
     try:
         with transaction.atomic():
             connection = Connection.objects.create(inbox=owner, nick=as_nick(nick) or "")
-            endpoint = _make(place, connection)
+            endpoint = Endpoint.objects.create(
+                connection=connection,
+                service=place.service,
+                remote_id=place.remote_id,
+                id_type=place.id_type,
+            )
             if not alone:
-                add_endpoints(connection, but=place.service)
+                add_endpoints(connection, but=[place.service])
             begin(connection)
             return endpoint
     except IntegrityError:
@@ -74,26 +79,18 @@ def join(connection: Connection, place: Place) -> Endpoint:
     """
     with transaction.atomic():
         Connection.objects.lock(connection.pk)
-        found = _find(place)
-        if found is None:
-            try:
-                with transaction.atomic():
-                    return _make(place, connection)
-            except IntegrityError:
-                found = _find(place)
-        if found is None or found.connection_id != connection.pk:
-            raise BridgeError(
-                Code.CONFLICT, f"{place.service} {place.remote_id} belongs to another conversation."
-            )
-        return found
+        endpoint, _ = Endpoint.objects.get_or_create(
+            service=place.service,
+            remote_id=place.remote_id,
+            defaults={"connection": connection, "id_type": place.id_type},
+        )
+    if endpoint.connection_id != connection.pk:
+        raise BridgeError(
+            Code.CONFLICT, f"{place.service} {place.remote_id} belongs to another conversation."
+        )
+    return endpoint
 
 
 def _find(place: Place) -> Endpoint | None:
     here = Endpoint.objects.filter(service=place.service, remote_id=place.remote_id)
     return here.select_related("connection__inbox").first()
-
-
-def _make(place: Place, connection: Connection) -> Endpoint:
-    return Endpoint.objects.create(
-        connection=connection, service=place.service, remote_id=place.remote_id, id_type=place.id_type
-    )

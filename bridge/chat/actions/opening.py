@@ -1,7 +1,7 @@
 """Opening a conversation, with its places in services."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
@@ -48,24 +48,21 @@ def begin(connection: Connection) -> None:
     hooks.tell_on_commit(signals.connection_opened, [connection.pk], reopened=False)
 
 
-def add_endpoints(connection: Connection, *, but: str = "") -> None:
-    """Where each service has a place for a new connection, within the transaction that opens it.
-
-    `but`: a service that has one already.
-    """
+def add_endpoints(connection: Connection, *, but: Collection[str] = ()) -> None:
+    """Where each service but these has a place for a connection, within the transaction that opens it."""
     Endpoint.objects.bulk_create(
         Endpoint(connection=connection, service=name, remote_id=place)
         for name, service in services.classes().items()
-        if name != but
+        if name not in but
         for place in service.places(connection)
     )
 
 
 def complete_endpoints(inbox: int, visitor: uuid.UUID) -> None:
     """In the visitor's open conversations, the places of services that have none there yet: something new is known of
-    him that one of them waited for."""
-    mine = Connection.objects.filter(inbox=inbox, visitor=visitor, state=Connection.State.OPEN)
-    for connection in mine.order_by("pk"):
+    them that one of these waited for."""
+    rows = Connection.objects.filter(inbox=inbox, visitor=visitor, state=Connection.State.OPEN)
+    for connection in rows.order_by("pk"):
         with transaction.atomic():
             Connection.objects.lock(connection.pk)
             complete(connection)
@@ -73,13 +70,7 @@ def complete_endpoints(inbox: int, visitor: uuid.UUID) -> None:
 
 def complete(connection: Connection) -> None:
     """The same for one conversation, within the transaction that holds its row."""
-    known = set(connection.endpoints.values_list("service", flat=True))
-    Endpoint.objects.bulk_create(
-        Endpoint(connection=connection, service=name, remote_id=place)
-        for name, service in services.classes().items()
-        if name not in known
-        for place in service.places(connection)
-    )
+    add_endpoints(connection, but=set(connection.endpoints.values_list("service", flat=True)))
 
 
 def _find_or_create(opening: Opening) -> tuple[Connection, bool]:

@@ -56,7 +56,7 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
     `delivered` where there is none.
     """
     endpoint = locked(endpoint_id)
-    _advance_watermark(endpoint_id, incoming.remote_id)
+    move_watermark(endpoint_id, incoming.remote_id)
     if RemoteMessage.objects.filter(endpoint=endpoint, remote_id=incoming.remote_id).exists():
         return None
     connection = endpoint.connection
@@ -109,7 +109,7 @@ def receive_unreadable(endpoint_id: int, remote_id: str, *, edited_at: datetime 
     """
     endpoint = locked(endpoint_id)
     connection = endpoint.connection
-    _advance_watermark(endpoint_id, remote_id)
+    move_watermark(endpoint_id, remote_id)
     if not connection.is_open and connection.kind == Connection.Kind.ROOM:
         return None
     remote, new = RemoteMessage.objects.get_or_create(
@@ -176,11 +176,6 @@ def receive_delete(endpoint_id: int, remote_id: str, *, deleted_at: datetime) ->
     return True
 
 
-def move_watermark(endpoint_id: int, remote_id: str) -> None:
-    """Everything up to here was looked at, and nothing of it is for us."""
-    _advance_watermark(endpoint_id, remote_id)
-
-
 def known_in_thread(endpoint_id: int) -> list[int]:
     """The newest messages in the present thread, theirs and ours, that are not known to be deleted.
 
@@ -194,14 +189,13 @@ def known_in_thread(endpoint_id: int) -> list[int]:
     return [int(known) for known in newest if known and int(known) >= thread]
 
 
-def _advance_watermark(endpoint_id: int, remote_id: str) -> None:
-    """Forward only: what is taken in late must not open a hole behind it. Other ids than numbers have no order."""
-    position = position_of(remote_id)
-    if position is None:
-        return
-    Endpoint.objects.filter(Q(watermark__isnull=True) | Q(watermark__lt=position), pk=endpoint_id).update(
-        watermark=position
-    )
+def move_watermark(endpoint_id: int, remote_id: str) -> None:
+    """Everything up to here was looked at. Forward only: what comes late must not open a hole behind it. Other ids than
+    numbers have no order.
+    """
+    if (position := position_of(remote_id)) is not None:
+        behind = Q(watermark__isnull=True) | Q(watermark__lt=position)
+        Endpoint.objects.filter(behind, pk=endpoint_id).update(watermark=position)
 
 
 def position_of(remote_id: str) -> int | None:

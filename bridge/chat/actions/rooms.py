@@ -2,8 +2,10 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import chain, islice
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
@@ -58,8 +60,9 @@ def find_room(name: str, *, inbox: int, key: str = "") -> Connection:
     """
     rooms = Connection.objects.select_related("inbox").filter(kind=Connection.Kind.ROOM, inbox=inbox)
     room = rooms.filter(slug=name).first() if name else None
-    if room is None and (uid := _uid(name)):
-        room = rooms.filter(uid=uid).first()
+    if room is None:
+        with suppress(ValidationError):
+            room = rooms.filter(uid=name).first()
     if room is None or not lets_in(room, key=key):
         raise BridgeError(Code.NOT_FOUND, "This room does not exist.")
     if not room.is_open:
@@ -72,13 +75,6 @@ def lets_in(room: Connection, *, key: str) -> bool:
     if room.access == Connection.Access.OPEN:
         return True
     return bool(room.link_key) and key.isascii() and constant_time_compare(key, room.link_key)
-
-
-def _uid(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None
 
 
 def enter_room(

@@ -1,7 +1,8 @@
 """What became of deliveries, told to those who wait for it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from bridge import services, signals
@@ -23,13 +24,10 @@ def mark_delivered(deliveries: Sequence[Delivery], *, endpoint: Endpoint, outcom
     # Something moved: the line is in order again.
     failing = Endpoint.objects.filter(pk=endpoint.pk).exclude(failures=0, trouble="")
     failing.update(failures=0, failing_since=None, trouble="")
-    if outcome != Delivery.Outcome.DELIVERED:
-        return
-    posted = [d.message_id for d in deliveries if d.operation == Delivery.Operation.POST]
-    hooks.tell_on_commit(signals.message_delivered, posted, endpoint=endpoint, service=endpoint.service)
-    if services.reports(endpoint.service):
-        _change_state(posted, endpoint=endpoint, state=Message.State.DELIVERED, failure="")
-        _note_edits(deliveries, endpoint=endpoint, failure="")
+    if outcome == Delivery.Outcome.DELIVERED:
+        posted = _messages_of(deliveries, Delivery.Operation.POST)
+        hooks.tell_on_commit(signals.message_delivered, posted, endpoint=endpoint, service=endpoint.service)
+        _show(deliveries, endpoint=endpoint, state=Message.State.DELIVERED, failure="")
 
 
 def mark_failed(deliveries: Sequence[Delivery], *, endpoint: Endpoint, reason: str, detail: str) -> None:
@@ -43,34 +41,29 @@ def mark_failed(deliveries: Sequence[Delivery], *, endpoint: Endpoint, reason: s
     )
     # Others that wait have been waiting as long: `failing_since` stays.
     Endpoint.objects.filter(pk=endpoint.pk).update(failures=0, trouble="")
+    _show(deliveries, endpoint=endpoint, state=Message.State.FAILED, failure=reason[:32])
+
+
+def _show(deliveries: Sequence[Delivery], *, endpoint: Endpoint, state: Message.State, failure: str) -> None:
+    """What became of the posts and edits among them, where people read that service and it is news."""
     if not services.reports(endpoint.service):
         return
-    posted = [d.message_id for d in deliveries if d.operation == Delivery.Operation.POST]
-    _change_state(posted, endpoint=endpoint, state=Message.State.FAILED, failure=reason[:32])
-    _note_edits(deliveries, endpoint=endpoint, failure=reason[:32])
+    posted = Message.objects.filter(pk__in=_messages_of(deliveries, Delivery.Operation.POST))
+    _tell(posted.exclude(state=state), endpoint=endpoint, state=state, failure=failure)
+    state = Message.State.DELIVERED
+    edits = _messages_of(deliveries, Delivery.Operation.EDIT)
+    edited = Message.objects.filter(pk__in=edits, state=state, deleted_at__isnull=True)
+    _tell(edited.exclude(failure=failure), endpoint=endpoint, state=state, failure=failure)
 
 
-def _change_state(
-    message_ids: Iterable[int], *, endpoint: Endpoint, state: Message.State, failure: str
-) -> None:
-    messages = list(Message.objects.filter(pk__in=message_ids).exclude(state=state).order_by("seq"))
-    _tell(messages, endpoint=endpoint, state=state, failure=failure)
+def _messages_of(deliveries: Sequence[Delivery], operation: Delivery.Operation) -> list[int]:
+    return [delivery.message_id for delivery in deliveries if delivery.operation == operation]
 
 
-def _note_edits(deliveries: Iterable[Delivery], *, endpoint: Endpoint, failure: str) -> None:
-    """What became of the edits among them, where that is news."""
-    edited = [d.message_id for d in deliveries if d.operation == Delivery.Operation.EDIT]
-    if not edited:
-        return
-    delivered = Message.objects.filter(pk__in=edited, state=Message.State.DELIVERED, deleted_at__isnull=True)
-    messages = list(delivered.exclude(failure=failure).order_by("seq"))
-    _tell(messages, endpoint=endpoint, state=Message.State.DELIVERED, failure=failure)
-
-
-def _tell(messages: Sequence[Message], *, endpoint: Endpoint, state: Message.State, failure: str) -> None:
-    if not messages:
-        return
+def _tell(rows: QuerySet[Message], *, endpoint: Endpoint, state: Message.State, failure: str) -> None:
+    messages = list(rows.order_by("seq"))
     for message in messages:
         message.state, message.failure = state, failure
-    event = "message.failed" if failure else "message.delivered"
-    publish_changed(event, messages, ["state", "failure"], connection=endpoint.connection)
+    if messages:
+        event = "message.failed" if failure else "message.delivered"
+        publish_changed(event, messages, ["state", "failure"], connection=endpoint.connection)

@@ -9,7 +9,7 @@ from django.utils import timezone
 from bridge.chat.actions import rows
 from bridge.chat.speaking import Target
 from bridge.errors import BridgeError, Code
-from bridge.models import Connection, Participant
+from bridge.models import Participant
 from bridge.protocol.frames import muted
 
 
@@ -31,9 +31,8 @@ def apply(targets: Sequence[Target]) -> list[Target | BridgeError | None]:
         speaker = speakers.get(target.participant)
         verdict = None if target.connection in held else _verdict(speaker, now=now)
         verdicts.append(verdict)
-        if speaker and speaker.connection.slow_mode and isinstance(verdict, Target):
-            speaker.spoke_at = now
-            Participant.objects.filter(pk=speaker.pk).update(spoke_at=now)
+        if speaker and isinstance(verdict, Target):
+            _count(speaker, now=now)
     return verdicts
 
 
@@ -45,10 +44,8 @@ def _speakers(targets: Sequence[Target]) -> dict[int | None, Participant]:
 def _verdict(speaker: Participant | None, *, now: datetime) -> Target | BridgeError:
     if speaker is None:
         return BridgeError(Code.NOT_FOUND, "This conversation does not exist.")
-    room = speaker.connection
-    if speaker.role == Participant.Role.STAFF:
-        return Target.of(room, speaker)
-    return refusal(speaker, now=now) or Target.of(room, speaker)
+    refused = refusal(speaker, now=now) if speaker.role != Participant.Role.STAFF else None
+    return refused or Target.of(speaker.connection, speaker)
 
 
 def silenced(speaker: Participant, *, now: datetime) -> BridgeError | None:
@@ -66,11 +63,11 @@ def refusal(speaker: Participant, *, now: datetime) -> BridgeError | None:
     that they type."""
     if (never := silenced(speaker, now=now)) is not None:
         return never
-    room = speaker.connection
-    if (wait := _wait(speaker, room, now=now)) > 0:
-        return BridgeError(
-            Code.THROTTLED, f"Slow mode: one message every {room.slow_mode} s.", retry_after=wait
-        )
+    pause = speaker.connection.slow_mode
+    until = speaker.spoke_at + timedelta(seconds=pause) if pause and speaker.spoke_at else now
+    if until > now:
+        wait = math.ceil((until - now).total_seconds())
+        return BridgeError(Code.THROTTLED, f"Slow mode: one message every {pause} s.", retry_after=wait)
     return None
 
 
@@ -81,6 +78,10 @@ def speak(speaker: Participant, *, now: datetime) -> None:
     """
     if (refused := refusal(speaker, now=now)) is not None:
         raise refused
+    _count(speaker, now=now)
+
+
+def _count(speaker: Participant, *, now: datetime) -> None:
     if speaker.connection.slow_mode:
         speaker.spoke_at = now
         Participant.objects.filter(pk=speaker.pk).update(spoke_at=now)
@@ -92,11 +93,3 @@ def typist(participant: int) -> Participant:
     if (refused := refusal(speaker, now=timezone.now())) is not None:
         raise refused
     return speaker
-
-
-def _wait(speaker: Participant, room: Connection, *, now: datetime) -> int:
-    """Seconds until he may speak again, where the room is slow."""
-    if not room.slow_mode or speaker.spoke_at is None:
-        return 0
-    until = speaker.spoke_at + timedelta(seconds=room.slow_mode)
-    return max(0, math.ceil((until - now).total_seconds()))

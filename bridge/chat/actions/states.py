@@ -16,6 +16,7 @@ Turn = Literal["closed", "reopened"]
 """What a message of kind `event` has for its content."""
 
 
+@transaction.atomic
 def close_connection(
     connection: Connection, *, by: Participant | None = None, at: Endpoint | None = None
 ) -> bool:
@@ -24,45 +25,45 @@ def close_connection(
     A private conversation says so to both sides: `by` whom, None where nobody knows. `at`: where it was said, and so
     is known already.
     """
-    with transaction.atomic():
-        Connection.objects.lock(connection.pk)
-        changed = Connection.objects.filter(pk=connection.pk, state=Connection.State.OPEN).update(
-            state=Connection.State.CLOSED, closed_at=timezone.now()
-        )
-        if changed:
-            _changed("connection.closed", connection)
-            _announce("closed", connection, by=by, at=at)
-            hooks.tell_on_commit(signals.connection_closed, [connection.pk])
-        return bool(changed)
+    if not _change(connection, Connection.State.CLOSED):
+        return False
+    _announce("closed", connection, by=by, at=at)
+    hooks.tell_on_commit(signals.connection_closed, [connection.pk])
+    return True
 
 
+@transaction.atomic
 def reopen_connection(connection: Connection, *, by: Participant | None = None) -> bool:
     """Open it again; False where the visitor has opened a newer one in the meantime, or it is open.
 
     Says so to both sides where it is done `by` somebody; None: by a message, which speaks for itself.
     """
-    with transaction.atomic():
-        Connection.objects.lock(connection.pk)
-        try:
-            with transaction.atomic():
-                changed = Connection.objects.filter(pk=connection.pk, state=Connection.State.CLOSED).update(
-                    state=Connection.State.OPEN, closed_at=None
-                )
-        except IntegrityError:
-            # one_open_private_connection: the newer one is where they read and write.
-            return False
-        if changed:
-            _changed("connection.reopened", connection)
-            if by is not None:
-                _announce("reopened", connection, by=by)
-            hooks.tell_on_commit(signals.connection_opened, [connection.pk], reopened=True)
-        return bool(changed)
+    if not _change(connection, Connection.State.OPEN):
+        return False
+    if by is not None:
+        _announce("reopened", connection, by=by)
+    hooks.tell_on_commit(signals.connection_opened, [connection.pk], reopened=True)
+    return True
 
 
-def _changed(event: str, connection: Connection) -> None:
-    advance = Connection.objects.advance(connection.pk)
-    connection.refresh_from_db(fields=["state", "closed_at", "revision"])
-    publish_state(event, connection, advance)
+def _change(connection: Connection, state: Connection.State) -> bool:
+    Connection.objects.lock(connection.pk)
+    closes = state == Connection.State.CLOSED
+    try:
+        with transaction.atomic():
+            changed = (
+                Connection.objects.filter(pk=connection.pk)
+                .exclude(state=state)
+                .update(state=state, closed_at=timezone.now() if closes else None)
+            )
+    except IntegrityError:
+        # one_open_private_connection: the newer one is where they read and write.
+        return False
+    if changed:
+        advance = Connection.objects.advance(connection.pk)
+        connection.refresh_from_db(fields=["state", "closed_at", "revision"])
+        publish_state("connection.closed" if closes else "connection.reopened", connection, advance)
+    return bool(changed)
 
 
 def _announce(

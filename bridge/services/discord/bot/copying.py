@@ -123,15 +123,15 @@ class AttachmentMirror:
                 await self._fetch(session, attachment)
             except NotCopied as reason:
                 logger.warning("%s stays in Discord: %s", attachment.name, reason)
-                await db(copying.file_left, attachment.pk)
+                await db(copying.settle_file, attachment.pk, None)
             except LATER as error:
                 logger.info("%s will be copied later: %r", attachment.name, error)
                 if timezone.now() - attachment.created_at > GIVE_UP_AFTER:
-                    await db(copying.file_left, attachment.pk)
+                    await db(copying.settle_file, attachment.pk, None)
             except Exception:
                 # Whatever it is about this file, it would happen again, and the others go on.
                 logger.exception("%s stays in Discord", attachment.name)
-                await db(copying.file_left, attachment.pk)
+                await db(copying.settle_file, attachment.pk, None)
 
     async def _fetch(self, session: aiohttp.ClientSession, attachment: Attachment) -> None:
         limit = copying.limit_of(attachment.inbox)
@@ -143,7 +143,7 @@ class AttachmentMirror:
             # Staff may send everything: what it is decides only how it is shown.
             kept = await _keep(body, attachment)
         try:
-            taken = await db(copying.file_copied, attachment.pk, kept)
+            taken = await db(copying.settle_file, attachment.pk, kept)
         except BaseException:
             await files.in_background(files.discard, kept.file, kept.thumbnail)
             raise

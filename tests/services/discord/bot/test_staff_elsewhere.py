@@ -1,7 +1,9 @@
 """What staff write from this site rather than in Discord is in the thread under their name, not as the visitor's."""
 
+from django.contrib.auth.models import User
+
 from bridge.chat.actions import Post, Target
-from bridge.chat.actions.staffing import staff_in
+from bridge.chat.actions.authors import user_in
 from tests.services.discord.bot.stage import STRANGER, Stage, db, store
 
 
@@ -11,7 +13,7 @@ async def test_staff_who_write_from_the_site_have_their_name_in_discord(up: Stag
     connection = (await up.endpoint()).connection
 
     def answer(*texts: str) -> None:
-        target = Target.of(connection, staff_in(connection, user=7, name="Sam *Doe*"))
+        target = Target.of(connection, user_in(connection, User(pk=7, first_name="Sam", last_name="*Doe*")))
         store([Post(target=target, content=text) for text in texts])
 
     await db(answer, "Yes.", "What is it about?")
