@@ -46,13 +46,13 @@ def read() -> dict[str, float]:
     from django.test import Client
 
     from bridge.chat import history
-    from bridge.chat.history import Reader
+    from bridge.chat.speaking import Target
     from bridge.models import Connection, Participant
 
     readers = []
     for row in Connection.objects.order_by("uid")[:TIMES]:
         visitor = Participant.objects.get(connection=row, role="visitor")
-        readers.append((Reader(row.pk, str(row.uid), visitor.pk), row.revision))
+        readers.append((Target.of(row, visitor), row.revision))
     user = User.objects.filter(username="bench").first() or User.objects.create_superuser("bench")
     client = Client(headers={"host": "127.0.0.1"})
     client.force_login(user)

@@ -6,9 +6,9 @@ the table.
 
 import uuid
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
 
 from bridge.chat import listing, wire
+from bridge.chat.speaking import Target
 from bridge.chat.wire import connection_out
 from bridge.infra.keyset import Cursor, Keyset
 from bridge.models import Connection, Message, Participant
@@ -20,27 +20,19 @@ FEW = 5
 """How many of a visitor's conversations a heartbeat looks at: the open one, and those used last."""
 
 
-class Reader(NamedTuple):
-    """Whose eyes: a participant of a connection."""
-
-    connection: int
-    uid: str
-    participant: int
-
-
-def page(reader: Reader, *, before: int | None = None, limit: int = 50) -> HistoryRead:
+def page(reader: Target, *, before: int | None = None, limit: int = 50) -> HistoryRead:
     """The newest messages, or those just before the place `before`; oldest first."""
     rows = Message.objects.filter(connection=reader.connection).select_related("author", "reply_to__author")
     found = BY_PLACE.page(rows, after=None if before is None else Cursor([before]), limit=limit)
     return {"messages": _seen_by(reader, found.rows[::-1]), "has_more": found.next is not None}
 
 
-def sync(reader: Reader, *, since: int) -> ConnectionSynced:
+def sync(reader: Target, *, since: int) -> ConnectionSynced:
     """What changed after the revision `since`, in order of revision; the newest page where that is too much.
 
     The head is read first: what is committed later may be missing, so nobody may believe that he has it.
     """
-    participant = _participant(reader)
+    participant = participant_of(reader)
     connection = connection_out(participant.connection, reader=participant)
     head, last_seq = connection["revision"], participant.connection.last_seq
     if not 0 <= head - since <= SYNC_LIMIT:
@@ -64,7 +56,7 @@ def sync(reader: Reader, *, since: int) -> ConnectionSynced:
     }
 
 
-def _since(reader: Reader, *, since: int, head: int, last_seq: int) -> list[Message]:
+def _since(reader: Target, *, since: int, head: int, last_seq: int) -> list[Message]:
     """The first of what has a revision of (since, head], and one more than a page holds."""
     there = Message.objects.filter(connection=reader.connection, revision__gt=since, revision__lte=head)
     there = there.select_related("author", "reply_to__author")
@@ -76,13 +68,13 @@ def _since(reader: Reader, *, since: int, head: int, last_seq: int) -> list[Mess
     return sorted(found, key=lambda message: message.revision)[: MAX_PAGE + 1]
 
 
-def connection_for(reader: Reader) -> ConnectionOut:
-    participant = _participant(reader)
+def connection_for(reader: Target) -> ConnectionOut:
+    participant = participant_of(reader)
     return connection_out(participant.connection, reader=participant)
 
 
-def _participant(reader: Reader) -> Participant:
-    return Participant.objects.select_related("connection").get(pk=reader.participant)
+def participant_of(reader: Target) -> Participant:
+    return Participant.objects.select_related("connection").get(pk=reader.participant or 0)
 
 
 def heads(visitor: uuid.UUID, *, inbox: int, rooms: Collection[str] = ()) -> dict[str, int]:
@@ -95,15 +87,16 @@ def heads(visitor: uuid.UUID, *, inbox: int, rooms: Collection[str] = ()) -> dic
 
 def single(message: Message, participant: Participant) -> MessageOut:
     """One message, as somebody of its conversation sees it."""
-    reader = Reader(message.connection_id, str(message.connection.uid), participant.pk)
-    return _seen_by(reader, [message])[0]
+    return _seen_by(Target.of(message.connection, participant), [message])[0]
 
 
-def _seen_by(reader: Reader, messages: Sequence[Message]) -> list[MessageOut]:
-    wire.load(messages, reader=reader.participant)
+def _seen_by(reader: Target, messages: Sequence[Message]) -> list[MessageOut]:
+    # Staff who have not written in a conversation have nothing of their own there.
+    participant = reader.participant or 0
+    wire.load(messages, reader=participant)
     shown = []
     for message in messages:
         out = wire.message_out(message, connection=reader.uid)
-        out["own"] = message.author_id == reader.participant
+        out["own"] = message.author_id == participant
         shown.append(out)
     return shown

@@ -1,11 +1,8 @@
 """Reading a conversation, and what a visitor does there without saying anything."""
 
-import uuid
-
 from bridge.chat import actions, history, listing, publishing
 from bridge.chat.access import participant_for
 from bridge.chat.actions.speaking_rules import typist
-from bridge.chat.history import Reader
 from bridge.chat.wire import author_out
 from bridge.errors import BridgeError, Code
 from bridge.live.groups import CommandGroup
@@ -35,23 +32,15 @@ typing = CommandGroup("typing")
 receipt = CommandGroup("receipt")
 
 
-def reader_of(session: Session, connection: uuid.UUID) -> Reader:
-    """The visitor's eyes in a conversation that his permission was checked for."""
-    target = session.connections[str(connection)]
-    if target.participant is None:
-        raise BridgeError(Code.NOT_FOUND, "You have no such conversation.")
-    return Reader(target.connection, target.uid, target.participant)
-
-
 @history_group.command("page", permission=participant, throttle="read")
 async def history_page(session: Session, payload: HistoryPage) -> HistoryRead:
-    reader = reader_of(session, payload.connection)
+    reader = session.connections[str(payload.connection)]
     return await session.database.run(history.page, reader, before=payload.before, limit=payload.limit)
 
 
 @connection.command("sync", permission=participant, throttle="read")
 async def connection_sync(session: Session, payload: ConnectionSync) -> ConnectionSynced:
-    reader = reader_of(session, payload.connection)
+    reader = session.connections[str(payload.connection)]
     return await session.database.run(history.sync, reader, since=payload.since)
 
 
@@ -69,7 +58,7 @@ async def connection_list(session: Session, payload: ConnectionList) -> Connecti
 
 @connection.command("close", permission=owner, throttle="change")
 async def connection_close(session: Session, payload: ConnectionClose) -> ConnectionChanged:
-    reader = reader_of(session, payload.connection)
+    reader = session.connections[str(payload.connection)]
 
     def close() -> ConnectionChanged:
         me = participant_for(session.viewer, payload.connection)
@@ -84,7 +73,7 @@ async def connection_close(session: Session, payload: ConnectionClose) -> Connec
 async def connection_reopen(session: Session, payload: ConnectionReopen) -> ConnectionChanged:
     """Go on in a conversation that has ended. One at a time is open."""
     Worker.current().moderation.check_speaker(session.start.inbox, session.who)
-    reader = reader_of(session, payload.connection)
+    reader = session.connections[str(payload.connection)]
 
     def reopen() -> ConnectionChanged:
         me = participant_for(session.viewer, payload.connection)
@@ -115,14 +104,12 @@ async def typing_start(session: Session, payload: TypingStart) -> Nothing:
 
 @receipt.command("read", permission=participant, throttle="signal")
 async def receipt_read(session: Session, payload: ReceiptRead) -> Nothing:
-    reader = reader_of(session, payload.connection)
-    target = session.connections[reader.uid]
-    changed = await session.database.run(actions.mark_read, reader.participant, seq=payload.seq)
-    if changed and not target.room and await session.database.run(actions.is_shown, reader.connection):
-        publishing.tell_bot("read", reader.uid)
+    target = session.connections[str(payload.connection)]
+    changed = await session.database.run(actions.mark_read, target.participant or 0, seq=payload.seq)
     # In a room each of a thousand readers would tell a thousand others.
-    if changed and not target.room:
-        author = target.author
-        participant = author["id"] if author else ""
-        publishing.tell(reader.uid, "receipt.read", {"participant": participant, "seq": payload.seq})
+    if changed and not target.room and target.author:
+        if await session.database.run(actions.is_shown, target.connection):
+            publishing.tell_bot("read", target.uid)
+        read = {"participant": target.author["id"], "seq": payload.seq}
+        publishing.tell(target.uid, "receipt.read", read)
     return {}

@@ -5,7 +5,6 @@ from dataclasses import replace
 from bridge.chat import actions, history
 from bridge.chat.access import participant_for
 from bridge.chat.actions.rooms import read_members
-from bridge.chat.history import Reader
 from bridge.chat.speaking import Target
 from bridge.chat.wire import author_out, room_out
 from bridge.infra import redis
@@ -59,8 +58,7 @@ async def room_join(session: Session, payload: RoomJoin) -> RoomJoined:
     # Heard before it is read, so that nothing falls between the two.
     session.enter(target)
     try:
-        reader = Reader(room.pk, target.uid, me.pk)
-        connection, page = await session.database.run(_first_look, reader)
+        connection, page = await session.database.run(_first_look, target)
         members = await _members(session, target.uid)
     except BaseException:
         if target.uid in session.rooms:
@@ -85,7 +83,7 @@ def _wanted(session: Session, nick: str | None) -> str | None:
     return nick
 
 
-def _first_look(reader: Reader) -> tuple[ConnectionOut, HistoryRead]:
+def _first_look(reader: Target) -> tuple[ConnectionOut, HistoryRead]:
     # The head before the page: what comes in between is in the page and in an event.
     return history.connection_for(reader), history.page(reader)
 

@@ -7,7 +7,6 @@ from django.utils import timezone
 
 from bridge import signals
 from bridge.chat import history, hooks, listing
-from bridge.chat.history import Reader
 from bridge.chat.moderation import unfit
 from bridge.chat.speaking import Opening, Target
 from bridge.chat.wire import connection_out, inbox_out
@@ -45,9 +44,9 @@ async def session_start(session: Session, payload: SessionStart) -> SessionStart
     )
     page: HistoryRead = {"messages": [], "has_more": False}
     if mine:
-        session.know(Target.of(mine.connection, mine))
-        reader = Reader(mine.connection_id, str(mine.connection.uid), mine.pk)
-        mine, page = await session.database.run(_first_look, reader)
+        target = Target.of(mine.connection, mine)
+        session.know(target)
+        mine, page = await session.database.run(_first_look, target)
     earlier = await _earlier(session, visitor, inbox=inbox.pk, mine=mine)
     nick = _nick(payload, inbox, authenticated, mine)
     if mine and mine.connection.is_open:
@@ -72,10 +71,9 @@ async def session_start(session: Session, payload: SessionStart) -> SessionStart
     }
 
 
-def _first_look(reader: Reader) -> tuple[Participant, HistoryRead]:
+def _first_look(reader: Target) -> tuple[Participant, HistoryRead]:
     # The head before the page: what comes in between is in the page and in an event.
-    found = Participant.objects.select_related("connection").get(pk=reader.participant)
-    return found, history.page(reader)
+    return history.participant_of(reader), history.page(reader)
 
 
 async def _earlier(session: Session, visitor: uuid.UUID, *, inbox: int, mine: Participant | None) -> Earlier:

@@ -9,7 +9,6 @@ from bridge.chat import actions, browsing, history
 from bridge.chat.actions import Post
 from bridge.chat.actions.authors import user_in
 from bridge.chat.browsing import BY_ACTIVITY
-from bridge.chat.history import Reader
 from bridge.chat.speaking import Target
 from bridge.errors import BridgeError, Code
 from bridge.http.operations import Method, Operation, RequestSession, entry, older
@@ -52,7 +51,8 @@ async def list_connections(session: RequestSession, payload: StaffConnectionList
 async def read_connection(session: RequestSession, payload: StaffMessages) -> StaffConnectionRead:
     def read() -> StaffConnectionRead:
         row = _connection(payload.connection)
-        page = history.page(_reader(session, row), before=payload.before, limit=payload.limit)
+        users = Participant.objects.filter(connection=row, service=WEB, remote_id=f"user:{session.user.pk}")
+        page = history.page(Target.of(row, users.first()), before=payload.before, limit=payload.limit)
         return {"connection": shown(row), "messages": page["messages"], "has_more": page["has_more"]}
 
     return await session.database.run(read)
@@ -106,12 +106,6 @@ def _connection(uid: uuid.UUID) -> Connection:
     if row is None:
         raise BridgeError(Code.NOT_FOUND, "This conversation does not exist.")
     return row
-
-
-def _reader(session: RequestSession, row: Connection) -> Reader:
-    me = Participant.objects.filter(connection=row, service=WEB, remote_id=f"user:{session.user.pk}").first()
-    # Whoever has not written there has nothing of his own.
-    return Reader(row.pk, str(row.uid), me.pk if me else 0)
 
 
 def _further(reply: Any) -> Mapping[str, Any] | None:

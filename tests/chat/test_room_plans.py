@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from bridge.chat import history
 from bridge.chat.actions import enter_room, find_room, list_rooms, rename, save_room
 from bridge.chat.actions.rooms import read_members
-from bridge.chat.history import Reader
+from bridge.chat.speaking import Target
 from bridge.models import Inbox, Participant, Room
 from tests.admin.test_plans import BIG, faults, seeded
 
@@ -29,7 +29,7 @@ def room(seeded: None) -> Room:
 
 
 def _read(room: Room, me: Participant) -> None:
-    history.page(Reader(room.pk, str(room.uid), me.pk))
+    history.page(Target.of(room, me))
 
 
 ACTS: dict[str, Callable[[Room, Participant], Any]] = {

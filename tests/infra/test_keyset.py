@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bridge.chat import browsing, history, listing
 from bridge.chat.browsing import BY_ACTIVITY
-from bridge.chat.history import Reader
+from bridge.chat.speaking import Target
 from bridge.infra.keyset import Keyset
 from bridge.models import Connection, Inbox, Message, Participant
 from tests.admin.conftest import staff
@@ -151,7 +151,7 @@ def test_pages_of_messages_follow_each_other_while_more_is_said(db: None, data: 
     with transaction.atomic():
         connection = Connection.objects.create(inbox=Inbox.objects.get(name="default"), visitor=ADA)
         me = Participant.objects.create(connection=connection, role="visitor", visitor=ADA, nick="Ada")
-        reader = Reader(connection.pk, str(connection.uid), me.pk)
+        reader = Target.of(connection, me)
 
         def write(count: int) -> None:
             for _ in range(count):

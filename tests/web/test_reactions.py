@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from bridge.chat import history
 from bridge.chat.actions import reacting
 from bridge.chat.actions.receiving import RemoteAuthor
+from bridge.chat.speaking import Target
 from bridge.infra.limits import THROTTLES
 from bridge.models import (
     Connection,
@@ -234,7 +235,7 @@ async def test_a_thousand_reactions_are_counted_by_the_database(visitor: Browser
     await visitor.ok("reaction.add", message=message["uid"], emoji="🎉")
 
     def shown() -> tuple[list[Any], int, int]:
-        reader = history.Reader(stored.connection_id, str(stored.connection.uid), stored.author_id or 0)
+        reader = Target.of(stored.connection, stored.author)
         with CaptureQueriesContext(connection) as queries:
             page = history.page(reader, before=None)
         (rows,) = [each["sql"] for each in queries if "bridge_reaction" in each["sql"]]

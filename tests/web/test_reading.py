@@ -17,13 +17,13 @@ from bridge.chat.actions.attaching import attach
 from bridge.chat.actions.copying import RemoteFile, settle_file, to_copy
 from bridge.chat.actions.retrying import retry_deliveries
 from bridge.chat.actions.settling import mark_delivered, mark_failed
-from bridge.chat.history import Reader
+from bridge.chat.speaking import Target
 from bridge.models import Attachment, Connection, Delivery, Endpoint, Inbox, Message, Participant
 from tests.seeding import seed
 
 
 @pytest.fixture
-def reader(inbox: Inbox) -> Reader:
+def reader(inbox: Inbox) -> Target:
     # PostgreSQL rightly reads a small table as a whole: it must be one in which that would be dear.
     conversations = 100 if connection.vendor == "postgresql" else 10
     seed(messages=300 * conversations, connections=conversations)
@@ -33,7 +33,7 @@ def reader(inbox: Inbox) -> Reader:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
-    return Reader(row.pk, str(row.uid), visitor.pk)
+    return Target.of(row, visitor)
 
 
 def _plans(act: Callable[[], Any]) -> tuple[int, str]:
@@ -55,7 +55,7 @@ def _plans(act: Callable[[], Any]) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("before", [None, 200])
-def test_a_page_walks_the_places_of_its_conversation(reader: Reader, before: int | None) -> None:
+def test_a_page_walks_the_places_of_its_conversation(reader: Target, before: int | None) -> None:
     count, plan = _plans(lambda: history.page(reader, before=before))
     assert count == 3, "messages, attachments, reactions"
     # SQLite gives a constraint's index a name of its own.
@@ -65,7 +65,7 @@ def test_a_page_walks_the_places_of_its_conversation(reader: Reader, before: int
     assert "TEMP B-TREE" not in plan
 
 
-def test_a_sync_walks_the_changes_and_the_last_places_of_its_conversation(reader: Reader) -> None:
+def test_a_sync_walks_the_changes_and_the_last_places_of_its_conversation(reader: Target) -> None:
     count, plan = _plans(lambda: history.sync(reader, since=250))
     assert count == 5
     assert "message_changed" in plan
@@ -75,7 +75,7 @@ def test_a_sync_walks_the_changes_and_the_last_places_of_its_conversation(reader
     assert "TEMP B-TREE" not in plan
 
 
-def test_the_pong_and_a_new_session_find_a_visitors_conversations_by_index(reader: Reader) -> None:
+def test_the_pong_and_a_new_session_find_a_visitors_conversations_by_index(reader: Target) -> None:
     visitor = Connection.objects.get(pk=reader.connection).visitor
     inbox = Inbox.objects.get(name="default").pk
     count, plan = _plans(lambda: history.heads(visitor or uuid.uuid4(), inbox=inbox))
@@ -86,7 +86,7 @@ def test_the_pong_and_a_new_session_find_a_visitors_conversations_by_index(reade
     assert "SCAN" not in plan
 
 
-def test_a_resend_is_looked_up_by_index(reader: Reader) -> None:
+def test_a_resend_is_looked_up_by_index(reader: Target) -> None:
     conversation = Connection.objects.select_related("inbox").get(pk=reader.connection)
     opening = Opening(conversation.inbox_id, conversation.visitor or uuid.uuid4(), "Ada")
     new = [Post("Hello", opening=opening, client_id=uuid.uuid4()) for _ in range(50)]
@@ -105,7 +105,7 @@ def test_a_resend_is_looked_up_by_index(reader: Reader) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 50, 100])
-def test_a_page_makes_as_many_queries_however_long_it_is(reader: Reader, limit: int) -> None:
+def test_a_page_makes_as_many_queries_however_long_it_is(reader: Target, limit: int) -> None:
     with CaptureQueriesContext(connection) as queries:
         assert len(history.page(reader, limit=limit)["messages"]) == limit
     assert len(queries) == 3
@@ -159,7 +159,7 @@ def _copy(message: Message, visitor: uuid.UUID) -> None:
 
 @pytest.mark.parametrize("change", [_edit, _delete, _react, _deliver, _fail, _retry, _copy])
 def test_a_sync_brings_what_changed_however_old_it_is(
-    reader: Reader, change: Callable[[Message, uuid.UUID], None]
+    reader: Target, change: Callable[[Message, uuid.UUID], None]
 ) -> None:
     old = Message.objects.filter(connection=reader.connection, author=reader.participant).earliest("seq")
     Message.objects.filter(pk=old.pk).update(created_at=timezone.now(), state=Message.State.SENT)
@@ -175,7 +175,7 @@ def test_a_sync_brings_what_changed_however_old_it_is(
 
 
 def test_changes_and_new_messages_come_page_after_page_in_the_order_of_their_revisions(
-    reader: Reader,
+    reader: Target,
 ) -> None:
     owner = Connection.objects.get(pk=reader.connection)
     visitor = owner.visitor or uuid.uuid4()
