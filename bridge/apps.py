@@ -16,8 +16,9 @@ class BridgeConfig(AppConfig):
     def ready(self) -> None:
         from django.contrib.auth.signals import user_logged_out
 
-        from bridge import checks, commands, identity  # noqa: F401  (registers them)
+        from bridge import checks, commands  # noqa: F401  (registers them)
+        from bridge.identity.providers import end_login
 
-        user_logged_out.connect(identity.end_login, dispatch_uid="bridge.end_login")
+        user_logged_out.connect(end_login, dispatch_uid="bridge.end_login")
         # Ours first. What does not fit ends the start, with its function and the mend.
         autodiscover_modules("bridge_commands")

@@ -11,7 +11,9 @@ from bridge.chat.moderation import unfit
 from bridge.chat.speaking import Opening, Target
 from bridge.chat.wire import connection_out, inbox_out
 from bridge.errors import BridgeError, Code
-from bridge.identity import Authenticated, admit, contacts, tokens
+from bridge.identity import contacts, tokens
+from bridge.identity.authentication import Authenticated
+from bridge.identity.entrance import admit
 from bridge.live.groups import CommandGroup
 from bridge.live.permissions import anyone, started
 from bridge.live.sessions import Session

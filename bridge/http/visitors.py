@@ -12,7 +12,7 @@ from bridge.chat.moderation import Moderation
 from bridge.chat.speaking import Opening, Target
 from bridge.errors import BridgeError, Code
 from bridge.http.operations import Parameters, RequestSession
-from bridge.identity import admit
+from bridge.identity.entrance import admit
 from bridge.live.worker import Worker
 from bridge.models import Connection, Inbox
 from bridge.protocol.values import Line, as_nick

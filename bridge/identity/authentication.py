@@ -2,13 +2,14 @@
 
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from bridge.chat.moderation import Proof, signed_out
 from bridge.errors import BridgeError
 from bridge.identity import contacts, tokens
-from bridge.identity.contacts import Identity
+from bridge.identity.contacts import Identity, is_accepted
 from bridge.identity.handshake import Credentials
 from bridge.identity.providers import ExternalIdentity, read_jwt, read_login
 from bridge.identity.tokens import Token
@@ -19,7 +20,7 @@ MOST_SUCCESSORS = 8
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """Who came, and the token he is known by from now on."""
+    """Who came, and the token they are known by from now on."""
 
     visitor: uuid.UUID
     token: Token
@@ -56,24 +57,19 @@ def authenticate(inbox: Inbox, shown: Credentials) -> Authenticated:
 def _identified(
     inbox: Inbox, vouched: ExternalIdentity, held: Token | None, *, by_cookie: bool
 ) -> Authenticated:
-    contact = contacts.find_identified(inbox.pk, vouched.claims)
+    contact = contacts.find_identified(inbox.pk, vouched.identity)
     if contact is None:
-        # Whom the browser was until now he stays, where that was nobody known.
-        nameless = _nameless(inbox, held, by_cookie=by_cookie) if held else None
-        contact = contacts.identify(inbox.pk, vouched.claims, visitor=nameless)
+        # Whom the browser was until now they stay, where that was nobody known.
+        nameless = None
+        with suppress(BridgeError):
+            nameless = _by_token(inbox, held, login=None, by_cookie=by_cookie).visitor if held else None
+        contact = contacts.identify(inbox.pk, vouched.identity, visitor=nameless)
     visitor = contact.visitor
     if _is_revoked((*vouched.grants, *tokens.visitor_digests(visitor)), since=vouched.since):
         raise signed_out()
     if held is None or not _still_fits(held, visitor, vouched.grant):
         held = tokens.issue_identified(visitor, grant=vouched.grant, until=vouched.until)
     return Authenticated(visitor, held, _proof(held), contact, Identity.of(contact))
-
-
-def _nameless(inbox: Inbox, held: Token, *, by_cookie: bool) -> uuid.UUID | None:
-    try:
-        return _by_token(inbox, held, login=None, by_cookie=by_cookie).visitor
-    except BridgeError:
-        return None
 
 
 def _still_fits(held: Token, visitor: uuid.UUID, grant: str) -> bool:
@@ -87,7 +83,7 @@ def _by_token(inbox: Inbox, held: Token, *, login: str | None, by_cookie: bool) 
     rows = list(Contact.objects.filter(visitor=held.visitor))
     stands = _stands(held, rows, login=login, by_cookie=by_cookie)
     proof = _proof(held)
-    # Where it stands for its visitor no more, what was revoked of his is no concern of who has it now.
+    # Where it stands for its visitor no more, what was revoked of theirs is no concern of who has it now.
     if _is_revoked(proof.digests if stands else _own_digests(held), since=proof.since):
         raise signed_out()
     if not stands:
@@ -97,7 +93,7 @@ def _by_token(inbox: Inbox, held: Token, *, login: str | None, by_cookie: bool) 
         held = tokens.issue(held.visitor)
         proof = proof._replace(digests=(*proof.digests, *_own_digests(held)))
     contact = next((row for row in rows if row.inbox_id == inbox.pk), None)
-    identity = Identity.of(contact) if contact and held.grant and contact.issuer in _issuers(inbox) else None
+    identity = Identity.of(contact) if contact and held.grant and is_accepted(contact, inbox) else None
     return Authenticated(held.visitor, held, proof, contact, identity)
 
 
@@ -127,15 +123,6 @@ def _successor(inbox: Inbox, held: Token) -> Authenticated:
             return Authenticated(visitor, made, _proof(made), contact)
     made = tokens.issue()
     return Authenticated(made.visitor, made, _proof(made), is_new=True)
-
-
-def _issuers(inbox: Inbox) -> set[str]:
-    taken = set()
-    if inbox.takes_login:
-        taken.add(Contact.Issuer.SITE.value)
-    if inbox.takes_jwt:
-        taken.add(Contact.Issuer.JWT.value)
-    return taken
 
 
 def _proof(token: Token) -> Proof:

@@ -46,17 +46,17 @@ def admit(inbox: Inbox | str, credentials: Credentials, handshake: Handshake) ->
 
 def open_inbox(named: Inbox | str, handshake: Handshake) -> Inbox:
     """The inbox, if it is enabled and the page's site may open it. Raises BridgeError as `admit` does."""
-    inbox = _find(named) if isinstance(named, str) else named
+    inbox: Inbox | None
+    if isinstance(named, str):
+        # PostgreSQL accepts no NUL in a query.
+        inbox = Inbox.objects.filter(name=named).first() if named.isprintable() else None
+    else:
+        inbox = named
     if inbox is None or not inbox.enabled:
         raise BridgeError(Code.NOT_FOUND, "This chat does not exist.")
     if handshake.origin and handshake.origin not in inbox.origins:
         raise OriginRefused("This site is not allowed to open this chat.")
     return inbox
-
-
-def _find(name: str) -> Inbox | None:
-    # PostgreSQL accepts no NUL in a query.
-    return Inbox.objects.filter(name=name).first() if name.isprintable() else None
 
 
 def opens_any_inbox(origin: str) -> bool:

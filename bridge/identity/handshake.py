@@ -147,40 +147,9 @@ def _scheme(spoken: str, headers: Mapping[bytes, str]) -> str:
     return "https" if project.SECURE_SSL_REDIRECT else ""
 
 
-def _tell_untrusted() -> None:
-    warn_once(
-        logger,
-        "A request has X-Forwarded-For, but TRUSTED_PROXIES is 0. If your proxy sets this header, all visitors share "
-        "one address and its limits, and HTTPS is not recognised: set TRUSTED_PROXIES to the number of proxies.",
-    )
-
-
-def _tell_missing(trusted: int, hops: int) -> None:
-    warn_once(
-        logger,
-        "TRUSTED_PROXIES is %d, but X-Forwarded-For has %d: visitors share one address, or can forge one. Set "
-        "TRUSTED_PROXIES to the number of proxies; each must add to the header (nginx: proxy_set_header "
-        "X-Forwarded-For $proxy_add_x_forwarded_for;).",
-        trusted,
-        hops,
-    )
-
-
 def _address(client: Any, forwarded: str) -> str:
-    """The visitor's, as the nearest of our own proxies saw it; an IPv6 network where it is of that kind.
-
-    Whatever stands further left in X-Forwarded-For anybody may have written there.
-    """
-    address = str(client[0]) if client else "unknown"
-    hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
-    if settings.TRUSTED_PROXIES and len(hops) >= settings.TRUSTED_PROXIES:
-        # Some proxies write the port, too: with it each socket would be another address to the throttles.
-        hop = hops[-settings.TRUSTED_PROXIES]
-        address = _without_port(hop)
-    elif settings.TRUSTED_PROXIES:
-        _tell_missing(settings.TRUSTED_PROXIES, len(hops))
-    elif hops:
-        _tell_untrusted()
+    """The visitor's, as the nearest of our own proxies saw it; an IPv6 network where it is of that kind."""
+    address = _forwarded_for(forwarded) or (str(client[0]) if client else "unknown")
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -194,7 +163,30 @@ def _address(client: Any, forwarded: str) -> str:
     return str(ipaddress.ip_network((int(parsed), 64), strict=False).network_address)
 
 
-def _without_port(hop: str) -> str:
+def _forwarded_for(forwarded: str) -> str:
+    """The address that our outermost proxy saw. Anybody may have written what stands further left."""
+    hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
+    trusted = settings.TRUSTED_PROXIES
+    if trusted > len(hops):
+        warn_once(
+            logger,
+            "TRUSTED_PROXIES is %d, but X-Forwarded-For has %d: visitors share one address, or can forge one. Set "
+            "TRUSTED_PROXIES to the number of proxies; each must add to the header (nginx: proxy_set_header "
+            "X-Forwarded-For $proxy_add_x_forwarded_for;).",
+            trusted,
+            len(hops),
+        )
+    elif hops and not trusted:
+        warn_once(
+            logger,
+            "A request has X-Forwarded-For, but TRUSTED_PROXIES is 0. If your proxy sets this header, all visitors "
+            "share one address and its limits, and HTTPS is not recognised: set TRUSTED_PROXIES to the number of "
+            "proxies.",
+        )
+    if not 0 < trusted <= len(hops):
+        return ""
+    # Some proxies write the port, too: with it each socket would be another address to the throttles.
+    hop = hops[-trusted]
     if hop.startswith("["):
         return hop[1:].partition("]")[0]
     return hop.partition(":")[0] if hop.count(":") == 1 else hop

@@ -39,21 +39,17 @@ def foreign_origin(origin: str | None, host: str, *, scheme: str) -> tuple[str, 
         raise OriginRefused("The origin is invalid.") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise OriginRefused("The origin is invalid.")
-    found, doubt = origin.lower().rstrip("/"), ""
+    found = origin.lower().rstrip("/")
     name, asked_port = _split(host.lower())
     if _host(parts.hostname, port) == _host(name, asked_port):
         if not scheme or parts.scheme == scheme:
             return "", ""
         # Whoever sits between could have written it: to browsers, too, it is another site.
-        doubt = "scheme"
-        _tell_other_scheme(found, scheme)
-    elif _is_named(parts.scheme, parts.hostname, port):
+        return _doubted(found, "scheme", scheme)
+    if _is_named(parts.scheme, parts.hostname, port):
         # Whatever Host the proxy passes on: this is where the site says that it is.
         return "", ""
-    elif parts.hostname == name:
-        doubt = "port"
-        _tell_other_port(found, host)
-    return found, doubt
+    return _doubted(found, "port", host) if parts.hostname == name else (found, "")
 
 
 def _is_named(scheme: str, name: str, port: int | None) -> bool:
@@ -67,27 +63,18 @@ def _is_named(scheme: str, name: str, port: int | None) -> bool:
     )
 
 
-def _tell_other_scheme(origin: str, scheme: str) -> None:
-    warn_once(
-        logger,
-        "The page %s counts as another site, because this site uses %s. If the page is yours, the proxy in front must "
-        "set X-Forwarded-Proto, and TRUSTED_PROXIES must count that proxy.",
-        origin,
-        scheme,
-        most=MOST_ORIGINS,
-    )
+_DOUBTS = {
+    "scheme": "The page %s counts as another site, because this site uses %s. If the page is yours, the proxy in front "
+    "must set X-Forwarded-Proto, and TRUSTED_PROXIES must count that proxy.",
+    "port": "The page %s counts as another site, because the request names the host %s. If the page is yours, the "
+    "proxy in front must pass on Host with its port (nginx: proxy_set_header Host $http_host;), or SITE_URL must be "
+    "set to this site's address.",
+}
 
 
-def _tell_other_port(origin: str, host: str) -> None:
-    warn_once(
-        logger,
-        "The page %s counts as another site, because the request names the host %s. If the page is yours, the proxy in "
-        "front must pass on Host with its port (nginx: proxy_set_header Host $http_host;), or SITE_URL must be set to "
-        "this site's address.",
-        origin,
-        host,
-        most=MOST_ORIGINS,
-    )
+def _doubted(origin: str, doubt: str, asked: str) -> tuple[str, str]:
+    warn_once(logger, _DOUBTS[doubt], origin, asked, most=MOST_ORIGINS)
+    return origin, doubt
 
 
 def _split(host: str) -> tuple[str, int | None]:

@@ -4,6 +4,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 import jwt
@@ -14,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Validati
 
 from bridge.errors import BridgeError, Code
 from bridge.identity import revocation, tokens
-from bridge.identity.contacts import Claims
+from bridge.identity.contacts import Identity
 from bridge.models import Contact, Inbox
 from bridge.protocol.values import Email, Line, as_name
 
@@ -37,7 +38,7 @@ class _Said(BaseModel):
 class ExternalIdentity:
     """Whom somebody vouches for, by what, since when and until when."""
 
-    claims: Claims
+    identity: Identity
     grants: tuple[str, ...]
     """The digests of that by which they vouch, the one that counts now first."""
     since: datetime
@@ -61,10 +62,10 @@ def read_jwt(inbox: Inbox, text: str) -> ExternalIdentity:
     except (jwt.InvalidTokenError, ValidationError, OverflowError, UnicodeError, RecursionError) as error:
         raise BridgeError(Code.NOT_IDENTIFIED, _why(error), reason="jwt") from None
     now = timezone.now()
-    claims = Claims(Contact.Issuer.JWT, said.sub, said.name, said.email)
+    identity = Identity(Contact.Issuer.JWT, said.sub, said.name, said.email)
     latest = (now + tokens.VOUCHED_FOR).timestamp()
     return ExternalIdentity(
-        claims,
+        identity,
         # What was signed. The signature itself has several spellings: its last letter's spare bits, padding, line ends.
         tokens.digests(text.rpartition(".")[0]),
         since=now if said.iat is None else min(now, datetime.fromtimestamp(max(said.iat, 0), UTC)),
@@ -88,7 +89,7 @@ def _decoded(inbox: Inbox, text: str) -> dict[str, Any]:
 
 
 def _why(error: Exception) -> str:
-    """For whoever writes the site: what of his JWT does not fit, without what is in it."""
+    """For whoever writes the site: what of their JWT does not fit, without what is in it."""
     if isinstance(error, jwt.MissingRequiredClaimError):
         return f"This JWT has no {error.claim}."
     if isinstance(error, jwt.InvalidAudienceError):
@@ -109,26 +110,22 @@ class _Glance(dict[str, Any]):
         """Its cookie could not be told."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
-    session: _Glance
-
-
 def read_login(session_key: str) -> ExternalIdentity | None:
     """The user who is logged in with this Django session, as Django itself would say. None: nobody."""
     store = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
-    user: Any = auth.get_user(_Request(_Glance(store.load())))  # type: ignore[arg-type]  # asks only for `session`
+    request: Any = SimpleNamespace(session=_Glance(store.load()))
+    user: Any = auth.get_user(request)
     if not user.is_authenticated:
         return None
     # A project's own kind of user may have no full name.
     name = getattr(user, "get_full_name", str)() or user.get_username()
     email = getattr(user, user.get_email_field_name(), "") or ""
-    claims = Claims(Contact.Issuer.SITE, str(user.pk), as_name(name), email, user)
-    return ExternalIdentity(claims, tokens.digests(session_key), since=timezone.now())
+    identity = Identity(Contact.Issuer.SITE, str(user.pk), as_name(name), email, user.pk)
+    return ExternalIdentity(identity, tokens.digests(session_key), since=timezone.now())
 
 
 def end_login(*, request: Any, **_: Any) -> None:
-    """Somebody logs out: what rests on his login ends. Receives `user_logged_out`, while the session is still there."""
+    """Whoever logs out: what rests on their login ends. Receives `user_logged_out`, while the session still exists."""
     # Two, where Django gives it another key as it looks who logs out: after SECRET_KEY has changed.
     given = getattr(request, "COOKIES", {}).get(settings.SESSION_COOKIE_NAME)
     stored = getattr(getattr(request, "session", None), "session_key", None)

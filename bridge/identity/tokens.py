@@ -97,7 +97,7 @@ def read(text: str) -> Token:
             return _unpacked(whole, text, signed_with=number)
         except (signing.BadSignature, binascii.Error, ValueError, struct.error, OverflowError):
             continue
-    raise not_ours()
+    raise BridgeError(Code.NOT_IDENTIFIED, "This token is invalid.")
 
 
 def _unpacked(value: bytes, text: str, *, signed_with: int = 0) -> Token:
@@ -150,10 +150,6 @@ def nameless_digests(visitor: uuid.UUID) -> tuple[str, ...]:
 def public_id(visitor: uuid.UUID) -> str:
     """What others may know a visitor by. It says nothing about his token."""
     return salted_hmac("bridge.visitor.public", visitor.bytes, algorithm="sha256").hexdigest()[:32]
-
-
-def not_ours() -> BridgeError:
-    return BridgeError(Code.NOT_IDENTIFIED, "This token is invalid.")
 
 
 def in_cookies(find: Callable[[str], str | None], *, secure: bool) -> str | None:

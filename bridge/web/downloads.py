@@ -17,7 +17,8 @@ from bridge import files
 from bridge.chat.access import Viewer, message_for
 from bridge.conf import file_storage
 from bridge.errors import BridgeError
-from bridge.identity import admit, staff_tokens
+from bridge.identity import staff_tokens
+from bridge.identity.entrance import admit
 from bridge.identity.handshake import Handshake, handshake_of
 from bridge.infra.bodies import LARGEST_UPLOAD, takes
 from bridge.models import Attachment

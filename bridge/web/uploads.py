@@ -21,8 +21,7 @@ from bridge.chat import actions, retention, wire
 from bridge.chat.moderation import check_name_of_file
 from bridge.errors import BridgeError, Code
 from bridge.files import Kept
-from bridge.identity import admit
-from bridge.identity.entrance import claimed_visitor
+from bridge.identity.entrance import admit, claimed_visitor
 from bridge.identity.handshake import Handshake, read_handshake
 from bridge.infra import addresses, bodies
 from bridge.live.worker import Worker

@@ -12,7 +12,8 @@ from django.views.decorators.http import require_safe
 from bridge.chat import avatars
 from bridge.chat.actions.rooms import lets_in, list_rooms
 from bridge.errors import BridgeError
-from bridge.identity import authenticate, tokens
+from bridge.identity import tokens
+from bridge.identity.authentication import authenticate
 from bridge.identity.entrance import open_inbox
 from bridge.identity.handshake import Credentials, Handshake, handshake_of
 from bridge.identity.origins import OriginRefused

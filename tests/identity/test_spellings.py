@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from bridge.errors import BridgeError
 from bridge.files.links import is_signed, key_of
-from bridge.identity import handshake, read_jwt, revocation, staff_tokens, tokens
+from bridge.identity import handshake, revocation, staff_tokens, tokens
+from bridge.identity.providers import read_jwt
 from bridge.models import Inbox, RevokedToken
 
 PREFIXES = ["staff.", "Staff.", "STAFF.", "staff", "staff..", ".", "Bearer ", "whsec_", "\u200b", "\ufb00"]
@@ -214,4 +215,4 @@ def test_a_jwt_whose_site_signs_odd_claims_is_refused_or_read_but_no_fault_of_ou
     # Not jwt.encode, which refuses to make some of them.
     text = jwt.PyJWS().encode(json.dumps(said).encode(), inbox.identity_secret, algorithm="HS256")
     with suppress(BridgeError):
-        assert read_jwt(inbox, text).claims.subject == said["sub"]
+        assert read_jwt(inbox, text).identity.subject == said["sub"]

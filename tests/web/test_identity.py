@@ -11,10 +11,9 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from bridge import identity
 from bridge.errors import BridgeError
-from bridge.identity import contacts, tokens
-from bridge.identity.contacts import Claims
+from bridge.identity import contacts, providers, tokens
+from bridge.identity.contacts import Identity
 from bridge.models import Connection, Contact, Inbox
 from bridge.protocol import CLOSE_NO_SESSION
 from tests.web.browser import Browser
@@ -397,7 +396,7 @@ def test_a_visitor_whom_another_identity_has_is_not_taken_from_it() -> None:
     inbox = Inbox.objects.get_or_create(name="default")[0]
     sales = Inbox.objects.create(name="sales")
     visitor = uuid.uuid4()
-    ada, eve = (Claims(Contact.Issuer.JWT, sub) for sub in ("ada", "eve"))
+    ada, eve = (Identity(Contact.Issuer.JWT, sub) for sub in ("ada", "eve"))
     assert contacts.identify(inbox.pk, ada, visitor=visitor).visitor == visitor
     assert contacts.identify(inbox.pk, eve, visitor=visitor).visitor != visitor
     # Nor in another inbox, where `sub` may be anybody's.
@@ -438,12 +437,12 @@ def test_the_secret_before_counts_for_a_day_where_it_was_changed_with_time(
     inbox.renew_identity_secret(keep=Inbox.ROTATION)
     now = timezone.now() + timedelta(hours=hours)
     monkeypatch.setattr(timezone, "now", lambda: now)
-    assert identity.read_jwt(inbox, vouch(inbox, exp=int(time.time()) + 10**6)).claims.subject == "u-17"
+    assert providers.read_jwt(inbox, vouch(inbox, exp=int(time.time()) + 10**6)).identity.subject == "u-17"
     if counts:
-        assert identity.read_jwt(inbox, before).claims.subject == "u-17"
+        assert providers.read_jwt(inbox, before).identity.subject == "u-17"
     else:
         with pytest.raises(BridgeError):
-            identity.read_jwt(inbox, before)
+            providers.read_jwt(inbox, before)
 
 
 def test_a_secret_that_was_changed_at_once_counts_no_more_nor_the_one_before_it() -> None:
@@ -454,7 +453,7 @@ def test_a_secret_that_was_changed_at_once_counts_no_more_nor_the_one_before_it(
     inbox.renew_identity_secret()
     for text in texts:
         with pytest.raises(BridgeError):
-            identity.read_jwt(inbox, text)
+            providers.read_jwt(inbox, text)
     fresh = Inbox(name="default", identity=Inbox.Identity.JWT)
     fresh.renew_identity_secret(keep=Inbox.ROTATION)
     assert fresh.identity_secrets() == [fresh.identity_secret]

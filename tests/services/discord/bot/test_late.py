@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from bridge.chat import actions
 from bridge.chat.actions import moderating
 from bridge.identity import contacts, tokens
-from bridge.identity.contacts import Claims
+from bridge.identity.contacts import Identity
 from bridge.identity.revocation import revoke_nameless, revoke_token, revoke_visitor
 from bridge.models import Connection, Contact, Endpoint, Inbox, Message
 from bridge.services.discord.bot.moderation import COMMANDS
@@ -49,21 +49,21 @@ def sign_out() -> None:
 
 def known_no_more() -> None:
     """Their site vouched for them, and does so no more: an anonymous token is not enough."""
-    contacts.identify(inbox().pk, Claims(Contact.Issuer.JWT, "u-1"), visitor=VISITOR)
+    contacts.identify(inbox().pk, Identity(Contact.Issuer.JWT, "u-1"), visitor=VISITOR)
     Inbox.objects.update(identity="off")
 
 
 def user_gone() -> None:
     user = get_user_model().objects.create_user("ada")
     Inbox.objects.update(identity="login")
-    contacts.identify(inbox().pk, Claims(Contact.Issuer.SITE, str(user.pk), user=user), visitor=VISITOR)
+    contacts.identify(inbox().pk, Identity(Contact.Issuer.SITE, str(user.pk), user=user.pk), visitor=VISITOR)
     user.is_active = False
     user.save()
 
 
 def vouched_for() -> None:
     Inbox.objects.update(identity="jwt", identity_secret="s" * 64)
-    contacts.identify(inbox().pk, Claims(Contact.Issuer.JWT, "u-1"), visitor=VISITOR)
+    contacts.identify(inbox().pk, Identity(Contact.Issuer.JWT, "u-1"), visitor=VISITOR)
 
 
 def merged() -> None:
