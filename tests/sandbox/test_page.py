@@ -179,7 +179,7 @@ async def test_a_reply_by_hand_goes_to_the_message_that_was_meant(page: Page, sa
 
 @pytest.mark.browser
 async def test_what_comes_while_a_channel_is_loaded_is_not_lost(page: Page, sandbox: SandboxClient) -> None:
-    await expect(page.locator("#messages")).to_contain_text("Nothing has been said here yet.")
+    await expect(page.locator("#messages")).to_contain_text("No messages yet.")
 
     async def late(route: Route) -> None:
         older = await route.fetch()
@@ -299,6 +299,6 @@ async def test_staff_use_a_message_command_and_only_they_see_the_answer(
         await page.locator("#who").select_option(label="Robin")
         await message.hover()
         await message.get_by_title("Apps").click()
-        await expect(page.locator("#apps-list")).to_have_text("No app offers you anything here.")
+        await expect(page.locator("#apps-list")).to_have_text("No app has commands here.")
     assert [each["content"] for each in await sandbox.messages(thread)][-1] == "Is it in stock?"
     await expect(page.locator(".message")).to_have_count(2)

@@ -78,7 +78,7 @@ export function useTool(name, message) {
   if (name === "apps") return showApps(message);
   if (name === "more") return showFaces(message);
   if (name === "delete") return attempt("delete", { message: message.id });
-  const content = prompt("Change the message", message.content);
+  const content = prompt("Edit the message", message.content);
   return content ? attempt("edit", { message: message.id, content }) : null;
 }
 
@@ -103,7 +103,7 @@ async function showApps(message) {
     button.addEventListener("click", () => invoke(message, name));
     return button;
   });
-  $("apps-list").replaceChildren(...(buttons.length ? buttons : ["No app offers you anything here."]));
+  $("apps-list").replaceChildren(...(buttons.length ? buttons : ["No app has commands here."]));
   $("apps-answer").textContent = "";
   $("apps").showModal();
 }

@@ -83,7 +83,7 @@ function draw() {
       me: me()?.id,
     }),
   );
-  $("messages").replaceChildren(...items, ...(items.length ? [] : [wrap("li", "Nothing has been said here yet.", "hint")]));
+  $("messages").replaceChildren(...items, ...(items.length ? [] : [wrap("li", "No messages yet.", "hint")]));
 }
 
 function startedFrom(message) {
