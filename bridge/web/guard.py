@@ -64,7 +64,7 @@ class Guard:
         except BridgeError as refusal:
             body.refusal = refusal
         if body.refusal is not None and not reply.started:
-            await refuse(body.refusal, receive, send, ours=largest is not None)
+            await refuse(body.refusal, body, receive, send, ours=largest is not None)
 
 
 class Slots:
@@ -96,11 +96,13 @@ class _Body:
 
     def __init__(self, receive: Receive, largest: int) -> None:
         self._receive, self._largest = receive, largest
-        self._size, self._waited, self._ended = 0, 0.0, False
+        self._size, self._waited = 0, 0.0
+        self.ended = False
+        """Whether all of it has come."""
         self.refusal: BridgeError | None = None
 
     async def __call__(self) -> Mapping[str, Any]:
-        if self._ended:
+        if self.ended:
             # Nothing but its end can come now: a long reply is waited for here.
             return await self._receive()
         message: Mapping[str, Any] = {"type": "http.disconnect"}
@@ -114,7 +116,7 @@ class _Body:
                 self.refusal = bodies.too_slow()
             self._waited += time.monotonic() - since
             self._size += len(message.get("body", b""))
-            self._ended = self.refusal is None and not message.get("more_body", False)
+            self.ended = self.refusal is None and not message.get("more_body", False)
             if self._size > self._largest:
                 self.refusal = bodies.too_large(self._largest)
         return message if self.refusal is None else {"type": "http.disconnect"}
@@ -142,15 +144,15 @@ class _Reply:
             raise OSError("the client does not read the response") from None
 
 
-async def refuse(error: BridgeError, receive: Receive, send: Send, *, ours: bool) -> None:
-    """Answer while the body is still on its way, let go of what comes meanwhile, and close the connection."""
-    status, headers, body = bodies.answer_to(error, ours=ours)
+async def refuse(error: BridgeError, body: _Body, receive: Receive, send: Send, *, ours: bool) -> None:
+    """Answer a refused request, let go of what is still on its way, and close the connection."""
+    status, headers, content = bodies.answer_to(error, ours=ours)
     headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": True})
+    await send({"type": "http.response.body", "body": content, "more_body": True})
     with suppress(TimeoutError):
         async with asyncio.timeout(bodies.LINGER):
-            while (await receive()).get("more_body"):
+            while not body.ended and (await receive()).get("more_body"):
                 continue
     await send({"type": "http.response.body", "body": b""})
 

@@ -321,3 +321,21 @@ async def test_a_real_client_that_waits_for_its_answer_is_not_counted_as_slow(
     assert (await there.receive_output(30))["status"] == 200
     await there.receive_output(30)
     await there.wait(30)
+
+
+async def test_who_is_refused_once_all_has_come_is_not_listened_to_any_longer(visitor: Browser) -> None:
+    """A client that keeps its connection open sends nothing more, so to wait for it would hold a slot."""
+    from chatbridge_site.asgi import application
+
+    client = Client(application, "/files/", content_length="5", authorization=f"Bearer {visitor.token}")
+    client.scope["query_string"] = b"inbox=default&name=cat.png"
+    sent = iter([{"type": "http.request", "body": b"short", "more_body": False}])
+
+    async def receive() -> Mapping[str, Any]:
+        piece = next(sent, None)
+        assert piece is not None, "it reads on"
+        return piece
+
+    client.receive = receive  # type: ignore[method-assign]
+    assert await client.run() == 422
+    assert b"mismatch" in client.body
