@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from bridge import files
 from bridge.delivery import rooms
-from bridge.delivery.carrying import carried, link_lines
-from bridge.models import Delivery, Endpoint, Message, Participant, RemoteMessage
-from bridge.services.base import Joining, Service
+from bridge.infra import addresses
+from bridge.models import Attachment, Delivery, Endpoint, Message, Participant, RemoteMessage
+from bridge.services.base import FileLimits, Joining, Service
 
 FENCE = "```"
 # What opens a block of code, with the name of its language where a line of its own holds nothing else.
@@ -45,7 +46,7 @@ def text_of(message: Message, endpoint: Endpoint, *, service: Service) -> str:
         return notice(message)
     if message.kind == Message.Kind.EVENT:
         return service.format_notice(notice(message, format_text))
-    links = link_lines(message, service.file_limits, format_text)
+    links = _link_lines(message, service.file_limits, format_text)
     prefix = rooms.author_prefix(message, endpoint, service=service)
     return prefix + "\n".join([format_text(message.content), *links]).strip()
 
@@ -147,15 +148,13 @@ def join(waiting: Sequence[Delivery], endpoint: Endpoint, *, service: Service) -
     text = text_of(first, endpoint, service=service)
     units = length(text)
     for delivery in waiting[1:]:
+        message, operation = delivery.message, delivery.operation
         if service.joins is Joining.AUTHOR and not is_closed(text):
             break
-        message = delivery.message
-        if delivery.operation == Delivery.Operation.REACT:
-            # It changes no text, and none of these is out there yet.
-            continue
-        if delivery.operation != Delivery.Operation.POST:
-            if message.pk not in passed:
-                break
+        if operation in {Delivery.Operation.EDIT, Delivery.Operation.DELETE} and message.pk not in passed:
+            break
+        if operation != Delivery.Operation.POST:
+            # A reaction changes no text, and none of these is out there yet.
             continue
         if not _may_join(message, first, service.joins):
             break
@@ -179,3 +178,33 @@ def _may_join(message: Message, first: Message, joins: Joining) -> bool:
 def _is_plain(message: Message) -> bool:
     whole = message.kind == Message.Kind.MESSAGE and message.reply_to_id is None
     return whole and not message.attachments.all()
+
+
+def carried(message: Message, limits: FileLimits) -> list[Attachment]:
+    """What is sent along. Always the same for the same message, unless one was refused as too large."""
+    return [attachment for attachment, fits in _files(message, limits) if fits]
+
+
+def _link_lines(message: Message, limits: FileLimits, format_text: Callable[[str], str]) -> list[str]:
+    """What stands in a message's text for the rest of its files."""
+    return [_link_line(attachment, format_text) for attachment, fits in _files(message, limits) if not fits]
+
+
+def _files(message: Message, limits: FileLimits) -> list[tuple[Attachment, bool]]:
+    """Its files in their order, and whether each goes along."""
+    attachments = []
+    room = limits.together
+    for attachment in sorted(message.attachments.all(), key=lambda attachment: attachment.position):
+        fits = not attachment.linked and attachment.size <= min(limits.largest, room)
+        room -= attachment.size if fits else 0
+        attachments.append((attachment, fits))
+    return attachments
+
+
+def _link_line(attachment: Attachment, format_text: Callable[[str], str]) -> str:
+    size = f"{attachment.size / (1024 * 1024):.1f} MB"
+    path = addresses.path_to("bridge:file", attachment.uid)
+    address = files.link(path, site=addresses.origin(), uid=attachment.uid)
+    # In these brackets nothing is fetched for a preview.
+    where = f"<{address}>" if address else "too large to be sent: it is in the admin"
+    return f"📎 {format_text(attachment.name)} ({size}) {where}"

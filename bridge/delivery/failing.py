@@ -60,19 +60,12 @@ def fail(line: Line, request: Request, failure: DeliveryFailed, *, flowing: bool
     if failure.reason == MESSAGE_GONE and isinstance(request, Edit | Delete | React):
         take_as_deleted(RemoteMessage.objects.get(pk=request.remote_pk), deleted_at=now)
         return True
-    if failure.reason == THREAD_GONE and not isinstance(request, Open | FindOpening):
-        if endpoint.connection.kind == Connection.Kind.ROOM:
-            # Nobody but staff can say where the room goes on.
-            if failure.certain:
-                _was_not_stored(request)
-            _postpone(endpoint, ROOM_GONE, until=now + HELD)
-            return False
-        _move_to_successor(endpoint)
-        return True
     if failure.reason == MESSAGE_GONE and isinstance(request, Open):
         # Somebody deleted the card before its thread was started: a new one.
         RemoteMessage.objects.filter(pk=request.remote_pk).update(deleted_at=now)
         return True
+    if failure.reason == THREAD_GONE and not isinstance(request, Open | FindOpening):
+        return _thread_gone(request, endpoint, failure, now=now)
     if isinstance(request, React) and (failure.permanent or failure.reason == NOT_PERMITTED):
         reactions.refused(request, endpoint, failure)
         return True
@@ -96,8 +89,14 @@ def _forget(request: Request) -> None:
     RemoteMessage.objects.filter(pk=request.remote_pk, remote_id__isnull=True).delete()
 
 
-def _move_to_successor(endpoint: Endpoint) -> None:
+def _thread_gone(request: Request, endpoint: Endpoint, failure: DeliveryFailed, *, now: datetime) -> bool:
     """The thread was deleted, and all that is in it. The line goes on in a new one."""
+    if endpoint.connection.kind == Connection.Kind.ROOM:
+        # Nobody but staff can say where the room goes on.
+        if failure.certain:
+            _was_not_stored(request)
+        _postpone(endpoint, ROOM_GONE, until=now + HELD)
+        return False
     ours = endpoint.remote_messages.filter(ours=True)
     # What was on its way, and the first pieces of what was: it is said again as a whole.
     unsettled = lines.unsettled(endpoint).filter(operation=Delivery.Operation.POST)
@@ -107,6 +106,7 @@ def _move_to_successor(endpoint: Endpoint) -> None:
     endpoint.predecessor_id = endpoint.remote_id or endpoint.predecessor_id
     endpoint.remote_id = endpoint.watermark = None
     endpoint.save(update_fields=["predecessor_id", "remote_id", "watermark"])
+    return True
 
 
 def _refused(

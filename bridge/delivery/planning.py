@@ -14,8 +14,7 @@ from django.db import transaction
 
 from bridge.chat.actions.settling import mark_delivered
 from bridge.delivery import lines, reactions, remotes, rooms
-from bridge.delivery.carrying import carried
-from bridge.delivery.composing import compose, join
+from bridge.delivery.composing import carried, compose, join
 from bridge.delivery.lines import Line
 from bridge.infra.clock import Clock
 from bridge.models import Delivery, Endpoint, Message, RemoteMessage, RemotePart

@@ -19,26 +19,14 @@ UNSURE, THERE, REFUSED = RemoteMessage.Fate.UNSURE, RemoteMessage.Fate.THERE, Re
 def towards(head: Delivery, endpoint: Endpoint) -> React | None:
     """One request that brings the reactions of its message closer; None once nothing differs, and all is settled."""
     remote = _remote_of(head.message, endpoint)
-    if remote is not None and (request := difference(remote, endpoint)) is not None:
+    if remote and (request := surplus(remote, endpoint) or _missing(remote, endpoint)):
         return request
-    held = _messages_in(remote) if remote is not None else [head.message_id]
-    waiting = _waiting(endpoint).filter(message__in=held)
-    *before, latest = waiting
+    messages = _messages_in(remote) if remote else [head.message_id]
+    *before, latest = _waiting(endpoint).filter(message__in=messages)
     mark_delivered(before, endpoint=endpoint, outcome=Delivery.Outcome.SUPERSEDED)
     # Without a message over there, there is nothing to react to.
-    outcome = Delivery.Outcome.DELIVERED if remote is not None else Delivery.Outcome.SUPERSEDED
+    outcome = Delivery.Outcome.DELIVERED if remote else Delivery.Outcome.SUPERSEDED
     mark_delivered([latest], endpoint=endpoint, outcome=outcome)
-    return None
-
-
-def difference(remote: RemoteMessage, endpoint: Endpoint) -> React | None:
-    """The first reaction that is there and not wanted, or wanted and not there."""
-    if (request := surplus(remote, endpoint)) is not None:
-        return request
-    fates = _fates(remote)
-    for emoji in _wanted(remote, endpoint):
-        if fates.get(emoji) not in {THERE, REFUSED}:
-            return _ask(remote, endpoint, fates, emoji, add=True)
     return None
 
 
@@ -54,6 +42,15 @@ def surplus(remote: RemoteMessage, endpoint: Endpoint) -> React | None:
             _write(remote, fates)
             continue
         return _ask(remote, endpoint, fates, emoji, add=False)
+    return None
+
+
+def _missing(remote: RemoteMessage, endpoint: Endpoint) -> React | None:
+    """The first reaction that is wanted and not there."""
+    fates = _fates(remote)
+    for emoji in _wanted(remote, endpoint):
+        if fates.get(emoji) not in {THERE, REFUSED}:
+            return _ask(remote, endpoint, fates, emoji, add=True)
     return None
 
 
@@ -77,8 +74,8 @@ def refused(request: React, endpoint: Endpoint, failure: DeliveryFailed) -> None
         # Whoever asks next must not ask for this again: an edit that waits would wait for ever.
         fates.pop(request.emoji, None)
     elif failure.permanent:
-        held = _messages_in(remote)
-        waiting = [delivery for delivery in waiting if delivery.message_id in held][:1]
+        messages = _messages_in(remote)
+        waiting = [delivery for delivery in waiting if delivery.message_id in messages][:1]
         fates[request.emoji] = REFUSED
     _write(remote, fates)
     mark_failed(waiting, endpoint=endpoint, reason=failure.reason, detail=failure.detail)
@@ -129,7 +126,7 @@ def _wanted(remote: RemoteMessage, endpoint: Endpoint) -> list[str]:
 
 
 def _is_mark(emoji: str, remote: RemoteMessage, endpoint: Endpoint) -> bool:
-    """Set by the bot itself on what staff wrote: it stays when the last visitor takes his own back."""
+    """Set by the bot itself on what staff wrote: it stays when the last visitor takes their own back."""
     inbox = endpoint.connection.inbox
     if emoji == emojis.EYE:
         return inbox.show_read == Inbox.ShowRead.REACTION and remote.remote_id in endpoint.read_mark.split()

@@ -8,8 +8,6 @@ from django.utils.module_loading import import_string
 from bridge.conf import settings
 from bridge.services.base import Service
 
-__all__ = ["classes", "find", "names", "reports", "typed", "usable"]
-
 
 def names() -> list[str]:
     return list(settings.BRIDGE_SERVICES)
