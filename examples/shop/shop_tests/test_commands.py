@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bridge.infra.throttling import THROTTLES, Limit, Throttle
+from bridge.infra.limits import THROTTLES, Limit, Throttle
 from shop_tests.conftest import Open
 
 YEAR = 366 * 24 * 3600.0
