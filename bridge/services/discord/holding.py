@@ -1,10 +1,11 @@
-"""An inbox whose place in a service cannot be used: what waits for it rests until it can."""
+"""An inbox whose channel cannot be used: what waits for it rests until it can."""
 
 from datetime import datetime, timedelta
 
 from django.db.models.functions import Now
 
 from bridge.models import Connection, Endpoint, Inbox
+from bridge.services.discord.service import DiscordService
 
 CLAIMED = timedelta(seconds=60)
 """A line that is due sooner may be in somebody's hands: its claim is left alone, and it looks again by itself."""
@@ -12,16 +13,15 @@ CLAIMED = timedelta(seconds=60)
 
 def note_state(
     inbox: int, *, trouble: str, hint: str, unseen_since: datetime, server: int | None = None
-) -> bool:
-    """Keep what the bot found, for the admin. Returns whether it is news."""
+) -> None:
+    """Store what the bot found, for the admin."""
     rows = Inbox.objects.filter(pk=inbox)
-    news = rows.exclude(discord_trouble=trouble[:300], discord_hint=hint[:300])
+    state = {"discord_trouble": trouble[:300], "discord_hint": hint[:300]}
+    rows.exclude(**state).update(**state)
     if server is not None:
         rows.exclude(discord_server_id=str(server)).update(discord_server_id=str(server))
-    changed = news.update(discord_trouble=trouble[:300], discord_hint=hint[:300])
     if trouble:
         rows.filter(discord_unseen_since__isnull=True).update(discord_unseen_since=unseen_since)
-    return bool(changed)
 
 
 def note_room(endpoint: int, *, trouble: str) -> None:
@@ -38,12 +38,12 @@ def note_seen(inboxes: dict[int, datetime]) -> None:
         )
 
 
-def wake(inbox: int, *, service: str) -> int:
-    """Let its private conversations' lines go on. Returns how many rested."""
+def wake(inbox: int) -> None:
+    """Let its private conversations' lines go on."""
     resting = Endpoint.objects.filter(
-        service=service,
+        service=DiscordService.name,
         connection__inbox=inbox,
         connection__kind=Connection.Kind.PRIVATE,
         due__gt=Now() + CLAIMED,
     )
-    return resting.update(due=Now(), trouble="")
+    resting.update(due=Now(), trouble="")

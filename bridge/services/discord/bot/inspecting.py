@@ -83,10 +83,8 @@ class Inspector:
         self.channels: dict[int, int] = {}
         # Since when what was said in one of them has not been looked at, for each inbox.
         self.unseen: dict[int, datetime] = {}
-        # By its key, which channel of an inbox, or of a room, was found in order.
-        self._good: dict[int, str] = {}
-        # What was said of each, so that it is said once.
-        self._said: dict[int, str] = {}
+        # What was found of each, and in which channel.
+        self._verdicts: dict[Inbox | Endpoint, tuple[str | None, Verdict]] = {}
         self._one_at_a_time = asyncio.Lock()
 
     @property
@@ -111,26 +109,29 @@ class Inspector:
         inboxes, rooms = await db(_everything)
         if not any(inbox.channel_text for inbox in inboxes) and not rooms:
             raise NothingThere
-        answers, channels, complete = _Answers(self._client), {}, True
-        for inbox in inboxes:
-            guild_id = self.channels.get(inbox.channel_id or 0)
-            if not again or self._good.get(inbox.pk) != inbox.channel_text:
-                try:
-                    guild_id = await self._inbox(answers, inbox)
-                except PROBLEMS as error:
-                    complete = False
-                    _could_not_be_checked(inbox, error)
-            if inbox.channel_id is not None and guild_id is not None:
-                channels[inbox.channel_id] = guild_id
-        for room in rooms:
-            if not again or -room.pk not in self._good:
-                try:
-                    await self._room(answers, room)
-                except PROBLEMS as error:
-                    complete = False
-                    _could_not_be_checked(room, error)
-        self.channels = channels
+        answers, complete = _Answers(self._client), True
+        targets: list[Inbox | Endpoint] = [*inboxes, *rooms]
+        for target in targets:
+            if again and self._known_good(target) is not None:
+                continue
+            try:
+                if isinstance(target, Inbox):
+                    await self._inbox(answers, target)
+                else:
+                    await self._room(answers, target)
+            except PROBLEMS as error:
+                complete = False
+                logger.warning("The channel of %s could not be checked, retrying later: %r", target, error)
+        self.channels = {
+            inbox.channel_id: verdict.guild_id
+            for inbox in inboxes
+            if (verdict := self._known_good(inbox)) and inbox.channel_id and verdict.guild_id
+        }
         return complete
+
+    def _known_good(self, target: Inbox | Endpoint) -> Verdict | None:
+        channel, verdict = self._verdicts.get(target, (None, Verdict()))
+        return verdict if channel == _channel_of(target) and not verdict.trouble else None
 
     async def note_seen(self) -> None:
         """What was said in all of these channels has been looked at."""
@@ -138,9 +139,8 @@ class Inspector:
         if unseen:
             await db(holding.note_seen, unseen)
 
-    async def _inbox(self, answers: _Answers, inbox: Inbox) -> int | None:
-        """Its server, where it can be used."""
-        verdict = await _verdict_of(answers, inbox)
+    async def _inbox(self, answers: _Answers, inbox: Inbox) -> None:
+        verdict = await _verdict_of(answers, inbox.channel_id, inbox)
         last = await db(lease.last_beat)
         await db(
             holding.note_state,
@@ -150,37 +150,32 @@ class Inspector:
             server=verdict.guild_id,
             unseen_since=min(last or timezone.now(), timezone.now()) - UNSEEN,
         )
-        self._say(inbox.pk, f"inbox “{inbox}”", verdict)
+        self._note(inbox, f"inbox “{inbox}”", verdict)
         if verdict.trouble:
-            self._good.pop(inbox.pk, None)
             self._service.held[inbox.pk] = Held(inbox.channel_id)
-            return None
-        self._good[inbox.pk] = inbox.channel_text
+            return
         if inbox.discord_unseen_since is not None:
             self.unseen[inbox.pk] = inbox.discord_unseen_since
         if self._service.held.pop(inbox.pk, None) is not None or inbox.discord_trouble:
-            await db(holding.wake, inbox.pk, service=DiscordService.name)
-        return verdict.guild_id
+            await db(holding.wake, inbox.pk)
 
     async def _room(self, answers: _Answers, room: Endpoint) -> None:
         channel_id = int(room.remote_id or 0)
         self.rooms.add(channel_id)
-        verdict = await _verdict_of_room(answers, channel_id)
+        verdict = await _verdict_of(answers, channel_id)
         await db(holding.note_room, room.pk, trouble=verdict.trouble)
-        self._say(-room.pk, f"room “{room.connection.name}”", verdict)
+        self._note(room, f"room “{room.connection.name}”", verdict)
         if verdict.trouble:
-            self._good.pop(-room.pk, None)
             self.held_rooms.add(channel_id)
-            return
-        self._good[-room.pk] = room.remote_id or ""
-        if channel_id in self.held_rooms:
+        elif channel_id in self.held_rooms:
             self.held_rooms.discard(channel_id)
             self._room_mended(channel_id)
 
-    def _say(self, key: int, what: str, verdict: Verdict) -> None:
-        before, now = self._said.get(key, ""), verdict.trouble or verdict.hint
-        self._said[key] = now
-        if now == before:
+    def _note(self, target: Inbox | Endpoint, what: str, verdict: Verdict) -> None:
+        """Remember the verdict, and say it once."""
+        _, before = self._verdicts.get(target, (None, Verdict()))
+        self._verdicts[target] = _channel_of(target), verdict
+        if (verdict.trouble or verdict.hint) == (before.trouble or before.hint):
             return
         if verdict.trouble:
             logger.error("The %s is on hold: %s", what, verdict.trouble)
@@ -190,21 +185,26 @@ class Inspector:
             logger.info("The %s can be used again.", what)
 
 
-async def _verdict_of(answers: _Answers, inbox: Inbox) -> Verdict:
-    if not inbox.channel_text:
-        return Verdict()
-    if inbox.channel_id is None:
-        return Verdict(setup.NO_ID.format(text=inbox.channel_text[:30]))
-    place = await answers.place(inbox.channel_id)
+def _channel_of(target: Inbox | Endpoint) -> str:
+    return target.channel_text if isinstance(target, Inbox) else target.remote_id or ""
+
+
+async def _verdict_of(answers: _Answers, channel_id: int | None, inbox: Inbox | None = None) -> Verdict:
+    """Without an inbox, of a room."""
+    if channel_id is None:
+        text = inbox.channel_text[:30] if inbox else ""
+        return Verdict(setup.NO_ID.format(text=text) if text else "")
+    place = await answers.place(channel_id)
     if place is None:
-        return Verdict(setup.NOT_SEEN.format(id=inbox.channel_id))
-    if not place.is_text and not place.is_forum:
-        return Verdict(setup.WRONG_TYPE.format(id=inbox.channel_id))
-    if lacks := setup.lacks(place, room=False):
+        return Verdict(setup.NOT_SEEN.format(id=channel_id))
+    if not place.is_text and not (inbox and place.is_forum):
+        wrong = setup.WRONG_TYPE if inbox else setup.WRONG_TYPE_FOR_ROOM
+        return Verdict(wrong.format(id=channel_id))
+    if lacks := setup.lacks(place, room=inbox is None):
         return Verdict(setup.LACKS.format(name=place.name, lacks=lacks))
     if place.wants_tag:
         return Verdict(setup.NO_TAG.format(name=place.name))
-    return Verdict(hint=_hint(inbox, place), guild_id=place.guild_id)
+    return Verdict(hint=_hint(inbox, place) if inbox else "", guild_id=place.guild_id)
 
 
 def _hint(inbox: Inbox, place: Place) -> str:
@@ -215,21 +215,6 @@ def _hint(inbox: Inbox, place: Place) -> str:
     if place.everyone_sees():
         hints.append(setup.OPEN if inbox.staff_role_ids else setup.OPEN_TO_ALL)
     return " ".join(hints).format(name=place.name)
-
-
-async def _verdict_of_room(answers: _Answers, channel_id: int) -> Verdict:
-    place = await answers.place(channel_id)
-    if place is None:
-        return Verdict(setup.NOT_SEEN.format(id=channel_id))
-    if not place.is_text:
-        return Verdict(setup.WRONG_TYPE_FOR_ROOM.format(id=channel_id))
-    if lacks := setup.lacks(place, room=True):
-        return Verdict(setup.LACKS.format(name=place.name, lacks=lacks))
-    return Verdict(guild_id=place.guild_id)
-
-
-def _could_not_be_checked(what: Inbox | Endpoint, error: Exception) -> None:
-    logger.warning("The channel of %s could not be checked, retrying later: %r", what, error)
 
 
 def _everything() -> tuple[list[Inbox], list[Endpoint]]:

@@ -53,7 +53,7 @@ NEEDED_IN_ROOM = {
 }
 FORUM_ONLY_SENDING = frozenset({"create_public_threads"})
 """In a forum, “Send Messages” is the right to make posts."""
-TEXT, FORUMS = frozenset({0, 5}), frozenset({15, 16})
+TEXT, FORUMS = (0, 5), (15, 16)
 """Types of channels: text and announcements; forums and media channels."""
 REQUIRE_TAG = 1 << 4
 
@@ -76,17 +76,12 @@ class Place:
         return id_of(self.guild)
 
     @property
-    def _kind(self) -> int:
-        kind = self.channel.get("type")
-        return kind if isinstance(kind, int) else -1
-
-    @property
     def is_forum(self) -> bool:
-        return self._kind in FORUMS
+        return self.channel.get("type") in FORUMS
 
     @property
     def is_text(self) -> bool:
-        return self._kind in TEXT
+        return self.channel.get("type") in TEXT
 
     @property
     def wants_tag(self) -> bool:
@@ -114,17 +109,12 @@ class Place:
                 granted |= _bits(role, "permissions")
         if granted & discord.Permissions(administrator=True).value:
             return discord.Permissions.all()
-        said = {id_of(each): each for each in _objects(self.channel.get("permission_overwrites"))}
-        steps: list[list[Mapping[str, Any]]] = [
-            [said[self.guild_id]] if self.guild_id in said else [],
-            [said[role] for role in roles if role in said and role != self.guild_id],
-            [said[member]] if member in said else [],
-        ]
-        for step in steps:
+        overwrites = {id_of(each): each for each in _objects(self.channel.get("permission_overwrites"))}
+        for step in ({self.guild_id}, roles - {self.guild_id}, {member}):
             denied = allowed = 0
-            for each in step:
-                denied |= _bits(each, "deny")
-                allowed |= _bits(each, "allow")
+            for pk in step & overwrites.keys():
+                denied |= _bits(overwrites[pk], "deny")
+                allowed |= _bits(overwrites[pk], "allow")
             granted = (granted & ~denied) | allowed
         return discord.Permissions(granted)
 
