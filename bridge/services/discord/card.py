@@ -8,7 +8,7 @@ import discord
 from bridge.conf import settings
 from bridge.infra import addresses
 from bridge.models import Connection, Contact, Endpoint
-from bridge.services.discord.names import one_line
+from bridge.services.discord.names import one_line, plain
 from bridge.text.characters import shortened, utf16
 
 # The first that matches: Edge and Opera name Chrome too, and Chrome names Safari.
@@ -27,6 +27,9 @@ _SYSTEMS = (
     ("macOS", "Mac OS X"),
     ("Linux", "Linux"),
 )
+
+WIDE = frozenset({"Page", "Replaces", "Read up to", "History"})
+"""Fields with a line of their own."""
 
 
 def thread_name(connection: Connection, *, bare: bool = False) -> str:
@@ -47,7 +50,7 @@ def card_text(endpoint: Endpoint, *, bare: bool = False) -> str:
 
 
 def contact_of(endpoint: Endpoint) -> Contact | None:
-    """What is known of the visitor himself. Asks the database."""
+    """Asks the database."""
     connection = endpoint.connection
     if connection.visitor is None:
         return None
@@ -57,51 +60,42 @@ def contact_of(endpoint: Endpoint) -> Contact | None:
 def card_embed(
     endpoint: Endpoint, *, contact: Contact | None = None, read: str = "", bare: bool = False
 ) -> discord.Embed:
-    """What is known of the visitor. All of it may be made up by them: shown as text, never as a link of ours.
+    """What is known of the visitor. They may have made up all of it: it is shown as text, never as a link.
 
     `contact`: who they are. `read`: up to where they have read. `bare`: without what they chose themselves.
     """
-    connection = endpoint.connection
     embed = discord.Embed(
         description="Answer in the thread. The visitor sees your answer immediately.", colour=0x5865F2
     )
-    page = " ".join(filter(None, (plain(connection.page_title), _address(connection.page_url))))
-    fields = (
-        {}
-        if bare
-        else {
-            **_who(contact),
-            "Page": page,
-            "Referrer": _address(connection.referrer),
-            "Language": plain(connection.locale),
-            "Browser": browser(connection.user_agent),
-        }
-    )
+    fields = {} if bare else _known(endpoint.connection, contact)
+    if endpoint.predecessor_id:
+        fields["Replaces"] = f"<#{endpoint.predecessor_id}>, which was deleted"
+    fields["Read up to"] = read
+    if settings.SITE_URL:
+        path = addresses.path_to("admin:bridge_connection_change", endpoint.connection.pk)
+        fields["History"] = f"[Open in the admin]({addresses.whole(path)})"
     for name, value in fields.items():
         if value:
-            embed.add_field(name=name, value=value[:1024], inline=name != "Page")
-    if endpoint.predecessor_id:
-        embed.add_field(
-            name="Replaces", value=f"<#{endpoint.predecessor_id}>, which was deleted", inline=False
-        )
-    if read:
-        embed.add_field(name="Read up to", value=read, inline=False)
-    if settings.SITE_URL:
-        path = addresses.path_to("admin:bridge_connection_change", connection.pk)
-        embed.add_field(name="History", value=f"[Open in the admin]({addresses.whole(path)})", inline=False)
+            embed.add_field(name=name, value=value[:1024], inline=name not in WIDE)
     return embed
 
 
-def _who(contact: Contact | None) -> dict[str, str]:
-    """A mark stands behind what his site says of him, not he himself."""
-    if contact is None:
-        return {}
-    said = {
-        "Name": (contact.name, contact.name_verified),
-        "Email": (contact.email, contact.email_verified),
-        "Identified as": (contact.subject or "", contact.is_identified),
+def _known(connection: Connection, contact: Contact | None) -> dict[str, str]:
+    """What is known of the visitor. A mark stands behind what their site says of them, not they themselves."""
+    fields = {}
+    if contact is not None:
+        known = {
+            "Name": (contact.name, contact.name_verified),
+            "Email": (contact.email, contact.email_verified),
+            "Identified as": (contact.subject, contact.is_identified),
+        }
+        fields = {name: plain(text) + " ✓" * verified for name, (text, verified) in known.items() if text}
+    return fields | {
+        "Page": " ".join(filter(None, (plain(connection.page_title), _address(connection.page_url)))),
+        "Referrer": _address(connection.referrer),
+        "Language": plain(connection.locale),
+        "Browser": browser(connection.user_agent),
     }
-    return {name: plain(text) + (" ✓" if verified else "") for name, (text, verified) in said.items() if text}
 
 
 def browser(user_agent: str) -> str:
@@ -109,13 +103,6 @@ def browser(user_agent: str) -> str:
     name = next((name for name, mark in _BROWSERS if mark in user_agent), "")
     system = next((name for name, mark in _SYSTEMS if mark in user_agent), "")
     return " on ".join(filter(None, (name, system)))
-
-
-def plain(text: str) -> str:
-    """Without markdown, mentions and links of the visitor's."""
-    # Each mark once: escaped twice, its backslash would be escaped, and the mark work again. An address of the web is
-    # followed by nobody by mistake; that of a mailbox stays as it is, since nobody is called by a card.
-    return re.sub(r"([\\*_~|`>\[\]()<#]|:(?=//))", r"\\\1", one_line(text))
 
 
 def _address(url: str) -> str:

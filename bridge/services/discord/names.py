@@ -1,4 +1,4 @@
-"""Under which name a visitor speaks in Discord: his nick, as near as Discord's rules for webhooks let it be."""
+"""Names in Discord: those of visitors in rooms, as near to their nicks as Discord's rules for webhooks allow."""
 
 import hashlib
 import re
@@ -23,7 +23,8 @@ def legal_name(nick: str) -> str:
         name = folded.translate(_SIGNS)
         for pattern, instead in _WORDS:
             name = pattern.sub(instead, name)
-    name = _cut(name) or NAMELESS
+    # Whole characters only, as a reader sees them.
+    name = shortened(name, LONGEST, size=utf16).strip() or NAMELESS
     return f"{name}_" if unicodedata.normalize("NFKC", name).casefold() in _WHOLE else name
 
 
@@ -37,6 +38,8 @@ def one_line(text: str) -> str:
     return " ".join(clean(" ".join(text.split())).split())
 
 
-def _cut(name: str) -> str:
-    """Whole characters only, as a reader sees them."""
-    return shortened(name, LONGEST, size=utf16).strip()
+def plain(text: str) -> str:
+    """Without markdown, mentions and links of the visitor's."""
+    # Each mark once: escaped twice, its backslash would be escaped, and the mark work again. An address of the web is
+    # followed by nobody by mistake; that of a mailbox stays as it is, since nobody is called by a card.
+    return re.sub(r"([\\*_~|`>\[\]()<#]|:(?=//))", r"\\\1", one_line(text))

@@ -49,7 +49,7 @@ Change = Edit | Delete | React
 class Requests:
     def __init__(self, client: discord.Client) -> None:
         self._client = client
-        self.rooms = Rooms(client)
+        self._rooms = Rooms(client)
         self._active = ActiveThreads(client)
         self._openings = Openings(client, self._active)
 
@@ -74,16 +74,16 @@ class Requests:
             case ReadBack():
                 return await self._read_back(request)
             case Edit() if request.sender:
-                await self.rooms.edit(request)
+                await self._rooms.edit(request)
             case Delete() if request.sender:
-                await self.rooms.delete(request)
+                await self._rooms.delete(request)
             case Edit() | Delete() | React():
                 await self._change_awake(request)
         return Done()
 
     async def _post(self, request: Post) -> Stored:
         if request.speaker is not None:
-            return await self.rooms.post(request, request.speaker)
+            return await self._rooms.post(request, request.speaker)
         thread = self._client.get_partial_messageable(int(request.thread))
         replies: list[dict[str, Any]] = [{}]
         if request.reply_to:

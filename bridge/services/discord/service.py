@@ -1,4 +1,4 @@
-"""Discord as a service: what it is like. `discord_requests` speaks to it."""
+"""Discord as a service: what it is like. `requests` speaks to it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 from bridge.conf import settings
 from bridge.models import Connection, Delivery, Endpoint, Inbox, Message, Participant
 from bridge.services.base import FileLimits, Go, Hold, Process, Service, SetupError, Verdict
+from bridge.services.discord.names import plain
 from bridge.services.discord.reasons import REASONS
-from bridge.services.discord.text import format_text
+from bridge.services.discord.text import format_quote, format_text
 from bridge.services.requests import Answer, Request
 
 if TYPE_CHECKING:
@@ -100,10 +101,14 @@ class DiscordService(Service):
         return f"-# {text}"
 
     def format_quote(self, message: Message, place: str, remote_id: str | None) -> str:
-        return self._requests.rooms.format_quote(message, place, remote_id)
+        guild = getattr(self._client.get_channel(int(place)), "guild", None)
+        if guild is None or remote_id is None:
+            return format_quote(message)
+        return format_quote(message, f"https://discord.com/channels/{guild.id}/{place}/{remote_id}")
 
     def author_prefix(self, author: Participant) -> str:
-        return self._requests.rooms.author_prefix(author)
+        # In a thread the bot says everything.
+        return f"**{plain(author.nick)}:** "
 
     async def perform(self, request: Request) -> Answer:
         return await self._requests.perform(request)

@@ -1,14 +1,14 @@
-"""What a visitor wrote, as Discord is given it: it shows there what he typed, and calls nobody. Pure functions.
+"""What a visitor wrote, as Discord is given it: it shows there what they typed, and calls nobody. Pure functions.
 
-Markdown stays markdown: the page reads it by the same rules. What Discord alone would turn into something that was
-not meant gets a backslash, which Discord does not show: mentions, links whose address is hidden, invites where the
-inbox does not want them. So what staff copy is what the visitor typed. Nothing is done about `@everyone`: each message
-is sent with an empty list of allowed mentions. In code Discord turns nothing into anything.
+Markdown stays markdown: the page reads it by the same rules. What only Discord gives a meaning gets a backslash, which
+Discord does not show, except in code: mentions, links with a hidden address, invites where the inbox does not want
+them. So staff copy what the visitor typed. `@everyone` needs nothing: each message is sent without allowed mentions.
 """
 
 import re
 
-from bridge.models import Inbox
+from bridge.models import Inbox, Message
+from bridge.services.discord.names import one_line, plain
 from bridge.text.markdown import outside_code
 
 # <@1> <@!1> <@&1> <#1> </close:1> <id:customize>, complete or not: Discord, not we, says where one ends. And
@@ -21,15 +21,28 @@ _INVITE = re.compile(
     re.IGNORECASE,
 )
 REMOVED = "(invite removed)"
+EXCERPT = 80
+"""Characters of a message that its replies show."""
 
 
 def format_text(text: str, inbox: Inbox) -> str:
     """The text for Discord."""
     if inbox.invites == Inbox.Invites.REMOVE:
         text = _INVITE.sub(REMOVED, text)
-    return outside_code(
-        text, lambda part: _guarded(part, breaks_invites=inbox.invites == Inbox.Invites.BREAK)
-    )
+    breaks_invites = inbox.invites == Inbox.Invites.BREAK
+    return outside_code(text, lambda part: _guarded(part, breaks_invites=breaks_invites))
+
+
+def format_quote(message: Message, address: str = "") -> str:
+    """An excerpt, and a link to the whole if there is one: a webhook cannot reply. Never empty."""
+    if message.deleted_at:
+        said = "(deleted)"
+    else:
+        line = one_line(message.content)
+        excerpt = line if len(line) <= EXCERPT else f"{line[:EXCERPT].rstrip()}…"
+        said = format_text(plain(excerpt), message.connection.inbox) or "(a file)"
+    name = plain(message.author.nick) if message.author else "ChatBridge"
+    return f"> **{name}**: {said}" + (f" · [↗]({address})" if address else "")
 
 
 def _guarded(text: str, *, breaks_invites: bool) -> str:
