@@ -47,8 +47,8 @@ def id_of(payload: object, name: str = "id") -> int | None:
     return value if good else None
 
 
-def time_of(payload: Payload, name: str) -> datetime | None:
-    value = payload.get(name)
+def time_of(payload: object, name: str) -> datetime | None:
+    value = payload.get(name) if isinstance(payload, Mapping) else None
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
@@ -111,7 +111,7 @@ class Listed:
 
 
 async def active_threads(client: discord.Client, guild_id: int) -> list[Listed]:
-    return _listed(_threads(await client.http.get_active_threads(guild_id)))
+    return _listed(await client.http.get_active_threads(guild_id))
 
 
 async def archived_threads(client: discord.Client, channel_id: int, *, since: datetime) -> list[Listed]:
@@ -120,8 +120,7 @@ async def archived_threads(client: discord.Client, channel_id: int, *, since: da
     before: Any = None
     while True:
         answer = await client.http.get_public_archived_threads(channel_id, before=before, limit=PAGE)
-        payloads = _threads(answer)
-        page = _listed(payloads)
+        page = _listed(answer)
         found += [thread for thread in page if thread.archived_at is None or thread.archived_at >= since]
         times = [thread.archived_at for thread in page if thread.archived_at is not None]
         if not times or min(times) < since or not answer.get("has_more"):
@@ -129,12 +128,9 @@ async def archived_threads(client: discord.Client, channel_id: int, *, since: da
         before = min(times).isoformat()
 
 
-def _threads(answer: object) -> list[object]:
-    return _list(answer.get("threads") if isinstance(answer, Mapping) else None)
-
-
-def _listed(payloads: list[object]) -> list[Listed]:
+def _listed(answer: object) -> list[Listed]:
     """One without an id is nobody's."""
+    payloads = _list(answer.get("threads") if isinstance(answer, Mapping) else None)
     return [
         Listed(
             pk=pk,
@@ -142,16 +138,11 @@ def _listed(payloads: list[object]) -> list[Listed]:
             owner_id=id_of(payload, "owner_id"),
             last_message_id=id_of(payload, "last_message_id"),
             name=str(payload.get("name") or ""),
-            archived_at=_archived_at(payload),
+            archived_at=time_of(payload.get("thread_metadata"), "archive_timestamp"),
         )
         for payload in payloads
         if isinstance(payload, Mapping) and (pk := id_of(payload)) is not None
     ]
-
-
-def _archived_at(payload: Payload) -> datetime | None:
-    state = payload.get("thread_metadata")
-    return time_of(state, "archive_timestamp") if isinstance(state, Mapping) else None
 
 
 def _list(answer: object) -> list[object]:

@@ -1,6 +1,6 @@
 """Copy what staff attach: Discord's links run out after a day, and visitors should not have to follow them.
 
-Messages do not wait for it. What is still to be copied stands in the database, so a restart goes on with it.
+Messages do not wait for it. The database has what is still to be copied, so a restart goes on with it.
 """
 
 import asyncio
@@ -52,18 +52,15 @@ class Busy(OSError):
 
 
 def may_be_fetched(url: str) -> bool:
-    """Whether this is a file server of Discord's, or of the Discord that the settings name. Nothing else is asked
-    for anything: a made-up link would make us knock at doors inside our own network.
-    """
+    """Whether it is on a file server of Discord's or of the settings': a made-up link could lead into our network."""
     try:
-        parts, api = urlsplit(url), urlsplit(settings.DISCORD_API_URL)
-        cdn = urlsplit(settings.DISCORD_CDN_URL)
+        parts, *others = map(urlsplit, (url, settings.DISCORD_API_URL, settings.DISCORD_CDN_URL))
     except ValueError:
         return False
     if parts.scheme == "https" and (parts.netloc in DISCORDS or PROXIES.fullmatch(parts.netloc)):
         return True
-    others = [each for each in (api, cdn) if each.hostname != "discord.com"]
-    return (parts.scheme, parts.netloc) in [(each.scheme, each.netloc) for each in others]
+    allowed = [(other.scheme, other.netloc) for other in others if other.hostname != "discord.com"]
+    return (parts.scheme, parts.netloc) in allowed
 
 
 class AttachmentMirror:
@@ -121,17 +118,17 @@ class AttachmentMirror:
         async with self._room:
             try:
                 await self._fetch(session, attachment)
+                return
             except NotCopied as reason:
                 logger.warning("%s stays in Discord: %s", attachment.name, reason)
-                await db(copying.settle_file, attachment.pk, None)
             except LATER as error:
                 logger.info("%s will be copied later: %r", attachment.name, error)
-                if timezone.now() - attachment.created_at > GIVE_UP_AFTER:
-                    await db(copying.settle_file, attachment.pk, None)
+                if timezone.now() - attachment.created_at <= GIVE_UP_AFTER:
+                    return
             except Exception:
                 # Whatever it is about this file, it would happen again, and the others go on.
                 logger.exception("%s stays in Discord", attachment.name)
-                await db(copying.settle_file, attachment.pk, None)
+            await db(copying.settle_file, attachment.pk, None)
 
     async def _fetch(self, session: aiohttp.ClientSession, attachment: Attachment) -> None:
         limit = copying.limit_of(attachment.inbox)
@@ -142,13 +139,12 @@ class AttachmentMirror:
                     raise NotCopied("Discord no longer has it")
             # Staff may send everything: what it is decides only how it is shown.
             kept = await _keep(body, attachment)
+        taken = False
         try:
             taken = await db(copying.settle_file, attachment.pk, kept)
-        except BaseException:
-            await files.in_background(files.discard, kept.file, kept.thumbnail)
-            raise
-        if not taken:
-            await files.in_background(files.discard, kept.file, kept.thumbnail)
+        finally:
+            if not taken:
+                await files.in_background(files.discard, kept.file, kept.thumbnail)
 
     async def _fresh_link(self, attachment: Attachment) -> str:
         """Links run out: their message gives new ones."""
@@ -160,9 +156,9 @@ class AttachmentMirror:
             message = await self._client.get_partial_messageable(thread).fetch_message(message_id)
         except discord.NotFound:
             raise NotCopied("its message was deleted") from None
-        for found in files_of(message):
-            if found.remote_id == attachment.remote_id:
-                return found.url
+        for file in files_of(message):
+            if file.remote_id == attachment.remote_id:
+                return file.url
         raise NotCopied("its message no longer has it")
 
 

@@ -55,14 +55,10 @@ def _unblock(visitor: Participant, by: RemoteAuthor) -> str:
 def _end(visitor: Participant, by: RemoteAuthor) -> str:
     if visitor.connection.kind == Connection.Kind.ROOM:
         return "Close a room in the admin."
-    if _close(visitor.connection, by):
+    endpoint = visitor.connection.endpoints.get(service=DiscordService.name)
+    if close_connection(visitor.connection, by=participant_of(endpoint, by)):
         return "The chat was ended. A message here reopens it."
     return "It had already ended."
-
-
-def _close(connection: Connection, by: RemoteAuthor) -> bool:
-    here = connection.endpoints.get(service=DiscordService.name)
-    return close_connection(connection, by=participant_of(here, by))
 
 
 COMMANDS: dict[str, Act] = {
@@ -85,13 +81,9 @@ def _command(name: str, act: Act) -> app_commands.ContextMenu:
     async def answer(interaction: discord.Interaction, message: discord.Message) -> None:
         # Discord waits three seconds for a first sign.
         await interaction.response.defer(ephemeral=True, thinking=True)
-        # What Discord lets somebody see is a setting of the server's: what he may do is decided here.
-        if not interaction.permissions.manage_messages:
-            said = NOT_YOURS
-        else:
-            said = await _done(act, str(message.id), by=interaction.user)
+        reply = await _reply(act, str(message.id), interaction)
         await interaction.edit_original_response(
-            content=said, allowed_mentions=discord.AllowedMentions.none()
+            content=reply, allowed_mentions=discord.AllowedMentions.none()
         )
 
     menu = app_commands.ContextMenu(name=name, callback=answer)
@@ -100,7 +92,11 @@ def _command(name: str, act: Act) -> app_commands.ContextMenu:
     return menu
 
 
-async def _done(act: Act, message_id: str, *, by: discord.User | discord.Member) -> str:
+async def _reply(act: Act, message_id: str, interaction: discord.Interaction) -> str:
+    # The server's settings say who sees the command: who may use it is decided here.
+    if not interaction.permissions.manage_messages:
+        return NOT_YOURS
+    by = interaction.user
     roles = role_ids(by) if isinstance(by, discord.Member) else frozenset()
     try:
         return str(await db(_act, act, message_id, author_of(by), roles))

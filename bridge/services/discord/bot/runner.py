@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -127,10 +127,9 @@ class Runner:
         session = asyncio.create_task(self._session(bot), name="session")
         renewing = asyncio.create_task(self._renew(bot), name="lease")
         stopping = asyncio.create_task(self._stopping.wait(), name="stop")
-        listening = asyncio.create_task(listen(_hears(bot)), name="nudges")
-        tasks = (session, renewing, stopping, listening)
+        nudges = asyncio.create_task(listen(partial(_receive, bot)), name="nudges")
+        watched: set[asyncio.Task[Any]] = {session, renewing, stopping}
         try:
-            watched: set[asyncio.Task[Any]] = {session, renewing, stopping}
             done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
             if renewing in done:
                 # Another process may own the gateway in a moment: what is in hand is finished without it.
@@ -138,7 +137,7 @@ class Runner:
                 await bot.leave_gateway()
             await bot.outbox.stop()
         finally:
-            await cancel_and_wait(*tasks)
+            await cancel_and_wait(*watched, nudges)
             await bot.close()
             with contextlib.suppress(RedisError):
                 await team.gateway_down()
@@ -209,15 +208,14 @@ async def _look_around(bot: BridgeBot) -> None:
     flags = bot.application_flags
     if not (flags.gateway_message_content or flags.gateway_message_content_limited):
         raise SetupError(setup.NO_INTENT)
-    said = False
+    level = logging.ERROR
     while True:
         try:
             await bot.inspector.look()
             return
         except NothingThere:
-            if not said:
-                logger.error(setup.NO_CHANNEL)
-            said = True
+            logger.log(level, setup.NO_CHANNEL)
+            level = logging.DEBUG
             await asyncio.sleep(LOOK_FOR_CHANNEL)
         except DatabaseProblem as error:
             raise Unreachable(f"the database does not answer: {error}") from error
@@ -244,15 +242,13 @@ def _explain(error: discord.ConnectionClosed) -> None:
     raise Unreachable(f"its gateway closed with {error.code}") from error
 
 
-def _hears(bot: BridgeBot) -> Callable[[dict[str, Any]], None]:
-    def heard(message: dict[str, Any]) -> None:
-        if message["type"] == "bot.nudge":
+def _receive(bot: BridgeBot, nudge: dict[str, Any]) -> None:
+    match nudge["type"]:
+        case "bot.nudge":
             bot.outbox.nudge()
-        elif message["type"] == "bot.typing":
-            bot.typists.visitor(message["connection"])
-        elif message["type"] == "bot.read":
-            bot.readers.change(message["connection"])
-        elif message["type"] == "bot.card":
-            bot.cards.change(message["connection"])
-
-    return heard
+        case "bot.typing":
+            bot.typists.visitor(nudge["connection"])
+        case "bot.read":
+            bot.readers.change(nudge["connection"])
+        case "bot.card":
+            bot.cards.change(nudge["connection"])
