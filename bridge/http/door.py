@@ -1,6 +1,7 @@
-"""Takes HTTP requests to their operations, and brings back replies and refusals. No rules in here."""
+"""The views of the HTTP API: from requests to operations, and back with replies and refusals. No rules in here."""
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -16,7 +17,7 @@ from bridge.errors import BridgeError, Code
 from bridge.http.operations import Operation, RequestSession
 from bridge.identity.entrance import claimed_visitor, opens_any_inbox
 from bridge.identity.handshake import Handshake, read_handshake
-from bridge.infra.bodies import Refused, response_to
+from bridge.infra.bodies import Refused, response_to, too_large
 from bridge.live.registry import perform
 from bridge.live.worker import Worker
 from bridge.protocol import MAX_FRAME
@@ -25,17 +26,17 @@ from bridge.protocol.values import Payload
 logger = logging.getLogger(__name__)
 
 PREFLIGHT_AGE = 600
-"""Seconds for which a browser need not ask again whether another site may."""
-_DIGITS = 17
+"""Seconds for which browsers cache that another site may."""
+_NUMBER = re.compile(r"-?[0-9]{1,17}\Z")
 
 
 class Address:
     """The view of one address: an operation for each of its methods."""
 
-    csrf_exempt = True  # a token is no cookie; where a cookie counts is looked at in here
+    csrf_exempt = True  # tokens are no cookies, and where a cookie counts, CSRF is checked
 
     def __init__(self, operations: Sequence[Operation]) -> None:
-        self._operations = {operation.method: operation for operation in operations}
+        self._operations: dict[str, Operation] = {each.method: each for each in operations}
         markcoroutinefunction(self)
 
     async def __call__(self, request: HttpRequest, **in_path: str) -> HttpResponse:
@@ -46,41 +47,36 @@ class Address:
         except Exception:
             logger.exception("A request failed: %s %s", request.method, request.path)
             response = refused(BridgeError(Code.INTERNAL, "Something went wrong on the server."))
-        return _dressed(request, response)
+        return _with_headers(request, response)
 
     async def _answer(self, request: HttpRequest, in_path: Mapping[str, str]) -> HttpResponse:
         if not hasattr(request, "scope"):
             raise BridgeError(Code.UNAVAILABLE, "The HTTP API requires that the site runs under ASGI.")
-        # Whether Redis is there or not: what is stored is stored, and pages learn of it later.
+        # With or without Redis: what is stored is stored, and pages learn of it later.
         await Worker.current().ready()
         handshake = read_handshake(request.scope)
-        response = await self._respond(request, handshake, in_path)
+        method = "GET" if request.method == "HEAD" else str(request.method)
+        try:
+            response = await self._respond(method, request, handshake, in_path)
+        except BridgeError as refusal:
+            response = refused(refusal)
+        if method not in self._operations:
+            head = ["HEAD"] if "GET" in self._operations else []
+            response["Allow"] = ", ".join([*self._operations, *head, "OPTIONS"])
         await self._tell_origin(response, handshake)
         return response
 
     async def _respond(
-        self, request: HttpRequest, handshake: Handshake, in_path: Mapping[str, str]
+        self, method: str, request: HttpRequest, handshake: Handshake, in_path: Mapping[str, str]
     ) -> HttpResponse:
-        method = "GET" if request.method == "HEAD" else str(request.method)
         if method == "OPTIONS":
-            return HttpResponse(status=204, headers={"Allow": self._allowed})
-        operation = self._operations.get(method)  # type: ignore[call-overload]  # any text
-        if operation is None:
-            response = refused(Refused(405, Code.UNKNOWN_COMMAND, f"{method} is not available here."))
-            response["Allow"] = self._allowed
-            return response
-        try:
-            return await _perform(operation, request, handshake, in_path)
-        except BridgeError as refusal:
-            return refused(refusal)
-
-    @property
-    def _allowed(self) -> str:
-        head = ["HEAD"] if "GET" in self._operations else []
-        return ", ".join([*self._operations, *head, "OPTIONS"])
+            return HttpResponse(status=204)
+        if method not in self._operations:
+            raise Refused(405, Code.UNKNOWN_COMMAND, f"{method} is not available here.")
+        return await _perform(self._operations[method], request, handshake, in_path)
 
     async def _tell_origin(self, response: HttpResponse, handshake: Handshake) -> None:
-        """Let another site's page read this where an inbox names that site. Never with our cookies."""
+        """Let another site's page read this if an inbox allows that site. Never with our cookies."""
         if not handshake.origin or any(each.caller == "staff" for each in self._operations.values()):
             return
         try:
@@ -97,7 +93,7 @@ class Address:
 
 
 async def nowhere(request: HttpRequest, **_: str) -> HttpResponse:
-    return _dressed(request, refused(BridgeError(Code.UNKNOWN_COMMAND, "This address does not exist.")))
+    return _with_headers(request, refused(BridgeError(Code.UNKNOWN_COMMAND, "This address does not exist.")))
 
 
 async def _perform(
@@ -108,7 +104,7 @@ async def _perform(
     given = {name: query.pop(name) for name in operation.places if name in query}
     session = RequestSession(handshake, process.presence, process.database, request=request, given=given)
     if operation.caller == "visitor":
-        # For the throttles: whether the token still counts is asked after them.
+        # For the throttles, which come before the check whether the token is still valid.
         session.visitor = claimed_visitor(handshake.credentials)
     body = _body(request) if operation.takes_body else {}
     payload = {**_typed(query, operation), **body}
@@ -133,19 +129,16 @@ def _query(request: HttpRequest, operation: Operation) -> dict[str, str]:
 
 
 def _typed(query: Mapping[str, str], operation: Operation) -> dict[str, Any]:
-    """An address has only text: numbers where the payload has numbers."""
+    """A query has only text: make integers where the payload has integers."""
     numbers = _numbers(operation.entry.payload)
-    return {name: int(text) if name in numbers and _is_number(text) else text for name, text in query.items()}
-
-
-def _is_number(text: str) -> bool:
-    digits = text.removeprefix("-")
-    return digits.isascii() and digits.isdecimal() and len(digits) <= _DIGITS
+    return {
+        name: int(text) if name in numbers and _NUMBER.match(text) else text for name, text in query.items()
+    }
 
 
 @cache
 def _numbers(payload: type[Payload]) -> frozenset[str]:
-    """The fields that are whole numbers."""
+    """The fields that are integers."""
     fields = payload.model_json_schema().get("properties", {})
     return frozenset(
         name
@@ -156,11 +149,9 @@ def _numbers(payload: type[Payload]) -> frozenset[str]:
 
 def _body(request: HttpRequest) -> dict[str, Any]:
     announced = request.headers.get("Content-Length", "")
-    if announced.isdecimal() and int(announced) > MAX_FRAME:
-        raise _too_large()
     text = request.read(MAX_FRAME + 1)
-    if len(text) > MAX_FRAME:
-        raise _too_large()
+    if len(text) > MAX_FRAME or (announced.isdecimal() and int(announced) > MAX_FRAME):
+        raise too_large(MAX_FRAME)
     if not text:
         return {}
     if request.content_type != "application/json":
@@ -174,12 +165,8 @@ def _body(request: HttpRequest) -> dict[str, Any]:
     return body
 
 
-def _too_large() -> BridgeError:
-    return BridgeError(Code.TOO_LARGE, "The body is too large.", limit=MAX_FRAME)
-
-
 def _next(request: HttpRequest, instead: Mapping[str, Any] | None) -> str | None:
-    """The address of the next page: this one, with another place in it."""
+    """The address of the next page: this one, with another position in it."""
     if instead is None:
         return None
     query = {name: str(value) for name, value in request.GET.items()}
@@ -193,7 +180,7 @@ def refused(error: BridgeError) -> HttpResponse:
     return response
 
 
-def _dressed(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+def _with_headers(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     response["Cache-Control"] = "no-store"
     response["X-Content-Type-Options"] = "nosniff"
     response["Cross-Origin-Resource-Policy"] = "same-origin"

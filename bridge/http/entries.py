@@ -1,26 +1,25 @@
-"""What visitors ask for over HTTP that is no command of the socket: there a session knows it already."""
+"""Commands of visitors over HTTP alone: on a socket, the session has the state that these get from the request."""
 
 import uuid
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from bridge.chat import listing
 from bridge.chat.speaking import Target
-from bridge.commands.conversations import connection_sync, history_page
 from bridge.commands.messages import message_send
 from bridge.commands.rooms import room_members as members_of
 from bridge.commands.session import about_page
 from bridge.http.operations import RequestSession, entry
 from bridge.identity.revocation import revoke_token
 from bridge.live.permissions import started
+from bridge.live.registry import Entry
+from bridge.live.registry import entries as commands
 from bridge.live.worker import Worker
 from bridge.protocol import MAX_PAGE
 from bridge.protocol.commands import (
-    ConnectionSync,
     FirstMessage,
-    HistoryPage,
     MessageSend,
     NoPayload,
     Page,
@@ -28,12 +27,12 @@ from bridge.protocol.commands import (
     RoomName,
     Written,
 )
-from bridge.protocol.outgoing import ConnectionSynced, HistoryRead, MembersOut, MessageSent, Nothing
+from bridge.protocol.outgoing import MembersOut, MessageSent, Nothing
 from bridge.protocol.values import Line, Nick, Payload, Seq
 
 
 class MessageOpen(FirstMessage):
-    """What a visitor writes, and what staff see of him if a conversation is opened with it."""
+    """A visitor's message, and what staff see of them if it opens a conversation."""
 
     nick: Nick | None = None
     locale: Annotated[Line, Field(max_length=35)] = ""
@@ -51,24 +50,20 @@ class RoomChanges(Payload):
     since: Seq
 
 
-class RoomOnly(Payload):
-    room: RoomName
-
-
 class RoomSend(Written):
     room: RoomName
 
 
 @entry("session.end", permission=started, throttle="session")
 async def end(session: RequestSession, payload: NoPayload) -> Nothing:
-    """The token that came with the request counts no more, and the sockets that rest on it end."""
+    """Revoke the token of the request, and close the sockets that use it."""
     await session.database.run(revoke_token, session.handshake.credentials.token or "")
     return {}
 
 
 @entry("message.open", permission=started, throttle="message")
 async def open_with(session: RequestSession, payload: MessageOpen) -> MessageSent:
-    """To his open conversation; where there is none, one is opened with it."""
+    """Write in the visitor's open conversation, or open one."""
     mine = await session.database.run(listing.latest, session.who, inbox=session.start.inbox)
     if payload.nick:
         Worker.current().moderation.check_text(session.start.inbox, payload.nick)
@@ -80,37 +75,34 @@ async def open_with(session: RequestSession, payload: MessageOpen) -> MessageSen
     if mine and mine.connection.is_open:
         session.know(Target.of(mine.connection, mine))
         session.open_connection = str(mine.connection.uid)
-    return await message_send(session, _sent(payload).model_copy(update={"proof": payload.proof}))
+    return await message_send(session, _as(MessageSend, payload))
 
 
-@entry("room.messages", permission=started, throttle="read")
-async def room_messages(session: RequestSession, payload: RoomMessages) -> HistoryRead:
-    asked = HistoryPage(connection=_room(session), before=payload.before, limit=payload.limit)
-    return await history_page(session, asked)
+def _in_room(name: str, command: Entry, payload: type[Payload]) -> Entry:
+    """The command of a conversation, for the room of the request: with `room` in place of `connection`."""
+
+    async def function(session: Any, payload: Any) -> Any:
+        return await command.call(session, _as(command.payload, payload, connection=_room(session)))
+
+    return replace(command, name=name, function=function, call=function, payload=payload, permission=started)
 
 
-@entry("room.changes", permission=started, throttle="read")
-async def room_changes(session: RequestSession, payload: RoomChanges) -> ConnectionSynced:
-    return await connection_sync(session, ConnectionSync(connection=_room(session), since=payload.since))
-
-
-@entry("room.send", permission=started, throttle="message")
-async def room_send(session: RequestSession, payload: RoomSend) -> MessageSent:
-    return await message_send(session, _sent(payload, connection=_room(session)))
+room_messages = _in_room("room.messages", commands["history.page"], RoomMessages)
+room_changes = _in_room("room.changes", commands["connection.sync"], RoomChanges)
+room_send = _in_room("room.send", commands["message.send"], RoomSend)
 
 
 @entry("room.members", permission=started, throttle="read")
-async def room_members(session: RequestSession, payload: RoomOnly) -> MembersOut:
+async def room_members(session: RequestSession, payload: RoomMembers) -> MembersOut:
     return await members_of(session, RoomMembers(room=str(_room(session))))
 
 
 def _room(session: RequestSession) -> uuid.UUID:
-    """The one that the request is about, which its visitor has been let into."""
     (uid,) = session.rooms
     return uuid.UUID(uid)
 
 
-def _sent(written: Written, connection: uuid.UUID | None = None) -> MessageSend:
-    """Validated already."""
-    fields = {name: getattr(written, name) for name in Written.model_fields}
-    return MessageSend.model_construct(**fields, connection=connection)
+def _as(model: type[Payload], payload: Payload, **more: Any) -> Any:
+    """The fields that both have, validated already."""
+    fields = model.model_fields.keys() & type(payload).model_fields
+    return model.model_construct(**{name: getattr(payload, name) for name in fields}, **more)

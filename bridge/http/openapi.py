@@ -116,10 +116,9 @@ def _parameters(operation: Operation, fields: dict[str, Any], required: list[str
             {"name": name, "in": "query", "required": name in required, "schema": _optional(fields[name])}
             for name in operation.elsewhere
         ]
-    found += [
-        {"name": name, "in": "query", "required": False, "schema": schema, "description": words}
-        for name, (schema, words) in operation.places.items()
-    ]
+    for name, (adapter, default, text) in operation.places.items():
+        schema = adapter.json_schema() | {"default": default}
+        found.append({"name": name, "in": "query", "required": False, "schema": schema, "description": text})
     return found
 
 
@@ -132,28 +131,16 @@ def _optional(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _request_body(operation: Operation, fields: dict[str, Any], required: list[str]) -> dict[str, Any]:
-    wanted = [name for name in operation.elsewhere if name in required]
-    schema: dict[str, Any] = {
-        "type": "object",
-        "properties": {name: fields[name] for name in operation.elsewhere},
-        "additionalProperties": False,
-    }
-    if wanted:
-        schema["required"] = wanted
-    return {"required": bool(wanted), "content": {"application/json": {"schema": schema}}}
+    needed = [name for name in operation.elsewhere if name in required]
+    schema = closed({name: fields[name] for name in operation.elsewhere}, required=needed)
+    return {"required": bool(needed), "content": {"application/json": {"schema": schema}}}
 
 
 def _responses(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     reply = _schema(operation.entry.reply, schemas)
     if operation.next_page is not None:
-        reply = {
-            **reply,
-            "properties": {
-                **reply["properties"],
-                "next": {"type": ["string", "null"], "format": "uri-reference"},
-            },
-            "required": [*reply["required"], "next"],
-        }
+        properties = reply["properties"] | {"next": {"type": ["string", "null"], "format": "uri-reference"}}
+        reply = {**reply, "properties": properties, "required": [*reply["required"], "next"]}
     good: dict[str, Any] = {"description": operation.summary + "."}
     if operation.status != 204:
         good["content"] = {"application/json": {"schema": reply}}

@@ -1,10 +1,11 @@
-"""What an operation of the HTTP API is: a method and an address at which a command is performed."""
+"""Operations of the HTTP API: each performs a command for a method and an address."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from django.http import HttpRequest
+from pydantic import TypeAdapter
 
 from bridge.live.dependencies import hints_of, payload_of
 from bridge.live.permissions import Permission
@@ -13,35 +14,35 @@ from bridge.live.sessions import Session
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Next = Callable[[Any], Mapping[str, Any] | None]
-Parameters = Mapping[str, tuple[dict[str, Any], str]]
-"""By name: the JSON Schema of the value, and what it is for."""
+Parameters = Mapping[str, tuple[TypeAdapter[str], str, str]]
+"""By name: type, default and description."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class RequestSession(Session):
-    """Whoever one request is of. It hears nothing and is in a room for as long as it lasts."""
+    """The session of one request. It gets no events, and is in a room only while the request lasts."""
 
     request: HttpRequest
     given: Mapping[str, str] = field(default_factory=dict)
-    """Of the address, what says where it is performed and is no part of the payload: `inbox`, `key`."""
+    """The parameters of the query that are not part of the payload: `inbox`, `key`."""
     user: Any = None
-    """Who of staff it is, once he was admitted."""
+    """The member of staff, after they were admitted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     method: Method
     path: str
-    """Below the API's own address, with the payload's fields that stand in it in braces."""
+    """Below the API's own address, with fields of the payload in braces."""
     entry: Entry
     summary: str
     tag: str
     status: int = 200
     caller: Literal["anyone", "visitor", "staff"] = "visitor"
     places: Parameters = field(default_factory=dict)
-    """Parameters of the query beside the payload's."""
+    """Parameters of the query beside the payload's fields."""
     next_page: Next | None = None
-    """Of a reply, what the query of the next page has in place of its own; None where there is none."""
+    """From a reply to what changes in the query for the next page; None after the last one."""
 
     @property
     def in_path(self) -> tuple[str, ...]:
@@ -63,7 +64,7 @@ def older(reply: Any) -> Mapping[str, Any] | None:
 
 
 def entry(name: str, *, permission: Permission, throttle: str) -> Callable[[Callable[..., Any]], Entry]:
-    """Make an entry of an async function of session and payload, that no socket can ask for."""
+    """A decorator: make an entry of an async function of session and payload, which sockets cannot use."""
 
     def make(function: Callable[..., Awaitable[Any]]) -> Entry:
         return Entry(
@@ -81,7 +82,7 @@ def entry(name: str, *, permission: Permission, throttle: str) -> Callable[[Call
 
 
 def guarded(of: Entry, guard: Callable[[Any, Any], Awaitable[None]]) -> Entry:
-    """The same command, whose caller is looked at by `guard` before its own permission is asked for."""
+    """The same command, with `guard` in front of its own permission."""
 
     async def permission(session: Session, payload: Any) -> None:
         await guard(session, payload)

@@ -1,4 +1,4 @@
-"""Who a visitor's request is of, and whether he may: asked anew with each, since nothing of him is kept between two."""
+"""The permissions of visitors' requests, checked with each request: nothing is kept between two."""
 
 import uuid
 from typing import Annotated, Any
@@ -20,18 +20,12 @@ from bridge.text.nicks import nick_for
 
 InboxName = Annotated[Line, Field(min_length=1, max_length=50)]
 Key = Annotated[Line, Field(max_length=64)]
-IN_INBOX: Parameters = {
-    "inbox": (TypeAdapter(InboxName).json_schema() | {"default": "default"}, "The name of the inbox."),
-}
-IN_ROOM: Parameters = {
-    **IN_INBOX,
-    "key": (TypeAdapter(Key).json_schema() | {"default": ""}, "The key of a room by link."),
-}
-_NAMES = {"inbox": TypeAdapter(InboxName), "key": TypeAdapter(Key)}
+IN_INBOX: Parameters = {"inbox": (TypeAdapter(InboxName), "default", "The name of the inbox.")}
+IN_ROOM: Parameters = {**IN_INBOX, "key": (TypeAdapter(Key), "", "The key of a room by link.")}
 
 
 async def visitor(session: RequestSession, payload: Any) -> None:
-    """Whoever has the token, where he may speak in this inbox."""
+    """The visitor of the token, admitted to this inbox."""
     inbox = await session.database.run(_come_in, session, Worker.current().moderation)
     named = as_nick(session.identity.name) if session.identity else None
     session.opening = Opening(
@@ -43,7 +37,7 @@ async def visitor(session: RequestSession, payload: Any) -> None:
 
 
 async def visitor_at_message(session: RequestSession, payload: Any) -> None:
-    """The same. In the room that the message is in, where they joined it and may still see it."""
+    """The same, in the room of the message if they joined it and may still see it."""
     await visitor(session, payload)
     target = await session.database.run(_room_of, session, payload.message)
     if target is not None:
@@ -51,18 +45,18 @@ async def visitor_at_message(session: RequestSession, payload: Any) -> None:
 
 
 async def visitor_in_room(session: RequestSession, payload: Any) -> None:
-    """The same, in a room that he joined once. Whether he may see it is asked anew each time."""
+    """The same, in a room that they joined once. Each request checks again whether they may see it."""
     await visitor(session, payload)
     session.enter(await session.database.run(_joined, session, payload.room))
 
 
 def _come_in(session: RequestSession, moderation: Moderation) -> Inbox:
     handshake = session.handshake
-    admitted = admit(_given(session, "inbox", "default"), handshake.credentials, handshake)
+    admitted = admit(_given(session, "inbox"), handshake.credentials, handshake)
     caller = admitted.visitor
     session.visitor, session.identity, session.proof = caller.visitor, caller.identity, caller.proof
     if session.request.method not in {"GET", "HEAD"}:
-        # What a process without sockets knows of mutes and forbidden words nobody keeps fresh for it.
+        # In a process without sockets, nothing else refreshes mutes and forbidden words.
         moderation.refresh({admitted.inbox.pk})
     return admitted.inbox
 
@@ -83,10 +77,10 @@ def _joined(session: RequestSession, name: str) -> Target:
     return Target.of(room, me)
 
 
-def _given(session: RequestSession, name: str, default: str = "") -> str:
+def _given(session: RequestSession, name: str) -> str:
+    adapter, default, _ = IN_ROOM[name]
     try:
-        text: str = _NAMES[name].validate_python(session.given.get(name, default), strict=True)
+        return adapter.validate_python(session.given.get(name, default), strict=True)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]["msg"]
         raise BridgeError(Code.INVALID_PAYLOAD, f"{name}: {problem}", fields={name: problem}) from None
-    return text
