@@ -1,4 +1,4 @@
-"""Who is blocked: looked through, added from a conversation, taken back."""
+"""Blocks: listed, added from a conversation, deleted."""
 
 from typing import Any
 
@@ -16,18 +16,18 @@ from bridge.models import Block, Connection, Participant, Room
 
 
 class BlockForm(forms.ModelForm[Block]):
-    # The model's own is not for editing.
+    # The model's field is not editable.
     blocked = forms.UUIDField(
         label="Visitor",
         help_text="The visitor's ID. The link “Block…” next to their messages in a conversation fills it in.",
     )
 
-    class Meta:
-        model = Block
-        fields = ("inbox", "reason", "until")
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            del self.fields["blocked"]
 
     def clean(self) -> dict[str, Any]:
-        """Whoever is blocked already is changed, not added."""
         cleaned = super().clean() or self.cleaned_data
         inbox, visitor = cleaned.get("inbox"), cleaned.get("blocked")
         if visitor and Block.objects.filter(inbox=inbox, visitor=visitor).exists():
@@ -37,7 +37,7 @@ class BlockForm(forms.ModelForm[Block]):
 
 @admin.register(Block)
 class BlockAdmin(admin.ModelAdmin[Block]):
-    """A deleted block is taken back: he may come again."""
+    """Deleting a block unblocks the visitor."""
 
     form = BlockForm
     list_display = ("who", "inbox", "reason", "created_at", "until")
@@ -46,7 +46,7 @@ class BlockAdmin(admin.ModelAdmin[Block]):
     ordering = ("-created_at",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Block]:
-        """With the visitor's last conversation, else a room, and their name in it."""
+        """With the visitor's last conversation, or else a room, and their name in it."""
         own = Connection.objects.filter(visitor=OuterRef("visitor"), inbox=OuterRef("inbox")).order_by("-pk")
         in_rooms = Participant.objects.filter(
             visitor=OuterRef("visitor"),
@@ -71,14 +71,6 @@ class BlockAdmin(admin.ModelAdmin[Block]):
     def get_fields(self, request: HttpRequest, obj: Block | None = None) -> tuple[str, ...]:
         return ("who", "inbox", "reason", "until") if obj else ("inbox", "blocked", "reason", "until")
 
-    def get_form(
-        self, request: HttpRequest, obj: Block | None = None, change: bool = False, **kwargs: Any
-    ) -> Any:
-        """Once he is blocked, whom it is about does not change."""
-        if obj is not None:
-            kwargs["form"] = forms.ModelForm
-        return super().get_form(request, obj, change, **kwargs)
-
     def save_model(self, request: HttpRequest, obj: Block, form: Any, change: bool) -> None:
         visitor = obj.visitor if change else form.cleaned_data["blocked"]
         made = moderating.block(obj.inbox, visitor, reason=obj.reason, until=obj.until)
@@ -90,12 +82,12 @@ class BlockAdmin(admin.ModelAdmin[Block]):
         moderating.unblock(obj.inbox, obj.visitor)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Block]) -> None:
-        for each in queryset.select_related("inbox"):
-            moderating.unblock(each.inbox, each.visitor)
+        for block in queryset.select_related("inbox"):
+            moderating.unblock(block.inbox, block.visitor)
 
     @admin.display(description="visitor")
     def who(self, block: Block) -> SafeString | str:
-        """As he was last called, with the conversation that he was called so in."""
+        """The visitor's last name, with a link to the conversation in which they had it."""
         if block.seen_in is None:  # type: ignore[attr-defined]  # annotated
             return str(block.visitor)
         name = block.called or block.visitor  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
 from bridge.admin import words
-from bridge.admin.paging import HistoryAdmin, cursor_in
+from bridge.admin.paging import BEFORE, HistoryAdmin, cursor_of
 from bridge.chat import wire
 from bridge.chat.history import BY_PLACE
 from bridge.infra.keyset import Cursor
@@ -37,7 +37,7 @@ READ = "bridge.view_message"
 
 
 def show(model_admin: HistoryAdmin, request: HttpRequest, connection: Connection) -> HttpResponse:
-    before = cursor_in(request, BY_PLACE)
+    before = cursor_of(request, request.GET.get(BEFORE), BY_PLACE)
     may_read = request.user.has_perm(READ)
     lines, older = _page(connection, before) if may_read else ([], None)
     context = {

@@ -1,7 +1,6 @@
-"""What the search boxes find: ids and nicks anywhere, through indexes; texts along a stretch of the list.
+"""What the search boxes find: IDs and nicks anywhere, through indexes; texts in a stretch of the list.
 
-A full text index that both databases share does not exist, and each further index would be paid for by every
-message that is sent.
+There is no full text index that both databases share, and every message would pay for another index.
 """
 
 import re
@@ -46,7 +45,11 @@ def find_connections(term: str) -> Found:
     by_nick = _with_nick(term)
     # Few among many conversations, found through `connection_kind`.
     rooms = Room.objects.filter(name__istartswith=term).values_list("pk", flat=True)[:MOST]
-    pks = {*rooms, *connections_of(term), *_of_address(term), *(owner for _, owner in by_nick[:MOST])}
+    messages = Message.objects.filter(pk__in=_messages_of(term)).values_list("connection_id", flat=True)
+    # Also the message that is a thread's card.
+    remotes = RemoteMessage.objects.filter(remote_id=term).values_list("endpoint__connection_id", flat=True)
+    owners = (owner for _, owner in by_nick[:MOST])
+    pks = {*rooms, *_named(term), *messages, *remotes, *_of_address(term), *owners}
     return Found(Q(pk__in=pks), too_many=len(by_nick) > MOST)
 
 
@@ -70,22 +73,18 @@ def find_messages(term: str) -> Found:
         return Found()
     if text == term:
         named = _named(term)
-        pks = {*_messages_of(term), *(pk for owner in named for pk in _newest_of(owner))}
+        pks = _messages_of(term)
+        for owner in named:
+            newest = Message.objects.filter(connection_id=owner).order_by("-seq")
+            pks.update(newest.values_list("pk", flat=True)[:NEWEST])
         if pks:
             return Found(Q(pk__in=pks), conversations=list(Connection.objects.filter(pk__in=named)))
     authors = [pk for pk, _ in _with_nick(text)[:MOST]]
     return Found(Q(content__icontains=text) | Q(author_id__in=authors), walks=True)
 
 
-def connections_of(term: str) -> set[int]:
-    """The conversations that an id belongs to: their own, a message's, or that of a thread's card."""
-    messages = Message.objects.filter(pk__in=_messages_of(term)).values_list("connection_id", flat=True)
-    remotes = RemoteMessage.objects.filter(remote_id=term).values_list("endpoint__connection_id", flat=True)
-    return {*_named(term), *messages, *remotes}
-
-
 def _of_address(term: str) -> set[int]:
-    """The conversations of visitors who can be reached there."""
+    """The conversations of visitors with this e-mail address."""
     if "@" not in term:
         return set()
     reached = Contact.objects.alias(folded=Lower("email")).filter(folded=term.lower())
@@ -94,34 +93,24 @@ def _of_address(term: str) -> set[int]:
 
 
 def _named(term: str) -> set[int]:
-    """The conversations whose own id it is: uid, code, or the thread's."""
-    found = set(
-        Endpoint.objects.filter(service__in=list(settings.BRIDGE_SERVICES), remote_id=term).values_list(
-            "connection_id", flat=True
-        )
-    )
+    """The conversations with this ID: their uid, code or thread."""
+    endpoints = Endpoint.objects.filter(service__in=list(settings.BRIDGE_SERVICES), remote_id=term)
+    pks = set(endpoints.values_list("connection_id", flat=True))
     digits = term.lower().replace("-", "")
     if _HEX.fullmatch(digits):
         first, last = (uuid.UUID(digits.ljust(32, filler)) for filler in "0f")
-        found |= set(
-            Connection.objects.filter(uid__range=(first, last)).values_list("pk", flat=True)[:NEWEST]
-        )
-    return found
+        pks.update(Connection.objects.filter(uid__range=(first, last)).values_list("pk", flat=True)[:NEWEST])
+    return pks
 
 
 def _messages_of(term: str) -> set[int]:
-    """The messages whose own id it is, here or in a service."""
+    """The messages with this ID, here or in a service."""
     remotes = RemoteMessage.objects.filter(remote_id=term).values_list("pk", flat=True)
-    found = set(RemotePart.objects.filter(remote_id__in=list(remotes)).values_list("message_id", flat=True))
+    pks = set(RemotePart.objects.filter(remote_id__in=list(remotes)).values_list("message_id", flat=True))
     digits = term.lower().replace("-", "")
     if len(digits) == 32 and _HEX.fullmatch(digits):
-        found |= set(Message.objects.filter(uid=uuid.UUID(digits)).values_list("pk", flat=True))
-    return found
-
-
-def _newest_of(connection_pk: int) -> list[int]:
-    rows = Message.objects.filter(connection_id=connection_pk).order_by("-seq")
-    return list(rows.values_list("pk", flat=True)[:NEWEST])
+        pks.update(Message.objects.filter(uid=uuid.UUID(digits)).values_list("pk", flat=True))
+    return pks
 
 
 def _with_nick(beginning: str) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Mails that are in no conversation: read here, and deleted."""
+"""E-mails that were refused: staff can read and delete them."""
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -17,15 +17,14 @@ class RefusedMailAdmin(admin.ModelAdmin[RefusedMail]):
     ordering = ("-received_at",)
     fields = ("received", "sender", "recipient", "subject", "reason", "detail", "inbox", "where", "content")
     readonly_fields = fields
-    # Words of strangers: no field of it is searched for what somebody types.
+    # Without a search box: text of strangers is not searched.
     show_full_result_count = False
     received = words.moment_column("received_at", "received")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: RefusedMail | None = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: RefusedMail | None = None) -> bool:
-        return False
+    has_change_permission = has_add_permission
 
     @admin.display(description="conversation")
     def where(self, mail: RefusedMail) -> SafeString | str:

@@ -1,11 +1,10 @@
-"""Change lists whose page takes as long at a million rows as at ten thousand: nothing counted or skipped.
+"""Change lists whose page takes as long at a million rows as at ten thousand: nothing is counted or skipped.
 
-A page starts where the one before it ended (`?before=`). A filter or a text that no index answers walks a
-stretch of the list, so many rows at most; the page says how far that went and offers to go on from there.
-Dates are bounds of the walk itself.
+A page starts where the previous one ended (`?before=`). A filter or a text that no index answers walks a limited
+number of rows; the page says how far, and offers to continue from there. Dates are bounds of the walk itself.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib import messages
@@ -27,12 +26,12 @@ FURTHER = 100_000
 BEFORE = "before"
 
 
-def cursor_in(request: HttpRequest, keyset: Keyset) -> Cursor | None:
-    """Where the page that the address names begins; None, with a warning, where that is not a position in this list."""
-    if BEFORE not in request.GET:
+def cursor_of(request: HttpRequest, before: str | None, keyset: Keyset) -> Cursor | None:
+    """Where the page begins; None, with a warning, if `before` is not a position in this list."""
+    if before is None:
         return None
     try:
-        return keyset.parse(request.GET[BEFORE])
+        return keyset.parse(before)
     except ValueError as error:
         messages.warning(request, f"{error} The newest entries are shown.")
         return None
@@ -43,30 +42,23 @@ class KeysetChangeList(ChangeList):
     found: Found
     stretch = STRETCH
     """How many rows a walk looks at."""
+    newest: str
+    """The query string of the first page; empty on it."""
     older: str = ""
     """The query string of the next page; empty on the last one."""
     looked_back_to: Any = None
     """Where the walk ended before the list did."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        query = request.GET.copy()
+        # Not for Django: it is no filter, and another filter or search starts at the newest row.
+        self.before = query.pop(BEFORE, [None])[-1]
+        request.GET = query  # type: ignore[assignment]  # a copy can be changed
+        super().__init__(request, *args, **kwargs)
         self.title = self.model_admin.title
-        # The search form repeats what is left in here, and another search starts at the newest row.
-        self.params.pop(BEFORE, None)
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str | Combinable]:
         return [*self.model_admin.keyset.order]
-
-    def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
-        lookups: dict[str, Any] = super().get_filters_params(params)
-        lookups.pop(BEFORE, None)
-        return lookups
-
-    def get_query_string(
-        self, new_params: dict[str, Any] | None = None, remove: Iterable[str] | None = None
-    ) -> str:
-        """Another filter starts at the newest row again."""
-        return super().get_query_string({BEFORE: None, **(new_params or {})}, remove)
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
         self.found = self.model_admin.find(self.query.strip())
@@ -74,49 +66,39 @@ class KeysetChangeList(ChangeList):
         return queryset if self.found.condition is None else queryset.filter(self.found.condition)
 
     def get_results(self, request: HttpRequest) -> None:
-        start = cursor_in(request, self.model_admin.keyset)
-        self.later_page = start is not None
+        start = cursor_of(request, self.before, self.model_admin.keyset)
         self.stretch = FURTHER if start else STRETCH
         page = self.model_admin.keyset.page(
             self.queryset.prefetch_related(*self.model_admin.list_prefetch),
             after=start,
             limit=self.list_per_page,
-            among=self._dated(request) if self._walks() else None,
+            among=self._among(request),
             stretch=self.stretch,
         )
+        self.newest = self.get_query_string() if start else ""
         if page.next is not None:
             self.older = self.get_query_string({BEFORE: str(page.next)})
             self.looked_back_to = page.next[0] if page.is_short else None
-        self._show(page.rows)
-
-    def _walks(self) -> bool:
-        """Whether rows are left out by something that no index answers."""
-        narrowed = any(isinstance(each, Narrowing) and each.value() for each in self.filter_specs)
-        return narrowed or self.found.walks
-
-    def _dated(self, request: HttpRequest) -> QuerySet[Any]:
-        """The rows among which the walk counts its steps."""
-        rows: QuerySet[Any] = self.root_queryset
-        for each in self.filter_specs:
-            if isinstance(each, Dates):
-                rows = each.queryset(request, rows)
-        return rows
-
-    def _show(self, page: list[Any]) -> None:
-        """What Django's own templates ask for. There is nothing to page through by number."""
-        self.result_list = page
-        self.result_count = len(page)
+        # What Django's own templates use. There are no pages with numbers.
+        self.result_list = page.rows
+        self.result_count = len(page.rows)
         self.show_full_result_count = False
         # The same as result_count: "12 results (Show all)" would be about this page only.
-        self.full_result_count = len(page)
-        self.show_admin_actions = bool(page)
+        self.full_result_count = len(page.rows)
+        self.show_admin_actions = bool(page.rows)
         self.can_show_all = self.multi_page = False
-        self.paginator = Paginator(page, max(1, len(page)))
+        self.paginator = Paginator(page.rows, max(1, len(page.rows)))
 
-    @property
-    def newest(self) -> str:
-        """The query string of the first page; empty on it."""
-        return self.get_query_string() if self.later_page else ""
+    def _among(self, request: HttpRequest) -> QuerySet[Any] | None:
+        """The rows among which a walk counts its steps; None if an index answers every condition."""
+        narrowed = any(isinstance(spec, Narrowing) and spec.value() for spec in self.filter_specs)
+        if not narrowed and not self.found.walks:
+            return None
+        rows: QuerySet[Any] = self.root_queryset
+        for spec in self.filter_specs:
+            if isinstance(spec, Dates):
+                rows = spec.queryset(request, rows)
+        return rows
 
 
 class HistoryAdmin(ModelAdmin[Any]):
@@ -159,11 +141,7 @@ class HistoryAdmin(ModelAdmin[Any]):
         """Nothing but the filters shown: any other lookup in an address could scan the table."""
         return any(lookup in each.parameters() for each in self.get_list_filter(request))  # type: ignore[arg-type, union-attr]
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+    has_change_permission = has_delete_permission = has_add_permission
