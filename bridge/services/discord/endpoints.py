@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -40,15 +41,15 @@ def endpoint_of(thread_id: int) -> Endpoint | None:
 
 
 def lately_used(
-    endpoints: QuerySet[Endpoint], connections: QuerySet[Connection]
-) -> Iterator[QuerySet[Endpoint]]:
-    """Those of the connections that were used lately, in batches.
+    endpoints: QuerySet[Endpoint], connections: QuerySet[Connection], *fields: str
+) -> Iterator[tuple[Any, ...]]:
+    """These fields of the endpoints of the connections that were used lately.
 
     In two steps: asked for both at once, a database walks over all endpoints that there ever were.
     """
     used = connections.filter(active_at__gt=timezone.now() - RECENT)
     for batch in batches(list(used.values_list("pk", flat=True))):
-        yield endpoints.filter(connection_id__in=batch)
+        yield from endpoints.filter(connection_id__in=batch).values_list(*fields)
 
 
 def batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:

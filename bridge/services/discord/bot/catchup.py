@@ -111,8 +111,5 @@ def _behind(newest: dict[int, int | None], since: datetime) -> tuple[set[int], s
 def _open_threads() -> list[tuple[int, int]]:
     """The open threads that were used lately, each with its inbox."""
     connections = Connection.objects.filter(state=Connection.State.OPEN)
-    return [
-        (int(thread or 0), inbox)
-        for batch in endpoints.lately_used(endpoints.opened(), connections)
-        for thread, inbox in batch.values_list("remote_id", "connection__inbox")
-    ]
+    rows = endpoints.lately_used(endpoints.opened(), connections, "remote_id", "connection__inbox")
+    return [(int(thread), inbox) for thread, inbox in rows]

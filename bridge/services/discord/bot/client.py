@@ -16,12 +16,11 @@ from bridge.delivery.outbox import Brake, Outbox
 from bridge.infra.clock import Clock
 from bridge.services.discord.bot import moderation
 from bridge.services.discord.bot.background import BackgroundTasks
-from bridge.services.discord.bot.cards import Cards
 from bridge.services.discord.bot.cog import RelayCog
 from bridge.services.discord.bot.copying import AttachmentMirror
 from bridge.services.discord.bot.database import db, thread
+from bridge.services.discord.bot.displays import Cards, Readers
 from bridge.services.discord.bot.inspecting import Inspector
-from bridge.services.discord.bot.readers import Readers
 from bridge.services.discord.bot.relay import Relay
 from bridge.services.discord.bot.typing_relay import TypingRelay
 from bridge.services.discord.endpoints import room_channels

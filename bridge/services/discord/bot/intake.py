@@ -18,10 +18,9 @@ from bridge.services.discord.bot.database import db
 from bridge.services.discord.bot.incoming import files_of, gifs_of, incoming_of, speaker_of
 from bridge.services.discord.bot.lanes import Cleared, Compare, Deleted, Edited, Event, Posted, Reacted
 from bridge.services.discord.bot.marks import Marks
-from bridge.services.discord.bot.members import Members
 from bridge.services.discord.bot.odd import Unreadable, attributes, read_message
 from bridge.services.discord.bot.reactions import Reactions
-from bridge.services.discord.bot.staff import Staff
+from bridge.services.discord.bot.staff import Members, Staff
 from bridge.services.discord.ours import is_me
 
 logger = logging.getLogger(__name__)

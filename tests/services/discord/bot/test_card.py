@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from bridge.identity.contacts import set_contact
 from bridge.models import Connection, Contact, Endpoint, Inbox
 from bridge.sandbox import defaults
-from bridge.services.discord import outdated
 from bridge.services.discord.card import browser, card_embed, card_text, thread_name
+from bridge.services.discord.shown import cards_behind, outdated_card
 from bridge.text.characters import hides_something
 from tests.services.discord.bot.stage import STRANGER, VISITOR, Stage, db, eventually
 
@@ -158,13 +158,13 @@ async def test_what_was_left_while_the_bot_was_away_appears_when_it_is_back(up: 
         return (await card_of(up)).get("Email") == "ada@example.com"
 
     await eventually(shown)
-    assert await db(outdated.behind) == []
+    assert await db(cards_behind) == []
 
 
 async def test_a_card_that_says_it_all_is_not_asked_for(up: Stage) -> None:
     await leave(email="ada@example.com")
     await up.converse("Hello")
     assert (await card_of(up))["Email"] == "ada@example.com"
-    assert await db(outdated.behind) == []
+    assert await db(cards_behind) == []
     uid = (await up.endpoint()).connection.uid
-    assert await db(outdated.outdated, str(uid)) is None
+    assert await db(outdated_card, str(uid)) is None

@@ -10,7 +10,7 @@ import pytest
 from bridge.chat import actions, publishing
 from bridge.models import Endpoint, Inbox, Message, Participant
 from bridge.sandbox import defaults
-from bridge.services.discord.bot import readers
+from bridge.services.discord.bot import displays
 from bridge.text import emojis
 from tests.services.discord.bot.stage import STRANGER, VISITOR, Stage, db, eventually
 
@@ -21,7 +21,7 @@ REACT = "PUT /channels/*/messages/*/reactions/*/@me"
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readers, "EVERY", dict.fromkeys(Inbox.ShowRead, EVERY))
+    monkeypatch.setattr(displays, "READ_EVERY", dict.fromkeys(Inbox.ShowRead, EVERY))
 
 
 def read_up_to(content: str) -> str:

@@ -1,15 +1,75 @@
-"""What staff should see of how far a visitor has read, and what they see."""
+"""What staff should see in Discord of a visitor beside their messages, and what they see: the card, the read mark."""
 
+from datetime import datetime
 from typing import NamedTuple
 
 from django.db.models import F, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
-from bridge.models import Connection, Endpoint, Inbox, Message, Participant, RemoteMessage, RemotePart
+from bridge.models import (
+    Connection,
+    Contact,
+    Endpoint,
+    Inbox,
+    Message,
+    Participant,
+    RemoteMessage,
+    RemotePart,
+)
 from bridge.services.discord import endpoints
 
 KEPT = 2
 """Old marks of moves that were broken off, one after another: what the column holds besides the new one."""
+CARDS = RemoteMessage.objects.filter(card=True, deleted_at__isnull=True, remote_id__isnull=False).order_by(
+    "-pk"
+)
+
+
+class Card(NamedTuple):
+    """One that says less than is known."""
+
+    endpoint: Endpoint
+    remote_id: str
+    contact_at: datetime
+    """When what it should say was last changed."""
+
+
+def outdated_card(uid: str) -> Card | None:
+    """The card of this conversation, where it is one."""
+    endpoint = _outdated().filter(connection__uid=uid).select_related("connection__inbox").first()
+    if endpoint is None:
+        return None
+    return Card(endpoint, endpoint.card, endpoint.contact_at)  # type: ignore[attr-defined]  # annotated
+
+
+def cards_behind() -> list[str]:
+    """The conversations, of those that were used lately, whose card is outdated."""
+    private = Connection.objects.filter(state=Connection.State.OPEN, kind=Connection.Kind.PRIVATE)
+    return [str(uid) for (uid,) in endpoints.lately_used(_outdated(), private, "connection__uid")]
+
+
+def note_card(card: Card) -> None:
+    """Staff see now what was known then."""
+    Endpoint.objects.filter(pk=card.endpoint.pk).update(card_at=card.contact_at)
+
+
+def _outdated() -> QuerySet[Endpoint]:
+    """With its `card`, and `contact_at`. What a card says was asked for after it was about to be sent."""
+    contacts = Contact.objects.filter(
+        visitor=OuterRef("connection__visitor"), inbox=OuterRef("connection__inbox")
+    )
+    cards = CARDS.filter(endpoint=OuterRef("pk"))
+    return (
+        endpoints.threads()
+        .annotate(
+            card=Subquery(cards.values("remote_id")[:1]),
+            contact_at=Subquery(contacts.values("updated_at")[:1]),
+            shown_at=Coalesce(
+                F("card_at"), Subquery(cards.values("sent_at")[:1]), F("connection__created_at")
+            ),
+        )
+        .filter(card__isnull=False, contact_at__gt=F("shown_at"))
+    )
 
 
 class Standing(NamedTuple):
@@ -26,7 +86,7 @@ class Standing(NamedTuple):
     @property
     def others(self) -> list[str]:
         """Those that may be marked and should not be."""
-        return [each for each in self.mark.split() if each != self.read]
+        return [mark for mark in self.mark.split() if mark != self.read]
 
 
 def standing(uid: str) -> Standing | None:
@@ -34,21 +94,20 @@ def standing(uid: str) -> Standing | None:
     endpoint = _shown().filter(connection__uid=uid).select_related("connection__inbox").first()
     if endpoint is None:
         return None
-    card = RemoteMessage.objects.filter(endpoint=endpoint, card=True, deleted_at__isnull=True)
     return Standing(
         endpoint=endpoint,
         how=Inbox.ShowRead(endpoint.connection.inbox.show_read),
         read=endpoint.read,  # type: ignore[attr-defined]  # annotated
         mark=endpoint.read_mark,
-        card=card.order_by("-pk").values_list("remote_id", flat=True).first() or "",
+        card=CARDS.filter(endpoint=endpoint).values_list("remote_id", flat=True).first() or "",
     )
 
 
-def behind() -> list[str]:
+def marks_behind() -> list[str]:
     """The conversations, of those that were used lately, in which staff see something else than they should."""
     asked_for = Connection.objects.exclude(inbox__show_read=Inbox.ShowRead.OFF)
-    stale = endpoints.lately_used(_shown().exclude(read_mark=F("read")), asked_for)
-    return [str(uid) for batch in stale for uid in batch.values_list("connection__uid", flat=True)]
+    moved = _shown().exclude(read_mark=F("read"))
+    return [str(uid) for (uid,) in endpoints.lately_used(moved, asked_for, "connection__uid")]
 
 
 def note_mark(endpoint: int, remote_id: str) -> None:
