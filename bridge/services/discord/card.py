@@ -1,4 +1,4 @@
-"""The card that opens a thread: who writes, from where, and where to read on."""
+"""The card that opens a thread: who writes, from where, and where to read on. `bare`: without what they chose."""
 
 import re
 from urllib.parse import urlsplit
@@ -8,45 +8,28 @@ import discord
 from bridge.conf import settings
 from bridge.infra import addresses
 from bridge.models import Connection, Contact, Endpoint
-from bridge.services.discord.names import one_line, plain
+from bridge.services.discord.text import one_line, plain
 from bridge.text.characters import shortened, utf16
 
 # The first that matches: Edge and Opera name Chrome too, and Chrome names Safari.
-_BROWSERS = (
-    ("Edge", "Edg"),
-    ("Opera", "OPR/"),
-    ("Firefox", "Firefox/"),
-    ("Chrome", "Chrome/"),
-    ("Safari", "Safari/"),
-)
-_SYSTEMS = (
-    ("Android", "Android"),
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("Windows", "Windows"),
-    ("macOS", "Mac OS X"),
-    ("Linux", "Linux"),
-)
+_BROWSERS = {"Edg": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}
+_SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "Mac OS X", "Linux")
 
 WIDE = frozenset({"Page", "Replaces", "Read up to", "History"})
 """Fields with a line of their own."""
 
 
 def thread_name(connection: Connection, *, bare: bool = False) -> str:
-    """At most 100 characters. Ends in the code, by which an opening of unknown fate is found again.
-
-    `bare`: without what the visitor chose.
-    """
+    """At most 100 characters. Ends in the code, by which an opening of unknown fate is found again."""
     nick = "" if bare else shortened(one_line(connection.nick), 80, size=utf16)
     return f"{nick or 'Visitor'} · {connection.code}"
 
 
 def card_text(endpoint: Endpoint, *, bare: bool = False) -> str:
-    """Ends in the code, too. `bare`: without what the visitor chose."""
+    """Ends in the code, too."""
     connection = endpoint.connection
-    if bare:
-        return f"New conversation · {connection.code}"
-    return f"New conversation with **{plain(connection.nick or 'a visitor')}** · {connection.code}"
+    visitor = "" if bare else f" with **{plain(connection.nick or 'a visitor')}**"
+    return f"New conversation{visitor} · {connection.code}"
 
 
 def contact_of(endpoint: Endpoint) -> Contact | None:
@@ -100,9 +83,9 @@ def _known(connection: Connection, contact: Contact | None) -> dict[str, str]:
 
 def browser(user_agent: str) -> str:
     """“Firefox on Linux”, or nothing where neither is known."""
-    name = next((name for name, mark in _BROWSERS if mark in user_agent), "")
-    system = next((name for name, mark in _SYSTEMS if mark in user_agent), "")
-    return " on ".join(filter(None, (name, system)))
+    name = next((name for mark, name in _BROWSERS.items() if mark in user_agent), "")
+    system = next((system for system in _SYSTEMS if system in user_agent), "")
+    return " on ".join(filter(None, (name, system.replace("Mac OS X", "macOS"))))
 
 
 def _address(url: str) -> str:

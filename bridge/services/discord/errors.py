@@ -66,12 +66,10 @@ LOCKED = "The thread is locked: unlock it in Discord, or grant the bot “Manage
 
 
 def spares_text(error: discord.HTTPException) -> bool:
-    """Whether what goes along with a text is refused, or may be: a name, a picture, what is answered, a file.
-
-    For an invalid form Discord names the fields, which discord.py puts into lines of their own.
-    """
+    """Whether what goes along with a text is refused, or may be: a name, a picture, what is answered, a file."""
     if error.code != INVALID_FORM:
         return error.code in {NO_HISTORY_FOR_REPLY, UNKNOWN_MESSAGE}
+    # Discord names the fields, which discord.py puts into lines of their own.
     lines = [line.removeprefix("In ") for line in error.text.splitlines() if line.startswith("In ")]
     return {line.partition(":")[0].partition(".")[0] for line in lines} != {"content"}
 
@@ -87,10 +85,7 @@ async def first_taken(
     *,
     goes_on: Callable[[discord.HTTPException], bool] = spares_text,
 ) -> T:
-    """What came of the first of these that Discord takes: each goes without something that it may refuse.
-
-    `goes_on`: after which refusal the next one is tried.
-    """
+    """Send the first of these that Discord takes. `goes_on`: after which refusal the next one is tried."""
     for variant in variants[:-1]:
         try:
             return await send(variant)
@@ -168,21 +163,21 @@ def http_trace(on_invalid: Callable[[], None]) -> aiohttp.TraceConfig:
             attempt.begin(write=params.method != "GET")
 
     async def end(_session: object, _context: object, params: aiohttp.TraceRequestEndParams) -> None:
-        if params.response.status in {401, 403, 429}:
+        response = params.response
+        if response.status in {401, 403, 429}:
             on_invalid()
         if (attempt := current_attempt()) is not None:
-            attempt.answered(params.response.status)
-            attempt.rest = _rest(params.response)
-            if params.response.status == 429 and not attempt.patient:
-                params.response.close()
+            attempt.answered(response.status)
+            attempt.rest = _rest(response)
+            if response.status == 429 and not attempt.patient:
+                response.close()
                 raise rate_limited(certain=not attempt.uncertain)
 
     async def broke(_session: object, _context: object, params: aiohttp.TraceRequestExceptionParams) -> None:
-        if (attempt := current_attempt()) is None:
-            return
-        if isinstance(params.exception, aiohttp.ClientConnectorError):
+        attempt = current_attempt()
+        if attempt and isinstance(params.exception, aiohttp.ClientConnectorError):
             attempt.unreached()
-        elif attempt.in_flight:
+        elif attempt and attempt.in_flight:
             attempt.broke()
 
     trace.on_request_start.append(start)

@@ -31,17 +31,8 @@ class Openings:
 
     async def open(self, request: Open) -> Answer:
         endpoint = await database_sync_to_async(_endpoint)(request.endpoint_id)
-        contact = await database_sync_to_async(contact_of)(endpoint)
+        looks = await database_sync_to_async(_looks)(endpoint)
         parent = await self._parent(endpoint)
-        # Discord may refuse the visitor's name or page: the second look is without them.
-        looks = [
-            (
-                thread_name(endpoint.connection, bare=bare),
-                card_text(endpoint, bare=bare),
-                card_embed(endpoint, contact=contact, bare=bare),
-            )
-            for bare in (False, True)
-        ]
         if isinstance(parent, discord.ForumChannel):
             return await self._open_forum_post(parent, looks)
         if request.card_id is None:
@@ -119,6 +110,19 @@ class Openings:
                 f"The Discord channel {inbox.channel_id} is neither a text nor a forum channel: choose another one."
             )
         return channel
+
+
+def _looks(endpoint: Endpoint) -> list[Look]:
+    """Discord may refuse the visitor's name or page: the second look is without them."""
+    contact = contact_of(endpoint)
+    return [
+        (
+            thread_name(endpoint.connection, bare=bare),
+            card_text(endpoint, bare=bare),
+            card_embed(endpoint, contact=contact, bare=bare),
+        )
+        for bare in (False, True)
+    ]
 
 
 def _endpoint(pk: int) -> Endpoint:

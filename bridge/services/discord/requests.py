@@ -19,10 +19,10 @@ from bridge.services.discord.errors import (
     not_permitted,
 )
 from bridge.services.discord.files import opened
-from bridge.services.discord.names import legal_name, spare_name
 from bridge.services.discord.openings import NO_MENTIONS, Openings
 from bridge.services.discord.ours import own_user, seen_of
 from bridge.services.discord.rooms import Rooms
+from bridge.services.discord.text import legal_name, spare_name
 from bridge.services.discord.threads import ActiveThreads
 from bridge.services.requests import (
     NOTHING_LEFT,
@@ -164,8 +164,7 @@ class Requests:
 
 
 def _unread(request: Request, error: Exception) -> Answer:
-    """discord.py could not read the answer. The request is done; but if the answer would have named something, nobody
-    knows what, and it is looked for.
+    """discord.py could not read the answer. The request is done; what the answer would have named is looked for.
 
     Raises DeliveryFailed.
     """

@@ -9,7 +9,7 @@ from bridge.chat.avatars import avatar_url
 from bridge.errors import DeliveryFailed
 from bridge.services.discord.errors import first_taken
 from bridge.services.discord.files import opened
-from bridge.services.discord.names import legal_name, spare_name
+from bridge.services.discord.text import legal_name, spare_name
 from bridge.services.discord.webhooks import Webhook, Webhooks
 from bridge.services.requests import NOTHING_LEFT, Delete, Edit, Post, Speaker, Stored
 

@@ -1,16 +1,13 @@
 """Discord as a service: what it is like. `requests` speaks to it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from bridge.conf import settings
 from bridge.models import Connection, Delivery, Endpoint, Inbox, Message, Participant
 from bridge.services.base import FileLimits, Go, Hold, Process, Service, SetupError, Verdict
-from bridge.services.discord.names import plain
-from bridge.services.discord.reasons import REASONS
-from bridge.services.discord.text import format_quote, format_text
+from bridge.services.discord.text import format_quote, format_text, plain
 from bridge.services.requests import Answer, Request
 
 if TYPE_CHECKING:
@@ -23,13 +20,23 @@ NOT_SET = (
 )
 RESTS = timedelta(minutes=10)
 """How long a line of an inbox that cannot be used is left alone. It is woken when the inbox can be."""
-
-
-@dataclass(frozen=True)
-class Held:
-    """An inbox that cannot be used; `channel`: the one that is the reason, where it is one."""
-
-    channel: int | None
+REASONS = {
+    "refused": "Discord refused the text. Try again only if its rules have changed.",
+    "blocked_by_automod": "The Discord server's AutoMod blocked the text: change its rule, then try again.",
+    "blocked_link": "Discord refused a link in the text. Try again only if it now accepts this link.",
+    "too_large": "It exceeds Discord's size limit.",
+    "edited_too_often": "Discord limits how often old messages can be edited: try again in an hour.",
+    "thread_deleted": "Its thread in Discord was deleted. If you try again, it goes into the new one.",
+    "message_deleted": "The message was deleted in Discord and can no longer be changed.",
+    "not_permitted": "The bot lacks a permission: grant it in Discord, then try again.",
+    "unreachable": "Discord could not be reached.",
+    "offline": "The bot was not logged in.",
+    "too_many_threads": "The Discord server has too many active threads: archive some, then try again.",
+    "unknown_emoji": "Discord does not have this emoji, or the bot cannot use it: the reaction is only on the page.",
+    "too_many_reactions": "The message already has the maximum number of different reactions in Discord.",
+    "reaction_blocked": "Discord did not let the bot react to this message.",
+}
+"""What the reasons of failed deliveries mean, and what staff can do."""
 
 
 class DiscordService(Service):
@@ -50,9 +57,9 @@ class DiscordService(Service):
 
         self._client = client
         self._requests = Requests(client)
-        # By their keys, as the bot found them. Not one of their lines asks Discord anything: it counts what it refuses,
-        # and at some point refuses all.
-        self.held: dict[int, Held] = {}
+        # The inboxes that cannot be used, each with the channel that is the reason, where it is one. None of their
+        # lines asks Discord anything: it counts what it refuses, and at some point refuses all.
+        self.held: dict[int, int | None] = {}
 
     @classmethod
     def places(cls, connection: Connection) -> Sequence[str | None]:
@@ -80,18 +87,18 @@ class DiscordService(Service):
 
     def consider(self, waiting: Sequence[Delivery], endpoint: Endpoint, *, now: datetime) -> Verdict:
         connection = endpoint.connection
-        held = self.held.get(connection.inbox_id)
-        if held is None or connection.kind == Connection.Kind.ROOM:
-            return Go()
-        if endpoint.remote_id is not None and self.is_elsewhere(int(endpoint.remote_id), held):
-            return Go()
-        return Hold(now + RESTS)
+        is_room = connection.kind == Connection.Kind.ROOM
+        return (
+            Go() if is_room or not self.holds(connection.inbox_id, endpoint.remote_id) else Hold(now + RESTS)
+        )
 
-    def is_elsewhere(self, thread_id: int, held: Held) -> bool:
-        """A thread in a channel that the inbox had before: nothing is wrong with that one."""
-        thread = self._client.get_channel(thread_id)
-        parent = getattr(thread, "parent_id", None)
-        return held.channel is None or (parent is not None and parent != held.channel)
+    def holds(self, inbox: int, thread_id: str | None) -> bool:
+        """Nothing is wrong with a thread in a channel that the inbox had before."""
+        if inbox not in self.held or thread_id is None:
+            return inbox in self.held
+        parent = getattr(self._client.get_channel(int(thread_id)), "parent_id", None)
+        channel = self.held[inbox]
+        return channel is not None and parent in {None, channel}
 
     def format_text(self, text: str, inbox: Inbox) -> str:
         return format_text(text, inbox)

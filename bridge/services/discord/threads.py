@@ -20,10 +20,7 @@ TRIES = 3
 
 
 class ActiveThreads:
-    """The cap on them, and who makes room under it.
-
-    A thread that gave way is not lost: the next message in it, from either side, makes it active again.
-    """
+    """Makes room under the cap. The next message in a thread that gave way makes it active again."""
 
     def __init__(self, client: discord.Client) -> None:
         self._client = client

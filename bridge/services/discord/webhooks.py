@@ -1,7 +1,6 @@
 """Our webhooks in a channel: found again or created, and used in turn when one has to rest.
 
-Their tokens are secrets. Discord tells them to the application, so they stay in memory: a copy of the database opens
-nothing.
+Their tokens are secrets that stay in memory: Discord tells them again, and a copy of the database opens nothing.
 """
 
 import asyncio

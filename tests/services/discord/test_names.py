@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from bridge.services.discord.names import legal_name
+from bridge.services.discord.text import legal_name
 from tests.text.test_characters import EVERY, UNSEEN
 
 

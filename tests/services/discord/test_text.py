@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.models import Inbox
-from bridge.services.discord.names import plain
-from bridge.services.discord.text import REMOVED, format_text
+from bridge.services.discord.text import REMOVED, format_text, plain
 from bridge.text.markdown import outside_code
 
 KEEP = Inbox(invites=Inbox.Invites.KEEP)

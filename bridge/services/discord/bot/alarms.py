@@ -4,7 +4,7 @@ import discord
 
 from bridge.models import Inbox
 from bridge.services.discord.bot.database import db
-from bridge.services.discord.names import plain
+from bridge.services.discord.text import plain
 from bridge.services.discord.threads import required_tags
 
 TITLE = "⚠ New conversations have to wait"

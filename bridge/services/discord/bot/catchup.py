@@ -32,10 +32,8 @@ SWEEP_RATE = 10.0
 async def catch_up(client: discord.Client, relay: Relay, inspector: Inspector) -> bool:
     """After READY: find the threads that have news, and let the relay read those alone.
 
-    One request lists all active threads of a server; archived ones are listed newest first, back to the last
-    heartbeat. So a restart costs as much as there is news, not as much as there are threads.
-
-    Returns False if some threads could not be listed. Each of these is read before what comes in it.
+    Archived ones are listed newest first, back to the last heartbeat: a restart costs as much as there is news. Returns
+    False if some threads could not be listed. Each of these is read before what comes in it.
     """
     since = await db(_since)
     # Of a channel that could not be read for a while, from then on.
@@ -90,10 +88,8 @@ def _since() -> datetime:
 
 
 def _behind(newest: dict[int, int | None], since: datetime) -> tuple[set[int], set[int]]:
-    """Those whose newest message is beyond the watermark, and all that are known. A thread's own id is its first.
-
-    And those that were written in just before the end: of two neighbours the second may have come first.
-    """
+    """Those whose newest message is beyond the watermark or from just before the end, and all that are known."""
+    # Of two neighbours the second may have come first.
     restless = discord.utils.time_snowflake(since - OVERLAP)
     watermarks: dict[int, int] = {}
     for batch in endpoints.batches(sorted(newest)):

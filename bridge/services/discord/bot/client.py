@@ -91,7 +91,7 @@ class BridgeBot(commands.Bot):
     async def setup_hook(self) -> None:
         await self.add_cog(RelayCog(self))
         moderation.add_commands(self.tree)
-        self.copier.start()
+        self.aside.start(self.copier.run())
 
     async def on_message(self, message: discord.Message, /) -> None:
         """Nothing: no prefix commands. The cog has its own listener."""
@@ -103,17 +103,14 @@ class BridgeBot(commands.Bot):
         return new
 
     async def find_gateway(self) -> None:
-        """Use the gateway of the settings, else the one that the HTTP API names: the token goes to no other server.
-
-        Raises discord.GatewayNotFound where the API does not name one.
-        """
+        """That of the settings, else the one that the HTTP API names. Raises discord.GatewayNotFound."""
         url = settings.DISCORD_GATEWAY_URL or (await self._gateway())[0]
         if yarl.URL(url).scheme not in {"ws", "wss"}:
             raise discord.GatewayNotFound
         DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(url)
 
     async def spare_sessions(self) -> None:
-        """Raises SessionsSpent where only so many new sessions are left that somebody may need them."""
+        """Raises SessionsSpent."""
         _, limit = await self._gateway()
         try:
             remaining, seconds = int(limit["remaining"]), int(limit["reset_after"]) / 1000
@@ -152,7 +149,6 @@ class BridgeBot(commands.Bot):
         self.attached = False
         await self.relay.stop()
         await self.aside.stop()
-        await self.copier.stop()
         await super().close()
         # discord.py knows nothing more of a connection whose session was refused here: its thread would go on.
         for other in threading.enumerate():
@@ -161,8 +157,7 @@ class BridgeBot(commands.Bot):
 
 
 class Backoff(ExponentialBackoff[Literal[False]]):
-    """discord.py's own grows to 17 minutes, in which staff would not be heard after a long outage, and is forgotten
-    only after half an hour without any: then one drop in a quiet evening costs as much."""
+    """discord.py's own grows to 17 minutes, in which nobody hears staff, and starts anew only after half an hour."""
 
     def __init__(self) -> None:
         super().__init__()

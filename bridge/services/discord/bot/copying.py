@@ -21,7 +21,6 @@ from bridge import files
 from bridge.chat.actions import copying
 from bridge.conf import settings
 from bridge.errors import BridgeError, Code
-from bridge.infra.tasks import cancel_and_wait
 from bridge.models import Attachment, RemotePart
 from bridge.services.discord.bot.database import db
 from bridge.services.discord.bot.incoming import files_of
@@ -68,7 +67,6 @@ class AttachmentMirror:
         self._client = client
         self._came = asyncio.Event()
         self._room = asyncio.Semaphore(AT_ONCE)
-        self._task: asyncio.Task[None] | None = None
         # When each that still waits may be tried again.
         self._again: dict[int, float] = {}
 
@@ -76,14 +74,7 @@ class AttachmentMirror:
         """There is something to copy."""
         self._came.set()
 
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="copier")
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            await cancel_and_wait(self._task)
-
-    async def _run(self) -> None:
+    async def run(self) -> None:
         async with aiohttp.ClientSession(timeout=WITHIN) as session:
             while True:
                 self._came.clear()
@@ -148,8 +139,7 @@ class AttachmentMirror:
 
     async def _fresh_link(self, attachment: Attachment) -> str:
         """Links run out: their message gives new ones."""
-        place = await db(_place, attachment)
-        if place is None:
+        if (place := await db(_place, attachment)) is None:
             raise NotCopied("its message is not known")
         thread, message_id = place
         try:

@@ -1,7 +1,6 @@
 """The bot's database thread: one, whose connection stays open, since most of what the bot does is short.
 
-The lease has a thread of its own (`bot.runner`): behind a thousand look-ups after a restart it was renewed
-too late, and the gateway was given away.
+The lease has its own (`bot.runner`): behind a thousand look-ups after a restart it was renewed too late.
 """
 
 import asyncio

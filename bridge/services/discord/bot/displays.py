@@ -1,7 +1,6 @@
 """What Discord shows of a conversation beside its messages: the card, and how far the visitor has read.
 
-Beside the way of the messages: what cannot be changed holds up nothing. The endpoint stores what is shown, and before a
-mark is moved what will be, so that a restarted bot goes on from there.
+The endpoint stores what is shown, and before a mark is moved what will be, so that a restarted bot goes on from there.
 """
 
 import asyncio

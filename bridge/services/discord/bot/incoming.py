@@ -28,9 +28,7 @@ def author_of(user: discord.abc.User) -> authors.RemoteAuthor:
 
 
 def speaker_of(endpoint: Endpoint, user: discord.abc.User, place: object) -> authors.RemoteAuthor:
-    """Who speaks there. In a room staff are who has one of the inbox's roles, or where it names none who may manage
-    messages; everybody else is a guest like the visitors.
-    """
+    """In a room, staff have one of the inbox's roles, or if it names none, may manage messages. Others are guests."""
     author = author_of(user)
     if endpoint.connection.kind != Connection.Kind.ROOM:
         return author
@@ -70,16 +68,14 @@ def files_of(message: discord.Message) -> tuple[RemoteFile, ...]:
         *message.attachments,
         *(each for part in message.message_snapshots for each in part.attachments),
     ][:MOST_FILES]
-    found = [
+    files = [
         RemoteFile(str(each.id), safe_name(_name(each)), each.url, each.content_type or "", each.size)
         for each in attached
     ]
-    found += [
-        RemoteFile(str(sticker.id), safe_name(f"{sticker.name}.{_ending(sticker)}"), sticker.url)
-        for sticker in message.stickers
-        if translate.is_picture(sticker)
-    ]
-    return (*found, *gifs_of(message))
+    for sticker in filter(translate.is_picture, message.stickers):
+        ending = "gif" if sticker.format is discord.StickerFormatType.gif else "png"
+        files.append(RemoteFile(str(sticker.id), safe_name(f"{sticker.name}.{ending}"), sticker.url))
+    return (*files, *gifs_of(message))
 
 
 def _name(attachment: discord.Attachment) -> str:
@@ -91,17 +87,10 @@ def _name(attachment: discord.Attachment) -> str:
 
 
 def gifs_of(message: discord.Message) -> list[RemoteFile]:
-    """The still pictures of what the GIF picker sends, which is nothing but an address in its text.
-
-    From Discord's own proxy: we ask nobody else's servers, and neither do visitors' browsers.
-    """
+    """Still pictures of what the GIF picker sends, an address in the text: from Discord's proxy, not other servers."""
     pictures = [(each.url or "", each.thumbnail.proxy_url) for each in message.embeds if each.type == "gifv"]
     return [
         RemoteFile(f"gif{number}", safe_name(f"{posixpath.basename(address) or 'picture'}.gif"), picture)
         for number, (address, picture) in enumerate(pictures)
         if picture
     ]
-
-
-def _ending(sticker: discord.StickerItem) -> str:
-    return "gif" if sticker.format is discord.StickerFormatType.gif else "png"

@@ -20,7 +20,7 @@ from bridge.services.discord.bot.background import PROBLEMS
 from bridge.services.discord.bot.database import db
 from bridge.services.discord.bot.setup import Place
 from bridge.services.discord.reading import id_of
-from bridge.services.discord.service import DiscordService, Held
+from bridge.services.discord.service import DiscordService
 
 logger = logging.getLogger(__name__)
 
@@ -94,13 +94,12 @@ class Inspector:
 
     def holds(self, inbox: int, place: int) -> bool:
         """Whether this thread of an inbox is in the channel that cannot be used."""
-        held = self._service.held.get(inbox)
-        return held is not None and place not in self.rooms and not self._service.is_elsewhere(place, held)
+        return place not in self.rooms and self._service.holds(inbox, str(place))
 
     async def look(self, *, again: bool = False) -> bool:
-        """Ask for everything; `again`: only for what was not in order, or has been changed.
+        """Ask for everything; `again`: only for what was not in order, or has been changed. Raises NothingThere.
 
-        False where not everything could be asked: what was known of that stays. Raises NothingThere.
+        False where not everything could be asked: what was known of that stays.
         """
         async with self._one_at_a_time:
             return await self._look(again=again)
@@ -152,11 +151,12 @@ class Inspector:
         )
         self._note(inbox, f"inbox “{inbox}”", verdict)
         if verdict.trouble:
-            self._service.held[inbox.pk] = Held(inbox.channel_id)
+            self._service.held[inbox.pk] = inbox.channel_id
             return
         if inbox.discord_unseen_since is not None:
             self.unseen[inbox.pk] = inbox.discord_unseen_since
-        if self._service.held.pop(inbox.pk, None) is not None or inbox.discord_trouble:
+        if inbox.pk in self._service.held or inbox.discord_trouble:
+            self._service.held.pop(inbox.pk, None)
             await db(holding.wake, inbox.pk)
 
     async def _room(self, answers: _Answers, room: Endpoint) -> None:

@@ -133,7 +133,7 @@ class Intake:
             return False
         if message.author.get("bot") is True and not endpoint.connection.inbox.relay_bots:
             return False
-        return await self.staff.may_count(endpoint, message)
+        return await self.staff.counts(endpoint, message.author)
 
     def _is_ours(self, message: discord.Message | Unreadable) -> bool:
         """The bot's, or one of our webhooks'. Discord names the application, also where the webhook is gone."""
@@ -207,8 +207,7 @@ class Intake:
     async def _compare(self, endpoint: Endpoint, event: Compare) -> bool:
         """Edits and deletions show in no list. Below the watermark only what is known changes.
 
-        Returns whether the thread holds something new after all: an event that never came, or a channel that
-        the bot could not see for a while.
+        Returns whether there is something new after all: an event never came, or the bot could not see the channel.
         """
         thread_id = int(endpoint.remote_id or 0)
         thread = self._client.get_partial_messageable(thread_id)

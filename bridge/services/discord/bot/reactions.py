@@ -1,8 +1,7 @@
 """Staff's reactions, as they happen and as they are found (rule 8). The bot's own are the visitors': from here.
 
-What is counted in a message that was read is compared with what is known; only where that differs Discord is asked who
-they are. Two who changed places on one emoji while nobody looked leave the count as it was: so after a new session
-it is asked of all that is young.
+The counts in a message that was read are compared with what is known; where they differ, Discord is asked who they
+are. Two who change places leave the count as it was: after a new session Discord is asked about all that is young.
 """
 
 import logging

@@ -146,13 +146,11 @@ class Relay:
                 lane.behind = False
                 lane.events.clear()
             return
-        if thread_id in self._strangers:
-            # Another process has made it known since: what was passed over is read.
-            del self._strangers[thread_id]
-            lane.behind = True
-        if thread_id not in self._placed:
-            # No list had it: archived long ago, or deleted since with what was missed, and then a session that is
-            # resumed may still bring what came after that. Nobody is to read on behind a hole.
+        if thread_id in self._strangers or thread_id not in self._placed:
+            # Another process has made it known since: what was passed over is read. Or no list had it: archived long
+            # ago, or deleted since with what was missed, and then a session that is resumed may still bring what came
+            # after that. Nobody is to read on behind a hole.
+            self._strangers.pop(thread_id, None)
             self._placed.add(thread_id)
             lane.behind = True
         if lane.behind:

@@ -34,6 +34,8 @@ LASTED = 120.0
 """Seconds after which a session was one: a next try is soon again."""
 WAIT_FOR_HELP = 600.0
 """Seconds until it is tried again where only a person can help. Nobody may burn the day's 1,000 sessions meanwhile."""
+CLOSED = {4004: setup.REFUSED, 4013: setup.NO_INTENT, 4014: setup.NO_INTENT}
+"""Codes with which the gateway closes where only a person can help."""
 LOOK_FOR_CHANNEL = 5.0
 """Seconds between two looks for a first channel."""
 
@@ -161,7 +163,9 @@ class Runner:
         except discord.PrivilegedIntentsRequired as error:
             raise SetupError(setup.NO_INTENT) from error
         except discord.ConnectionClosed as error:
-            _explain(error)
+            if error.code in CLOSED:
+                raise SetupError(CLOSED[error.code]) from error
+            raise Unreachable(f"its gateway closed with {error.code}") from error
         except AttributeError as error:
             # Its first connection failed: discord.py would go on with a socket that it never had. Nothing else is that.
             if error.obj is not None or error.name != "sequence":
@@ -231,15 +235,6 @@ async def _purge() -> None:
         except Exception:
             logger.exception("Old uploads could not be deleted")
         await asyncio.sleep(PURGE_EVERY)
-
-
-def _explain(error: discord.ConnectionClosed) -> None:
-    """A gateway that closed for good: what only a person can mend, else it is tried again by the caller."""
-    if error.code == 4004:
-        raise SetupError(setup.REFUSED) from error
-    if error.code in {4013, 4014}:
-        raise SetupError(setup.NO_INTENT) from error
-    raise Unreachable(f"its gateway closed with {error.code}") from error
 
 
 def _receive(bot: BridgeBot, nudge: dict[str, Any]) -> None:

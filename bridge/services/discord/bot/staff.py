@@ -12,7 +12,6 @@ from typing import Any
 import discord
 
 from bridge.models import Connection, Endpoint
-from bridge.services.discord.bot.odd import Unreadable
 from bridge.services.discord.reading import Payload, id_of
 
 REMEMBERED = 500
@@ -62,23 +61,21 @@ class Staff:
         # The servers of threads that discord.py does not keep.
         self._guilds: OrderedDict[int, int] = OrderedDict()
 
-    async def counts(self, endpoint: Endpoint, user: discord.abc.User) -> bool:
-        """In a room everybody may speak, and bots are a setting of their own. Who has left the server has no roles."""
+    async def counts(self, endpoint: Endpoint, user: discord.abc.User | Payload) -> bool:
+        """In a room everybody may speak, and bots are a setting of their own. Who has left the server has no roles.
+
+        A payload counts unless it surely is of somebody else.
+        """
+        if isinstance(user, Mapping):
+            user_id, is_bot = id_of(user), user.get("bot") is True
+        else:
+            user_id, is_bot = user.id, user.bot
         wanted = endpoint.connection.inbox.staff_role_ids
-        if not wanted or user.bot or endpoint.connection.kind == Connection.Kind.ROOM:
+        in_room = endpoint.connection.kind == Connection.Kind.ROOM
+        if not wanted or user_id is None or is_bot or in_room:
             return True
         if isinstance(user, discord.Member):
             return not wanted.isdisjoint(role_ids(user))
-        return await self._has_role(endpoint, user.id, wanted)
-
-    async def may_count(self, endpoint: Endpoint, message: Unreadable) -> bool:
-        """False only where its author surely is no staff."""
-        wanted, author = endpoint.connection.inbox.staff_role_ids, id_of(message.author)
-        if not wanted or author is None or endpoint.connection.kind == Connection.Kind.ROOM:
-            return True
-        return message.author.get("bot") is True or await self._has_role(endpoint, author, wanted)
-
-    async def _has_role(self, endpoint: Endpoint, user_id: int, wanted: frozenset[int]) -> bool:
         guild_id = await self._guild_of(int(endpoint.remote_id or 0))
         if guild_id is None:
             return False

@@ -1,5 +1,4 @@
-"""Discord's messages as the page shows them: its markdown, with names in place of ids; embeds and the components of
-which newer messages are built, too. Pure functions."""
+"""Discord's messages, embeds and components as the page's markdown, with names in place of ids. Pure functions."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -20,14 +19,9 @@ DEEPEST = 4
 """Components within each other."""
 LONGEST = 30_000
 """Characters of one message. Discord's own limits keep all that it can hold below that."""
+KINDS = discord.MessageType
 SAID = frozenset(
-    kind.value
-    for kind in (
-        discord.MessageType.default,
-        discord.MessageType.reply,
-        discord.MessageType.chat_input_command,
-        discord.MessageType.context_menu_command,
-    )
+    kind.value for kind in (KINDS.default, KINDS.reply, KINDS.chat_input_command, KINDS.context_menu_command)
 )
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.services.discord.names import LONGEST, legal_name
+from bridge.services.discord.text import LONGEST, legal_name
 from bridge.text.nicks import nick_for
 
 FORBIDDEN = ("discord", "clyde", "@", "#", ":", "```")
