@@ -18,17 +18,15 @@ async def tell(client: discord.Client) -> None:
     """Raises discord.HTTPException where a channel cannot be written to; nobody is told twice."""
     for inbox, channel_id in await db(_untold):
         channel = client.get_channel(channel_id) or await client.fetch_channel(channel_id)
-        text, nobody = TEXT.format(inbox=plain(str(inbox))), discord.AllowedMentions.none()
+        text = TEXT.format(inbox=plain(str(inbox)))
         if isinstance(channel, discord.ForumChannel):
-            await channel.create_thread(
-                name=TITLE, content=text, allowed_mentions=nobody, applied_tags=required_tags(channel)
-            )
+            await channel.create_thread(name=TITLE, content=text, applied_tags=required_tags(channel))
         elif isinstance(channel, discord.TextChannel):
-            await channel.send(text, allowed_mentions=nobody)
+            await channel.send(text)
 
 
 def _untold() -> list[tuple[Inbox, int]]:
     """Those that staff have not heard of. From now on they have."""
-    found = list(Inbox.objects.filter(full_told=False))
-    Inbox.objects.filter(pk__in=[inbox.pk for inbox in found]).update(full_told=True)
-    return [(inbox, channel_id) for inbox in found if (channel_id := inbox.channel_id) is not None]
+    full = list(Inbox.objects.filter(full_told=False))
+    Inbox.objects.filter(pk__in=[inbox.pk for inbox in full]).update(full_told=True)
+    return [(inbox, channel_id) for inbox in full if (channel_id := inbox.channel_id) is not None]

@@ -81,10 +81,7 @@ def _command(name: str, act: Act) -> app_commands.ContextMenu:
     async def answer(interaction: discord.Interaction, message: discord.Message) -> None:
         # Discord waits three seconds for a first sign.
         await interaction.response.defer(ephemeral=True, thinking=True)
-        reply = await _reply(act, str(message.id), interaction)
-        await interaction.edit_original_response(
-            content=reply, allowed_mentions=discord.AllowedMentions.none()
-        )
+        await interaction.edit_original_response(content=await _reply(act, str(message.id), interaction))
 
     menu = app_commands.ContextMenu(name=name, callback=answer)
     menu.guild_only = True
