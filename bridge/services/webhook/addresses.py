@@ -17,19 +17,14 @@ from bridge.conf import settings
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# Not public whatever `is_global` of this Python says: its list of exceptions changed from one version to the next.
+# Not public, whatever `is_global` of this Python says: its list of exceptions changed from one version to the next.
 _NEVER = tuple(
-    ipaddress.ip_network(each)
-    for each in (
-        "0.0.0.0/8",
-        "100.64.0.0/10",
+    ipaddress.ip_network(network)
+    for network in (
         "192.0.0.0/24",
         "192.88.99.0/24",
-        "198.18.0.0/15",
         "64:ff9b:1::/48",
-        "100::/64",
         "2001::/23",
-        "2001:db8::/32",
         "3fff::/20",
         "5f00::/16",
         "fec0::/10",
@@ -42,7 +37,6 @@ _CARRYING_IPV4 = (
     (ipaddress.IPv6Network("64:ff9b::/96"), 0),
     (ipaddress.IPv6Network("2002::/16"), 80),
 )
-_IPV6_ONLY = {ipaddress.ip_address("::"), ipaddress.ip_address("::1")}
 
 
 class AddressRefused(OSError):
@@ -56,7 +50,7 @@ class AddressRefused(OSError):
 def is_public(address: Address) -> bool:
     """Whether anybody on the internet could be reached there, and nobody else."""
     for network, shift in _CARRYING_IPV4:
-        if address in network and address not in _IPV6_ONLY:
+        if address in network:
             return is_public(ipaddress.IPv4Address(int(address) >> shift & 0xFFFFFFFF))
     special = (
         address.is_multicast

@@ -26,8 +26,8 @@ from bridge.services.webhook.addresses import guarded
 
 ANSWER_WITHIN = 15.0
 """Seconds, as the specification recommends."""
-REST = timedelta(seconds=30)
-"""For how long nothing is sent to a webhook that did not answer in time."""
+REST = 30
+"""Seconds for which nothing is sent to a webhook that did not answer in time."""
 LONGEST_REST = 3600
 """Seconds for which it can ask for that."""
 GONE = "webhook_gone"
@@ -46,18 +46,10 @@ REFUSED = frozenset({400, 413, 414, 415, 422})
 
 
 class NotAccepted(DeliveryFailed):
-    """`rest`: for how long nothing is sent there."""
+    """`rest`: seconds for which nothing is sent there. What is not gone is tried again."""
 
-    def __init__(
-        self,
-        reason: str,
-        detail: str,
-        *,
-        permanent: bool = False,
-        certain: bool = False,
-        rest: timedelta = timedelta(0),
-    ) -> None:
-        super().__init__(reason, detail[:300], permanent=permanent, certain=certain)
+    def __init__(self, reason: str, detail: str, *, certain: bool = False, rest: float = 0) -> None:
+        super().__init__(reason, detail[:300], permanent=reason == GONE, certain=certain)
         self.rest = rest
 
 
@@ -127,14 +119,12 @@ def _refusal(status: int, retry_after: str) -> NotAccepted:
     detail = f"It answered {status} {responses.get(status, '')}".strip() + "."
     if status == HTTPStatus.GONE:
         detail += " This means that it is gone, so the webhook was turned off."
-        return NotAccepted(GONE, detail, permanent=True, certain=True)
+        return NotAccepted(GONE, detail, certain=True)
     if 300 <= status < 400:
         detail += " Redirects are not followed: enter the final address."
     # A date, which hardly anybody sends, counts as nothing.
-    seconds = (
-        int(retry_after) if retry_after.isascii() and retry_after.isdecimal() and len(retry_after) < 10 else 0
-    )
-    rest = timedelta(seconds=min(seconds, LONGEST_REST))
+    is_number = retry_after.isascii() and retry_after.isdecimal() and len(retry_after) < 10
+    rest = min(int(retry_after), LONGEST_REST) if is_number else 0
     return NotAccepted("webhook_refused" if status in REFUSED else "webhook_failed", detail, rest=rest)
 
 
@@ -146,7 +136,7 @@ def note_failure(webhook: Webhook, failure: NotAccepted) -> None:
     """For staff. A webhook that is gone is turned off."""
     changed: dict[str, object] = {"failed_at": Now(), "failure": failure.detail}
     if failure.rest:
-        changed["rests_until"] = timezone.now() + failure.rest
+        changed["rests_until"] = timezone.now() + timedelta(seconds=failure.rest)
     if failure.reason == GONE:
         changed["enabled"] = False
     Webhook.objects.filter(pk=webhook.pk).update(**changed)
