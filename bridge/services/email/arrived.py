@@ -24,6 +24,8 @@ def address_in(header: str) -> str:
 class MailFile:
     name: str
     data: bytes = field(repr=False)
+    is_whole: bool = False
+    """The text of the mail itself, in a file of ours: the limits of an inbox are for others."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,11 @@ class Mail:
 
 def is_automatic(mail: Mail) -> bool:
     """RFC 3834: an answer to such a mail, which would be answered by it, has no end."""
-    said = mail.headers.get
-    name = mail.address.partition("@")[0]
+    header = mail.headers.get
     return (
-        said("auto-submitted", "no").partition(";")[0].strip().lower() not in {"no", ""}
-        or said("precedence", "").strip().lower() in {"bulk", "junk", "list", "auto_reply"}
-        or any(each in mail.headers for each in ("x-autoreply", "x-autorespond", "list-id", "x-loop"))
-        or said("return-path", "").strip() == "<>"
-        or name in {"", "mailer-daemon", "postmaster"}
+        header("auto-submitted", "no").partition(";")[0].strip().lower() not in {"no", ""}
+        or header("precedence", "").strip().lower() in {"bulk", "junk", "list", "auto_reply"}
+        or not mail.headers.keys().isdisjoint({"x-autoreply", "x-autorespond", "list-id", "x-loop"})
+        or header("return-path", "").strip() == "<>"
+        or mail.address.partition("@")[0] in {"", "mailer-daemon", "postmaster"}
     )

@@ -5,8 +5,9 @@ import binascii
 from enum import StrEnum
 from uuid import UUID
 
-from django.conf import settings as project
 from django.utils.crypto import constant_time_compare, salted_hmac
+
+from bridge.identity.tokens import signing_keys
 
 SIGNED = 16
 """Bytes of the signature. With the conversation's own 16 and "reply+" it is 58 characters: a mail address takes 64."""
@@ -19,8 +20,7 @@ class Purpose(StrEnum):
 
 def code_for(connection: UUID, purpose: Purpose) -> str:
     """Lower case and digits: some mail servers change the case of addresses."""
-    whole = connection.bytes + _signature(connection, purpose, project.SECRET_KEY)
-    return _spelled(whole)
+    return _spelled(connection.bytes + _signature(connection, purpose, signing_keys()[0]))
 
 
 def _spelled(whole: bytes) -> str:
@@ -36,7 +36,7 @@ def read_code(text: str, purpose: Purpose) -> UUID | None:
     if len(whole) != 16 + SIGNED or _spelled(whole) != text.lower():
         return None
     connection = UUID(bytes=whole[:16])
-    for key in (project.SECRET_KEY, *project.SECRET_KEY_FALLBACKS):
+    for key in signing_keys():
         if constant_time_compare(whole[16:], _signature(connection, purpose, key)):
             return connection
     return None

@@ -21,6 +21,8 @@ _BLOCKS = frozenset(
     "hr li main nav ol p pre section table tr ul".split()
 )
 _UNSEEN = frozenset({"style", "script", "title", "template"})
+# Those of HTML: one that does not break is none.
+_SPACES = re.compile(r"[ \t\r\n]+")
 _TAG = re.compile(r"<[^<>]{0,5000}>")
 _ADDRESS = ("http://", "https://")
 
@@ -108,16 +110,11 @@ class _Reader:
         text = "".join(self._line)
         self._line = []
         self._links = [(address, 0) for address, _ in self._links]
-        words = text.rstrip() if self._verbatim else " ".join(_words(text))
+        words = text.rstrip() if self._verbatim else _SPACES.sub(" ", text).strip(" ")
         if words or (blank and self._lines):
             self._lines.append(
                 f"{'>' * min(MOST_QUOTES, self._quotes)} {words}".rstrip() if self._quotes else words
             )
-
-
-def _words(text: str) -> list[str]:
-    """Parted by the spaces of HTML; one that does not break is none."""
-    return [each for each in text.replace("\t", " ").replace("\r", " ").replace("\n", " ").split(" ") if each]
 
 
 def _flat(html: str) -> str:

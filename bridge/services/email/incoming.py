@@ -29,7 +29,6 @@ __all__ = ["Mail", "MailFile", "Outcome", "take"]
 logger = logging.getLogger(__name__)
 
 MOST_FILES = 50
-WHOLE = "mail.txt"
 
 
 class Outcome(StrEnum):
@@ -50,10 +49,7 @@ def take(mail: Mail) -> Outcome:
     too, and says so: many people have several.
     """
     endpoint = _endpoint(mail.recipients)
-    if (
-        endpoint is not None
-        and RemoteMessage.objects.filter(endpoint=endpoint, remote_id=mail.message_id).exists()
-    ):
+    if endpoint and RemoteMessage.objects.filter(endpoint=endpoint, remote_id=mail.message_id).exists():
         return Outcome.KNOWN
     if is_automatic(mail):
         refuse(mail, Reason.AUTOMATIC, _beginning(mail), endpoint=endpoint)
@@ -105,11 +101,11 @@ def _refusal(reader: Participant, text: str, attachments: Sequence[MailFile]) ->
 
 def _take(mail: Mail, endpoint: Endpoint, reader: Participant, text: str) -> Outcome:
     pieces, is_cut = parts_of(text)
-    whole = [MailFile(WHOLE, text.encode(errors="replace"))] if is_cut else []
+    whole = [MailFile("mail.txt", text.encode(errors="replace"), is_whole=True)] if is_cut else []
     uploads, refused = _keep([*whole, *mail.files], reader)
     before = ""
     if is_contact(mail.address, endpoint.connection):
-        _note_read(mail, endpoint, reader)
+        _mark_read(mail, endpoint, reader)
     else:
         sender = mail.address or "an unknown address"
         before = f"(From {sender}, which is not the address that the visitor left.)"
@@ -153,11 +149,10 @@ def _keep(attachments: Sequence[MailFile], reader: Participant) -> tuple[list[in
 
 def _keep_one(file: MailFile, reader: Participant) -> int | None:
     inbox, visitor = reader.connection.inbox, reader.visitor
-    is_ours = file.name == WHOLE
-    if visitor is None or (len(file.data) > inbox.max_upload_bytes and not is_ours):
+    if visitor is None or (len(file.data) > inbox.max_upload_bytes and not file.is_whole):
         return None
     try:
-        allowed = None if is_ours else inbox.upload_types.split()
+        allowed = None if file.is_whole else inbox.upload_types.split()
         kept = files.keep(BytesIO(file.data), name=file.name, allowed=allowed)
     except BridgeError as refusal:
         logger.info("A file of an e-mail was not accepted: %s", refusal)
@@ -165,7 +160,7 @@ def _keep_one(file: MailFile, reader: Participant) -> int | None:
     return keep_upload(kept, inbox=inbox.pk, visitor=visitor).pk
 
 
-def _note_read(mail: Mail, endpoint: Endpoint, reader: Participant) -> None:
+def _mark_read(mail: Mail, endpoint: Endpoint, reader: Participant) -> None:
     """Somebody who answers a mail has read it."""
     answered = f"{mail.headers.get('in-reply-to', '')} {mail.headers.get('references', '')}"[:5000].split()
     read = Message.objects.filter(

@@ -25,13 +25,13 @@ class Known:
         self._words: list[str] = []
         self._ends: set[int] = set()
         self._starts: dict[str, deque[int]] = defaultdict(deque)
+        self._places: dict[str, deque[int]] = defaultdict(deque)
         for words in filter(None, map(words_of, lines)):
             self._starts[words[0]].append(len(self._words))
+            for at, word in enumerate(words, len(self._words)):
+                self._places[word].append(at)
             self._words += words
             self._ends.add(len(self._words))
-        self._places: dict[str, deque[int]] = defaultdict(deque)
-        for at, word in enumerate(self._words):
-            self._places[word].append(at)
         self._taken = bytearray(len(self._words))
         self._next = 0
         self._tries = 0

@@ -16,6 +16,7 @@ from bridge.infra import addresses
 from bridge.models import Connection, Contact, Message, RemoteMessage
 from bridge.services import words
 from bridge.services.email.codes import Purpose, code_for
+from bridge.text.characters import clean_line
 
 LINE = "— Please write your answer above this line —"
 """What is below it in an answer is our own mail, whatever the mail program puts around it."""
@@ -71,9 +72,7 @@ def subject_of(connection: Connection) -> str:
 
 
 def title_of(connection: Connection) -> str:
-    """For a header: one line, nothing that cannot be seen."""
-    title = connection.inbox.title
-    return " ".join("".join(char if char.isprintable() else " " for char in title).split())
+    return clean_line(connection.inbox.title)
 
 
 def sender_address(connection: Connection) -> str:

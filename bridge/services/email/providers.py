@@ -1,4 +1,4 @@
-"""Mails as Mailgun and Postmark hand them over, and how each proves that it is him."""
+"""Mails as Mailgun and Postmark hand them over, and how each proves who it is."""
 
 import base64
 import binascii
@@ -17,6 +17,7 @@ from django.utils.crypto import constant_time_compare
 from multipart import MultipartError, parse_form_data
 
 from bridge.conf import settings
+from bridge.errors import BridgeError, Code
 from bridge.infra import redis
 from bridge.services.email.arrived import Mail, MailFile, address_in
 
@@ -28,7 +29,6 @@ _STAMP = re.compile(r"[0-9]{10}", re.ASCII)
 LARGEST = 40 * 1024 * 1024
 """Bytes: Mailgun takes mails of 25 MB, Postmark of 35 MB."""
 PIECE = 4 * 1024
-URLENCODED = frozenset({"application/x-www-form-urlencoded", "application/x-url-encoded"})
 LONGEST_PROOF = 300
 """Bytes of each field that proves who sent a form: the longest, a token or signature, has 64 characters."""
 MOST_PARTS = 1000
@@ -37,10 +37,6 @@ MOST_PARTS = 1000
 
 class Unreadable(Exception):
     """It is not what this provider sends."""
-
-
-class WrongSecret(Exception):
-    """The address that it was sent to does not have our secret."""
 
 
 def from_mailgun(request: HttpRequest) -> Mail:
@@ -73,11 +69,11 @@ def from_mailgun(request: HttpRequest) -> Mail:
 
 
 def from_postmark(request: HttpRequest) -> Mail:
-    """Of an inbound stream whose address has our secret in it. Raises Unreadable and WrongSecret."""
+    """Of an inbound stream whose address has our secret in it. Raises Unreadable and BridgeError."""
     if not settings.POSTMARK_SECRET:
         raise Http404
     if not _has_secret(request.headers.get("Authorization", "")):
-        raise WrongSecret
+        raise BridgeError(Code.NOT_IDENTIFIED, "The secret in the address is wrong.")
     # Not request.body, which is for small forms.
     body = request.read(LARGEST + 1)
     if len(body) > LARGEST:
@@ -98,19 +94,17 @@ def _is_signed(fields: Mapping[str, str]) -> bool:
 
 
 def _is_first(token: str, fields: Mapping[str, str], files: Sequence[MailFile]) -> bool:
-    """Whether this token came with this mail before, or never."""
+    """Whether this token came with this mail before, or never.
+
+    With the whole mail: whoever has seen a signature could send anything under it that is left out here.
+    """
     name = f"chatbridge:mailgun:{sha256(token.encode(errors='replace')).hexdigest()}"
-    digest = _digest_of(fields, files)
+    signed = sorted(field for field in fields.items() if field[0] not in _SIGNED)
+    attached = sorted((file.name, sha256(file.data).hexdigest()) for file in files)
+    digest = sha256(json.dumps([signed, attached]).encode()).hexdigest()
     # One for all threads: closed, as `with` would do, it takes away the others' connections.
     client = redis.blocking_client()
     return bool(client.set(name, digest, nx=True, ex=REMEMBERED)) or client.get(name) == digest.encode()
-
-
-def _digest_of(fields: Mapping[str, str], files: Sequence[MailFile]) -> str:
-    """Of the whole mail: whoever has seen a signature could send anything under it that is left out here."""
-    said = sorted(each for each in fields.items() if each[0] not in _SIGNED)
-    brought = sorted((file.name, sha256(file.data).hexdigest()) for file in files)
-    return sha256(json.dumps([said, brought]).encode()).hexdigest()
 
 
 def _read_form(request: HttpRequest) -> tuple[dict[str, str], list[MailFile]]:
@@ -118,7 +112,7 @@ def _read_form(request: HttpRequest) -> tuple[dict[str, str], list[MailFile]]:
 
     Raises Unreadable.
     """
-    if request.content_type in URLENCODED:
+    if request.content_type in {"application/x-www-form-urlencoded", "application/x-url-encoded"}:
         body = request.read(LARGEST + 1)
         # A megabyte of “%” takes most of a second: nobody but Mailgun may have that read.
         if not _is_signed(read_urlencoded(body, longest=LONGEST_PROOF)):
@@ -132,8 +126,8 @@ def _read_form(request: HttpRequest) -> tuple[dict[str, str], list[MailFile]]:
     limits = {"spool_limit": LARGEST, "memory_limit": LARGEST, "disk_limit": 0, "part_limit": MOST_PARTS}
     try:
         fields, files = parse_form_data(environ, strict=True, ignore_errors=False, **limits)
-        found = [MailFile(each.filename or "", each.raw) for _, each in files.iterallitems()]
-        return {name: fields[name] for name in fields}, found
+        attachments = [MailFile(file.filename or "", file.raw) for _, file in files.iterallitems()]
+        return {name: fields[name] for name in fields}, attachments
     except (MultipartError, UnicodeError, OSError) as error:
         raise Unreadable(f"the form: {error}") from error
 
@@ -146,11 +140,10 @@ def read_urlencoded(body: bytes, *, longest: int = LARGEST) -> dict[str, str]:
     pairs = body.split(b"&", MOST_PARTS)
     if len(body) > LARGEST or len(pairs) > MOST_PARTS:
         raise Unreadable("the form: it is too large")
-    found = (pair.partition(b"=") for pair in pairs)
     return {
         _unquoted(name): _unquoted(value)
-        for name, _, value in found
-        if name and len(name) <= longest and len(value) <= longest
+        for name, _, value in (pair.partition(b"=") for pair in pairs)
+        if name and max(len(name), len(value)) <= longest
     }
 
 
@@ -195,7 +188,10 @@ def read_postmark(body: bytes) -> Mail:
             headers=beside | dict(headers),
             text=_text(mail.get("TextBody") or ""),
             html=_text(mail.get("HtmlBody") or ""),
-            files=[_file(attachment) for attachment in mail.get("Attachments") or []],
+            files=[
+                MailFile(_text(attachment["Name"]), base64.b64decode(attachment["Content"], validate=True))
+                for attachment in mail.get("Attachments") or []
+            ],
             authenticated=_passed(spf, sender=sender, envelope=_envelope_of(spf)),
         )
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
@@ -210,10 +206,6 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"a text is a {type(value).__name__}")
     return value.encode(errors="replace").decode()
-
-
-def _file(said: Mapping[str, Any]) -> MailFile:
-    return MailFile(_text(said["Name"]), base64.b64decode(said["Content"], validate=True))
 
 
 def _headers(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -236,5 +228,6 @@ def _passed(results: Sequence[str], *, sender: str, envelope: str) -> bool:
 
 
 def _envelope_of(results: Sequence[str]) -> str:
-    found = [each.partition("envelope-from=")[2].partition(";")[0].strip() for each in results]
-    return found[0].strip('"<>') if found and len(set(found)) == 1 else ""
+    """The one that all of them name."""
+    senders = {result.partition("envelope-from=")[2].partition(";")[0].strip() for result in results}
+    return senders.pop().strip('"<>') if len(senders) == 1 else ""

@@ -7,7 +7,7 @@ not known to be a quote stays: rather a line too many than one of the visitor's 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import dropwhile, islice, pairwise, takewhile
 
 from bridge.services.email.known import Known
 from bridge.services.email.letters import LINE
@@ -51,11 +51,9 @@ def answer_in(text: str, *, names: Sequence[str] = (), known: Known | None = Non
 
 
 def _line(text: str) -> Line:
-    depth = at = 0
-    while at < len(text) and text[at] in "> ":
-        depth += text[at] == ">"
-        at += 1
-    return Line(depth, text[at:].rstrip()) if depth else Line(0, text.rstrip())
+    rest = text.lstrip("> ")
+    depth = text[: len(text) - len(rest)].count(">")
+    return Line(depth, (rest if depth else text).rstrip())
 
 
 def _mark_prefixed(lines: list[Line], known: Known) -> None:
@@ -82,15 +80,16 @@ def _mark_ours(lines: Sequence[Line], known: Known, *, parts: bool = False) -> N
 
 def _runs(lines: Sequence[Line]) -> list[tuple[int, int]]:
     """Where the quotes of lines that begin with “>” begin and end, blank lines between them included."""
-    found: list[tuple[int, int]] = []
-    start = end = -1
+    runs: list[tuple[int, int]] = []
     for at, line in enumerate(lines):
-        if line.depth:
-            start, end = (at if start < 0 else start), at + 1
-        elif start >= 0 and not line.is_blank:
-            found.append((start, end))
-            start = -1
-    return [*found, (start, end)] if start >= 0 else found
+        if not line.depth:
+            continue
+        start, end = runs.pop() if runs else (at, at)
+        if not all(between.is_blank for between in lines[end:at]):
+            runs.append((start, end))
+            start = at
+        runs.append((start, at + 1))
+    return runs
 
 
 def _mark_bare(lines: list[Line], names: Sequence[str], known: Known) -> None:
@@ -119,17 +118,17 @@ def _mark_heading(lines: list[Line], end: int, names: Sequence[str]) -> None:
     """“On …, The shop <chat@example.com> wrote:” above the line at `end`."""
     while end and lines[end - 1].is_blank:
         end -= 1
-    heading = ""
+    top, heading = end, ""
     for at in range(end - 1, max(-1, end - 1 - LONGEST_HEADING), -1):
         if lines[at].is_blank or lines[at].quoted:
             break
         heading = f"{lines[at].text} {heading}"
         if _names_somebody(heading) and _has_any(names, heading):
-            for line in lines[at:end]:
-                line.quoted = True
-            _mark_rule(lines, at, worded=False)
-            return
-    _mark_rule(lines, end, worded=False)
+            top = at
+            break
+    for line in lines[top:end]:
+        line.quoted = True
+    _mark_rule(lines, top, worded=False)
 
 
 def _has_any(names: Sequence[str], text: str) -> bool:
@@ -188,17 +187,15 @@ def is_header(text: str) -> bool:
 def _joined(lines: list[Line]) -> str:
     """What is not quoted, with a few lines of each quote that an answer is written into."""
     parts = _parts(lines)
-    wrote = [at for at, (quoted, _) in enumerate(parts) if not quoted]
-    if not wrote:
-        return ""
-    answered = [at for at, (quoted, _) in enumerate(parts) if quoted and at < wrote[-1]]
-    kept = [
-        _context(part) if quoted else part
-        for at, (quoted, part) in enumerate(parts[: wrote[-1] + 1])
-        if not quoted or len(answered) > 1
-    ]
-    texts = ("\n".join(line.whole for line in part).strip("\n") for part in kept)
-    return "\n\n".join(each for each in texts if each).strip()
+    if parts and parts[-1][0]:
+        parts.pop()
+    is_written_into = sum(quoted for quoted, _ in parts) > 1
+    texts = (
+        "\n".join(line.whole for line in (_context(part) if quoted else part)).strip("\n")
+        for quoted, part in parts
+        if not quoted or is_written_into
+    )
+    return "\n\n".join(filter(None, texts)).strip()
 
 
 def _parts(lines: Sequence[Line]) -> list[tuple[bool, list[Line]]]:
@@ -216,12 +213,6 @@ def _parts(lines: Sequence[Line]) -> list[tuple[bool, list[Line]]]:
 
 def _context(part: Sequence[Line]) -> list[Line]:
     """The end of a quote: what is answered below it."""
-    end = len(part)
-    while end and (part[end - 1].is_blank or not part[end - 1].depth):
-        end -= 1
-    start = end
-    while start and end - start < CONTEXT and part[start - 1].depth and not part[start - 1].is_blank:
-        if MARK in part[start - 1].text:
-            break
-        start -= 1
-    return list(part[start:end])
+    upwards = dropwhile(lambda line: not line.depth or line.is_blank, reversed(part))
+    quote = takewhile(lambda line: line.depth and not line.is_blank and MARK not in line.text, upwards)
+    return list(islice(quote, CONTEXT))[::-1]

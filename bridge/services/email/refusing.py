@@ -41,7 +41,8 @@ def refuse(
     `quiet`: the conversation is not notified.
     """
     RefusedMail.objects.filter(received_at__lt=timezone.now() - KEPT).delete()
-    if endpoint is None and _strays() >= MOST_STRAYS:
+    today = RefusedMail.objects.filter(received_at__gt=timezone.now() - timedelta(days=1), connection=None)
+    if endpoint is None and today.count() >= MOST_STRAYS:
         logger.warning(
             "An e-mail that belongs to no conversation was not stored: there were %d today.", MOST_STRAYS
         )
@@ -69,11 +70,6 @@ def _row(mail: Mail, reason: Reason, detail: str, connection: Connection | None)
         subject=mail.subject[:300],
         content=(mail.text.strip() or mail.text_of_html.strip())[:LONGEST],
     )
-
-
-def _strays() -> int:
-    since = timezone.now() - timedelta(days=1)
-    return RefusedMail.objects.filter(received_at__gt=since, connection=None).count()
 
 
 def _digest(*parts: str) -> str:

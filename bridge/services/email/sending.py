@@ -1,7 +1,7 @@
 """A mail is given to the mail server of the settings, and what its refusal means for a delivery."""
 
-import logging
 import smtplib
+from contextlib import suppress
 from typing import Any
 
 from django.core import mail as django_mail
@@ -9,8 +9,6 @@ from django.core.mail import EmailMessage
 
 from bridge.errors import DeliveryFailed
 from bridge.services.requests import NOT_PERMITTED
-
-logger = logging.getLogger(__name__)
 
 TIMEOUT = 10
 """Seconds for each step, where the settings say nothing: Django's own default is for ever."""
@@ -28,7 +26,9 @@ def send(mail: EmailMessage) -> None:
     except (smtplib.SMTPException, OSError) as error:
         raise failure_to_send(error) from error
     finally:
-        _close(backend)
+        # What was taken was taken, whatever happens while we leave.
+        with suppress(smtplib.SMTPException, OSError):
+            backend.close()
 
 
 def _backend() -> Any:
@@ -38,14 +38,6 @@ def _backend() -> Any:
     if getattr(backend, "timeout", 0) is None:
         backend.timeout = TIMEOUT
     return backend
-
-
-def _close(backend: Any) -> None:
-    """What was taken was taken, whatever happens while we leave."""
-    try:
-        backend.close()
-    except (smtplib.SMTPException, OSError) as error:
-        logger.debug("The connection to the mail server was not closed properly: %s", error)
 
 
 def failure_to_open(error: Exception) -> DeliveryFailed:

@@ -12,7 +12,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.urls import path
 
 from bridge.errors import DeliveryFailed
-from bridge.models import Connection, Contact, Delivery, Endpoint, Message, Participant, RemoteMessage
+from bridge.models import Connection, Delivery, Endpoint, Message, Participant, RemoteMessage
 from bridge.services.attempts import current_attempt
 from bridge.services.base import Drop, FileLimits, Go, Hold, Joining, Service, Verdict
 from bridge.services.email import letters, views
@@ -38,15 +38,8 @@ class EmailService(Service):
 
     @classmethod
     def places(cls, connection: Connection) -> Sequence[str | None]:
-        if connection.kind != Connection.Kind.PRIVATE or connection.visitor is None:
-            return ()
-        wants = Contact.objects.filter(
-            inbox=connection.inbox_id,
-            visitor=connection.visitor,
-            email_stopped=False,
-            inbox__email_after__gt=0,
-        ).exclude(email="")
-        return (str(connection.uid),) if wants.exists() else ()
+        is_private = connection.kind == Connection.Kind.PRIVATE
+        return (str(connection.uid),) if is_private and _is_mailed(connection) else ()
 
     @classmethod
     def urls(cls) -> Sequence[Any]:
@@ -58,9 +51,7 @@ class EmailService(Service):
 
     @classmethod
     def reaches_visitor(cls, endpoint: Endpoint) -> bool:
-        """Until they want no mails any more, or the inbox sends none."""
-        connection = endpoint.connection
-        return bool(connection.inbox.email_after and letters.address_of(connection))
+        return _is_mailed(endpoint.connection)
 
     def consider(self, waiting: Sequence[Delivery], endpoint: Endpoint, *, now: datetime) -> Verdict:
         """The oldest message waits for as long as the inbox says: the visitor may read it on the page until then."""
@@ -93,6 +84,11 @@ class EmailService(Service):
             if attempt is not None:
                 attempt.broke()
         return Stored(mail.extra_headers["Message-ID"])
+
+
+def _is_mailed(connection: Connection) -> bool:
+    """Until the visitor unsubscribes, or the inbox sends no mails any more."""
+    return bool(letters.address_of(connection) and connection.inbox.email_after)
 
 
 def _is_from_staff(delivery: Delivery) -> bool:

@@ -8,9 +8,10 @@ from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
+from bridge.errors import BridgeError
 from bridge.files import NoRoom
 from bridge.identity.contacts import stop_mails
-from bridge.infra.bodies import Budget, Refused, takes
+from bridge.infra.bodies import Budget, Refused, response_to, takes
 from bridge.infra.redis import RedisError
 from bridge.models import Connection
 from bridge.services.email import providers
@@ -39,24 +40,20 @@ def _view(read: Callable[[HttpRequest], Mail], *, enough: int) -> Callable[[Http
         try:
             with _in_memory.of(size, patience=PATIENCE):
                 outcome = take(read(request))
-        except providers.WrongSecret:
-            return _answer("The secret in the address is wrong.", status=401)
         except providers.Unreadable as error:
-            return _answer(f"This e-mail cannot be read: {error}", status=enough)
+            return JsonResponse({"outcome": f"This e-mail cannot be read: {error}"}, status=enough)
         except (RedisError, NoRoom, Refused):
-            return _answer("Please send it again.", status=503)
+            return JsonResponse({"outcome": "Please send it again."}, status=503)
+        except BridgeError as error:
+            return response_to(error)
         logger.info("Received an e-mail: %s", outcome)
-        return _answer(outcome, status=enough if outcome == Outcome.NOBODYS else 200)
+        return JsonResponse({"outcome": outcome}, status=enough if outcome == Outcome.NOBODYS else 200)
 
     return receive
 
 
 mailgun = _view(providers.from_mailgun, enough=406)
 postmark = _view(providers.from_postmark, enough=403)
-
-
-def _answer(outcome: str, *, status: int) -> HttpResponse:
-    return JsonResponse({"outcome": outcome}, status=status)
 
 
 # Whoever has the code may do it: from the mail program's own button (RFC 8058) without any cookie. Not by looking at

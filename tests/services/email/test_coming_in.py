@@ -385,6 +385,16 @@ async def test_his_files_are_kept_and_the_names_of_others_told(connection: Conne
     assert (kept.name, kept.content_type, kept.width) == ("lamp.png", "image/png", 20)
 
 
+async def test_a_file_of_theirs_that_is_called_like_ours_has_the_limits_of_the_inbox(
+    connection: Connection,
+) -> None:
+    """Only what we write into `mail.txt` has none: the text of the mail itself."""
+    await db(Inbox.objects.update, upload_types="image/png")
+    file = {"Name": "mail.txt", "Content": base64.b64encode(b"a text").decode(), "ContentType": "text/plain"}
+    await by_postmark(inbound(connection, Attachments=[file]))
+    assert await said(connection) == ["The blue one.\n\n(Files that were not accepted: mail.txt)"]
+
+
 async def test_a_mail_without_plain_text_is_read_too(connection: Connection) -> None:
     html = "<p>The <b>blue</b> one.</p><blockquote>Which one?</blockquote>"
     await by_postmark(inbound(connection, TextBody="", HtmlBody=html))
