@@ -7,7 +7,7 @@ from typing import Any
 
 from bridge import protocol
 from bridge.chat import actions, history, openings
-from bridge.chat.access import Viewer, participant_for
+from bridge.chat.access import participant_for
 from bridge.chat.actions import Post, Posted, Uploads
 from bridge.chat.speaking import Opening, Target
 from bridge.errors import BridgeError, Code
@@ -17,16 +17,8 @@ from bridge.live.permissions import author, message_participant, participant
 from bridge.live.sessions import Session
 from bridge.live.worker import Worker
 from bridge.models import Message
-from bridge.protocol.commands import (
-    MessageDelete,
-    MessageEdit,
-    MessageRetry,
-    MessageSend,
-    Proof,
-    ReactionChange,
-)
+from bridge.protocol import commands, outgoing
 from bridge.protocol.frames import too_long
-from bridge.protocol.outgoing import MessageChanged, MessageSent
 
 message = CommandGroup("message")
 reaction = CommandGroup("reaction")
@@ -36,11 +28,11 @@ LOOKS = 3
 
 
 @message.command("send", permission=participant, throttle="message")
-async def message_send(session: Session, payload: MessageSend) -> MessageSent:
+async def message_send(session: Session, payload: commands.MessageSend) -> outgoing.MessageSent:
     if len(payload.content) > protocol.MAX_CONTENT:
         raise too_long(payload.content)
     process = Worker.current()
-    _check(process, session, payload.content)
+    process.check_speaker(session, payload.content)
     if payload.connection is not None:
         target = session.connections[str(payload.connection)]
         posted = await process.writer.post(_post(session, payload, target=target))
@@ -51,19 +43,12 @@ async def message_send(session: Session, payload: MessageSend) -> MessageSent:
     return {"message": message}
 
 
-def _check(process: Worker, session: Session, content: str) -> None:
-    """What staff forbid, from memory: this is the hot path."""
-    inbox = session.start.inbox
-    process.moderation.check_speaker(inbox, session.who)
-    process.moderation.check_text(inbox, content)
-
-
-def _check_speaker(session: Session) -> None:
-    Worker.current().moderation.check_speaker(session.start.inbox, session.who)
-
-
 def _post(
-    session: Session, payload: MessageSend, *, target: Target | None = None, opening: Opening | None = None
+    session: Session,
+    payload: commands.MessageSend,
+    *,
+    target: Target | None = None,
+    opening: Opening | None = None,
 ) -> Post:
     return Post(
         target=target,
@@ -78,7 +63,7 @@ def _post(
     )
 
 
-async def _post_to_open(process: Worker, session: Session, payload: MessageSend) -> Posted:
+async def _post_to_open(process: Worker, session: Session, payload: commands.MessageSend) -> Posted:
     """To the visitor's open conversation: the one this socket knows of, else whichever it is, else a new one."""
     known = session.open_connection
     if known is not None:
@@ -104,7 +89,7 @@ async def _post_to_open(process: Worker, session: Session, payload: MessageSend)
     raise BridgeError(Code.UNAVAILABLE, "The conversation is busy. Please try again.")
 
 
-async def _post_to_whichever(process: Worker, session: Session, payload: MessageSend) -> Posted:
+async def _post_to_whichever(process: Worker, session: Session, payload: commands.MessageSend) -> Posted:
     """To their open conversation as the database has it, else to a new one.
 
     Raises BridgeError: `closed` where that changed meanwhile; `proof_required`; `throttled`.
@@ -116,16 +101,13 @@ async def _post_to_whichever(process: Worker, session: Session, payload: Message
         )
     # As the database has it by now: what is refused leaves nothing behind, and takes nobody's turn.
     process.moderation.know(standing.inbox)
-    _check(process, session, payload.content)
+    process.check_speaker(session, payload.content)
     if standing.bits and session.identity is None:
-        proof = payload.proof or Proof(challenge="", answers=[])
+        proof = payload.proof or commands.Proof(challenge="", answers=[])
         openings.check_proof(standing, session.who, challenge=proof.challenge, answers=proof.answers)
     opening = replace(session.start, after=standing.after)
-    turn: dict[str, Any] = {
-        "visitor": session.who,
-        "address": session.handshake.address,
-        "inbox": standing.inbox.pk,
-    }
+    turn: dict[str, Any] = {"visitor": session.who, "address": session.handshake.address}
+    turn["inbox"] = standing.inbox.pk
     try:
         await process.throttler.take("opening", **turn)
     except InboxFull:
@@ -139,45 +121,42 @@ async def _post_to_whichever(process: Worker, session: Session, payload: Message
 
 
 @message.command("edit", permission=author, throttle="edit")
-async def message_edit(session: Session, payload: MessageEdit) -> MessageChanged:
+async def message_edit(session: Session, payload: commands.MessageEdit) -> outgoing.MessageChanged:
     if len(payload.content) > protocol.MAX_CONTENT:
         raise too_long(payload.content)
-    _check(Worker.current(), session, payload.content)
-    return await session.database.run(
-        _changed, actions.edit_own_message, session.viewer, payload.message, content=payload.content
-    )
+    Worker.current().check_speaker(session, payload.content)
+    return await _change(session, actions.edit_own_message, payload.message, content=payload.content)
 
 
 @message.command("delete", permission=author, throttle="edit")
-async def message_delete(session: Session, payload: MessageDelete) -> MessageChanged:
-    return await session.database.run(_changed, actions.delete_own_message, session.viewer, payload.message)
+async def message_delete(session: Session, payload: commands.MessageDelete) -> outgoing.MessageChanged:
+    return await _change(session, actions.delete_own_message, payload.message)
 
 
 @message.command("retry", permission=author, throttle="retry")
-async def message_retry(session: Session, payload: MessageRetry) -> MessageChanged:
-    _check_speaker(session)
-    return await session.database.run(_changed, actions.retry_own_message, session.viewer, payload.message)
-
-
-def _changed(
-    change: Callable[..., Message], viewer: Viewer, uid: uuid.UUID, **more: object
-) -> MessageChanged:
-    message = change(viewer, uid, **more)
-    return {"message": history.single(message, participant_for(viewer, message.connection.uid))}
+async def message_retry(session: Session, payload: commands.MessageRetry) -> outgoing.MessageChanged:
+    Worker.current().check_speaker(session)
+    return await _change(session, actions.retry_own_message, payload.message)
 
 
 @reaction.command("add", permission=message_participant, throttle="reaction")
-async def reaction_add(session: Session, payload: ReactionChange) -> MessageChanged:
-    _check_speaker(session)
-    return await _react(session, payload, added=True)
+async def reaction_add(session: Session, payload: commands.ReactionChange) -> outgoing.MessageChanged:
+    Worker.current().check_speaker(session)
+    return await _change(session, actions.react, payload.message, emoji=payload.emoji, added=True)
 
 
 @reaction.command("remove", permission=message_participant, throttle="reaction")
-async def reaction_remove(session: Session, payload: ReactionChange) -> MessageChanged:
-    return await _react(session, payload, added=False)
+async def reaction_remove(session: Session, payload: commands.ReactionChange) -> outgoing.MessageChanged:
+    return await _change(session, actions.react, payload.message, emoji=payload.emoji, added=False)
 
 
-async def _react(session: Session, payload: ReactionChange, *, added: bool) -> MessageChanged:
-    return await session.database.run(
-        _changed, actions.react, session.viewer, payload.message, emoji=payload.emoji, added=added
-    )
+async def _change(
+    session: Session, action: Callable[..., Message], uid: uuid.UUID, **more: object
+) -> outgoing.MessageChanged:
+    viewer = session.viewer
+
+    def change() -> outgoing.MessageChanged:
+        message = action(viewer, uid, **more)
+        return {"message": history.single(message, participant_for(viewer, message.connection.uid))}
+
+    return await session.database.run(change)

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from django.db import InterfaceError, OperationalError
 
+from bridge import protocol
 from bridge.chat import hooks, publishing
 from bridge.chat.moderation import Moderation, blocked, signed_out
 from bridge.conf import settings
@@ -25,13 +26,6 @@ from bridge.live.writer import Writer
 from bridge.presence import team
 from bridge.presence.registry import FLUSH, Registry
 from bridge.presence.rooms import announce
-from bridge.protocol import (
-    CLOSE_FLOODING,
-    CLOSE_FORBIDDEN,
-    CLOSE_NO_SESSION,
-    CLOSE_RESTARTING,
-    CLOSE_TRY_LATER,
-)
 from bridge.protocol.frames import error_frame, event_frame
 
 logger = logging.getLogger(__name__)
@@ -102,7 +96,7 @@ class Worker:
         """Write what waits, then close every socket with 1012."""
         await self.writer.drained(limit=STOP_LIMIT)
         for socket in tuple(self.sockets):
-            socket.end(CLOSE_RESTARTING)
+            socket.end(protocol.CLOSE_RESTARTING)
         if self.sockets:
             # Each leaves in its own task.
             self._empty = asyncio.Event()
@@ -124,9 +118,9 @@ class Worker:
     def enter(self, socket: Socket, address: str) -> int | None:
         """Count it, or return the code to close it with. Waits for nothing: of a burst no more get in than may."""
         if self.addresses[address] >= settings.BRIDGE_SOCKETS_PER_ADDRESS:
-            return CLOSE_FLOODING
+            return protocol.CLOSE_FLOODING
         if len(self.sockets) >= settings.BRIDGE_SOCKETS:
-            return CLOSE_TRY_LATER
+            return protocol.CLOSE_TRY_LATER
         self.sockets.add(socket)
         self.addresses[address] += 1
         return None
@@ -139,6 +133,13 @@ class Worker:
                 del self.addresses[address]
         if self._empty is not None and not self.sockets:
             self._empty.set()
+
+    def check_speaker(self, session: Session, *texts: str) -> None:
+        """Refuse what staff forbid this visitor to write. From memory: this is the hot path."""
+        inbox = session.start.inbox
+        self.moderation.check_speaker(inbox, session.who)
+        for text in texts:
+            self.moderation.check_text(inbox, text)
 
     async def staff_online(self, inbox: int) -> bool:
         """As all the inbox's sockets here were told: whoever comes now hears of the next change, too."""
@@ -171,10 +172,10 @@ class Worker:
         for socket, session in self._started():
             if self.moderation.is_blocked(session.start.inbox, session.who):
                 socket.deliver(error_frame(None, blocked()).decode())
-                socket.end(CLOSE_FORBIDDEN)
+                socket.end(protocol.CLOSE_FORBIDDEN)
             elif self.moderation.is_revoked(session.proof):
                 socket.deliver(error_frame(None, signed_out()).decode())
-                socket.end(CLOSE_NO_SESSION)
+                socket.end(protocol.CLOSE_NO_SESSION)
 
     async def _look_after(self) -> None:
         now = time.monotonic()
