@@ -40,35 +40,26 @@ def inspect(
         BridgeError: `invalid_payload` with a `reason`: `mismatch`, `type` or, where its process did not live through
             it, `costly`. `unavailable` where the machine has no room for the process now.
     """
-    job = {
-        "name": name,
-        "allowed": allowed,
-        "data": data.fileno(),
-        "thumbnail": thumbnail.fileno(),
-        "limits": LIMITS,
-        "parent": os.getpid(),
-    }
+    outputs = {"data": data.fileno(), "thumbnail": thumbnail.fileno()}
+    job = {"name": name, "allowed": allowed, **outputs, "limits": LIMITS, "parent": os.getpid()}
     with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as trouble:
         try:
-            code = _run(json.dumps(job), source, answer, trouble, (data.fileno(), thumbnail.fileno()))
+            code = _run(json.dumps(job), source, answer, trouble, tuple(outputs.values()))
         except OSError as error:
             logger.warning("Could not start a process to inspect a file: %r", error)
             raise BridgeError(Code.UNAVAILABLE, "The server cannot accept files right now.") from error
         if code in _STOPPED:
             raise BridgeError(Code.UNAVAILABLE, "The server is restarting.")
         answer.seek(0)
-        found: dict[str, Any] = json.load(answer) if code == 0 else {"refused": TOO_MUCH}
+        trouble.seek(0)
+        result: dict[str, Any] = json.load(answer) if code == 0 else {"refused": TOO_MUCH}
         if code:
-            trouble.seek(0)
-            logger.error(
-                "The process that inspected a file exited with %s: %s",
-                code,
-                trouble.read(_MOST_TOLD).decode("utf-8", "replace"),
-            )
-    if "refused" in found:
-        message = found.get("message", "Opening it takes too much time or memory.")
-        raise BridgeError(Code.INVALID_PAYLOAD, message, reason=found["refused"])
-    return found
+            stderr = trouble.read(_MOST_TOLD).decode("utf-8", "replace")
+            logger.error("The process that inspected a file exited with %s: %s", code, stderr)
+    if "refused" in result:
+        message = result.get("message", "Opening it takes too much time or memory.")
+        raise BridgeError(Code.INVALID_PAYLOAD, message, reason=result["refused"])
+    return result
 
 
 def _run(job: str, source: IO[bytes], answer: IO[bytes], trouble: IO[bytes], kept: Sequence[int]) -> int:

@@ -16,11 +16,7 @@ UNKNOWN = "application/octet-stream"
 TEXT = "text/plain"
 PDF = "application/pdf"
 
-_NAMES = {
-    "image/apng": "image/png",
-    "audio/x-wav": "audio/wav",
-    "audio/x-flac": "audio/flac",
-}
+_NAMES = {"image/apng": "image/png", "audio/x-wav": "audio/wav", "audio/x-flac": "audio/flac"}
 # What the library does not know.
 _SIGNATURES = (
     (b"\xff\x0a", "image/jxl"),
@@ -32,13 +28,7 @@ _SIGNATURES = (
 _ACTIVE = frozenset({"image/svg+xml", "text/html", "text/xml"})
 # What text may call itself: not a picture, a film or a page.
 _NOT_TEXT = ("image/*", "audio/*", "video/*", "font/*", "text/html", "application/xhtml+xml")
-_PACKED = (
-    PDF,
-    "application/zip",
-    "application/vnd.*",
-    "application/msword",
-    "application/gzip",
-)
+_PACKED = (PDF, "application/zip", "application/vnd.*", "application/msword", "application/gzip")
 # Without the system's own tables: a file is taken on every machine or on none.
 _claims = mimetypes.MimeTypes()
 _claims.add_type("application/xhtml+xml", ".xhtml")
@@ -55,7 +45,8 @@ def kind_of(file: BinaryIO) -> str:
         return PDF
     if text:
         return text
-    return _signed(head) or container_kind(file, head) or _guessed(head)
+    signed = next((kind for signature, kind in _SIGNATURES if head.startswith(signature)), "")
+    return signed or container_kind(file, head) or _guessed(head)
 
 
 def _is_pdf(file: BinaryIO, head: bytes, *, is_text: bool) -> bool:
@@ -71,10 +62,6 @@ def _is_pdf(file: BinaryIO, head: bytes, *, is_text: bool) -> bool:
     file.seek(-min(1024, file.seek(0, 2)), 2)
     begins_there = head[:at] == BOM_UTF8 or head[at - 1 : at].isspace()
     return begins_there and b"%%EOF" in file.read()
-
-
-def _signed(head: bytes) -> str:
-    return next((kind for signature, kind in _SIGNATURES if head.startswith(signature)), "")
 
 
 def _guessed(head: bytes) -> str:

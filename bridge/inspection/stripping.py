@@ -8,7 +8,7 @@ ValueError. Nothing is decoded for it, so it also says what decoding would cost.
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 _PNG_DROPPED = frozenset({b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"tIME"})
 _WEBP_DROPPED = frozenset({b"EXIF", b"XMP "})
@@ -22,16 +22,17 @@ class Stripped:
 
     data: bytes = b""
     frames: int = 0
-    sizes: list[int] = field(default_factory=lambda: [0, 0])
-    """Width and height of what all of its frames are drawn on."""
+    width: int = 0
+    height: int = 0
+    """Of what all of its frames are drawn on."""
 
     @property
     def pixels(self) -> int:
         """Of all frames together: decoded, each is as large as the whole."""
-        return self.sizes[0] * self.sizes[1] * self.frames
+        return self.width * self.height * self.frames
 
     def has(self, width: int, height: int) -> None:
-        self.sizes = [max(self.sizes[0], width), max(self.sizes[1], height)]
+        self.width, self.height = max(self.width, width), max(self.height, height)
 
 
 def strip(data: bytes, *, kind: str) -> Stripped:

@@ -17,7 +17,6 @@ _PAGE_ELEMENTS = frozenset(
     b" form input button textarea base template video audio math".split()
 )
 # What no text has: controls but for tab, line ends, form feed and escape.
-_BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
 # The longer ones first: UTF-32's begins as UTF-16's does.
 _MARKS = (
@@ -36,8 +35,8 @@ def text_kind(file: BinaryIO) -> str:
     words = head.decode(encoding, "ignore").lstrip("\ufeff").encode() if encoding else head
     if markup := _markup(words):
         return markup
-    is_text = _is_wide_text(file, encoding) if encoding else _is_text(file)
-    return "text/plain" if is_text else ""
+    # In any other encoding controls are the bytes that they are in Latin-1.
+    return "text/plain" if _is_text(file, encoding or "latin-1") else ""
 
 
 def _markup(head: bytes) -> str:
@@ -81,7 +80,7 @@ def _wide_encoding(head: bytes) -> str:
     return encoding if all(known) else ""
 
 
-def _is_wide_text(file: BinaryIO, encoding: str) -> bool:
+def _is_text(file: BinaryIO, encoding: str) -> bool:
     decoder = codecs.getincrementaldecoder(encoding)()
     file.seek(0)
     try:
@@ -91,11 +90,3 @@ def _is_wide_text(file: BinaryIO, encoding: str) -> bool:
         return not decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False
-
-
-def _is_text(file: BinaryIO) -> bool:
-    file.seek(0)
-    while piece := file.read(PIECE):
-        if _BINARY.search(piece):
-            return False
-    return True
