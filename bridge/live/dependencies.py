@@ -20,10 +20,8 @@ from bridge.protocol.values import Payload
 
 Call = Callable[[Session, Any], Awaitable[Any]]
 
-KINDS = (
-    "Session, a subclass of Payload, Connection, Participant, Message, Contact, Annotated[<model>, Row(…)] "
-)
-KINDS += "and Annotated[<type>, From(<function>)]"
+KINDS = "Session, a subclass of Payload, Connection, Participant, Message, Contact, Annotated[<model>, Row(…)] and "
+KINDS += "Annotated[<type>, From(<function>)]"
 BY_NAME = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
 
 
@@ -77,9 +75,10 @@ class Plan:
         self._places: dict[object, int] = {}
 
     def call(self, function: Callable[..., Awaitable[Any]]) -> Call:
-        """The function itself where it takes just the session and its payload. Raises DeclarationError."""
+        """The function itself if it takes just the session and its payload. Raises DeclarationError."""
         arguments = self._arguments(function)
-        if list(arguments.values()) == [0, 1] and not _keyword_only(function):
+        kinds = {parameter.kind for parameter in inspect.signature(function).parameters.values()}
+        if list(arguments.values()) == [0, 1] and inspect.Parameter.KEYWORD_ONLY not in kinds:
             return function
         batches = [(waits, list(steps)) for waits, steps in groupby(self._steps, key=attrgetter("waits"))]
 
@@ -106,11 +105,11 @@ class Plan:
         if isinstance(hint, type) and issubclass(hint, Payload):
             return self._payload_place(name, hint)
         if typing.get_origin(hint) is Annotated:
-            for each in hint.__metadata__:
-                if isinstance(each, Row):
-                    return self._row(name, hint.__origin__, each)
-                if isinstance(each, From):
-                    return self._made(each.function)
+            for metadata in hint.__metadata__:
+                if isinstance(metadata, Row):
+                    return self._row(name, hint.__origin__, metadata)
+                if isinstance(metadata, From):
+                    return self._made(metadata.function)
         if hint is Participant:
             return self._add(Participant, loaders.participant, {"session": 0, "payload": 1})
         if hint is Connection:
@@ -185,14 +184,11 @@ class Plan:
 def payload_of(function: Callable[..., Any]) -> type[Payload]:
     """The payload that its parameters name. Raises DeclarationError."""
     hints = hints_of(function)
-    found = {
-        hint
-        for name in _names(function)
-        if isinstance(hint := hints[name], type) and issubclass(hint, Payload)
-    }
-    if len(found) > 1:
+    annotations = (hints[name] for name in _names(function))
+    payloads = {hint for hint in annotations if isinstance(hint, type) and issubclass(hint, Payload)}
+    if len(payloads) > 1:
         raise DeclarationError("it takes two payloads", "A command has one: put the fields of both into it")
-    return found.pop() if found else NoPayload
+    return payloads.pop() if payloads else NoPayload
 
 
 def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
@@ -212,17 +208,10 @@ def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
 
 def _names(function: Callable[..., Any]) -> list[str]:
     parameters = inspect.signature(function).parameters.values()
-    for each in parameters:
-        if each.kind not in BY_NAME:
-            raise DeclarationError(
-                f"its parameter {each} has no name", "Write one parameter for each thing that it is given"
-            )
-    return [each.name for each in parameters]
-
-
-def _keyword_only(function: Callable[..., Any]) -> bool:
-    parameters = inspect.signature(function).parameters.values()
-    return any(each.kind is inspect.Parameter.KEYWORD_ONLY for each in parameters)
+    if nameless := [parameter for parameter in parameters if parameter.kind not in BY_NAME]:
+        hint = "Write one parameter for each thing that it is given"
+        raise DeclarationError(f"its parameter {nameless[0]} has no name", hint)
+    return [parameter.name for parameter in parameters]
 
 
 def _called(hint: Any) -> str:

@@ -42,7 +42,7 @@ events: "dict[str, Event[Any]]" = {}
 
 @dataclass(frozen=True, slots=True)
 class Event(Generic[Model]):
-    """What an app tells browsers. Nothing of it is kept: who is not there just now does not hear of it."""
+    """What an app tells browsers. Nothing of it is stored: a page that is not open does not get it later."""
 
     name: str
     payload: type[Model]
@@ -56,23 +56,19 @@ class Event(Generic[Model]):
         body = payload.model_dump(mode="json", by_alias=True)
         if isinstance(to, Connection):
             publishing.tell(str(to.uid), self.name, body)
-            return
-        frame = event_frame(self.name, body)
-        if isinstance(to, Session):
+        elif isinstance(to, Session):
             if to.subscriptions is not None:
-                to.subscriptions.listener.deliver(frame.decode())
-            return
-        visitor = to if isinstance(to, UUID) else to.visitor
-        if visitor is None:
+                to.subscriptions.listener.deliver(event_frame(self.name, body).decode())
+        elif (visitor := to if isinstance(to, UUID) else to.visitor) is None:
             raise ValueError(f"{to} has no page: only visitors have")
-        publishing.tell_visitor(str(visitor), frame)
+        else:
+            publishing.tell_visitor(str(visitor), event_frame(self.name, body))
 
 
 class CommandGroup:
     """Commands and events whose names begin with `prefix` and a dot.
 
-    What does not fit is refused when it is declared, with ImproperlyConfigured, which names the function and the
-    mend.
+    What does not fit raises ImproperlyConfigured when it is declared, with the function and what to write.
     """
 
     def __init__(self, prefix: str) -> None:
@@ -141,12 +137,10 @@ class CommandGroup:
             raise DeclarationError(
                 f"the prefix {self.prefix!r} is the bridge's own", "Choose another for this group"
             )
-        if self.prefix not in RESERVED and ours and self.prefix:
-            raise DeclarationError(f"the prefix {self.prefix!r} is not reserved", "Put it into RESERVED")
         if full in taken:
-            there = getattr(taken[full], "function", None) or taken[full].payload
+            other = getattr(taken[full], "function", None) or taken[full].payload
             raise DeclarationError(
-                f"{full} is the name of {there.__module__}.{there.__qualname__} already",
+                f"{full} is the name of {other.__module__}.{other.__qualname__} already",
                 "Rename one of the two",
             )
         return full
@@ -164,8 +158,7 @@ class CommandGroup:
             raise DeclarationError(
                 "it is not async", f"Write async def {getattr(function, '__name__', 'it')}(…)"
             )
-        payload = payload_of(function)
-        hints = hints_of(function)
+        payload, hints = payload_of(function), hints_of(function)
         if "return" not in hints:
             raise DeclarationError(
                 "it does not say what it returns", "Annotate it: -> <a pydantic model>, or -> None"

@@ -88,7 +88,8 @@ async def answer(session: Session, text: str, throttler: Throttler) -> tuple[byt
     command_id: str | None = None
     try:
         frame = _frame(text)
-        command_id = _id(frame)
+        if isinstance(value := frame.get("id"), str) and len(value) <= protocol.MAX_ID:
+            command_id = value
         entry = _entry(frame, command_id)
         payload = await perform(session, entry, frame.get("payload", {}), throttler)
         return reply_frame(command_id, payload, warning=entry.warning), None
@@ -104,11 +105,6 @@ def _frame(text: str) -> dict[str, Any]:
     if not isinstance(frame, dict):
         raise BridgeError(Code.INVALID_FRAME, "A frame must be a JSON object with command, id and payload.")
     return frame
-
-
-def _id(frame: dict[str, Any]) -> str | None:
-    value = frame.get("id")
-    return value if isinstance(value, str) and len(value) <= protocol.MAX_ID else None
 
 
 def _entry(frame: dict[str, Any], command_id: str | None) -> Entry:

@@ -17,6 +17,7 @@ from bridge.chat.actions import Post, Posted, post_messages
 from bridge.chat.speaking import Busy, Result
 from bridge.errors import BridgeError, Code
 from bridge.infra.database import DatabaseThreads
+from bridge.infra.tasks import cancel_and_wait
 
 logger = logging.getLogger(__name__)
 
@@ -73,8 +74,7 @@ class Writer:
         self._stopping = True
         await self.drained(limit=limit)
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await cancel_and_wait(self._task)
         for waiting in self._queue:
             _settle(waiting, _restarting())
         self._queue.clear()
@@ -102,8 +102,7 @@ class Writer:
                 results = [BridgeError(Code.INTERNAL, "Something went wrong on the server.")] * len(batch)
             busy = self._settle(batch, results)
             self._in_hand = 0
-            took = time.monotonic() - began
-            pause = max(LEAST_PAUSE, min(took / 2, MOST_PAUSE))
+            pause = max(LEAST_PAUSE, min((time.monotonic() - began) / 2, MOST_PAUSE))
             await asyncio.sleep(BUSY_PAUSE if busy else pause)
 
     def _settle(self, batch: Sequence[Waiting], results: Sequence[Result]) -> bool:
