@@ -131,7 +131,11 @@ def _bring_up(home: Path) -> None:
 
 def _start_guard(home: Path) -> subprocess.Popen[bytes]:
     """In a session of its own, so that Ctrl-C does not reach it."""
-    _make_private(socket_path(home).parent)
+    folder = socket_path(home).parent
+    folder.mkdir(mode=0o700, exist_ok=True)
+    # /tmp is everybody's: somebody else may have made our folder before us, to own the socket in it.
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        raise ValkeyUnavailable(f"{folder} belongs to another user: set VAR_DIR to a shorter path.")
     with (home / "valkey.log").open("wb") as log:
         guard = subprocess.Popen(
             [sys.executable, "-P", "-S", __file__, str(home), str(_binary())],
@@ -145,13 +149,6 @@ def _start_guard(home: Path) -> subprocess.Popen[bytes]:
     # It outlives this process on purpose, which Popen would complain of.
     atexit.register(setattr, guard, "returncode", 0)
     return guard
-
-
-def _make_private(folder: Path) -> None:
-    folder.mkdir(mode=0o700, exist_ok=True)
-    # /tmp is everybody's: somebody else may have made our folder before us, to own the socket in it.
-    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-        raise ValkeyUnavailable(f"{folder} belongs to another user: set VAR_DIR to a shorter path.")
 
 
 def _binary() -> Path:

@@ -113,7 +113,8 @@ class Plan:
         if hint is Participant:
             return self._add(Participant, loaders.participant, {"session": 0, "payload": 1})
         if hint is Connection:
-            return self._add(Connection, loaders.connection, {"participant": self._place(name, Participant)})
+            needs = {"participant": self._place(name, Participant)}
+            return self._add(Connection, lambda participant: participant.connection, needs)
         if hint is Message:
             self._needs(name, "message", "message: Uuid")
             return self._add(Message, loaders.message, {"session": 0, "payload": 1})

@@ -5,7 +5,7 @@ from typing import Any
 from bridge.chat.access import message_for, participant_for
 from bridge.errors import BridgeError, Code
 from bridge.live.sessions import Session
-from bridge.models import Connection, Contact, Message, Participant
+from bridge.models import Contact, Message, Participant
 
 
 def participant(session: Session, payload: Any) -> Participant:
@@ -14,10 +14,6 @@ def participant(session: Session, payload: Any) -> Participant:
     if isinstance(uid, str) and uid not in session.connections:
         raise BridgeError(Code.NOT_FOUND, "You have no such conversation.")
     return participant_for(session.viewer, uid)
-
-
-def connection(participant: Participant) -> Connection:
-    return participant.connection
 
 
 def message(session: Session, payload: Any) -> Message:

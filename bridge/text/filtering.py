@@ -5,7 +5,7 @@ Words are looked for all at once and links from left to right, each in one pass:
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from unicodedata import category, normalize
 
@@ -115,10 +115,9 @@ class Filter:
 
     words: _Words | None = None
     links: bool = False
-    active: bool = field(default=False)
 
     def refusal(self, text: str) -> str:
-        if not self.active:
+        if self.words is None and not self.links:
             return ""
         text = folded(text)
         shown = text.translate(_MARKUP)
@@ -134,4 +133,4 @@ class Filter:
 def compiled(words: str, *, refuse_links: bool) -> Filter:
     """The filter for these words, one a line."""
     wanted = {word for line in words.splitlines() if (word := folded(line))}
-    return Filter(_Words(wanted) if wanted else None, refuse_links, active=bool(wanted) or refuse_links)
+    return Filter(_Words(wanted) if wanted else None, refuse_links)

@@ -23,14 +23,14 @@ class List:
 
 def list_at(text: str, at: int) -> tuple[int, List] | None:
     """The list that begins there, with where it ends."""
-    if not _ITEM.fullmatch(_line(text, at)):
+    if not _ITEM.fullmatch(text[at : line_end(text, at)]):
         return None
     lists: list[List] = []
     # Those that the next line may belong to, outermost first, with their indentations.
     open_: list[tuple[int, List]] = []
     item: Item | None = None
     while at < len(text):
-        line = _line(text, at)
+        line = text[at : line_end(text, at)]
         found = _ITEM.fullmatch(line)
         if found:
             item = _add(lists, open_, len(found[1]), found[2], found[3])
@@ -64,6 +64,6 @@ def _add(lists: list[List], open_: list[tuple[int, List]], indent: int, mark: st
     return item
 
 
-def _line(text: str, at: int) -> str:
+def line_end(text: str, at: int) -> int:
     end = text.find("\n", at)
-    return text[at:] if end < 0 else text[at:end]
+    return len(text) if end < 0 else end

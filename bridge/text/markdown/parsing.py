@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bridge.text.markdown import spans
 from bridge.text.markdown.addresses import address_at, is_address
-from bridge.text.markdown.lists import List, list_at
+from bridge.text.markdown.lists import List, line_end, list_at
 from bridge.text.markdown.nodes import Node, State
 
 LONGEST = 20_000
@@ -89,7 +89,7 @@ def _deeper(text: str, state: State, *, at_line_start: bool = False) -> list[Nod
 
 def _heading(text: str, at: int, state: State) -> Found:
     found = _HEADING.match(text, at)
-    end = _line_end(text, at)
+    end = line_end(text, at)
     if found is None or end - found.end(1) < 2:
         return None
     content = _deeper(text[found.end(1) : end].strip(), state)
@@ -97,7 +97,7 @@ def _heading(text: str, at: int, state: State) -> Found:
 
 
 def _subtext(text: str, at: int, state: State) -> Found:
-    end = _line_end(text, at)
+    end = line_end(text, at)
     if not text.startswith("-# ", at) or end - at < 4:
         return None
     words = text[at + 2 : end].lstrip(" ") or " "
@@ -112,9 +112,8 @@ def _quote(text: str, at: int, state: State) -> Found:
     lines: list[str] = []
     end = at
     while found := _QUOTED.match(text, end):
-        line_end = _line_end(text, end)
-        lines.append(text[found.end() : line_end])
-        end = line_end + 1
+        end = line_end(text, end) + 1
+        lines.append(text[found.end() : end - 1])
     if not lines:
         return None
     ended = end <= len(text)
@@ -219,11 +218,6 @@ def _break(text: str, at: int, state: State) -> Found:
 
 def _shrug(text: str, at: int, state: State) -> Found:
     return (at + len(_SHRUG), [Node("text", _SHRUG)]) if text.startswith(_SHRUG, at) else None
-
-
-def _line_end(text: str, at: int) -> int:
-    end = text.find("\n", at)
-    return len(text) if end < 0 else end
 
 
 _DIGITS = dict.fromkeys("0123456789", (_list,))

@@ -117,7 +117,8 @@ def _html(node: Node) -> str:
             return _html_link(node)
         case "emoji" | "timestamp" | "spoiler":
             return escape(_inline_text(node, hide=True))
-    return _spaced(node.text) if node.text else as_html(node.content)
+    # Spaces that HTML would take away stay.
+    return escape(node.text).replace("  ", "&nbsp; ") if node.text else as_html(node.content)
 
 
 def _html_list(node: Node) -> str:
@@ -137,8 +138,3 @@ def _html_link(node: Node) -> str:
 
 def _anchor(target: str, words: str) -> str:
     return f'<a href="{escape(target)}" rel="noopener noreferrer nofollow">{words}</a>'
-
-
-def _spaced(text: str) -> str:
-    """Spaces that HTML would take away stay."""
-    return escape(text).replace("  ", "&nbsp; ")
