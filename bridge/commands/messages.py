@@ -1,4 +1,4 @@
-"""Saying something, changing it, and reacting to it."""
+"""The commands of messages and reactions."""
 
 import uuid
 from collections.abc import Callable

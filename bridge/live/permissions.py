@@ -12,16 +12,16 @@ Permission = Callable[[Session, Any], Awaitable[None]]
 
 
 async def anyone(session: Session, payload: Any) -> None:
-    """Also a socket that has not said yet who it is."""
+    """Anyone, also before `session.start`."""
 
 
 async def started(session: Session, payload: Any) -> None:
-    """A visitor whose session has started, whoever he is."""
+    """Any visitor whose session has started."""
     session.who  # noqa: B018  # raises
 
 
 async def signed_in(session: Session, payload: Any) -> None:
-    """A visitor for whom his site vouches: then `session.identity` says who he is."""
+    """A visitor for whom their site vouches: `session.identity` says who they are."""
     session.who  # noqa: B018  # raises
     if session.identity is None:
         raise BridgeError(Code.NOT_IDENTIFIED, "Please sign in first.", reason="sign_in")
@@ -42,10 +42,7 @@ async def participant(session: Session, payload: Any) -> None:
 
 
 async def author(session: Session, payload: Any) -> None:
-    """The visitor who wrote `payload.message`.
-
-    Whether it may still be changed its action decides, which asks all of this again once it holds the lock.
-    """
+    """The visitor who wrote `payload.message`. Its action checks this again under the lock."""
     await session.database.run(message_for, session.viewer, payload.message, own=True)
 
 
@@ -55,14 +52,14 @@ async def message_participant(session: Session, payload: Any) -> None:
 
 
 async def owner(session: Session, payload: Any) -> None:
-    """The visitor whose private conversation it is: a room is nobody's to close."""
+    """The visitor whose private conversation it is. A room is closed by staff alone."""
     await participant(session, payload)
     if str(payload.connection) in session.rooms:
         raise BridgeError(Code.NOT_PERMITTED, "Only staff can do this in a room.")
 
 
 async def member(session: Session, payload: Any) -> None:
-    """Who has joined the room, on this socket. A room that he may not see answers as one that does not exist."""
+    """A visitor who joined the room on this socket. A room that they cannot see looks like one that does not exist."""
     session.who  # noqa: B018  # raises
     if payload.room not in session.rooms:
         raise BridgeError(Code.NOT_FOUND, "You are not in this room.")

@@ -82,7 +82,7 @@ class SendQueue:
         return self._task is not None
 
     async def flushed(self) -> None:
-        """Once nothing waits: who sends more than he reads is not read from."""
+        """Wait until nothing waits: nothing is read from a client that does not read."""
         if self._task is not None:
             await asyncio.shield(self._task)
 

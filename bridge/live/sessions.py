@@ -1,4 +1,4 @@
-"""Who is on a socket: the visitor, and whom his site says he is."""
+"""Who is on a socket: the visitor, and whom their site says they are."""
 
 import uuid
 from dataclasses import dataclass, field
@@ -35,25 +35,23 @@ class Session:
     """None: it hears nothing and is seen by nobody, as a request over HTTP."""
     visitor: uuid.UUID | None = None
     identity: Identity | None = None
-    """None: nobody vouches for him."""
+    """None: no site vouches for them."""
     proof: Proof | None = None
     opening: Opening | None = None
-    """What a conversation that he opens now would know of him."""
+    """What a conversation that they open now would store about them."""
     open_connection: str | None = None
-    """The conversation in which he goes on where a message names none, as far as this socket knows."""
+    """The conversation for a message that names none, as far as this socket knows."""
     connections: dict[str, Target] = field(default_factory=dict)
-    """His own conversations, as far as this socket had to do with them, which never change hands; and the rooms
-    that he joined on this socket."""
+    """Their own conversations that this socket has used, and the rooms that they joined on it."""
     rooms: dict[str, str] = field(default_factory=dict)
-    """The rooms that he is in, each with his participant's uid there."""
+    """The rooms that they are in, each with the uid of their participant."""
     following: set[str] = field(default_factory=set)
     subscribed_as: tuple[str, ...] = ()
-    """The visitor of whose conversations it hears, in all inboxes and in this one: already while its session is about
-    to start."""
+    """The hub's names of its visitor, in all inboxes and in this one, from before the session starts."""
 
     @property
     def name(self) -> str:
-        """What events are not sent to where it wrote them itself; empty where it hears none."""
+        """Its own events are not sent to the socket of this name; empty without a socket."""
         return self.subscriptions.listener.name if self.subscriptions else ""
 
     @property
@@ -73,7 +71,7 @@ class Session:
         return Viewer(self.who, self.start.inbox, tuple(self.rooms))
 
     def subscribe_visitor(self, visitor: uuid.UUID, *, inbox: int) -> None:
-        """Hear of what this visitor opens elsewhere, and of what comes in their earlier conversations."""
+        """Get the events of what this visitor opens elsewhere, and of their earlier conversations."""
         # A start that failed half-way may be tried again as somebody else, who inherits nothing.
         self.end(clean=True)
         self.connections.clear()
@@ -84,7 +82,7 @@ class Session:
     def begin(
         self, opening: Opening, *, identity: Identity | None = None, proof: Proof | None = None
     ) -> None:
-        """From now on it is this visitor's, and others may know that he is there."""
+        """The session is this visitor's from now on, and others may see that they are online."""
         self.opening, self.identity, self.proof = opening, identity, proof
         self.visitor = opening.visitor
         if self.subscriptions:
@@ -100,14 +98,14 @@ class Session:
             self.open_connection = None
 
     def follow(self, connection: str) -> None:
-        """Hear this conversation's events from now on."""
+        """Get this conversation's events from now on."""
         if connection not in self.following:
             self.following.add(connection)
             if self.subscriptions:
                 self.subscriptions.hub.join(self.subscriptions.listener, connection)
 
     def enter(self, target: Target) -> None:
-        """Be in a room: hear it, speak in it, be a member of it."""
+        """Enter a room: get its events, write in it, be one of its members."""
         self.know(target)
         if target.author is not None and target.uid not in self.rooms:
             self.rooms[target.uid] = target.author["id"]
@@ -123,7 +121,7 @@ class Session:
             self.subscriptions.hub.leave(self.subscriptions.listener, room)
 
     def end(self, *, clean: bool) -> None:
-        """Hear nothing any more. `clean`: the browser said that it goes."""
+        """Get no events any more. `clean`: the browser closed the socket."""
         if self.subscriptions:
             for room, participant in self.rooms.items():
                 self.presence.leave(Scope("room", room), participant, clean=clean)

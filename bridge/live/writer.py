@@ -28,8 +28,8 @@ PATIENCE = 5.0
 LEAST_PAUSE, MOST_PAUSE = 0.001, 0.005
 """Seconds between two transactions: half of what the last one took, within these.
 
-SQLite's lock is unfair: without a pause the bot waited over a second. And who was just answered may write again at
-once: his next message still finds the next batch open. At 50 visitors that made batches of 47 out of such of 34.
+SQLite's lock is unfair: without a pause the bot waited over a second. And visitors who write again as soon as they are
+answered still find the next batch open: at 50 visitors, batches grew from 34 posts to 47.
 """
 BUSY_PAUSE = 0.005
 

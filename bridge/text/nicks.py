@@ -21,7 +21,7 @@ _ANIMALS = """
 
 
 def nick_for(visitor: uuid.UUID) -> str:
-    """The same visitor always gets the same nick, so nothing needs to be stored before he writes."""
+    """The same visitor always gets the same nick, so nothing needs to be stored before they write."""
     animal, adjective = divmod(visitor.int % (len(_ADJECTIVES) * len(_ANIMALS)), len(_ADJECTIVES))
     return f"{_ADJECTIVES[adjective]} {_ANIMALS[animal]}"
 
