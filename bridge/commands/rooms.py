@@ -68,8 +68,7 @@ async def room_join(session: Session, payload: RoomJoin) -> RoomJoined:
         "room": room_out(room, online=members["online"]),
         "connection": connection,
         "you": author_out(me),
-        "messages": page["messages"],
-        "has_more": page["has_more"],
+        **page,
         "members": members["members"],
     }
 

@@ -50,16 +50,20 @@ def inspect(
             raise BridgeError(Code.UNAVAILABLE, "The server cannot accept files right now.") from error
         if code in _STOPPED:
             raise BridgeError(Code.UNAVAILABLE, "The server is restarting.")
-        answer.seek(0)
-        trouble.seek(0)
-        result: dict[str, Any] = json.load(answer) if code == 0 else {"refused": TOO_MUCH}
-        if code:
-            stderr = trouble.read(_MOST_TOLD).decode("utf-8", "replace")
-            logger.error("The process that inspected a file exited with %s: %s", code, stderr)
+        result = _result(code, answer, trouble)
     if "refused" in result:
         message = result.get("message", "Opening it takes too much time or memory.")
         raise BridgeError(Code.INVALID_PAYLOAD, message, reason=result["refused"])
     return result
+
+
+def _result(code: int, answer: IO[bytes], trouble: IO[bytes]) -> dict[str, Any]:
+    answer.seek(0)
+    trouble.seek(0)
+    if code:
+        stderr = trouble.read(_MOST_TOLD).decode("utf-8", "replace")
+        logger.error("The process that inspected a file exited with %s: %s", code, stderr)
+    return {"refused": TOO_MUCH} if code else dict(json.load(answer))
 
 
 def _run(job: str, source: IO[bytes], answer: IO[bytes], trouble: IO[bytes], kept: Sequence[int]) -> int:

@@ -45,23 +45,19 @@ class Line:
         return future
 
     def _serve(self) -> None:
-        future, work = self._next()
+        with self._lock:
+            owner = next(iter(self._owners))
+            theirs = self._owners.pop(owner)
+            future, work = theirs.popleft()
+            if theirs:
+                self._owners[owner] = theirs
+            self._waiting -= 1
         if not future.set_running_or_notify_cancel():
             return
         try:
             future.set_result(work())
         except BaseException as error:  # noqa: BLE001  # it is whoever waits who hears of it
             future.set_exception(error)
-
-    def _next(self) -> tuple[Future[Any], Callable[[], Any]]:
-        with self._lock:
-            owner = next(iter(self._owners))
-            work = self._owners.pop(owner)
-            found = work.popleft()
-            if work:
-                self._owners[owner] = work
-            self._waiting -= 1
-        return found
 
 
 def _busy() -> BridgeError:

@@ -168,10 +168,6 @@ def _subprotocol(scope: Any) -> str | None:
 
 def _reason(code: int, handshake: Handshake | None) -> str:
     """What stands beside the code: for whoever looks into it, and for our page where a proxy is set up wrongly."""
-    if code == protocol.CLOSE_TRY_LATER:
-        return LATER
-    return (
-        f"proxy_{handshake.doubt}"
-        if code == protocol.CLOSE_FORBIDDEN and handshake and handshake.doubt
-        else ""
-    )
+    if code == protocol.CLOSE_FORBIDDEN and handshake and handshake.doubt:
+        return f"proxy_{handshake.doubt}"
+    return LATER if code == protocol.CLOSE_TRY_LATER else ""

@@ -158,11 +158,7 @@ class CommandGroup:
             raise DeclarationError(
                 "it is not async", f"Write async def {getattr(function, '__name__', 'it')}(…)"
             )
-        payload, hints = payload_of(function), hints_of(function)
-        if "return" not in hints:
-            raise DeclarationError(
-                "it does not say what it returns", "Annotate it: -> <a pydantic model>, or -> None"
-            )
+        payload, reply = payload_of(function), hints_of(function).get("return", inspect.Signature.empty)
         _check_describable(payload, f"its payload {payload.__name__}")
         if not isinstance(deprecated, bool | str):
             raise DeclarationError(
@@ -174,8 +170,8 @@ class CommandGroup:
             function=function,
             call=Plan(payload).call(function),
             payload=payload,
-            reply=hints["return"],
-            dump=_dump_of(hints["return"]),
+            reply=reply,
+            dump=_dump_of(reply),
             permission=_permission_of(full, permission, payload),
             throttle=_throttle_of(full, throttle),
             deprecated=deprecated,
@@ -216,6 +212,10 @@ def _throttle_of(command: str, throttle: str | None) -> str:
 
 def _dump_of(reply: Any) -> Callable[[Any], Any] | None:
     """What makes JSON of what the function returned; None where it is JSON already."""
+    if reply is inspect.Signature.empty:
+        raise DeclarationError(
+            "it does not say what it returns", "Annotate it: -> <a pydantic model>, or -> None"
+        )
     if reply is NoneType:
         return lambda _: {}
     if not is_typeddict(reply) and not (isinstance(reply, type) and issubclass(reply, BaseModel)):

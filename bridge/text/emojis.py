@@ -11,7 +11,7 @@ import emoji as unicode
 MOST_ON_A_MESSAGE = 20
 """Different emoji on one message."""
 MARKS = frozenset({"✅", "⚠️"})
-"""The bot's own reactions to messages of staff, if the inbox asks for them: never a visitor's, nor removed with theirs."""
+"""The bot's own reactions to messages of staff, if the inbox asks for them: no visitor's, nor removed with theirs."""
 EYE = "👁️"
 """What it puts on the newest message that the visitor has read, where the inbox asks for that."""
 

@@ -7,7 +7,7 @@ only: nobody can read them.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, lru_cache
-from itertools import groupby
+from itertools import combinations, groupby
 from typing import NamedTuple
 from unicodedata import category, name, normalize
 
@@ -102,9 +102,8 @@ def _pieces(group: str) -> Iterator[str]:
 def _stretches(groups: Iterable[Sequence[str]]) -> Iterator[str]:
     """All that stands side by side within a group, joined."""
     for group in groups:
-        for begin in range(len(group)):
-            for end in range(begin + 1, len(group) + 1):
-                yield "".join(group[begin:end])
+        for begin, end in combinations(range(len(group) + 1), 2):
+            yield "".join(group[begin:end])
 
 
 def _is_made_of(text: str, words: frozenset[str]) -> bool:
