@@ -1,21 +1,12 @@
 """The nouns: inboxes, connections and what is said in them, and how it reaches other services."""
 
-from bridge.models.connections import (
-    Advance,
-    Connection,
-    ConnectionQuerySet,
-    Endpoint,
-    Participant,
-    PrefixIndex,
-    Room,
-    RoomManager,
-)
+from bridge.models.connections import Advance, Connection, Endpoint, Participant, Room
 from bridge.models.deliveries import Cursor, Delivery, Lease, RemoteMessage, RemotePart
 from bridge.models.inboxes import WEB, Inbox
 from bridge.models.mails import RefusedMail
 from bridge.models.messages import Attachment, Emoji, Message, MessageVersion, Reaction
 from bridge.models.visitors import Block, Contact, RevokedToken
-from bridge.models.webhooks import Webhook, new_webhook_secret
+from bridge.models.webhooks import Webhook
 
 __all__ = [
     "WEB",
@@ -23,7 +14,6 @@ __all__ = [
     "Attachment",
     "Block",
     "Connection",
-    "ConnectionQuerySet",
     "Contact",
     "Cursor",
     "Delivery",
@@ -34,14 +24,11 @@ __all__ = [
     "Message",
     "MessageVersion",
     "Participant",
-    "PrefixIndex",
     "Reaction",
     "RefusedMail",
     "RemoteMessage",
     "RemotePart",
     "RevokedToken",
     "Room",
-    "RoomManager",
     "Webhook",
-    "new_webhook_secret",
 ]
