@@ -7,12 +7,12 @@ from django.db.models import Count, Min, Q, prefetch_related_objects
 
 from bridge.infra.addresses import path_to
 from bridge.models import Attachment, Connection, Inbox, Message, Participant, Reaction
-from bridge.protocol.events import ConnectionState
 from bridge.protocol.frames import rfc3339
 from bridge.protocol.outgoing import (
     AttachmentOut,
     Author,
     ConnectionOut,
+    ConnectionState,
     InboxOut,
     MessageOut,
     Quote,

@@ -9,15 +9,7 @@ from bridge.live.groups import CommandGroup
 from bridge.live.permissions import owner, participant, started
 from bridge.live.sessions import Session
 from bridge.live.worker import Worker
-from bridge.protocol.commands import (
-    ConnectionClose,
-    ConnectionList,
-    ConnectionReopen,
-    ConnectionSync,
-    HistoryPage,
-    ReceiptRead,
-    TypingStart,
-)
+from bridge.protocol.commands import ConnectionList, ConnectionOnly, ConnectionSync, HistoryPage, ReceiptRead
 from bridge.protocol.outgoing import (
     ConnectionChanged,
     ConnectionsListed,
@@ -57,7 +49,7 @@ async def connection_list(session: Session, payload: ConnectionList) -> Connecti
 
 
 @connection.command("close", permission=owner, throttle="change")
-async def connection_close(session: Session, payload: ConnectionClose) -> ConnectionChanged:
+async def connection_close(session: Session, payload: ConnectionOnly) -> ConnectionChanged:
     reader = session.connections[str(payload.connection)]
 
     def close() -> ConnectionChanged:
@@ -70,7 +62,7 @@ async def connection_close(session: Session, payload: ConnectionClose) -> Connec
 
 
 @connection.command("reopen", permission=owner, throttle="change")
-async def connection_reopen(session: Session, payload: ConnectionReopen) -> ConnectionChanged:
+async def connection_reopen(session: Session, payload: ConnectionOnly) -> ConnectionChanged:
     """Go on in a conversation that has ended. One at a time is open."""
     Worker.current().moderation.check_speaker(session.start.inbox, session.who)
     reader = session.connections[str(payload.connection)]
@@ -89,7 +81,7 @@ async def connection_reopen(session: Session, payload: ConnectionReopen) -> Conn
 
 
 @typing.command("start", permission=participant, throttle="signal")
-async def typing_start(session: Session, payload: TypingStart) -> Nothing:
+async def typing_start(session: Session, payload: ConnectionOnly) -> Nothing:
     """Others see a name at it: what holds for a message holds for it."""
     uid = str(payload.connection)
     target = session.connections[uid]

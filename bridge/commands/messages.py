@@ -129,12 +129,12 @@ async def message_edit(session: Session, payload: commands.MessageEdit) -> outgo
 
 
 @message.command("delete", permission=author, throttle="edit")
-async def message_delete(session: Session, payload: commands.MessageDelete) -> outgoing.MessageChanged:
+async def message_delete(session: Session, payload: commands.MessageOnly) -> outgoing.MessageChanged:
     return await _change(session, actions.delete_own_message, payload.message)
 
 
 @message.command("retry", permission=author, throttle="retry")
-async def message_retry(session: Session, payload: commands.MessageRetry) -> outgoing.MessageChanged:
+async def message_retry(session: Session, payload: commands.MessageOnly) -> outgoing.MessageChanged:
     Worker.current().check_speaker(session)
     return await _change(session, actions.retry_own_message, payload.message)
 

@@ -15,7 +15,7 @@ from bridge.live.worker import Worker
 from bridge.models import Connection, Participant
 from bridge.presence import team
 from bridge.presence.shared import Scope
-from bridge.protocol.commands import NickSet, RoomJoin, RoomLeave, RoomList, RoomMembers
+from bridge.protocol.commands import NickSet, NoPayload, RoomJoin, RoomOnly
 from bridge.protocol.outgoing import (
     ConnectionOut,
     HistoryRead,
@@ -32,7 +32,7 @@ nick = CommandGroup("nick")
 
 
 @room_group.command("list", permission=started, throttle="read")
-async def room_list(session: Session, payload: RoomList) -> RoomsListed:
+async def room_list(session: Session, payload: NoPayload) -> RoomsListed:
     rooms = await session.database.run(actions.list_rooms, session.start.inbox)
     scopes = [Scope("room", str(room.uid)) for room in rooms]
     online = await session.presence.counts(scopes)
@@ -88,14 +88,14 @@ def _first_look(reader: Target) -> tuple[ConnectionOut, HistoryRead]:
 
 
 @room_group.command("leave", permission=member, throttle="signal")
-async def room_leave(session: Session, payload: RoomLeave) -> Nothing:
+async def room_leave(session: Session, payload: RoomOnly) -> Nothing:
     """What he said stays, under his name, and so does his nick: it is his when he comes again."""
     session.leave(payload.room)
     return {}
 
 
 @room_group.command("members", permission=member, throttle="read")
-async def room_members(session: Session, payload: RoomMembers) -> MembersOut:
+async def room_members(session: Session, payload: RoomOnly) -> MembersOut:
     return await _members(session, payload.room)
 
 

@@ -19,7 +19,7 @@ from bridge.live.permissions import anyone, started
 from bridge.live.sessions import Session
 from bridge.live.worker import Worker
 from bridge.models import Contact, Inbox, Participant
-from bridge.protocol.commands import ContactSet, Page, Ping, SessionStart
+from bridge.protocol.commands import ContactSet, NoPayload, Page, SessionStart
 from bridge.protocol.frames import rfc3339
 from bridge.protocol.outgoing import ContactChanged, ContactOut, Earlier, HistoryRead, Pong, SessionStarted
 from bridge.protocol.values import as_nick
@@ -139,7 +139,7 @@ def contact_out(contact: Contact | None) -> ContactOut:
 
 
 @heartbeat.command("ping", permission=started, throttle="signal")
-async def ping(session: Session, payload: Ping) -> Pong:
+async def ping(session: Session, payload: NoPayload) -> Pong:
     was_in = tuple(session.rooms)
     heads = await session.database.run(history.heads, session.who, inbox=session.start.inbox, rooms=was_in)
     for uid in heads:

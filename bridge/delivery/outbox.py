@@ -41,7 +41,6 @@ class Brake:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._invalid: deque[float] = deque(maxlen=INVALID_LIMIT + 1)
-
         self._next_probe = 0.0
 
     def invalid(self) -> None:

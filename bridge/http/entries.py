@@ -23,8 +23,8 @@ from bridge.protocol.commands import (
     MessageSend,
     NoPayload,
     Page,
-    RoomMembers,
     RoomName,
+    RoomOnly,
     Written,
 )
 from bridge.protocol.outgoing import MembersOut, MessageSent, Nothing
@@ -39,14 +39,12 @@ class MessageOpen(FirstMessage):
     page: Annotated[Page, Field(strict=False)] = Page()
 
 
-class RoomMessages(Payload):
-    room: RoomName
+class RoomMessages(RoomOnly):
     before: Seq | None = None
     limit: int = Field(default=50, ge=1, le=MAX_PAGE)
 
 
-class RoomChanges(Payload):
-    room: RoomName
+class RoomChanges(RoomOnly):
     since: Seq
 
 
@@ -93,8 +91,8 @@ room_send = _in_room("room.send", commands["message.send"], RoomSend)
 
 
 @entry("room.members", permission=started, throttle="read")
-async def room_members(session: RequestSession, payload: RoomMembers) -> MembersOut:
-    return await members_of(session, RoomMembers(room=str(_room(session))))
+async def room_members(session: RequestSession, payload: RoomOnly) -> MembersOut:
+    return await members_of(session, RoomOnly(room=str(_room(session))))
 
 
 def _room(session: RequestSession) -> uuid.UUID:

@@ -18,7 +18,7 @@ class Frame(Payload):
 
 
 class NoPayload(Payload):
-    """Of a command whose function takes none."""
+    """For commands without a payload."""
 
 
 class Page(Payload):
@@ -85,32 +85,28 @@ class MessageSend(FirstMessage):
     connection: Uuid | None = None
 
 
-class MessageEdit(Payload):
+class MessageOnly(Payload):
     message: Uuid
+
+
+class MessageEdit(MessageOnly):
     content: Content
 
 
-class MessageDelete(Payload):
-    message: Uuid
-
-
-class MessageRetry(Payload):
-    message: Uuid
-
-
-class ReactionChange(Payload):
-    message: Uuid
+class ReactionChange(MessageOnly):
     emoji: Emoji
 
 
-class HistoryPage(Payload):
+class ConnectionOnly(Payload):
     connection: Uuid
+
+
+class HistoryPage(ConnectionOnly):
     before: Seq | None = None
     limit: int = Field(default=50, ge=1, le=MAX_PAGE)
 
 
-class ConnectionSync(Payload):
-    connection: Uuid
+class ConnectionSync(ConnectionOnly):
     since: Seq
 
 
@@ -120,20 +116,7 @@ class ConnectionList(Payload):
     limit: int = Field(default=20, ge=1, le=MAX_PAGE)
 
 
-class ConnectionClose(Payload):
-    connection: Uuid
-
-
-class ConnectionReopen(Payload):
-    connection: Uuid
-
-
-class TypingStart(Payload):
-    connection: Uuid
-
-
-class ReceiptRead(Payload):
-    connection: Uuid
+class ReceiptRead(ConnectionOnly):
     seq: Seq
 
 
@@ -146,24 +129,11 @@ RoomName = Annotated[Line, Field(min_length=1, max_length=50)]
 """A room's slug or uid."""
 
 
-class RoomList(Payload):
-    pass
-
-
-class RoomJoin(Payload):
+class RoomOnly(Payload):
     room: RoomName
+
+
+class RoomJoin(RoomOnly):
     key: str = Field(default="", max_length=64)
     """The unguessable part of a link room's address."""
     nick: Nick | None = None
-
-
-class RoomLeave(Payload):
-    room: RoomName
-
-
-class RoomMembers(Payload):
-    room: RoomName
-
-
-class Ping(Payload):
-    pass

@@ -1,8 +1,8 @@
 """What events carry out."""
 
-from typing import Any, Literal
+from typing import Any
 
-from bridge.protocol.outgoing import Author, Closed, MessageOut
+from bridge.protocol.outgoing import Author, Closed, ConnectionState, MessageOut
 
 
 class MessagesPayload(Closed):
@@ -15,14 +15,6 @@ class ReactionsPayload(MessagesPayload):
     emoji: str | None
     """Null where all were cleared."""
     added: bool
-
-
-class ConnectionState(Closed):
-    """What everybody in a connection may know of it; replies add what is personal."""
-
-    uid: str
-    kind: Literal["private", "room"]
-    state: Literal["open", "closed"]
 
 
 class ConnectionPayload(Closed):

@@ -79,10 +79,15 @@ class MessageOut(Closed):
     own: NotRequired[bool]
 
 
-class ConnectionOut(Closed):
+class ConnectionState(Closed):
+    """What everybody in a connection may know of it; replies add what is personal."""
+
     uid: str
     kind: Literal["private", "room"]
     state: Literal["open", "closed"]
+
+
+class ConnectionOut(ConnectionState):
     revision: int
     participant: str
     """The reader's own `author.id` here."""
@@ -141,14 +146,17 @@ class ContactChanged(Closed):
     contact: ContactOut
 
 
-class SessionStarted(Closed):
+class HistoryRead(Closed):
+    messages: list[MessageOut]
+    has_more: bool
+
+
+class SessionStarted(HistoryRead):
     visitor: str
     token: str
     nick: str
     contact: ContactOut
     connection: ConnectionOut | None
-    messages: list[MessageOut]
-    has_more: bool
     earlier: Earlier
     staff_online: bool
     inbox: InboxOut
@@ -164,16 +172,9 @@ class MessageChanged(Closed):
     message: MessageOut
 
 
-class HistoryRead(Closed):
-    messages: list[MessageOut]
-    has_more: bool
-
-
-class ConnectionSynced(Closed):
+class ConnectionSynced(HistoryRead):
     connection: ConnectionOut
-    messages: list[MessageOut]
     revision: int
-    has_more: bool
     reset: bool
 
 
@@ -207,12 +208,10 @@ class MembersOut(Closed):
     members: list[Author]
 
 
-class RoomJoined(Closed):
+class RoomJoined(HistoryRead):
     room: RoomOut
     connection: ConnectionOut
     you: Author
-    messages: list[MessageOut]
-    has_more: bool
     members: list[Author]
 
 

@@ -1,6 +1,7 @@
 """The services of this installation, as BRIDGE_SERVICES names them."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from uuid import UUID
 
 from django.utils.module_loading import import_string
@@ -21,12 +22,9 @@ def classes() -> dict[str, type[Service]]:
 def usable() -> Iterator[tuple[str, type[Service]]]:
     """Those that can be imported: a page without one is better than none."""
     for name in names():
-        try:
-            service = find(name)
-        except ImportError:
-            continue
-        if service is not None:
-            yield name, service
+        with suppress(ImportError):
+            if service := find(name):
+                yield name, service
 
 
 def find(name: str) -> type[Service] | None:

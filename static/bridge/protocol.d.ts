@@ -33,14 +33,14 @@ export interface ConnectionChanged {
   connection: ConnectionOut;
 }
 
-export interface ConnectionClose {
-  connection: string;
-}
-
 export interface ConnectionList {
   /** The last one of the page before. */
   before?: string | null;
   limit?: number;
+}
+
+export interface ConnectionOnly {
+  connection: string;
 }
 
 export interface ConnectionOut {
@@ -57,10 +57,6 @@ export interface ConnectionPayload {
   connection: ConnectionState;
 }
 
-export interface ConnectionReopen {
-  connection: string;
-}
-
 /** What everybody in a connection may know of it; replies add what is personal. */
 export interface ConnectionState {
   uid: string;
@@ -74,10 +70,10 @@ export interface ConnectionSync {
 }
 
 export interface ConnectionSynced {
-  connection: ConnectionOut;
   messages: MessageOut[];
-  revision: number;
   has_more: boolean;
+  connection: ConnectionOut;
+  revision: number;
   reset: boolean;
 }
 
@@ -180,13 +176,13 @@ export interface MessageChanged {
   message: MessageOut;
 }
 
-export interface MessageDelete {
-  message: string;
-}
-
 export interface MessageEdit {
   message: string;
   content: string;
+}
+
+export interface MessageOnly {
+  message: string;
 }
 
 export interface MessageOut {
@@ -208,10 +204,6 @@ export interface MessageOut {
   attachments: AttachmentOut[];
   reactions: ReactionOut[];
   own?: boolean;
-}
-
-export interface MessageRetry {
-  message: string;
 }
 
 export interface MessageSend {
@@ -243,6 +235,9 @@ export interface NickSet {
   connection?: string | null;
 }
 
+/** For commands without a payload. */
+export type NoPayload = Record<string, never>;
+
 export type Nothing = Record<string, never>;
 
 /** The page the visitor is on, for the card that staff see. */
@@ -251,8 +246,6 @@ export interface Page {
   title?: string;
   referrer?: string;
 }
-
-export type Ping = Record<string, never>;
 
 export interface Pong {
   heads: Record<string, number>;
@@ -326,21 +319,15 @@ export interface RoomJoin {
 }
 
 export interface RoomJoined {
+  messages: MessageOut[];
+  has_more: boolean;
   room: RoomOut;
   connection: ConnectionOut;
   you: Author;
-  messages: MessageOut[];
-  has_more: boolean;
   members: Author[];
 }
 
-export interface RoomLeave {
-  room: string;
-}
-
-export type RoomList = Record<string, never>;
-
-export interface RoomMembers {
+export interface RoomOnly {
   room: string;
 }
 
@@ -370,13 +357,13 @@ export interface SessionStart {
 }
 
 export interface SessionStarted {
+  messages: MessageOut[];
+  has_more: boolean;
   visitor: string;
   token: string;
   nick: string;
   contact: ContactOut;
   connection: ConnectionOut | null;
-  messages: MessageOut[];
-  has_more: boolean;
   earlier: Earlier;
   staff_online: boolean;
   inbox: InboxOut;
@@ -386,10 +373,6 @@ export interface SessionStarted {
 
 export interface TypingPayload {
   author: Author;
-}
-
-export interface TypingStart {
-  connection: string;
 }
 
 export interface ErrorFrame {
@@ -417,15 +400,15 @@ export interface Commands {
     reply: ConnectionsListed;
   };
   "connection.close": {
-    payload: ConnectionClose;
+    payload: ConnectionOnly;
     reply: ConnectionChanged;
   };
   "connection.reopen": {
-    payload: ConnectionReopen;
+    payload: ConnectionOnly;
     reply: ConnectionChanged;
   };
   "typing.start": {
-    payload: TypingStart;
+    payload: ConnectionOnly;
     reply: Nothing;
   };
   "receipt.read": {
@@ -441,11 +424,11 @@ export interface Commands {
     reply: MessageChanged;
   };
   "message.delete": {
-    payload: MessageDelete;
+    payload: MessageOnly;
     reply: MessageChanged;
   };
   "message.retry": {
-    payload: MessageRetry;
+    payload: MessageOnly;
     reply: MessageChanged;
   };
   "reaction.add": {
@@ -457,7 +440,7 @@ export interface Commands {
     reply: MessageChanged;
   };
   "room.list": {
-    payload?: RoomList;
+    payload?: NoPayload;
     reply: RoomsListed;
   };
   "room.join": {
@@ -465,11 +448,11 @@ export interface Commands {
     reply: RoomJoined;
   };
   "room.leave": {
-    payload: RoomLeave;
+    payload: RoomOnly;
     reply: Nothing;
   };
   "room.members": {
-    payload: RoomMembers;
+    payload: RoomOnly;
     reply: MembersOut;
   };
   "nick.set": {
@@ -485,7 +468,7 @@ export interface Commands {
     reply: ContactChanged;
   };
   ping: {
-    payload?: Ping;
+    payload?: NoPayload;
     reply: Pong;
   };
 }

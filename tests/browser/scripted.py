@@ -18,21 +18,19 @@ from bridge import protocol
 from bridge.errors import BridgeError, Code
 from bridge.live.registry import entries
 from bridge.protocol.commands import (
-    ConnectionClose,
     ConnectionList,
+    ConnectionOnly,
     ConnectionSync,
     ContactSet,
     Frame,
     HistoryPage,
-    MessageDelete,
     MessageEdit,
-    MessageRetry,
+    MessageOnly,
     MessageSend,
-    Ping,
+    NoPayload,
     ReactionChange,
     ReceiptRead,
     SessionStart,
-    TypingStart,
 )
 from bridge.protocol.events import EVENTS
 from bridge.protocol.frames import error_frame, event_frame, reply_frame, rfc3339
@@ -254,7 +252,7 @@ class Script:
         self.announce("message.posted", message)
         return {"message": {**message, "own": True}}
 
-    def _on_message_retry(self, payload: MessageRetry) -> Json:
+    def _on_message_retry(self, payload: MessageOnly) -> Json:
         message = next(each for each in self.messages if each["uid"] == str(payload.message))
         self.announce("message.posted", self.change(message, state="sent", failure=""))
         return {"message": {**message, "own": True}}
@@ -262,7 +260,7 @@ class Script:
     def _on_message_edit(self, payload: MessageEdit) -> Json:
         return self._changed("message.edited", payload.message, content=payload.content, edited_at=_now())
 
-    def _on_message_delete(self, payload: MessageDelete) -> Json:
+    def _on_message_delete(self, payload: MessageOnly) -> Json:
         return self._changed("message.deleted", payload.message, content="", deleted_at=_now())
 
     def _changed(self, event: str, uid: uuid.UUID, **fields: Any) -> Json:
@@ -276,7 +274,7 @@ class Script:
         page = older[-payload.limit :]
         return {"messages": page, "has_more": len(page) < len(older)}
 
-    def _on_connection_close(self, _: ConnectionClose) -> Json:
+    def _on_connection_close(self, _: ConnectionOnly) -> Json:
         self.revision += 1
         self.state = "closed"
         return {"connection": self._connection()}
@@ -326,10 +324,10 @@ class Script:
         self.read_seq = payload.seq
         return {}
 
-    def _on_typing_start(self, _: TypingStart) -> Json:
+    def _on_typing_start(self, _: ConnectionOnly) -> Json:
         return {}
 
-    def _on_ping(self, _: Ping) -> Json:
+    def _on_ping(self, _: NoPayload) -> Json:
         return {"heads": {self.uid: self.revision} if self.messages else {}, "time": self._time()}
 
 
