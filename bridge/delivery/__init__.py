@@ -19,7 +19,7 @@ the fault that each one closes:
 6. Opening is resumed from what is already there (`planning._opening`). *A crash made two threads.*
 7. What comes in goes through one queue a thread, with a watermark that has no hole behind it (`bot.relay`,
    `chat.actions.receiving`). *Events overtook each other; what was written while the bot was away was lost.*
-8. Edits and deletions missed while away are found by comparing (`bot.catchup`, `bot.relay`). *They show in no list.*
+8. Edits and deletions missed while away are found by comparing (`bot.catchup`, `bot.intake`). *They show in no list.*
    What is deleted there and we did not ask for goes from the page (`chat.actions.remote_ids.take_as_deleted`).
    *Our own deletion of a piece too many took the message with it.*
 9. Waiting messages of one author go as one (`composing.join`). *A thread takes five messages in five seconds.*

@@ -43,10 +43,7 @@ def contact_of(endpoint: Endpoint) -> Contact | None:
 def card_embed(
     endpoint: Endpoint, *, contact: Contact | None = None, read: str = "", bare: bool = False
 ) -> discord.Embed:
-    """What is known of the visitor. They may have made up all of it: it is shown as text, never as a link.
-
-    `contact`: who they are. `read`: up to where they have read. `bare`: without what they chose themselves.
-    """
+    """What is known of the visitor, who may have made it up: text, never a link. `read`: up to where they have read."""
     embed = discord.Embed(
         description="Answer in the thread. The visitor sees your answer immediately.", colour=0x5865F2
     )

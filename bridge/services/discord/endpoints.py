@@ -43,10 +43,8 @@ def endpoint_of(thread_id: int) -> Endpoint | None:
 def lately_used(
     endpoints: QuerySet[Endpoint], connections: QuerySet[Connection], *fields: str
 ) -> Iterator[tuple[Any, ...]]:
-    """These fields of the endpoints of the connections that were used lately.
-
-    In two steps: asked for both at once, a database walks over all endpoints that there ever were.
-    """
+    """These fields of the endpoints of the connections that were used lately."""
+    # In two steps: asked for both at once, a database walks over all endpoints that there ever were.
     used = connections.filter(active_at__gt=timezone.now() - RECENT)
     for batch in batches(list(used.values_list("pk", flat=True))):
         yield from endpoints.filter(connection_id__in=batch).values_list(*fields)

@@ -152,10 +152,7 @@ def _verdict(error: discord.HTTPException, *, opening: bool) -> tuple[str, str, 
 
 
 def http_trace(on_invalid: Callable[[], None]) -> aiohttp.TraceConfig:
-    """Ask the attempt before each write, and tell it what came back: discord.py repeats requests by itself.
-
-    `on_invalid` is called for each answer that Discord counts towards a ban of the address.
-    """
+    """Ask the attempt before each write, and tell it what came back: discord.py repeats requests by itself."""
     trace = aiohttp.TraceConfig()
 
     async def start(_session: object, _context: object, params: aiohttp.TraceRequestStartParams) -> None:
@@ -164,6 +161,7 @@ def http_trace(on_invalid: Callable[[], None]) -> aiohttp.TraceConfig:
 
     async def end(_session: object, _context: object, params: aiohttp.TraceRequestEndParams) -> None:
         response = params.response
+        # Discord counts these towards a ban of the address.
         if response.status in {401, 403, 429}:
             on_invalid()
         if (attempt := current_attempt()) is not None:

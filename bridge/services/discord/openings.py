@@ -43,14 +43,9 @@ class Openings:
 
             return Stored(str((await first_taken(send, looks, goes_on=refuses_form)).id))
         message = parent.get_partial_message(int(request.card_id))
-
-        async def start(look: Look) -> discord.Thread:
-            return await message.create_thread(name=look[0])
-
+        start = partial(first_taken, lambda look: message.create_thread(name=look[0]), looks)
         try:
-            await self._active.within_cap(
-                partial(first_taken, start, looks, goes_on=refuses_form), of=parent.id
-            )
+            await self._active.within_cap(partial(start, goes_on=refuses_form), of=parent.id)
         except discord.HTTPException as error:
             if error.code != THREAD_ALREADY_STARTED:
                 raise

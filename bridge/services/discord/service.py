@@ -87,10 +87,9 @@ class DiscordService(Service):
 
     def consider(self, waiting: Sequence[Delivery], endpoint: Endpoint, *, now: datetime) -> Verdict:
         connection = endpoint.connection
-        is_room = connection.kind == Connection.Kind.ROOM
-        return (
-            Go() if is_room or not self.holds(connection.inbox_id, endpoint.remote_id) else Hold(now + RESTS)
-        )
+        in_thread = connection.kind != Connection.Kind.ROOM
+        held = in_thread and self.holds(connection.inbox_id, endpoint.remote_id)
+        return Hold(now + RESTS) if held else Go()
 
     def holds(self, inbox: int, thread_id: str | None) -> bool:
         """Nothing is wrong with a thread in a channel that the inbox had before."""

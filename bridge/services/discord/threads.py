@@ -28,10 +28,7 @@ class ActiveThreads:
         self._making_room = asyncio.Lock()
 
     async def within_cap(self, request: Callable[[], Awaitable[T]], *, of: int) -> T:
-        """What the request returns, which makes a thread active; repeated where room has to be made for it.
-
-        `of`: a channel or thread of the server. Raises DeliveryFailed where no thread there is a conversation's.
-        """
+        """Make a request that makes a thread active, and room for it. `of`: a channel or thread of the server."""
         try:
             return await request()
         except discord.HTTPException as error:
@@ -51,8 +48,9 @@ class ActiveThreads:
 
     async def _archive_idle(self, of: int) -> None:
         """Whether its conversation is open or not: else a thousand open ones would keep all newcomers out."""
-        guild = await self._guild(of)
-        active = await reading.active_threads(self._client, guild.id)
+        channel = self._client.get_channel(of) or await self._client.fetch_channel(of)
+        assert isinstance(channel, discord.abc.GuildChannel | discord.Thread)  # noqa: S101  # what is `of` a server
+        active = await reading.active_threads(self._client, channel.guild.id)
         mine = {thread.pk: thread for thread in active if is_me(self._client, thread.owner_id)}
         ours = await database_sync_to_async(_conversations)(list(map(str, mine)))
         if not ours:
@@ -66,11 +64,6 @@ class ActiveThreads:
         idle = min((mine[pk] for pk in ours), key=lambda thread: thread.last_message_id or thread.pk)
         with beside():
             await self._client.http.edit_channel(idle.pk, archived=True)
-
-    async def _guild(self, of: int) -> discord.Guild:
-        channel = self._client.get_channel(of) or await self._client.fetch_channel(of)
-        assert isinstance(channel, discord.abc.GuildChannel | discord.Thread)  # noqa: S101  # what is `of` a server
-        return channel.guild
 
 
 def required_tags(forum: discord.ForumChannel) -> list[discord.ForumTag]:

@@ -80,13 +80,10 @@ class BridgeBot(commands.Bot):
     @property
     def is_up_to_date(self) -> bool:
         """Whether everything that Discord holds was taken in, or will be seen after a restart from now on."""
-        return self.attached and self.listed and self._hears_all and not self.relay.is_behind
-
-    @property
-    def _hears_all(self) -> bool:
-        """Whether no server with a channel of ours is away: of one that is nothing is heard."""
+        # Nothing is heard of a server that is away.
         guilds = map(self.get_guild, self.inspector.guilds)
-        return all(guild is not None and not guild.unavailable for guild in guilds)
+        hears_all = all(guild is not None and not guild.unavailable for guild in guilds)
+        return self.attached and self.listed and hears_all and not self.relay.is_behind
 
     async def setup_hook(self) -> None:
         await self.add_cog(RelayCog(self))

@@ -46,10 +46,6 @@ class NotCopied(Exception):
     """It will never be: too large, gone, not Discord's, or more than may be spent on looking at it."""
 
 
-class Busy(OSError):
-    """Too many files are being looked at."""
-
-
 def may_be_fetched(url: str) -> bool:
     """Whether it is on a file server of Discord's or of the settings': a made-up link could lead into our network."""
     try:
@@ -159,7 +155,8 @@ async def _keep(body: IO[bytes], attachment: Attachment) -> files.Kept:
         )
     except BridgeError as refusal:
         if refusal.code == Code.UNAVAILABLE:
-            raise Busy(refusal.message) from None
+            # Too many files are being looked at.
+            raise OSError(refusal.message) from None
         raise NotCopied(refusal.message) from None
 
 

@@ -40,11 +40,10 @@ class Display(ABC):
 
     def change(self, uid: str) -> None:
         """There may be something new to show of this conversation."""
-        if uid in self._busy:
-            self._busy[uid] = True
-            return
-        self._busy[uid] = False
-        self._background.start(self._keep_current(uid))
+        is_running = uid in self._busy
+        self._busy[uid] = is_running
+        if not is_running:
+            self._background.start(self._keep_current(uid))
 
     async def sweep(self) -> None:
         """Show what came while no bot heard of it."""

@@ -64,10 +64,8 @@ def _answered_by(message: discord.Message) -> str | None:
 
 def files_of(message: discord.Message) -> tuple[RemoteFile, ...]:
     """Everything that is a file there: attachments, of what is forwarded too, voice messages, stickers."""
-    attached = [
-        *message.attachments,
-        *(each for part in message.message_snapshots for each in part.attachments),
-    ][:MOST_FILES]
+    parts: list[discord.Message | discord.MessageSnapshot] = [message, *message.message_snapshots]
+    attached = [each for part in parts for each in part.attachments][:MOST_FILES]
     files = [
         RemoteFile(str(each.id), safe_name(_name(each)), each.url, each.content_type or "", each.size)
         for each in attached

@@ -1,7 +1,4 @@
-"""Whether each inbox and each room can be used in Discord: asked over HTTP, so before there is a session.
-
-What is wrong with one holds that one alone, is said in the log and in the admin, and is asked again until it is mended.
-"""
+"""Whether each inbox and each room can be used in Discord: asked over HTTP, so before there is a session."""
 
 import asyncio
 import logging

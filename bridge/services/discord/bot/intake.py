@@ -73,10 +73,7 @@ class Intake:
                 await db(receiving.move_watermark, endpoint.pk, str(newest))
 
     async def take(self, endpoint: Endpoint, event: Event) -> bool:
-        """Returns whether the thread holds something that no event told of.
-
-        What is wrong with one event costs only that one: the others of its thread do not wait behind it.
-        """
+        """Returns whether something came that no event told of. What is wrong with one event costs only that one."""
         try:
             return await self._take(endpoint, event)
         except Exception as error:

@@ -47,10 +47,7 @@ class Cleared:
 
 @dataclass(frozen=True)
 class Compare:
-    """Compare the newest page of the thread with what is known (rule 8).
-
-    `new_session`: events may have been missed, so of what is young it is also asked who reacted, and not only how many.
-    """
+    """Compare the newest page with what is known (rule 8); after a `new_session`, also who reacted to what is young."""
 
     new_session: bool = False
 

@@ -58,10 +58,7 @@ class Runner:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Until `stop`. Whatever keeps it from Discord, what else this process does goes on.
-
-        Raises SetupError, after a wait, where only a person can help and nothing else is done here.
-        """
+        """Until `stop`. Raises SetupError, after a wait, where only a person can help and there is no other service."""
         point_at_discord()
         publishing.use_loop(asyncio.get_running_loop())
         hosted = workers.hosted()

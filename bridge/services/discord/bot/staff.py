@@ -1,7 +1,6 @@
 """Who somebody is on a server, and who counts as staff in a private conversation whose inbox names roles.
 
-An event says which roles somebody has. What is read of a channel's history does not, so members are looked up:
-discord.py does not keep them, which would take an intent that Discord gives to few.
+Events have the roles, a channel's history does not: members are looked up, which discord.py keeps only with an intent.
 """
 
 import time
@@ -62,10 +61,7 @@ class Staff:
         self._guilds: OrderedDict[int, int] = OrderedDict()
 
     async def counts(self, endpoint: Endpoint, user: discord.abc.User | Payload) -> bool:
-        """In a room everybody may speak, and bots are a setting of their own. Who has left the server has no roles.
-
-        A payload counts unless it surely is of somebody else.
-        """
+        """In a room everybody may speak, and bots are a setting of their own. Who has left the server has no roles."""
         if isinstance(user, Mapping):
             user_id, is_bot = id_of(user), user.get("bot") is True
         else:
