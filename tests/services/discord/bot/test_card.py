@@ -158,7 +158,11 @@ async def test_what_was_left_while_the_bot_was_away_appears_when_it_is_back(up: 
         return (await card_of(up)).get("Email") == "ada@example.com"
 
     await eventually(shown)
-    assert await db(cards_behind) == []
+
+    async def noted() -> bool:
+        return await db(cards_behind) == []
+
+    await eventually(noted)
 
 
 async def test_a_card_that_says_it_all_is_not_asked_for(up: Stage) -> None:
