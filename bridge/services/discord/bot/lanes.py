@@ -59,8 +59,8 @@ Event = Posted | Edited | Deleted | Reacted | Cleared | Compare
 class Lane:
     """One thread's events, oldest first, each with the time at which it may be taken.
 
-    `behind`: the thread holds what is not here; it is read from the watermark on before any event is taken;
-    `reading` until that is done. `opened`: since it was last looked up, the thread has become known.
+    `behind`: the thread holds what is not here, and is read before any event is taken; `reading` until that is done.
+    `opened`: since it was last looked up, the thread has become known.
     """
 
     events: deque[tuple[float, Event]] = field(default_factory=deque)

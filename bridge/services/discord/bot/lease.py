@@ -1,7 +1,4 @@
-"""Who owns the gateway: one process at a time (rule 10).
-
-Two bots on one token both see every event; worse, each would believe that it has seen them all.
-"""
+"""Who owns the gateway: one process at a time (rule 10). Of two, each would believe that it has seen all events."""
 
 import os
 import secrets

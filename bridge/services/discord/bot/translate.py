@@ -41,17 +41,14 @@ def readable(message: discord.Message) -> str:
     parts += _beside(message, say, speaks=bool(message.content) and not message.author.bot)
     text = "\n".join(part for part in parts if part).strip()
     text = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
-    return storable(text) or ("" if _has_files(message) else "[something that cannot be displayed here]")
+    attached = bool(message.attachments) or any(each.attachments for each in message.message_snapshots)
+    has_files = attached or any(map(is_picture, message.stickers))
+    return storable(text) or ("" if has_files else "[something that cannot be displayed here]")
 
 
 def is_picture(sticker: discord.StickerItem) -> bool:
     """Whether it can be copied as a file. The others are programs for a player of Discord's."""
     return sticker.format is not discord.StickerFormatType.lottie
-
-
-def _has_files(message: discord.Message) -> bool:
-    forwarded = any(snapshot.attachments for snapshot in message.message_snapshots)
-    return bool(message.attachments) or forwarded or any(map(is_picture, message.stickers))
 
 
 def storable(text: str) -> str:
