@@ -18,6 +18,7 @@ MENTION_DISCORD = {
     "checks.py": "mistakes in its settings",
     "models/inboxes.py": "the columns of an inbox's channel",
     "admin/inboxes.py": "the fields of an inbox's channel",
+    "admin/validators.py": "what its IDs are like, for both",
     "admin/rooms.py": "the field of a room's channel",
     "management/commands/run_discord_bot.py": "the command's name, and its sandbox",
     "text/filtering.py": "a word filter that forbids links knows invites",
