@@ -73,6 +73,11 @@ def connection_for(reader: Target) -> ConnectionOut:
     return connection_out(participant.connection, reader=participant)
 
 
+def first_look(reader: Target) -> tuple[Participant, HistoryRead]:
+    """The head before the page: what comes in between is in the page and in an event."""
+    return participant_of(reader), page(reader)
+
+
 def participant_of(reader: Target) -> Participant:
     return Participant.objects.select_related("connection").get(pk=reader.participant or 0)
 

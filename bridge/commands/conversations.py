@@ -1,4 +1,4 @@
-"""Reading a conversation, and what a visitor does there without saying anything."""
+"""The commands of conversations, other than writing in them."""
 
 from bridge.chat import actions, history, listing, publishing
 from bridge.chat.access import participant_for
@@ -9,14 +9,7 @@ from bridge.live.groups import CommandGroup
 from bridge.live.permissions import owner, participant, started
 from bridge.live.sessions import Session
 from bridge.live.worker import Worker
-from bridge.protocol.commands import ConnectionList, ConnectionOnly, ConnectionSync, HistoryPage, ReceiptRead
-from bridge.protocol.outgoing import (
-    ConnectionChanged,
-    ConnectionsListed,
-    ConnectionSynced,
-    HistoryRead,
-    Nothing,
-)
+from bridge.protocol import commands, outgoing
 
 history_group = CommandGroup("history")
 connection = CommandGroup("connection")
@@ -25,19 +18,19 @@ receipt = CommandGroup("receipt")
 
 
 @history_group.command("page", permission=participant, throttle="read")
-async def history_page(session: Session, payload: HistoryPage) -> HistoryRead:
+async def history_page(session: Session, payload: commands.HistoryPage) -> outgoing.HistoryRead:
     reader = session.connections[str(payload.connection)]
     return await session.database.run(history.page, reader, before=payload.before, limit=payload.limit)
 
 
 @connection.command("sync", permission=participant, throttle="read")
-async def connection_sync(session: Session, payload: ConnectionSync) -> ConnectionSynced:
+async def connection_sync(session: Session, payload: commands.ConnectionSync) -> outgoing.ConnectionSynced:
     reader = session.connections[str(payload.connection)]
     return await session.database.run(history.sync, reader, since=payload.since)
 
 
 @connection.command("list", permission=started, throttle="read")
-async def connection_list(session: Session, payload: ConnectionList) -> ConnectionsListed:
+async def connection_list(session: Session, payload: commands.ConnectionList) -> outgoing.ConnectionsListed:
     """The visitor's own, latest activity first."""
     return await session.database.run(
         listing.conversations,
@@ -49,10 +42,10 @@ async def connection_list(session: Session, payload: ConnectionList) -> Connecti
 
 
 @connection.command("close", permission=owner, throttle="change")
-async def connection_close(session: Session, payload: ConnectionOnly) -> ConnectionChanged:
+async def connection_close(session: Session, payload: commands.ConnectionOnly) -> outgoing.ConnectionChanged:
     reader = session.connections[str(payload.connection)]
 
-    def close() -> ConnectionChanged:
+    def close() -> outgoing.ConnectionChanged:
         me = participant_for(session.viewer, payload.connection)
         actions.close_connection(me.connection, by=me)
         return {"connection": history.connection_for(reader)}
@@ -62,12 +55,12 @@ async def connection_close(session: Session, payload: ConnectionOnly) -> Connect
 
 
 @connection.command("reopen", permission=owner, throttle="change")
-async def connection_reopen(session: Session, payload: ConnectionOnly) -> ConnectionChanged:
+async def connection_reopen(session: Session, payload: commands.ConnectionOnly) -> outgoing.ConnectionChanged:
     """Go on in a conversation that has ended. One at a time is open."""
-    Worker.current().moderation.check_speaker(session.start.inbox, session.who)
+    Worker.current().check_speaker(session)
     reader = session.connections[str(payload.connection)]
 
-    def reopen() -> ConnectionChanged:
+    def reopen() -> outgoing.ConnectionChanged:
         me = participant_for(session.viewer, payload.connection)
         actions.reopen_connection(me.connection, by=me)
         now = history.connection_for(reader)
@@ -81,11 +74,11 @@ async def connection_reopen(session: Session, payload: ConnectionOnly) -> Connec
 
 
 @typing.command("start", permission=participant, throttle="signal")
-async def typing_start(session: Session, payload: ConnectionOnly) -> Nothing:
-    """Others see a name at it: what holds for a message holds for it."""
+async def typing_start(session: Session, payload: commands.ConnectionOnly) -> outgoing.Nothing:
+    """Others see a name: the rules of messages apply."""
     uid = str(payload.connection)
     target = session.connections[uid]
-    Worker.current().moderation.check_speaker(session.start.inbox, session.who)
+    Worker.current().check_speaker(session)
     if target.room and target.participant is not None:
         author = author_out(await session.database.run(typist, target.participant))
         # In a private conversation nobody else reads what a visitor writes.
@@ -95,7 +88,7 @@ async def typing_start(session: Session, payload: ConnectionOnly) -> Nothing:
 
 
 @receipt.command("read", permission=participant, throttle="signal")
-async def receipt_read(session: Session, payload: ReceiptRead) -> Nothing:
+async def receipt_read(session: Session, payload: commands.ReceiptRead) -> outgoing.Nothing:
     target = session.connections[str(payload.connection)]
     changed = await session.database.run(actions.mark_read, target.participant or 0, seq=payload.seq)
     # In a room each of a thousand readers would tell a thousand others.

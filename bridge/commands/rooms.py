@@ -1,4 +1,4 @@
-"""What the browser can ask for in rooms, and what its visitor wants to be called."""
+"""The commands of rooms and nicks."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ from bridge.chat import actions, history
 from bridge.chat.access import participant_for
 from bridge.chat.actions.rooms import read_members
 from bridge.chat.speaking import Target
-from bridge.chat.wire import author_out, room_out
+from bridge.chat.wire import author_out, connection_out, room_out
 from bridge.infra import redis
 from bridge.live.groups import CommandGroup
 from bridge.live.permissions import member, participant, started
@@ -15,16 +15,7 @@ from bridge.live.worker import Worker
 from bridge.models import Connection, Participant
 from bridge.presence import team
 from bridge.presence.shared import Scope
-from bridge.protocol.commands import NickSet, NoPayload, RoomJoin, RoomOnly
-from bridge.protocol.outgoing import (
-    ConnectionOut,
-    HistoryRead,
-    MembersOut,
-    NickChanged,
-    Nothing,
-    RoomJoined,
-    RoomsListed,
-)
+from bridge.protocol import commands, outgoing
 from bridge.protocol.values import as_nick
 
 room_group = CommandGroup("room")
@@ -32,7 +23,7 @@ nick = CommandGroup("nick")
 
 
 @room_group.command("list", permission=started, throttle="read")
-async def room_list(session: Session, payload: NoPayload) -> RoomsListed:
+async def room_list(session: Session, payload: commands.NoPayload) -> outgoing.RoomsListed:
     rooms = await session.database.run(actions.list_rooms, session.start.inbox)
     scopes = [Scope("room", str(room.uid)) for room in rooms]
     online = await session.presence.counts(scopes)
@@ -42,7 +33,7 @@ async def room_list(session: Session, payload: NoPayload) -> RoomsListed:
 
 
 @room_group.command("join", permission=started, throttle="join")
-async def room_join(session: Session, payload: RoomJoin) -> RoomJoined:
+async def room_join(session: Session, payload: commands.RoomJoin) -> outgoing.RoomJoined:
     called = as_nick(session.identity.name) if session.identity else None
     nick = _wanted(session, payload.nick)
     reserved = await _bot_names() if nick or called else []
@@ -58,7 +49,7 @@ async def room_join(session: Session, payload: RoomJoin) -> RoomJoined:
     # Heard before it is read, so that nothing falls between the two.
     session.enter(target)
     try:
-        connection, page = await session.database.run(_first_look, target)
+        me, page = await session.database.run(history.first_look, target)
         members = await _members(session, target.uid)
     except BaseException:
         if target.uid in session.rooms:
@@ -66,7 +57,7 @@ async def room_join(session: Session, payload: RoomJoin) -> RoomJoined:
         raise
     return {
         "room": room_out(room, online=members["online"]),
-        "connection": connection,
+        "connection": connection_out(me.connection, reader=me),
         "you": author_out(me),
         **page,
         "members": members["members"],
@@ -74,7 +65,7 @@ async def room_join(session: Session, payload: RoomJoin) -> RoomJoined:
 
 
 def _wanted(session: Session, nick: str | None) -> str | None:
-    """What they want to be called in a room: nothing else than before while they may not speak."""
+    """The nick that they ask for; None keeps the one they have, as for those who are muted."""
     moderation = Worker.current().moderation
     if not nick or moderation.is_muted(session.start.inbox, session.who):
         return None
@@ -82,35 +73,28 @@ def _wanted(session: Session, nick: str | None) -> str | None:
     return nick
 
 
-def _first_look(reader: Target) -> tuple[ConnectionOut, HistoryRead]:
-    # The head before the page: what comes in between is in the page and in an event.
-    return history.connection_for(reader), history.page(reader)
-
-
 @room_group.command("leave", permission=member, throttle="signal")
-async def room_leave(session: Session, payload: RoomOnly) -> Nothing:
-    """What he said stays, under his name, and so does his nick: it is his when he comes again."""
+async def room_leave(session: Session, payload: commands.RoomOnly) -> outgoing.Nothing:
+    """Their messages stay, and so does their nick for the next time."""
     session.leave(payload.room)
     return {}
 
 
 @room_group.command("members", permission=member, throttle="read")
-async def room_members(session: Session, payload: RoomOnly) -> MembersOut:
+async def room_members(session: Session, payload: commands.RoomOnly) -> outgoing.MembersOut:
     return await _members(session, payload.room)
 
 
-async def _members(session: Session, room: str) -> MembersOut:
+async def _members(session: Session, room: str) -> outgoing.MembersOut:
     online, uids = await session.presence.roster(Scope("room", room))
     found = await session.database.run(read_members, session.connections[room].connection, uids)
     return {"online": online, "members": found}
 
 
 @nick.command("set", permission=participant, throttle="change")
-async def nick_set(session: Session, payload: NickSet) -> NickChanged:
-    """In one conversation or room; without one, for the conversation that he will open."""
-    moderation = Worker.current().moderation
-    moderation.check_speaker(session.start.inbox, session.who)
-    moderation.check_text(session.start.inbox, payload.nick)
+async def nick_set(session: Session, payload: commands.NickSet) -> outgoing.NickChanged:
+    """In one conversation or room; without one, in the conversation that they will open."""
+    Worker.current().check_speaker(session, payload.nick)
     if payload.connection is None:
         session.opening = replace(session.start, nick=payload.nick)
         return {"nick": payload.nick}
@@ -133,5 +117,5 @@ async def _bot_names() -> list[str]:
     try:
         return [name] if (name := await team.bot_name()) else []
     except redis.RedisError:
-        # Then one may call himself like the bot for once: no reason to keep everybody from renaming.
+        # Then the bot's name is free for once: no reason to keep everybody from renaming.
         return []

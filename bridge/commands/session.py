@@ -1,6 +1,5 @@
-"""How a session starts and stays, and what its visitor says of himself."""
+"""The commands of sessions, contacts and the heartbeat."""
 
-import uuid
 from typing import Any
 
 from django.utils import timezone
@@ -41,31 +40,21 @@ async def session_start(session: Session, payload: SessionStart) -> SessionStart
     Worker.current().moderation.know(inbox)
     # The hub knows the socket before anything is read, so that nothing falls between the two.
     session.subscribe_visitor(visitor, inbox=inbox.pk)
-    mine = (
-        None if authenticated.is_new else await session.database.run(listing.latest, visitor, inbox=inbox.pk)
-    )
-    page: HistoryRead = {"messages": [], "has_more": False}
-    if mine:
-        target = Target.of(mine.connection, mine)
-        session.know(target)
-        mine, page = await session.database.run(_first_look, target)
-    earlier = await _earlier(session, visitor, inbox=inbox.pk, mine=mine)
-    nick = _nick(payload, inbox, authenticated, mine)
-    if mine and mine.connection.is_open:
-        session.open_connection = str(mine.connection.uid)
-    opening = _opening(session, payload, inbox=inbox.pk, visitor=visitor, nick=nick)
+    me, page, earlier = await _resume(session, authenticated, inbox=inbox.pk)
+    nick = _nick(payload, inbox, authenticated, me)
+    agent, about = session.handshake.user_agent, about_page(inbox.pk, payload.page, payload.locale)
+    opening = Opening(inbox=inbox.pk, visitor=visitor, nick=nick, user_agent=agent, **about)
     session.begin(opening, identity=authenticated.identity, proof=authenticated.proof)
-    if mine:
-        hooks.tell(signals.connection_accessed, [mine.uid])
+    if me:
+        hooks.tell(signals.connection_accessed, [me.uid])
     return {
         "visitor": tokens.public_id(visitor),
         # The page's cookie stays out of reach of the page's scripts.
         "token": "" if shown.token and shown.is_cookie and not shown.vouched_by else authenticated.token.text,
         "nick": nick,
         "contact": contact_out(authenticated.contact),
-        "connection": connection_out(mine.connection, reader=mine) if mine else None,
-        "messages": page["messages"],
-        "has_more": page["has_more"],
+        "connection": connection_out(me.connection, reader=me) if me else None,
+        **page,
         "earlier": earlier,
         "staff_online": await Worker.current().staff_online(inbox.pk),
         "inbox": inbox_out(inbox),
@@ -73,38 +62,34 @@ async def session_start(session: Session, payload: SessionStart) -> SessionStart
     }
 
 
-def _first_look(reader: Target) -> tuple[Participant, HistoryRead]:
-    # The head before the page: what comes in between is in the page and in an event.
-    return history.participant_of(reader), history.page(reader)
+async def _resume(
+    session: Session, authenticated: Authenticated, *, inbox: int
+) -> tuple[Participant | None, HistoryRead, Earlier]:
+    """What the page shows of the conversation used last, and how many there are beside it."""
+    visitor, latest = authenticated.visitor, None
+    if not authenticated.is_new:
+        latest = await session.database.run(listing.latest, visitor, inbox=inbox)
+    if latest is None:
+        return None, {"messages": [], "has_more": False}, {"connections": 0, "unread": 0}
+    target = Target.of(latest.connection, latest)
+    session.know(target)
+    me, page = await session.database.run(history.first_look, target)
+    earlier = await session.database.run(listing.earlier, visitor, inbox=inbox, but=target.connection)
+    # Last: a start that failed may be tried again as somebody else.
+    if me.connection.is_open:
+        session.open_connection = target.uid
+    return me, page, earlier
 
 
-async def _earlier(session: Session, visitor: uuid.UUID, *, inbox: int, mine: Participant | None) -> Earlier:
-    if mine is None:
-        return {"connections": 0, "unread": 0}
-    return await session.database.run(listing.earlier, visitor, inbox=inbox, but=mine.connection_id)
-
-
-def _nick(payload: SessionStart, inbox: Inbox, authenticated: Authenticated, mine: Participant | None) -> str:
-    """As he wants to be called, else as he was, else as his site calls him, else some name."""
-    # Refused, the page that keeps a word of the list could not start any more: he is called something else.
+def _nick(payload: SessionStart, inbox: Inbox, authenticated: Authenticated, me: Participant | None) -> str:
+    """As they want to be called, else as they were, else as their site calls them, else some name."""
+    # Refused, the page that keeps a word of the list could not start any more: they are called something else.
     if payload.nick and not Worker.current().moderation.refusal(inbox.pk, payload.nick):
         return payload.nick
-    if mine:
-        return mine.nick
+    if me:
+        return me.nick
     named = as_nick(authenticated.identity.name) if authenticated.identity else None
     return named or nick_for(authenticated.visitor)
-
-
-def _opening(
-    session: Session, payload: SessionStart, *, inbox: int, visitor: uuid.UUID, nick: str
-) -> Opening:
-    return Opening(
-        inbox=inbox,
-        visitor=visitor,
-        nick=nick,
-        user_agent=session.handshake.user_agent,
-        **about_page(inbox, payload.page, payload.locale),
-    )
 
 
 def about_page(inbox: int, page: Page, locale: str) -> dict[str, Any]:
@@ -120,14 +105,13 @@ def about_page(inbox: int, page: Page, locale: str) -> dict[str, Any]:
 
 @contact_group.command("set", permission=started, throttle="change")
 async def contact_set(session: Session, payload: ContactSet) -> ContactChanged:
-    """What his site says of him he cannot change."""
-    moderation, inbox = Worker.current().moderation, session.start.inbox
-    moderation.check_speaker(inbox, session.who)
-    moderation.check_text(inbox, payload.name or "")
-    if not moderation.fit(inbox, payload.email or "", address=True) and payload.email:
+    """Visitors cannot change what their site says about them."""
+    process, inbox, email = Worker.current(), session.start.inbox, payload.email
+    process.check_speaker(session, payload.name or "")
+    if email and not process.moderation.fit(inbox, email, address=True):
         raise unfit("words")
     changed = await session.database.run(
-        contacts.set_contact, session.start.inbox, session.who, name=payload.name, email=payload.email
+        contacts.set_contact, inbox, session.who, name=payload.name, email=email
     )
     return {"contact": contact_out(changed)}
 
@@ -143,7 +127,7 @@ async def ping(session: Session, payload: NoPayload) -> Pong:
     was_in = tuple(session.rooms)
     heads = await session.database.run(history.heads, session.who, inbox=session.start.inbox, rooms=was_in)
     for uid in heads:
-        # A conversation that another tab opened, whose event was lost. He may have left a room meanwhile.
+        # A conversation that another tab opened, whose event was lost. They may have left a room meanwhile.
         if uid not in was_in or uid in session.rooms:
             session.follow(uid)
     return {"heads": heads, "time": rfc3339(timezone.now())}
