@@ -32,7 +32,7 @@ def towards(head: Delivery, endpoint: Endpoint) -> React | None:
 
 def surplus(remote: RemoteMessage, endpoint: Endpoint) -> React | None:
     """The first reaction of ours that nobody stands behind any more. It makes room for what is set."""
-    fates = _fates(remote)
+    fates = dict(remote.reactions)
     wanted = _wanted(remote, endpoint)
     for emoji, fate in list(fates.items()):
         if emoji in wanted:
@@ -47,7 +47,7 @@ def surplus(remote: RemoteMessage, endpoint: Endpoint) -> React | None:
 
 def _missing(remote: RemoteMessage, endpoint: Endpoint) -> React | None:
     """The first reaction that is wanted and not there."""
-    fates = _fates(remote)
+    fates = dict(remote.reactions)
     for emoji in _wanted(remote, endpoint):
         if fates.get(emoji) not in {THERE, REFUSED}:
             return _ask(remote, endpoint, fates, emoji, add=True)
@@ -57,7 +57,7 @@ def _missing(remote: RemoteMessage, endpoint: Endpoint) -> React | None:
 def done(request: React) -> None:
     """Within the transaction of whoever holds the line."""
     remote = RemoteMessage.objects.get(pk=request.remote_pk)
-    fates = _fates(remote)
+    fates = dict(remote.reactions)
     if request.add:
         fates[request.emoji] = THERE
     else:
@@ -69,7 +69,7 @@ def refused(request: React, endpoint: Endpoint, failure: DeliveryFailed) -> None
     """Staff see why; no message waits for it. A right that is missing is missing for all that wait."""
     remote = RemoteMessage.objects.get(pk=request.remote_pk)
     waiting = list(_waiting(endpoint))
-    fates = _fates(remote)
+    fates = dict(remote.reactions)
     if not request.add:
         # Whoever asks next must not ask for this again: an edit that waits would wait for ever.
         fates.pop(request.emoji, None)
@@ -131,10 +131,6 @@ def _is_mark(emoji: str, remote: RemoteMessage, endpoint: Endpoint) -> bool:
     if emoji == emojis.EYE:
         return inbox.show_read == Inbox.ShowRead.REACTION and remote.remote_id in endpoint.read_mark.split()
     return not remote.ours and inbox.mark_relayed and emoji in emojis.MARKS
-
-
-def _fates(remote: RemoteMessage) -> dict[str, str]:
-    return dict(remote.reactions)
 
 
 def _write(remote: RemoteMessage, fates: dict[str, str]) -> None:

@@ -28,13 +28,13 @@ class OutboxWorkers:
         classes = services.classes()
         self._made: list[Service] = [classes[name]() for name in names]
         self._database = DatabaseThreads("services", threads=1, gives_way=True)
-        self._outboxes = [Outbox(each, clock=clock, database=self._database) for each in self._made]
+        self._outboxes = [Outbox(service, clock=clock, database=self._database) for service in self._made]
 
     async def run(self) -> None:
         """Until `stop`."""
         if not self._outboxes:
             return
-        logger.info("Carrying for %s.", ", ".join(each.name for each in self._made))
+        logger.info("Carrying for %s.", ", ".join(service.name for service in self._made))
         listening = asyncio.create_task(listen(self._heard))
         try:
             await asyncio.gather(*(outbox.run() for outbox in self._outboxes))
@@ -44,7 +44,7 @@ class OutboxWorkers:
     async def stop(self) -> None:
         """Finish the requests in hand."""
         await asyncio.gather(*(outbox.stop() for outbox in self._outboxes))
-        await asyncio.gather(*(each.close() for each in self._made))
+        await asyncio.gather(*(service.close() for service in self._made))
         await self._database.close()
 
     def _heard(self, message: dict[str, Any]) -> None:
