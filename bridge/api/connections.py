@@ -9,15 +9,15 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 
-from bridge import files, services
+from bridge import services
 from bridge.chat import actions
 from bridge.chat.actions import linking
 from bridge.chat.actions.authors import RemoteAuthor
 from bridge.chat.actions.saying import Voice, say
 from bridge.chat.speaking import Opening
+from bridge.chat.wire import link_to
 from bridge.delivery.composing import notice
 from bridge.errors import BridgeError, Code
-from bridge.infra import addresses
 from bridge.models import WEB, Attachment, Endpoint, Inbox, Participant
 from bridge.models import Connection as Row
 from bridge.models import Message as MessageRow
@@ -228,8 +228,5 @@ def message_of(
 
 
 def _file(attachment: Attachment) -> File:
-    url = attachment.remote_url if attachment.state == Attachment.State.REMOTE else ""
-    if attachment.state == Attachment.State.STORED:
-        path = addresses.path_to("bridge:file", attachment.uid)
-        url = files.link(path, site=addresses.origin(), uid=attachment.uid)
+    url = link_to(attachment) if attachment.state != Attachment.State.PENDING else ""
     return File(attachment.name, url, attachment.content_type, attachment.size)

@@ -81,5 +81,10 @@ def _readable(viewer: Viewer, uid: uuid.UUID) -> Message:
     return message
 
 
+def no_such_answered(uid: uuid.UUID) -> BridgeError:
+    """Another conversation's message and one that does not exist get the same answer."""
+    return BridgeError(Code.NOT_FOUND, "The message that you reply to does not exist.", reply_to=str(uid))
+
+
 def no_such_message() -> BridgeError:
     return BridgeError(Code.NOT_FOUND, "This message does not exist.")

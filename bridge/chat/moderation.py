@@ -95,7 +95,7 @@ class Moderation:
             self.know(inbox)
 
     def is_blocked(self, inbox: int | None, visitor: UUID | None) -> bool:
-        """Whether he was blocked just now."""
+        """Whether they were blocked just now."""
         return bool(self._blocked) and (inbox, visitor) in self._blocked
 
     def is_revoked(self, proof: Proof | None) -> bool:
@@ -109,13 +109,10 @@ class Moderation:
         """Raises BridgeError: `blocked`, which ends the socket, or `not_permitted` with `muted_until`."""
         if self.is_blocked(inbox, visitor):
             raise blocked()
-        if (until := self._muted_until(inbox, visitor)) is not None:
+        if (until := self.muted_until(inbox, visitor)) is not None:
             raise muted(until)
 
-    def is_muted(self, inbox: int, visitor: UUID) -> bool:
-        return self._muted_until(inbox, visitor) is not None
-
-    def _muted_until(self, inbox: int, visitor: UUID) -> datetime | None:
+    def muted_until(self, inbox: int, visitor: UUID) -> datetime | None:
         until = self._muted.get((inbox, visitor)) if self._muted else None
         return until if until is not None and until > timezone.now() else None
 

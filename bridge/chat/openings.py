@@ -46,9 +46,6 @@ class Standing(NamedTuple):
     """Of the proof of work that is asked of whom nobody knows; 0: none is."""
     now: datetime
 
-    def demand(self, visitor: uuid.UUID) -> Demand:
-        return Demand(visitor, self.inbox.pk, self.after, self.bits, self.now)
-
 
 def look(opening: Opening, *, client_id: uuid.UUID) -> Standing:
     """Raises BridgeError where they may not write here: `blocked`, or `not_permitted` with `muted_until`."""
@@ -77,7 +74,7 @@ def look(opening: Opening, *, client_id: uuid.UUID) -> Standing:
 
 def check_proof(standing: Standing, visitor: uuid.UUID, *, challenge: str, answers: Sequence[int]) -> None:
     """Raises BridgeError (`proof_required`) with the next challenge, where this solves none that counts here."""
-    demand = standing.demand(visitor)
+    demand = Demand(visitor, standing.inbox.pk, standing.after, standing.bits, standing.now)
     if not demand.is_met(challenge, answers):
         text = (
             "This chat checks browsers right now. Solve the challenge in the details, and send the message again "
@@ -91,7 +88,7 @@ def bits_asked(inbox: Inbox, *, now: datetime) -> int:
     limit = throttles()["opening"].inbox
     if inbox.proof == Inbox.Proof.OFF or (limit is None and inbox.proof == Inbox.Proof.AUTOMATIC):
         return 0
-    load = opened_lately(inbox, limit, now=now) // many(limit) if limit else 0
+    load = opened_lately(inbox, limit, now=now) // max(1, limit.amount // MANY) if limit else 0
     if not load and inbox.proof == Inbox.Proof.AUTOMATIC:
         return 0
     return min(MOST, LEAST + max(0, load.bit_length() - 1))
@@ -101,10 +98,6 @@ def opened_lately(inbox: Inbox, limit: Limit, *, now: datetime) -> int:
     since = now - timedelta(seconds=limit.seconds / RECENT)
     opened = Connection.objects.filter(inbox=inbox, created_at__gt=since)
     return opened[:MOST_COUNTED].count()
-
-
-def many(limit: Limit) -> int:
-    return max(1, limit.amount // MANY)
 
 
 def note_full(standing: Standing) -> None:

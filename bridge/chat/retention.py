@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 
 from django.utils import timezone
 
@@ -44,7 +45,8 @@ def purge_orphans() -> int:
     before = timezone.now() - UNSENT_FOR
     count = 0
     for folder in (FILES, THUMBNAILS):
-        for names in _batches(_files(folder), AT_ONCE):
+        paths = _files(folder)
+        while names := set(islice(paths, AT_ONCE)):
             orphans = [name for name in names - _known(names) if _is_older(name, before)]
             delete_files(*orphans)
             count += len(orphans)
@@ -69,18 +71,7 @@ def _files(folder: str) -> Iterator[str]:
         folders, names = file_storage().listdir(folder)
     except FileNotFoundError:
         return
-    for each in folders:
-        yield from _files(f"{folder}/{each}")
+    for name in folders:
+        yield from _files(f"{folder}/{name}")
     for name in names:
         yield f"{folder}/{name}"
-
-
-def _batches(names: Iterator[str], size: int) -> Iterator[set[str]]:
-    batch: set[str] = set()
-    for name in names:
-        batch.add(name)
-        if len(batch) == size:
-            yield batch
-            batch = set()
-    if batch:
-        yield batch

@@ -5,7 +5,8 @@ from typing import Any
 
 from django.db.models import Count, Min, Q, prefetch_related_objects
 
-from bridge.infra.addresses import path_to
+from bridge import files
+from bridge.infra.addresses import origin, path_to
 from bridge.models import Attachment, Connection, Inbox, Message, Participant, Reaction
 from bridge.protocol.frames import rfc3339
 from bridge.protocol.outgoing import (
@@ -139,6 +140,14 @@ def attachment_out(attachment: Attachment) -> AttachmentOut:
         "width": attachment.width,
         "height": attachment.height,
     }
+
+
+def link_to(attachment: Attachment) -> str:
+    """The address of a file for whoever is not logged in here; empty where the site's own is not known."""
+    if attachment.state == Attachment.State.REMOTE:
+        return attachment.remote_url
+    path = path_to("bridge:file", attachment.uid)
+    return files.link(path, site=origin(), uid=attachment.uid)
 
 
 def room_out(room: Connection, *, online: int) -> RoomOut:

@@ -67,7 +67,7 @@ async def room_join(session: Session, payload: commands.RoomJoin) -> outgoing.Ro
 def _wanted(session: Session, nick: str | None) -> str | None:
     """The nick that they ask for; None keeps the one they have, as for those who are muted."""
     moderation = Worker.current().moderation
-    if not nick or moderation.is_muted(session.start.inbox, session.who):
+    if not nick or moderation.muted_until(session.start.inbox, session.who):
         return None
     moderation.check_text(session.start.inbox, nick)
     return nick

@@ -74,27 +74,22 @@ def complete(connection: Connection) -> None:
 
 
 def _find_or_create(opening: Opening) -> tuple[Connection, bool]:
-    mine = Connection.objects.filter(
-        inbox_id=opening.inbox,
-        visitor=opening.visitor,
-        state=Connection.State.OPEN,
-        kind=Connection.Kind.PRIVATE,
-    )
+    wanted = {
+        "inbox_id": opening.inbox,
+        "visitor": opening.visitor,
+        "state": Connection.State.OPEN,
+        "kind": Connection.Kind.PRIVATE,
+    }
+    mine = Connection.objects.filter(**wanted)
     if found := mine.first():
         return found, False
     if opening.after is not None and opening.after != last_of(opening):
         raise Overtaken
+    about = ("nick", "page_url", "page_title", "referrer", "locale", "user_agent")
     try:
         with transaction.atomic():
             return Connection.objects.create(
-                inbox_id=opening.inbox,
-                visitor=opening.visitor,
-                nick=opening.nick,
-                page_url=opening.page_url,
-                page_title=opening.page_title,
-                referrer=opening.referrer,
-                locale=opening.locale,
-                user_agent=opening.user_agent,
+                **wanted, **{name: getattr(opening, name) for name in about}
             ), True
     except IntegrityError:
         # Another tab, in another process, was first: one_open_private_connection.

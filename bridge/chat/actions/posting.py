@@ -10,6 +10,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from bridge.chat import wire
+from bridge.chat.access import no_such_answered
 from bridge.chat.actions import rows, speaking_rules
 from bridge.chat.actions.attaching import claim
 from bridge.chat.actions.opening import Overtaken, open_connection
@@ -64,7 +65,7 @@ def _resolve(items: Sequence[Item]) -> None:
     for what is refused.
     """
     _find_repeats(items)
-    _find_answered([item for item in _open(items) if item.post.reply_to is not None])
+    _find_answered(_open(items))
     if with_uploads := [item for item in _open(items) if item.post.uploads]:
         claim(with_uploads)
     _find_targets(_open(items))
@@ -123,23 +124,19 @@ def _find_answered(items: Sequence[Item]) -> None:
 
     Read before the lock: a message that is deleted from now on is one that was answered and then deleted.
     """
-    if not items:
+    replies = [(item, item.post.reply_to) for item in items if item.post.reply_to is not None]
+    if not replies:
         return
     found = Message.objects.filter(
-        uid__in=[item.post.reply_to for item in items], kind=Message.Kind.MESSAGE, deleted_at__isnull=True
+        uid__in=[uid for _, uid in replies], kind=Message.Kind.MESSAGE, deleted_at__isnull=True
     ).select_related("author", "connection")
     by_uid = {message.uid: message for message in found}
-    for item in items:
-        message = by_uid.get(item.post.reply_to) if item.post.reply_to else None
+    for item, uid in replies:
+        message = by_uid.get(uid)
         if message is not None and _may_answer(item.post, message.connection):
             item.answered = message
         else:
-            # Another conversation's message and one that does not exist get the same answer.
-            item.result = BridgeError(
-                Code.NOT_FOUND,
-                "The message that you reply to does not exist.",
-                reply_to=str(item.post.reply_to),
-            )
+            item.result = no_such_answered(uid)
 
 
 def _may_answer(post: Post, connection: Connection) -> bool:

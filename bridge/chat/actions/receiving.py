@@ -17,7 +17,7 @@ from bridge.chat.actions.noting import note_emojis
 from bridge.chat.actions.opening import complete
 from bridge.chat.actions.remote_ids import answered_there, locked, take_as_deleted
 from bridge.chat.actions.states import reopen_connection
-from bridge.chat.actions.storing import NewMessage, record_gap, state_of_arrival, store_one
+from bridge.chat.actions.storing import NewMessage, record_gap, store_arrival
 from bridge.chat.speaking import Target
 from bridge.models import (
     Attachment,
@@ -25,7 +25,6 @@ from bridge.models import (
     Endpoint,
     Message,
     RemoteMessage,
-    RemotePart,
 )
 
 
@@ -67,7 +66,6 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
         open_or_complete(connection)
     answered = answered_there(endpoint, incoming.reply_to)
     author = participant_of(endpoint, incoming.author) if incoming.author else visitor_of(connection)
-    note_emojis(content=incoming.content)
     uploads = Attachment.objects.filter(pk__in=incoming.uploads).order_by("pk") if incoming.uploads else ()
     new = NewMessage(
         Target.of(connection, author),
@@ -79,17 +77,15 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
         edited_at=incoming.edited_at,
         reply_to=answered,
         attachments=[*to_copy(incoming.files, inbox=connection.inbox), *uploads],
-        state=state_of_arrival(connection, service=endpoint.service, source=endpoint),
     )
-    message = store_one(new, connection)
-    remote = RemoteMessage.objects.create(
-        endpoint=endpoint,
+    message = store_arrival(new, connection)
+    remote = endpoint.remote_messages.create(
         remote_id=incoming.remote_id,
         ours=False,
         edited_at=incoming.edited_at,
         answers=None if answered else incoming.reply_to,
     )
-    RemotePart.objects.create(remote=remote, message=message, position=0)
+    remote.parts.create(message=message, position=0)
     return message
 
 

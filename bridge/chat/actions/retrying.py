@@ -59,29 +59,27 @@ def _retry(connection_pk: int, pks: Sequence[int]) -> int:
     )
     if not failed:
         return 0
-    Delivery.objects.filter(pk__in=[each.pk for each in failed]).update(
+    Delivery.objects.filter(pk__in=[delivery.pk for delivery in failed]).update(
         settled_at=None, outcome="", reason="", detail=""
     )
-    _forget_refusals([each.message_id for each in failed if each.operation == Delivery.Operation.REACT])
-    hurry_lines({each.endpoint_id for each in failed})
-    posted = {each.message_id: each.message for each in failed if each.operation == Delivery.Operation.POST}
-    if posted:
-        _send_again(list(posted.values()), connection=Connection.objects.get(pk=connection_pk))
-    return len(failed)
-
-
-def _forget_refusals(reacted: Sequence[int]) -> None:
-    """The emoji that a service did not take are asked for again."""
+    # The emoji that a service did not take are asked for again.
+    reacted = [delivery.message_id for delivery in failed if delivery.operation == Delivery.Operation.REACT]
     for remote in RemoteMessage.objects.filter(parts__message__in=reacted).exclude(reactions=[]).distinct():
         remote.reactions = [pair for pair in remote.reactions if pair[1] != RemoteMessage.Fate.REFUSED]
         remote.save(update_fields=["reactions"])
-
-
-def _send_again(messages: Sequence[Message], *, connection: Connection) -> None:
-    for message in messages:
+    hurry_lines({delivery.endpoint_id for delivery in failed})
+    posted = {
+        delivery.message_id: delivery.message
+        for delivery in failed
+        if delivery.operation == Delivery.Operation.POST
+    }
+    for message in posted.values():
         message.state, message.failure = Message.State.SENT, ""
-    # Clients put in what they do not have and replace what they have.
-    publish_changed("message.posted", messages, ["state", "failure"], connection=connection)
+    if posted:
+        connection = Connection.objects.get(pk=connection_pk)
+        # Clients put in what they do not have and replace what they have.
+        publish_changed("message.posted", [*posted.values()], ["state", "failure"], connection=connection)
+    return len(failed)
 
 
 def hurry_lines(endpoint_pks: Iterable[int]) -> None:

@@ -102,21 +102,14 @@ def enter_room(
         nick = None
     if nick:
         check_free(nick, room.inbox, reserved=reserved)
+    role = Participant.Role.VISITOR
     for name in [nick] if nick else _free_nicks(room, visitor, called, reserved):
-        try:
-            with transaction.atomic():
-                return Participant.objects.create(
-                    connection=room,
-                    role=Participant.Role.VISITOR,
-                    visitor=visitor,
-                    nick=name,
-                    nick_key=key_of(name),
-                )
-        except IntegrityError:
-            # Somebody took it in this moment; or their other tab made them.
-            known = find_participant(viewer, room.uid)
-            if known is not None:
-                return known
+        key = key_of(name)
+        # Somebody took it in this moment; or their other tab made them.
+        with suppress(IntegrityError), transaction.atomic():
+            return room.participants.create(role=role, visitor=visitor, nick=name, nick_key=key)
+        if (known := find_participant(viewer, room.uid)) is not None:
+            return known
     raise taken() if nick else BridgeError(Code.UNAVAILABLE, "No name is free right now. Please try again.")
 
 

@@ -5,10 +5,10 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from django.db import transaction
 
+from bridge.chat.access import no_such_answered
 from bridge.chat.actions.authors import RemoteAuthor, participant_of, visitor_of
-from bridge.chat.actions.noting import note_emojis
 from bridge.chat.actions.receiving import open_or_complete
-from bridge.chat.actions.storing import NewMessage, state_of_arrival, store_one
+from bridge.chat.actions.storing import NewMessage, store_arrival
 from bridge.chat.speaking import Target
 from bridge.errors import BridgeError, Code
 from bridge.models import Connection, Endpoint, Message
@@ -49,7 +49,6 @@ def say(
         if connection.kind == Connection.Kind.ROOM:
             raise BridgeError(Code.CLOSED, "This room is closed.")
         open_or_complete(connection)
-    note_emojis(content=content)
     message = NewMessage(
         Target.of(connection, author),
         content,
@@ -57,9 +56,8 @@ def say(
         service=voice.service,
         endpoint=voice.endpoint.pk if voice.endpoint else None,
         reply_to=answered,
-        state=state_of_arrival(connection, service=voice.service, source=voice.endpoint),
     )
-    return store_one(message, connection)
+    return store_arrival(message, connection)
 
 
 def _answered(connection: Connection, uid: UUID) -> Message:
@@ -68,6 +66,5 @@ def _answered(connection: Connection, uid: UUID) -> Message:
     )
     message = present.filter(uid=uid).select_related("author").first()
     if message is None:
-        # Another conversation's message and one that does not exist get the same answer.
-        raise BridgeError(Code.NOT_FOUND, "The message that you reply to does not exist.", reply_to=str(uid))
+        raise no_such_answered(uid)
     return message

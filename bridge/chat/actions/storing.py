@@ -17,6 +17,7 @@ from bridge import services, signals
 from bridge.chat import hooks, publishing, wire
 from bridge.chat.actions import rows
 from bridge.chat.actions.attaching import attach
+from bridge.chat.actions.noting import note_emojis
 from bridge.chat.actions.rows import Head
 from bridge.chat.publishing import Change
 from bridge.chat.speaking import Target
@@ -99,26 +100,27 @@ def store_one(message: NewMessage, connection: Connection) -> Message:
     return Message.objects.select_related("connection", "author").get(pk=message.id)
 
 
+@transaction.atomic
 def record_gap(connection: Connection, *, size: int | None) -> Message:
     """Show on all sides that messages are missing: what cannot be proved is not passed over.
 
     `size` is None where nobody knows it.
     """
     gap = NewMessage(Target.of(connection, None), kind=Message.Kind.GAP, service="", gap_size=size)
-    with transaction.atomic():
-        return store_one(gap, connection)
+    return store_one(gap, connection)
 
 
-def state_of_arrival(connection: Connection, *, service: str, source: Endpoint | None) -> Message.State:
-    """The state of what a service brings in. It is on the page, and so has arrived, unless another service whose
-    people read it still waits for it. What is written on the page has not arrived.
+def store_arrival(message: NewMessage, connection: Connection) -> Message:
+    """Store what a service brings in. It is on the page, and so has arrived, unless another service whose people read
+    it still waits for it. What is written on the page has not arrived.
     """
-    if service == WEB:
-        return Message.State.SENT
-    endpoints = Endpoint.objects.filter(connection=connection)
-    others = endpoints.exclude(pk=source.pk) if source else endpoints
-    waits = any(services.reports(service) for service in others.values_list("service", flat=True))
-    return Message.State.SENT if waits else Message.State.DELIVERED
+    note_emojis(content=message.content)
+    if message.service != WEB:
+        endpoints = Endpoint.objects.filter(connection=connection)
+        others = endpoints.exclude(pk=message.endpoint) if message.endpoint else endpoints
+        waits = any(services.reports(service) for service in others.values_list("service", flat=True))
+        message.state = Message.State.SENT if waits else Message.State.DELIVERED
+    return store_one(message, connection)
 
 
 def _new_uids(count: int, *, now: datetime) -> list[str]:

@@ -10,7 +10,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils.safestring import mark_safe
 
-from bridge.chat import links
+from bridge.chat.wire import link_to
 from bridge.conf import settings
 from bridge.infra import addresses
 from bridge.models import Connection, Contact, Message, RemoteMessage
@@ -130,5 +130,5 @@ def _context(message: Message) -> dict[str, Any]:
         "when": f"{message.created_at.day} {message.created_at:%B %Y, %H:%M} UTC",
         "content": words.plain(message),
         "html": mark_safe(words.html(message)),  # noqa: S308  # all of it is escaped
-        "files": [(attachment.name, links.address_of(attachment)) for attachment in attachments],
+        "files": [(attachment.name, link_to(attachment)) for attachment in attachments],
     }

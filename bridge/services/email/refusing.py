@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from bridge.chat.actions.remote_ids import locked
-from bridge.chat.actions.storing import NewMessage, state_of_arrival, store_one
+from bridge.chat.actions.storing import NewMessage, store_arrival
 from bridge.chat.speaking import Target
 from bridge.conf import settings
 from bridge.errors import DeliveryFailed
@@ -104,9 +104,8 @@ def _notify_conversation(row: RefusedMail, endpoint: Endpoint) -> None:
         text,
         service=endpoint.service,
         endpoint=endpoint.pk,
-        state=state_of_arrival(connection, service=endpoint.service, source=endpoint),
     )
-    store_one(notice, connection)
+    store_arrival(notice, connection)
 
 
 def _may_be_notified(mail: Mail, connection: Connection | None) -> bool:
