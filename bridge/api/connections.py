@@ -13,12 +13,12 @@ from bridge import services
 from bridge.chat import actions
 from bridge.chat.actions import linking
 from bridge.chat.actions.authors import RemoteAuthor
-from bridge.chat.actions.saying import Voice, say
+from bridge.chat.actions.saying import say
 from bridge.chat.speaking import Opening
 from bridge.chat.wire import link_to
 from bridge.delivery.composing import notice
 from bridge.errors import BridgeError, Code
-from bridge.models import WEB, Attachment, Endpoint, Inbox, Participant
+from bridge.models import WEB, Attachment, Endpoint, Participant
 from bridge.models import Connection as Row
 from bridge.models import Message as MessageRow
 from bridge.protocol import MAX_CONTENT
@@ -62,10 +62,9 @@ def _of_visitor(visitor: Id, *, inbox: str, nick: str) -> Connection:
     if isinstance(visitor, int):
         raise TypeError(f"a visitor's ID must be a UUID, not {visitor!r}")
     uid = visitor if isinstance(visitor, UUID) else UUID(visitor)
-    owner = Inbox.objects.filter(name=inbox).first()
-    if owner is None:
-        raise BridgeError(Code.NOT_FOUND, f"There is no inbox {inbox!r}.")
-    row, _ = actions.open_connection(Opening(owner.pk, uid, as_nick(nick) or nick_for(uid)))
+    row, _ = actions.open_connection(
+        Opening(linking.find_inbox(inbox).pk, uid, as_nick(nick) or nick_for(uid))
+    )
     return Connection(row)
 
 
@@ -137,8 +136,9 @@ class Connection:
         content = clean_content(content)
         if len(content) > MAX_CONTENT:
             raise too_long(content)
-        voice = self._voice(service or self.service, author, author_id, staff=staff)
-        message = say(self.row.pk, content, voice=voice, key=key, reply_to=reply_to)
+        service = service or self.service
+        who = self._author(service, author, author_id, staff=staff)
+        message = say(self._place(service), content, author=who, key=key, reply_to=reply_to)
         return message_of(message, self)
 
     asend = sync_to_async(send)
@@ -149,27 +149,26 @@ class Connection:
 
     aclose = sync_to_async(close)
 
-    def _voice(self, service: str, author: str, author_id: Id | None, *, staff: bool) -> Voice:
+    def _author(self, service: str, name: str, pk: Id | None, *, staff: bool) -> RemoteAuthor | None:
         if not service:
             raise ValueError("name the service of the author, e.g. service='shop'")
         if service == WEB:
-            if author or self.row.visitor is None:
+            if name or self.row.visitor is None:
                 raise ValueError(
                     "as “web”, only the visitor of a private conversation can write, under their own name"
                 )
-            return Voice(WEB, None, None)
-        if not author:
+            return None
+        if not name:
             raise ValueError("name the author, e.g. author='Bob'")
-        who = RemoteAuthor(str(author if author_id is None else author_id), author, is_staff=staff)
-        return Voice(service, self._stands(service), who)
+        return RemoteAuthor(str(name if pk is None else pk), name, is_staff=staff)
 
-    def _stands(self, service: str) -> Endpoint | None:
-        if service == self.service:
+    def _place(self, service: str) -> Endpoint:
+        if self.endpoint and service == self.service:
             return self.endpoint
         places = list(Endpoint.objects.filter(connection=self.row, service=service)[:2])
         if len(places) > 1:
             raise BridgeError(Code.CONFLICT, f"{service} has several endpoints here: choose one of them.")
-        return places[0] if places else None
+        return places[0] if places else Endpoint(connection=self.row, service=service)
 
 
 @dataclass(frozen=True, slots=True)

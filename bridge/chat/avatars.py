@@ -64,5 +64,4 @@ def picture(participant: str, letters: str) -> bytes:
 
 
 def _draws(font: ImageFont.FreeTypeFont | ImageFont.ImageFont, letter: str) -> bool:
-    """Whether the font has a shape of its own for it."""
     return bytes(font.getmask(letter)) != bytes(font.getmask(_UNKNOWN))

@@ -36,14 +36,7 @@ def sync(reader: Target, *, since: int) -> ConnectionSynced:
     connection = connection_out(participant.connection, reader=participant)
     head, last_seq = connection["revision"], participant.connection.last_seq
     if not 0 <= head - since <= SYNC_LIMIT:
-        newest = page(reader)
-        return {
-            "connection": connection,
-            "messages": newest["messages"],
-            "revision": head,
-            "has_more": newest["has_more"],
-            "reset": True,
-        }
+        return {"connection": connection, **page(reader), "revision": head, "reset": True}
     rows = _since(reader, since=since, head=head, last_seq=last_seq)
     has_more = len(rows) > MAX_PAGE
     rows = rows[:MAX_PAGE]
@@ -91,7 +84,6 @@ def heads(visitor: uuid.UUID, *, inbox: int, rooms: Collection[str] = ()) -> dic
 
 
 def single(message: Message, participant: Participant) -> MessageOut:
-    """One message, as somebody of its conversation sees it."""
     return _seen_by(Target.of(message.connection, participant), [message])[0]
 
 

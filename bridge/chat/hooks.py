@@ -42,8 +42,6 @@ STOP_LIMIT = 3.0
 
 
 class Notice(NamedTuple):
-    """That something happened, and to which row."""
-
     signal: Hook
     key: int | UUID
     more: dict[str, Any]
@@ -234,7 +232,6 @@ def _rows(batch: Sequence[Notice]) -> dict[About, dict[Any, Model]]:
 
 
 def _arguments(row: Model) -> dict[str, Any]:
-    """What receivers get of a row."""
     common = {"sender": type(row), "connection": getattr(row, "connection", row)}
     if isinstance(row, Message):
         return {**common, "message": row, "participant": row.author, "source": row.service}

@@ -49,7 +49,6 @@ def signed_out() -> BridgeError:
 
 
 def unfit(refusal: str) -> BridgeError:
-    """For what a filter refused."""
     return BridgeError(Code.NOT_PERMITTED, SAID[refusal], filter=refusal)
 
 

@@ -25,16 +25,14 @@ def purge_unsent() -> int:
     Returns how many there were.
     """
     before = timezone.now() - (UNSENT_WHILE_SHORT if is_short() else UNSENT_FOR)
-    count = 0
-    while True:
-        old = Attachment.objects.filter(message__isnull=True, created_at__lt=before).order_by("pk")
-        found = list(old.values_list("pk", flat=True)[:AT_ONCE])
-        if not found:
-            return count
-        gone = discard(Attachment.objects.filter(pk__in=found, message__isnull=True))
-        if not gone:
-            return count  # others hold what is left
+    old = Attachment.objects.filter(message__isnull=True, created_at__lt=before).order_by("pk")
+    count, gone = 0, 1
+    # Until there are none, or others hold what is left.
+    while gone:
+        pks = list(old.values_list("pk", flat=True)[:AT_ONCE])
+        gone = discard(Attachment.objects.filter(pk__in=pks, message__isnull=True))
         count += gone
+    return count
 
 
 def purge_orphans() -> int:

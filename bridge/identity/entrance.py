@@ -15,8 +15,6 @@ from bridge.models import Inbox
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A visitor who may use an inbox."""
-
     inbox: Inbox
     visitor: Authenticated
 

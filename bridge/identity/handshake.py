@@ -18,8 +18,6 @@ logger = logging.getLogger(__name__)
 
 
 class Credentials(NamedTuple):
-    """What a visitor presents to be identified."""
-
     token: str | None = None
     is_cookie: bool = False
     """The token comes from our page's cookie. If it was issued for a login, it is valid only with that login."""

@@ -1,7 +1,7 @@
 """Whose page a socket or a request comes from: ours, or another site's."""
 
 import logging
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings as project
 from django.http.request import split_domain_port, validate_host
@@ -46,21 +46,14 @@ def foreign_origin(origin: str | None, host: str, *, scheme: str) -> tuple[str, 
             return "", ""
         # Whoever sits between could have written it: to browsers, too, it is another site.
         return _doubted(found, "scheme", scheme)
-    if _is_named(parts.scheme, parts.hostname, port):
+    if _site(parts) == _site(urlsplit(addresses.origin())):
         # Whatever Host the proxy passes on: this is where the site says that it is.
         return "", ""
     return _doubted(found, "port", host) if parts.hostname == name else (found, "")
 
 
-def _is_named(scheme: str, name: str, port: int | None) -> bool:
-    """Whether SITE_URL says so."""
-    own = urlsplit(addresses.origin())
-    usual = {"http": 80, "https": 443}
-    return (own.scheme, own.hostname, own.port or usual.get(own.scheme)) == (
-        scheme,
-        name,
-        port or usual[scheme],
-    )
+def _site(parts: SplitResult) -> tuple[str, str | None, int | None]:
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 _DOUBTS = {

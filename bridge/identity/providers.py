@@ -24,8 +24,6 @@ LEEWAY = 10
 
 
 class _Said(BaseModel):
-    """What a JWT says."""
-
     sub: Annotated[Line, Field(min_length=1, max_length=255)]
     # Shown as far as it can be: a name that is odd is no reason to keep its bearer out.
     name: Annotated[str, BeforeValidator(lambda name: name or ""), AfterValidator(as_name)] = ""

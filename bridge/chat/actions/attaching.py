@@ -10,7 +10,6 @@ from django.db.models import QuerySet
 
 from bridge import files
 from bridge.chat import wire
-from bridge.chat.speaking import Post
 from bridge.errors import BridgeError, Code
 from bridge.files import Kept
 from bridge.models import Attachment
@@ -39,21 +38,22 @@ def claim(items: "Sequence[Item]") -> None:
     by_uid = {attachment.uid: attachment for attachment in unsent}
     taken: dict[uuid.UUID, uuid.UUID | None] = {}
     for item in items:
-        uids = item.post.uploads.uids if item.post.uploads else ()
-        free = [by_uid[uid] for uid in uids if _is_free(by_uid.get(uid), item.post, taken)]
-        if len(free) < len(uids) or len({attachment.pk for attachment in free}) < len(free):
+        client_id, uploads = item.post.client_id, item.post.uploads
+        if uploads is None:
+            continue
+        free = [
+            attachment
+            for attachment in map(by_uid.get, uploads.uids)
+            if attachment
+            and (attachment.visitor, attachment.inbox_id) == (uploads.visitor, uploads.inbox)
+            and taken.get(attachment.uid, client_id) == client_id
+        ]
+        if len({attachment.pk for attachment in free}) < len(uploads.uids):
             item.result = BridgeError(Code.NOT_FOUND, "A file of this message no longer exists.")
             continue
         # The same post twice in a batch may have the same files: one of them is stored.
-        taken.update(dict.fromkeys(uids, item.post.client_id))
+        taken.update(dict.fromkeys(uploads.uids, client_id))
         item.attachments = free
-
-
-def _is_free(attachment: Attachment | None, post: "Post", taken: dict[uuid.UUID, uuid.UUID | None]) -> bool:
-    if attachment is None or post.uploads is None:
-        return False
-    owned = (attachment.visitor, attachment.inbox_id) == (post.uploads.visitor, post.uploads.inbox)
-    return owned and taken.get(attachment.uid, post.client_id) == post.client_id
 
 
 def attach(attachments: Sequence[Attachment], *, message: int, after: int = 0) -> list[AttachmentOut]:

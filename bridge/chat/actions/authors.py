@@ -25,12 +25,13 @@ class RemoteAuthor:
     is_staff: bool = True
 
 
-def visitor_of(connection: Connection) -> Participant:
-    return Participant.objects.get(connection=connection, visitor=connection.visitor)
+def participant_of(endpoint: Endpoint, author: RemoteAuthor | None) -> Participant:
+    """The author, with the name, the picture and the role that they have today.
 
-
-def participant_of(endpoint: Endpoint, author: RemoteAuthor) -> Participant:
-    """The author, with the name, the picture and the role that they have today."""
+    None: the visitor whose private conversation it is.
+    """
+    if author is None:
+        return endpoint.connection.participants.get(visitor=endpoint.connection.visitor)
     nick = as_name(author.nick) or ("Staff" if author.is_staff else "Guest")
     participant, is_new = Participant.objects.update_or_create(
         connection=endpoint.connection,

@@ -16,8 +16,6 @@ MOST = 25 * 1024 * 1024
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file as its service tells of it."""
-
     remote_id: str
     name: str
     url: str

@@ -40,6 +40,13 @@ def place_of(service: str, remote_id: str | int | UUID) -> Place:
     return Place(service, text, kind)
 
 
+def find_inbox(name: str) -> Inbox:
+    inbox = Inbox.objects.filter(name=name).first()
+    if inbox is None:
+        raise BridgeError(Code.NOT_FOUND, f"There is no inbox {name!r}.")
+    return inbox
+
+
 def find_or_open(place: Place, *, inbox: str, nick: str, alone: bool) -> Endpoint:
     """The endpoint of this place, with its connection; both are made now where there are none.
 
@@ -49,9 +56,7 @@ def find_or_open(place: Place, *, inbox: str, nick: str, alone: bool) -> Endpoin
     """
     if (found := _find(place)) is not None:
         return found
-    owner = Inbox.objects.filter(name=inbox).first()
-    if owner is None:
-        raise BridgeError(Code.NOT_FOUND, f"There is no inbox {inbox!r}.")
+    owner = find_inbox(inbox)
     try:
         with transaction.atomic():
             connection = Connection.objects.create(inbox=owner, nick=as_nick(nick) or "")

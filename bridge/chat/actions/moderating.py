@@ -31,26 +31,25 @@ def speaker_of(service: str, remote_id: str) -> Participant | None:
 
 @transaction.atomic
 def mute(participant: Participant, *, until: datetime | None) -> None:
-    """Until then he may not write: in this room; from a private conversation in none of his in this inbox.
+    """Until then they may not write: in this room; from a private conversation in none of theirs in this inbox.
 
-    None: he may again.
+    None: they may again.
     """
     Connection.objects.lock(participant.connection_id)
     Participant.objects.filter(pk=participant.pk).update(muted_until=until)
     if participant.connection.kind == Connection.Kind.PRIVATE and until is None:
-        # He may have been muted in an older one.
-        his = Connection.objects.filter(
+        # They may have been muted in an older one.
+        connections = Connection.objects.filter(
             visitor=participant.visitor, inbox=participant.connection.inbox_id
-        ).values("pk")
-        Participant.objects.filter(
-            connection__in=his, visitor=participant.visitor, muted_until__isnull=False
-        ).update(muted_until=None)
+        )
+        people = Participant.objects.filter(connection__in=connections.values("pk"))
+        people.filter(visitor=participant.visitor, muted_until__isnull=False).update(muted_until=None)
     publishing.tell_moderation()
 
 
 @transaction.atomic
 def block(inbox: Inbox, visitor: UUID, *, reason: str = "", until: datetime | None = None) -> Block:
-    """He is told, and neither writes nor hears anything in this inbox any more. Blocking twice is nothing new."""
+    """They are told, and neither write nor hear anything in this inbox any more. Blocking twice is nothing new."""
     made, _ = Block.objects.update_or_create(
         inbox=inbox,
         visitor=visitor,
@@ -63,7 +62,7 @@ def block(inbox: Inbox, visitor: UUID, *, reason: str = "", until: datetime | No
 
 @transaction.atomic
 def unblock(inbox: Inbox, visitor: UUID) -> bool:
-    """False where he was not blocked."""
+    """False where they were not blocked."""
     gone, _ = Block.objects.filter(inbox=inbox, visitor=visitor).delete()
     publishing.tell_moderation()
     return bool(gone)

@@ -10,7 +10,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q
 
-from bridge.chat.actions.authors import RemoteAuthor, participant_of, visitor_of
+from bridge.chat.actions.authors import RemoteAuthor, participant_of
 from bridge.chat.actions.changing import edit_message
 from bridge.chat.actions.copying import RemoteFile, drop_files, to_copy
 from bridge.chat.actions.noting import note_emojis
@@ -65,7 +65,7 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
             return None
         open_or_complete(connection)
     answered = answered_there(endpoint, incoming.reply_to)
-    author = participant_of(endpoint, incoming.author) if incoming.author else visitor_of(connection)
+    author = participant_of(endpoint, incoming.author)
     uploads = Attachment.objects.filter(pk__in=incoming.uploads).order_by("pk") if incoming.uploads else ()
     new = NewMessage(
         Target.of(connection, author),

@@ -1,12 +1,11 @@
 """What other code says in a conversation, in the name of a service."""
 
-from dataclasses import dataclass
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from django.db import transaction
 
 from bridge.chat.access import no_such_answered
-from bridge.chat.actions.authors import RemoteAuthor, participant_of, visitor_of
+from bridge.chat.actions.authors import RemoteAuthor, participant_of
 from bridge.chat.actions.receiving import open_or_complete
 from bridge.chat.actions.storing import NewMessage, store_arrival
 from bridge.chat.speaking import Target
@@ -14,34 +13,30 @@ from bridge.errors import BridgeError, Code
 from bridge.models import Connection, Endpoint, Message
 
 
-@dataclass(frozen=True)
-class Voice:
-    """Who speaks: somebody of a service, at one of its places in the conversation or at none of them.
-
-    Without an `author` it is the visitor whose private conversation it is.
-    """
-
-    service: str
-    endpoint: Endpoint | None
-    author: RemoteAuthor | None
-
-
 @transaction.atomic
 def say(
-    connection_id: int, content: str, *, voice: Voice, key: str = "", reply_to: UUID | None = None
+    endpoint: Endpoint,
+    content: str,
+    *,
+    author: RemoteAuthor | None,
+    key: str = "",
+    reply_to: UUID | None = None,
 ) -> Message:
     """Store it, once for each `key` of this author. A closed conversation is opened again by it, unless the visitor has
     a newer one.
 
+    `endpoint` is where it is said. One that is not saved names the conversation and a service that has no place in it.
+    Without an `author` it is the visitor whose private conversation it is.
+
     Raises BridgeError: `closed` for a closed room; `not_found` where the message that it answers is not here.
     """
-    Connection.objects.lock(connection_id)
-    connection = Connection.objects.select_related("inbox").get(pk=connection_id)
-    endpoint = voice.endpoint or Endpoint(connection=connection, service=voice.service)
-    author = participant_of(endpoint, voice.author) if voice.author else visitor_of(connection)
-    client_id = uuid5(NAMESPACE_URL, f"{voice.service} {key}") if key else None
+    Connection.objects.lock(endpoint.connection_id)
+    connection = Connection.objects.select_related("inbox").get(pk=endpoint.connection_id)
+    endpoint.connection = connection
+    participant = participant_of(endpoint, author)
+    client_id = uuid5(NAMESPACE_URL, f"{endpoint.service} {key}") if key else None
     if client_id:
-        same = Message.objects.filter(connection=connection, author=author, client_id=client_id)
+        same = Message.objects.filter(connection=connection, author=participant, client_id=client_id)
         if (known := same.select_related("connection", "author").first()) is not None:
             return known
     answered = _answered(connection, reply_to) if reply_to else None
@@ -50,11 +45,11 @@ def say(
             raise BridgeError(Code.CLOSED, "This room is closed.")
         open_or_complete(connection)
     message = NewMessage(
-        Target.of(connection, author),
+        Target.of(connection, participant),
         content,
         client_id=str(client_id) if client_id else None,
-        service=voice.service,
-        endpoint=voice.endpoint.pk if voice.endpoint else None,
+        service=endpoint.service,
+        endpoint=endpoint.pk,
         reply_to=answered,
     )
     return store_arrival(message, connection)

@@ -34,12 +34,13 @@ def advance(
 ) -> list[tuple[int, int, int, bool]]:
     """(connection, revision and seq before, whether it was active before that moment), for those that it advanced."""
     ids = _padded([pk for pk, _ in counts])
-    found = _rows(
-        cursor,
-        "id, revision, last_seq, active_at < %s",
-        f"bridge_connection WHERE state = 'open' AND id IN {placeholders(ids)}",
+    # As one value: each row by itself would be a step.
+    cursor.execute(
+        "SELECT JSON_GROUP_ARRAY(JSON_ARRAY(id, revision, last_seq, active_at < %s))"
+        f" FROM bridge_connection WHERE state = 'open' AND id IN {placeholders(ids)}",
         [stale_before, *ids],
     )
+    found = orjson.loads(cursor.fetchone()[0])
     steps: dict[int, list[int]] = defaultdict(list)
     taken = dict(counts)
     for pk, *_ in found:
@@ -112,12 +113,6 @@ def _insertion(count: int, *, plain: bool = False) -> str:
     return (
         f"INSERT OR FAIL INTO bridge_message ({_COLUMNS}, changed, failure) VALUES {', '.join([row] * count)}"
     )
-
-
-def _rows(cursor: Any, columns: str, source: str, params: Sequence[Any]) -> list[list[Any]]:
-    """Rows of numbers, as one value: each row by itself would be a step."""
-    cursor.execute(f"SELECT JSON_GROUP_ARRAY(JSON_ARRAY({columns})) FROM {source}", params)
-    return list(orjson.loads(cursor.fetchone()[0]))
 
 
 def placeholders(values: Sequence[Any]) -> str:
