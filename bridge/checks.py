@@ -1,4 +1,4 @@
-"""Mistakes in the settings, found by `manage.py check`: each with a stable id and a hint what to type."""
+"""Mistakes in the settings, found by `manage.py check`. Each has a stable ID and a hint that says what to type."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ def check_debug(**_: Any) -> Iterator[CheckMessage]:
 
 @register("settings")
 def check_types(**_: Any) -> Iterator[CheckMessage]:
-    """Each of our settings is of the type that the code which reads it expects."""
+    """Each of our settings has the type that its readers expect."""
     for name, setting in vars(Settings).items():
         if not isinstance(setting, Setting) or getattr(project, name, None) in (None, ""):
             continue
@@ -90,28 +90,24 @@ def check_discord(**_: Any) -> Iterator[CheckMessage]:
 
 @register(Tags.database)
 def check_inboxes(databases: Sequence[str] | None = None, **_: Any) -> Iterator[CheckMessage]:
-    """What the bot found when it last looked. Only `check --database default` asks the database."""
+    """What the bot found when it last checked. Only `check --database default` asks the database."""
     if "default" not in (databases or ()):
         return
-    # Not above: the models are not there yet when this is imported.
+    # Not above: this module is imported before the models.
     from bridge.models import Inbox
 
     try:
-        held = list(Inbox.objects.filter(enabled=True).exclude(discord_trouble="").order_by("pk"))
-        hinted = list(Inbox.objects.filter(enabled=True).exclude(discord_hint="").order_by("pk"))
+        inboxes = list(Inbox.objects.filter(enabled=True).order_by("pk"))
     except DatabaseProblem:
         # Before the first migration there is no table.
         return
-    for inbox in held:
-        yield Warning(
-            f"The inbox “{inbox}” is on hold: messages of its visitors wait, and nothing is lost.",
-            hint=inbox.discord_trouble,
-            id="bridge.W007",
-        )
-    for inbox in hinted:
-        yield Warning(
-            f"The bot has a warning about the inbox “{inbox}”.", hint=inbox.discord_hint, id="bridge.W008"
-        )
+    for inbox in inboxes:
+        if inbox.discord_trouble:
+            text = f"The inbox “{inbox}” is on hold: messages of its visitors wait, and nothing is lost."
+            yield Warning(text, hint=inbox.discord_trouble, id="bridge.W007")
+        if inbox.discord_hint:
+            text = f"The bot has a warning about the inbox “{inbox}”."
+            yield Warning(text, hint=inbox.discord_hint, id="bridge.W008")
 
 
 @register("services")
@@ -152,7 +148,7 @@ def check_email(**_: Any) -> Iterator[CheckMessage]:
 
 @register("channels")
 def check_channel_layer(**_: Any) -> Iterator[CheckMessage]:
-    # Channels reads it, Django knows nothing of it: a project may have none.
+    # A setting of Channels: a project may have none.
     layers: dict[str, Any] = getattr(project, "CHANNEL_LAYERS", {})
     try:
         backend = import_string(layers.get("default", {}).get("BACKEND", ""))
@@ -189,18 +185,20 @@ def check_sqlite(**_: Any) -> Iterator[CheckMessage]:
 
 @register(Tags.security)
 def check_private(**_: Any) -> Iterator[CheckMessage]:
-    """Of what is there: a folder that was given may be shared with others on purpose."""
+    """Only what exists: a project may share a folder with others on purpose."""
     try:
         home = settings.VAR_DIR
     except TypeError:
-        return  # what it is instead, another check says
-    kept = [home / "secret_key", home / "admin_password", home / "sandbox.json", *_databases()]
-    held = [path for path in kept if _holds_something(path)]
-    folders = [home, home / "files"] if held or (home / "files").is_dir() else []
-    # What lies in a folder that is its owner's alone nobody else can reach.
+        return  # reported by check_types
+    secrets = [home / "secret_key", home / "admin_password", home / "sandbox.json"]
+    # A database of one page has no table.
+    databases = (path for path in _databases() if path.is_file() and path.stat().st_size > 4096)
+    files = [*filter(Path.is_file, secrets), *databases]
+    folders = [home, home / "files"] if files or (home / "files").is_dir() else []
+    # Nobody else can reach what is in a private folder.
     open_to_others = [
         path
-        for path in (*held, *folders)
+        for path in (*files, *folders)
         if _mode(path) & 0o077 and (path == home or _mode(path.parent) & 0o077)
     ]
     if open_to_others:
@@ -213,16 +211,11 @@ def check_private(**_: Any) -> Iterator[CheckMessage]:
 
 
 def _databases() -> Iterator[Path]:
-    """Files of SQLite, with what it puts beside them."""
+    """Files of SQLite, with those that it puts beside them."""
     for database in project.DATABASES.values():
         name = str(database.get("NAME") or "")
         if "sqlite" in database["ENGINE"] and name and ":" not in name:
             yield from (Path(name + end) for end in ("", "-wal", "-shm", "-journal"))
-
-
-def _holds_something(path: Path) -> bool:
-    # One page: a database without a table.
-    return path.is_file() and (path.stat().st_size > 4096 or "sqlite" not in path.name)
 
 
 def _mode(path: Path) -> int:

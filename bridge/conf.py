@@ -1,7 +1,7 @@
-"""What `bridge` reads of a project's settings, each with what holds where the project says nothing of it.
+"""The app's own settings, each with its default.
 
-Code of `bridge` asks `bridge.conf.settings` for these and Django's own `settings` for Django's, so that the app runs
-in a project that has none of them. A test looks for whoever asks the wrong one.
+Code in `bridge` asks `bridge.conf.settings` for these, and Django's `settings` for Django's, so that the app runs in a
+project that defines none of them. A test finds code that asks the wrong one.
 """
 
 import resource
@@ -19,11 +19,11 @@ from bridge.infra import valkey
 T = TypeVar("T")
 
 STORAGE = "chatbridge"
-"""The alias in `STORAGES` under which a project may give attachments a place of their own."""
+"""The alias in `STORAGES` for attachments, if a project defines it."""
 
 
 class Setting(Generic[T]):
-    """The project's setting of this name, asked for each time; where it has none, or "", what `default` returns."""
+    """The project's setting of this name, read each time. If it is missing or "", what `default` returns."""
 
     def __init__(self, default: Callable[[], T], *, read: Callable[[Any], T] | None = None) -> None:
         self._default, self._read = default, read
@@ -49,7 +49,7 @@ class Setting(Generic[T]):
         return self._read(found) if self._read else found
 
     def __set__(self, instance: object, value: T) -> None:
-        """For this process only, as where a command's option takes its place."""
+        """For this process only, e.g. for a command's option."""
         setattr(project, self.name, value)
 
 
@@ -62,14 +62,8 @@ def _redis_url() -> str:
 
 
 def _valkey_dir() -> Path | None:
-    """None where the project names a server: then none is started."""
+    """None if the project names a server: then none is started."""
     return None if getattr(project, "REDIS_URL", "") else settings.VAR_DIR
-
-
-def _network(text: str) -> str:
-    """Raises ValueError for what is not a network."""
-    ip_network(text)
-    return text
 
 
 MOST_SOCKETS = 10_000
@@ -77,7 +71,7 @@ MOST_SOCKETS = 10_000
 
 
 def _most_sockets() -> int:
-    """As many as the process may open, less what database, Redis, files and requests need."""
+    """As many as the process may open, minus those for database, Redis, files and requests."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST_SOCKETS if files == resource.RLIM_INFINITY else min(MOST_SOCKETS, max(64, files * 3 // 4))
 
@@ -97,16 +91,14 @@ class Settings:
     DISCORD_GATEWAY_URL = Setting[str](str)
     DISCORD_CDN_URL = Setting[str](lambda: "https://cdn.discordapp.com")
 
-    WEBHOOK_ALLOWED_NETWORKS = Setting[list[Annotated[str, AfterValidator(_network)]]](list)
+    WEBHOOK_ALLOWED_NETWORKS = Setting[list[Annotated[str, AfterValidator(ip_network)]]](list)
 
     EMAIL_REPLY_DOMAIN = Setting[str](str)
     MAILGUN_SIGNING_KEY = Setting[str](str)
     POSTMARK_SECRET = Setting[str](str)
 
     BRIDGE_SERVICES = Setting[dict[str, str]](
-        lambda: {
-            "discord": "bridge.services.discord.service.DiscordService",
-        }
+        lambda: {"discord": "bridge.services.discord.service.DiscordService"}
     )
     BRIDGE_SOCKETS = Setting[Annotated[int, Field(ge=1)]](_most_sockets)
     BRIDGE_SOCKETS_PER_ADDRESS = Setting[Annotated[int, Field(ge=1)]](lambda: 200)
@@ -118,9 +110,9 @@ settings = Settings()
 
 
 def file_storage() -> Storage:
-    """Where attachments are kept: the project's storage of that alias, else a folder that nothing else serves.
+    """The storage of attachments: the project's with that alias, or a folder that nothing else serves.
 
-    Never the project's default storage: what is in MEDIA_ROOT is often served to everybody.
+    Never the project's default storage: files in MEDIA_ROOT are often served to everyone.
     """
     if STORAGE in project.STORAGES:
         return storages[STORAGE]

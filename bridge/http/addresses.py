@@ -1,4 +1,4 @@
-"""Every operation of the HTTP API: what is asked for where."""
+"""All operations of the HTTP API."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from bridge.live.registry import entries as commands
 
 
 def _later(reply: Any) -> Mapping[str, Any]:
-    """Where to ask for what changes from now on."""
+    """Where later changes begin."""
     return {"since": reply["revision"]}
 
 
@@ -26,15 +26,7 @@ def _visitors(method: Method, path: str, entry: Entry | str, summary: str, **mor
         guard, places = visitor_at_message, IN_ROOM
     elif "{room}" in path and entry.name != "room.join":
         guard, places = visitor_in_room, IN_ROOM
-    return Operation(
-        method=method,
-        path=path,
-        entry=guarded(entry, guard),
-        summary=summary,
-        tag=path.split("/")[0],
-        places=places,
-        **more,
-    )
+    return Operation(method, path, guarded(entry, guard), summary, places=places, **more)
 
 
 _READ = "connections/{connection}/messages"
@@ -44,17 +36,9 @@ _REACTION = "messages/{message}/reactions/{emoji}"
 
 def operations() -> list[Operation]:
     """In the order of the description."""
-    start = Operation(
-        method="POST",
-        path="session",
-        entry=commands["session.start"],
-        summary="Start as a new visitor, or continue as the visitor of a token",
-        tag="session",
-        status=201,
-        caller="anyone",
-    )
+    start, text = commands["session.start"], "Start as a new visitor, or continue as the visitor of a token"
     return [
-        start,
+        Operation("POST", "session", start, text, status=201, caller="anyone"),
         _visitors("DELETE", "session", entries.end, "Revoke the token", status=204),
         _visitors(
             "GET",

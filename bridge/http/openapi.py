@@ -91,7 +91,7 @@ def _operation(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "operationId": _id(operation),
         "summary": operation.summary,
-        "tags": [operation.tag],
+        "tags": [operation.path.split("/")[0]],
         "parameters": _parameters(operation, fields, required),
         "responses": _responses(operation, schemas),
     }

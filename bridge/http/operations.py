@@ -1,7 +1,7 @@
 """Operations of the HTTP API: each performs a command for a method and an address."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, Literal
 
 from django.http import HttpRequest
@@ -29,14 +29,14 @@ class RequestSession(Session):
     """The member of staff, after they were admitted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Operation:
     method: Method
     path: str
     """Below the API's own address, with fields of the payload in braces."""
     entry: Entry
     summary: str
-    tag: str
+    _: KW_ONLY
     status: int = 200
     caller: Literal["anyone", "visitor", "staff"] = "visitor"
     places: Parameters = field(default_factory=dict)

@@ -1,7 +1,8 @@
-"""What staff ask for over HTTP."""
+"""The operations of staff."""
 
 import uuid
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from bridge import protocol
@@ -11,7 +12,7 @@ from bridge.chat.actions.authors import user_in
 from bridge.chat.browsing import BY_ACTIVITY
 from bridge.chat.speaking import Target
 from bridge.errors import BridgeError, Code
-from bridge.http.operations import Method, Operation, RequestSession, entry, older
+from bridge.http.operations import Operation, RequestSession, entry, older
 from bridge.http.staff_payloads import (
     StaffConnectionChanged,
     StaffConnectionList,
@@ -23,7 +24,6 @@ from bridge.http.staff_payloads import (
     shown,
 )
 from bridge.http.staff_permissions import may
-from bridge.live.registry import Entry
 from bridge.live.worker import Worker
 from bridge.models import WEB, Connection, Participant
 from bridge.protocol.frames import too_long
@@ -60,7 +60,7 @@ async def read_connection(session: RequestSession, payload: StaffMessages) -> St
 
 @entry("staff.send", permission=WRITE, throttle="message")
 async def send(session: RequestSession, payload: StaffMessageSend) -> MessageSent:
-    """To the visitor's page and to every service, under the name of the user."""
+    """Send a message to the visitor's page and every service, under the user's name."""
     if len(payload.content) > protocol.MAX_CONTENT:
         raise too_long(payload.content)
 
@@ -112,26 +112,13 @@ def _further(reply: Any) -> Mapping[str, Any] | None:
     return {"before": reply["place"]} if reply["place"] else None
 
 
-def _staffs(method: Method, path: str, of: Entry, summary: str, **more: Any) -> Operation:
-    return Operation(
-        method=method,
-        path=f"staff/connections{path}",
-        entry=of,
-        summary=summary,
-        tag="staff",
-        caller="staff",
-        **more,
-    )
-
-
 def operations() -> list[Operation]:
-    one = "/{connection}"
+    path, one = "staff/connections", "staff/connections/{connection}"
+    staff = partial(Operation, caller="staff")
     return [
-        _staffs("GET", "", list_connections, "List conversations, latest activity first", next_page=_further),
-        _staffs(
-            "GET", one, read_connection, "Get a conversation and a page of its messages", next_page=older
-        ),
-        _staffs("POST", f"{one}/messages", send, "Answer under your own name", status=201),
-        _staffs("POST", f"{one}/close", close, "Close a conversation"),
-        _staffs("POST", f"{one}/reopen", reopen, "Reopen a conversation"),
+        staff("GET", path, list_connections, "List conversations, latest activity first", next_page=_further),
+        staff("GET", one, read_connection, "Get a conversation and a page of its messages", next_page=older),
+        staff("POST", f"{one}/messages", send, "Answer under your own name", status=201),
+        staff("POST", f"{one}/close", close, "Close a conversation"),
+        staff("POST", f"{one}/reopen", reopen, "Reopen a conversation"),
     ]
