@@ -1,1 +1,1 @@
-"""E-mail: what a visitor missed goes to the address that he left, and his answer comes back into the conversation."""
+"""E-mail as a service: visitors are mailed what they missed, and can answer by e-mail."""

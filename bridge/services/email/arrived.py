@@ -1,4 +1,4 @@
-"""A mail as it arrived, whichever provider brought it, and whether a person wrote it."""
+"""An incoming mail, the same for all providers, and whether a person wrote it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from bridge.services.email.html import text_of_html
 
 
 def address_in(header: str) -> str:
-    """The first address, empty where there is none. The parser goes one call deeper for each bracket."""
+    """The first address, or "" if there is none. The parser recurses once for each bracket."""
     try:
         return parseaddr(header)[1]
     except RecursionError:
@@ -25,12 +25,12 @@ class MailFile:
     name: str
     data: bytes = field(repr=False)
     is_whole: bool = False
-    """The text of the mail itself, in a file of ours: the limits of an inbox are for others."""
+    """Whether we made this file, with the full text of the mail. Then the inbox's limits do not apply."""
 
 
 @dataclass(frozen=True)
 class Mail:
-    """The names of `headers` are in lower case."""
+    """An incoming mail. The names of `headers` are in lower case."""
 
     sender: str
     recipients: Sequence[str]
@@ -39,11 +39,11 @@ class Mail:
     html: str = ""
     files: Sequence[MailFile] = ()
     authenticated: bool = False
-    """Whether the provider found that the sender's own mail server sent it."""
+    """Whether the provider confirmed that the sender's own mail server sent it."""
 
     @property
     def message_id(self) -> str:
-        """By which it is known again. One that is too long for a column is known by its digest."""
+        """Identifies the mail if it arrives again. An ID that is too long for the column is replaced by a digest."""
         found = self.headers.get("message-id", "").strip()
         if 0 < len(found) <= 200 and found.isprintable():
             return found
@@ -52,7 +52,7 @@ class Mail:
 
     @property
     def address(self) -> str:
-        """Of its sender, to be compared."""
+        """The sender's address, for comparisons."""
         return address_in(self.sender).casefold()
 
     @property
@@ -65,7 +65,7 @@ class Mail:
 
     @property
     def written_at(self) -> datetime:
-        """When its writer's clock says, within reason."""
+        """The time in the `Date` header, or now if that is implausible."""
         now = timezone.now()
         try:
             written = parsedate_to_datetime(self.headers.get("date", ""))
@@ -76,7 +76,7 @@ class Mail:
 
 
 def is_automatic(mail: Mail) -> bool:
-    """RFC 3834: an answer to such a mail, which would be answered by it, has no end."""
+    """Whether a machine wrote it (RFC 3834). Two machines would answer each other without end."""
     header = mail.headers.get
     return (
         header("auto-submitted", "no").partition(";")[0].strip().lower() not in {"no", ""}

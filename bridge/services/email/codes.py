@@ -1,4 +1,4 @@
-"""Codes that only we can make: in the address that a visitor answers to, and in the link that ends the mails."""
+"""Signed codes that identify a conversation in reply addresses and in unsubscribe links."""
 
 import base64
 import binascii
@@ -10,7 +10,9 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from bridge.identity.tokens import signing_keys
 
 SIGNED = 16
-"""Bytes of the signature. With the conversation's own 16 and "reply+" it is 58 characters: a mail address takes 64."""
+"""Bytes of the signature. With the conversation's 16 bytes and "reply+", the local part of the address has 58
+characters; 64 are allowed.
+"""
 
 
 class Purpose(StrEnum):
@@ -19,7 +21,7 @@ class Purpose(StrEnum):
 
 
 def code_for(connection: UUID, purpose: Purpose) -> str:
-    """Lower case and digits: some mail servers change the case of addresses."""
+    """Only lower-case letters and digits, because some mail servers change the case of addresses."""
     return _spelled(connection.bytes + _signature(connection, purpose, signing_keys()[0]))
 
 
@@ -28,7 +30,7 @@ def _spelled(whole: bytes) -> str:
 
 
 def read_code(text: str, purpose: Purpose) -> UUID | None:
-    """The conversation that it is for; None where it is none of ours, or was made for something else."""
+    """The conversation's uid; None if the code is not ours or has another purpose."""
     try:
         whole = base64.b32decode(text.upper() + "=" * (-len(text) % 8))
     except (binascii.Error, ValueError):

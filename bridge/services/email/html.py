@@ -1,9 +1,9 @@
-"""The words of a mail in HTML, as lines of text: what is quoted begins with “>”, as in a mail of text.
+"""Converts the HTML of a mail to plain text. Quoted lines begin with “>”, as in plain-text mails.
 
-lxml reads it without making a tree. Measured on documents made to cost time (100,000 open elements, their ends in the
-wrong order): selectolax and the html.parser of some Pythons take minutes. lxml takes a time that grows with the
-number of open elements, which is limited here; what is nested more deeply than any mail program does is read without
-its structure.
+lxml parses it without building a tree. Measured on malicious documents (100,000 open elements, closed in the wrong
+order): selectolax, and html.parser in some versions of Python, take minutes. The time that lxml takes grows with the
+number of open elements, which is limited here. If a document is nested more deeply than any mail program does, its
+structure is ignored.
 """
 
 import re
@@ -11,28 +11,28 @@ import re
 from lxml import etree
 
 DEEPEST = 300
-"""Open elements. The mails of a long thread that mail programs wrote have about a hundred."""
+"""Open elements. In a long thread, the mails of real mail programs have about a hundred."""
 MOST_QUOTES = 20
-"""Signs before a line that is quoted more deeply still: 300 before each would be a text many times its document."""
+"""The most “>” before a line: 300 before each line would make the text many times longer than its document."""
 PIECE = 16 * 1024
-"""Characters that are read at once. How deep it is, is known after each."""
+"""Characters that are parsed at once. lxml raises TooDeep only after a whole piece."""
 _BLOCKS = frozenset(
     "address article aside blockquote body center dd div dl dt fieldset figure footer form h1 h2 h3 h4 h5 h6 header "
     "hr li main nav ol p pre section table tr ul".split()
 )
 _UNSEEN = frozenset({"style", "script", "title", "template"})
-# Those of HTML: one that does not break is none.
+# HTML's white space, which a no-break space is not part of.
 _SPACES = re.compile(r"[ \t\r\n]+")
 _TAG = re.compile(r"<[^<>]{0,5000}>")
 _ADDRESS = ("http://", "https://")
 
 
 class TooDeep(Exception):
-    """More elements are open than in any mail that somebody wrote."""
+    """More elements are open than in any mail of a real mail program."""
 
 
 def text_of_html(html: str) -> str:
-    """All words of it. Links whose words are not their address have it behind them."""
+    """The whole text. If the text of a link is not its address, the address follows it."""
     html = html.replace("\x00", "").encode(errors="replace").decode()
     reader = _Reader()
     parser = etree.HTMLParser(target=reader, huge_tree=True, no_network=True)
@@ -43,12 +43,12 @@ def text_of_html(html: str) -> str:
     except (TooDeep, etree.LxmlError):
         return _flat(html)
     text = reader.text()
-    # What never ends, a comment or a style, would hide all that follows it.
+    # A comment or style that is never closed would hide everything after it.
     return text if text or not html.strip() else _flat(html)
 
 
 class _Reader:
-    """What lxml tells of a document, one thing after the other."""
+    """The parser target: lxml calls these methods while it parses."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
@@ -106,7 +106,7 @@ class _Reader:
             self._line.append(f" ({address})")
 
     def _end_line(self, *, blank: bool = False) -> None:
-        """`blank`: an empty one counts, too."""
+        """`blank`: an empty line is added, too."""
         text = "".join(self._line)
         self._line = []
         self._links = [(address, 0) for address, _ in self._links]
@@ -118,6 +118,6 @@ class _Reader:
 
 
 def _flat(html: str) -> str:
-    """Without tags, each of which ends a line."""
+    """Replaces each tag with the end of a line."""
     lines = (" ".join(line.split()) for line in _TAG.sub("\n", html).split("\n"))
     return "\n".join(line for line in lines if line)

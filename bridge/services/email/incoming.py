@@ -1,4 +1,4 @@
-"""A visitor's answer by mail: whose it is, and how it comes into their conversation. No mail is dropped silently."""
+"""Receives visitors' answers by mail and posts them in their conversations. No mail is dropped silently."""
 
 import logging
 from collections.abc import Sequence
@@ -35,18 +35,18 @@ class Outcome(StrEnum):
     TAKEN = "taken"
     KNOWN = "known"
     AUTOMATIC = "automatic"
-    """Written by a machine, which would answer our answer."""
+    """A machine wrote it, and would answer our answer."""
     NOBODYS = "nobodys"
-    """For no conversation of ours."""
+    """It belongs to no conversation."""
     REFUSED = "refused"
-    """Its sender may not write this here."""
+    """The visitor is not allowed to write this."""
 
 
 def take(mail: Mail) -> Outcome:
-    """Put it into its conversation, or keep it for staff. The same mail again is nothing. Blocks.
+    """Post the mail in its conversation, or keep it for staff. A mail that arrives again is ignored. Blocks.
 
-    Its code proves whose it is: only who had the visitor's mail has it. From another address than theirs it is taken
-    too, and says so: many people have several.
+    The code in the recipient's address proves that it is from the visitor, because only their mails contain it. It may
+    come from another address than the visitor's, because many people have several. Then the message says so.
     """
     endpoint = _endpoint(mail.recipients)
     if endpoint and RemoteMessage.objects.filter(endpoint=endpoint, remote_id=mail.message_id).exists():
@@ -62,7 +62,7 @@ def take(mail: Mail) -> Outcome:
     )
     text = words_of(mail, endpoint)
     if (why := _refusal(reader, text, mail.files)) is not None:
-        # Staff know whom they blocked, and hear no more of them.
+        # Staff know whom they have blocked, and need no notice.
         refuse(mail, Reason.REFUSED, why, endpoint=endpoint, quiet=_is_blocked(reader))
         return Outcome.REFUSED
     return _take(mail, endpoint, reader, text)
@@ -88,7 +88,7 @@ def _is_blocked(reader: Participant) -> bool:
 
 
 def _refusal(reader: Participant, text: str, attachments: Sequence[MailFile]) -> str | None:
-    """Why they may not write this: what holds for them on the page holds here."""
+    """Why the visitor may not write this, by the same rules as on the page."""
     if _is_blocked(reader):
         return "You cannot write here."
     if (refusal := silenced(reader, now=timezone.now())) is not None:
@@ -121,10 +121,13 @@ def _take(mail: Mail, endpoint: Endpoint, reader: Participant, text: str) -> Out
 
 @transaction.atomic
 def _store(mail: Mail, endpoint: Endpoint, pieces: Sequence[str], uploads: Sequence[int]) -> bool:
-    """As several messages where it is longer than one, or has more files; in order, all or none."""
+    """Store the mail, as several messages if it is too long or has too many files for one; all of them or none.
+
+    False if it was stored before.
+    """
     batches = [uploads[at : at + MAX_ATTACHMENTS] for at in range(0, len(uploads), MAX_ATTACHMENTS)]
     for number, (piece, batch) in enumerate(zip_longest(pieces, batches)):
-        # None of these is an id that a mail could name.
+        # No mail can have such an ID.
         remote_id = f"{number}:{mail.message_id}" if number else mail.message_id
         incoming = Incoming(
             remote_id, None, piece or "", created_at=mail.written_at, uploads=tuple(batch or ())
@@ -161,7 +164,7 @@ def _keep_one(file: MailFile, reader: Participant) -> int | None:
 
 
 def _mark_read(mail: Mail, endpoint: Endpoint, reader: Participant) -> None:
-    """Somebody who answers a mail has read it."""
+    """A visitor who answers a mail has read it."""
     answered = f"{mail.headers.get('in-reply-to', '')} {mail.headers.get('references', '')}"[:5000].split()
     read = Message.objects.filter(
         connection=endpoint.connection_id,

@@ -1,22 +1,22 @@
-"""Whether words are ours: what our mails said, to be found again in what quotes them. Linear in both."""
+"""Finds the text of our own mails in what quotes them, in time linear in both."""
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
 PLACES = 20
-"""Where a word that occurs often is looked for: at so many of its places."""
+"""Occurrences of a frequent word that are tried."""
 LEAST = 4
-"""Words in a row that are ours though they are not a whole line: a quote of which somebody kept a part."""
+"""Consecutive words that count as a quote though they are not a whole line: somebody kept a part of it."""
 TRIES = 50
-"""Words that are compared for each one that is read or ours. What takes more to be found stays."""
+"""Comparisons for each word of both texts. A quote that needs more is not found, and stays."""
 _AROUND = "<>()[]*_„“”\"'—–-•·|"
 
 
 class Known:
-    """Whole lines of a quote are found however a mail program broke them anew, each as often as it was said.
+    """Finds whole lines however a mail program wraps them again, each only as often as our mails contain it.
 
-    A word alone is none of ours, though we said it in some line: it may well be an answer.
+    A single word of a line is not found: it may well be an answer.
     """
 
     def __init__(self, texts: Iterable[str]) -> None:
@@ -37,9 +37,9 @@ class Known:
         self._tries = 0
 
     def take(self, lines: Sequence[str], *, parts: bool = False) -> list[bool]:
-        """Which of these lines are said there, and were not taken before; those are taken. Lines of mere signs are.
+        """For each of these lines, whether it is in our mails and was not taken before. These are now taken.
 
-        `parts`: also where a part of a line is left of the quote.
+        Lines of punctuation alone are always found. `parts`: so are parts of our lines.
         """
         wanted = [words_of(line) for line in lines]
         self._tries = TRIES * (sum(map(len, wanted)) + len(self._words))
@@ -58,7 +58,7 @@ class Known:
         return ours
 
     def begins(self, line: str) -> bool:
-        """Whether a mail of ours, or a line of one, begins like this. Mere signs are nothing."""
+        """Whether a line of our mails begins like this. False for punctuation alone."""
         words = words_of(line)
         places = islice(self._starts.get(words[0], ()), PLACES) if words else ()
         return any(
@@ -68,7 +68,7 @@ class Known:
         )
 
     def _take_whole(self, wanted: Sequence[list[str]], first: int) -> int:
-        """The line behind those from `first` on that are one or more whole lines of ours; `first` if none are."""
+        """The index after the lines from `first` on that are whole lines of ours; `first` if there are none."""
         for start in self._candidates(self._starts, wanted[first][0]):
             at, end = first, start
             if start and start not in self._ends:
@@ -98,7 +98,7 @@ class Known:
         self._next = end
 
     def _candidates(self, places: dict[str, deque[int]], word: str) -> Iterable[int]:
-        """Where a line can begin: behind the one before, or wherever its first word is and was not taken."""
+        """Where a line may begin: after the previous one, or where its first word occurs and was not taken."""
         yield self._next
         found = places.get(word, deque())
         while found and self._taken[found[0]]:
@@ -107,7 +107,7 @@ class Known:
 
 
 def once(text: str, other: str) -> list[str]:
-    """Two versions of one mail, as text and as HTML: a line of both was said once."""
+    """The plain-text version of a mail, and those lines of its HTML version that are not in it."""
     said = Counter(tuple(words_of(line)) for line in text.split("\n"))
     only: list[str] = []
     for line in other.split("\n"):
@@ -119,7 +119,7 @@ def once(text: str, other: str) -> list[str]:
 
 
 def words_of(text: str) -> list[str]:
-    """Without signs around them, and without addresses: some mail servers put others in their place."""
+    """Without the punctuation around them, and without URLs, because some mail servers replace these."""
     found = (word.strip(_AROUND).casefold() for word in text.replace("\u00a0", " ").split())
     return [word for word in found if word and "://" not in word]
 

@@ -1,4 +1,4 @@
-"""One mail with everything that a visitor missed."""
+"""The mail with everything that a visitor missed."""
 
 from email.headerregistry import Address
 from email.utils import parseaddr
@@ -19,9 +19,9 @@ from bridge.services.email.codes import Purpose, code_for
 from bridge.text.characters import clean_line
 
 LINE = "— Please write your answer above this line —"
-"""What is below it in an answer is our own mail, whatever the mail program puts around it."""
+"""In an answer, everything below it is our own mail, whatever the mail program adds."""
 LONGEST_THREAD = 10
-"""Earlier mails that a mail names: enough for any mail program to put it into its thread."""
+"""Earlier mails in `References`: enough for any mail program to find the thread."""
 
 
 def contact_of(connection: Connection) -> Contact | None:
@@ -37,13 +37,13 @@ def is_contact(address: str, connection: Connection) -> bool:
 
 
 def address_of(connection: Connection) -> str:
-    """Where the visitor wants what they missed; empty without an address, or if they have unsubscribed."""
+    """The visitor's address; "" if there is none, or if they have unsubscribed."""
     contact = contact_of(connection)
     return contact.email if contact is not None and not contact.email_stopped else ""
 
 
 def build(remote: RemoteMessage, connection: Connection, *, to: str) -> EmailMultiAlternatives:
-    """The mail that this remote message is, from the present texts of the messages in it."""
+    """The mail of this remote message, with the current texts of its messages."""
     parts = remote.parts.order_by("position").select_related("message__author")
     messages = [part.message for part in parts.prefetch_related("message__attachments")]
     reply = reply_address(connection)
@@ -85,13 +85,13 @@ def sender(connection: Connection) -> str:
 
 
 def reply_address(connection: Connection) -> str:
-    """Where an answer finds its conversation; empty where this site takes no mail."""
+    """The conversation's address for answers; "" if this site receives no mail."""
     domain = settings.EMAIL_REPLY_DOMAIN
     return f"reply+{code_for(connection.uid, Purpose.REPLY)}@{domain}" if domain else ""
 
 
 def page_of(connection: Connection) -> str:
-    """Its conversation on the page. Empty where this site's own address is not known."""
+    """The link to the conversation on the page; "" if this site's own address is unknown."""
     inbox = connection.inbox.name
     query = "" if inbox == "default" else f"?{urlencode({'inbox': inbox})}"
     path = f"{addresses.path_to('bridge:chat')}{query}#conversation={connection.uid}"
@@ -99,7 +99,7 @@ def page_of(connection: Connection) -> str:
 
 
 def stop_link(connection: Connection) -> str:
-    """Without a login. Empty where this site's own address is not known."""
+    """The link to unsubscribe without a login; "" if this site's own address is unknown."""
     path = addresses.path_to("bridge:email:stop", code_for(connection.uid, Purpose.STOP))
     return addresses.whole(path)
 
@@ -107,12 +107,12 @@ def stop_link(connection: Connection) -> str:
 def _headers(remote: RemoteMessage, connection: Connection, *, stop: str) -> dict[str, str]:
     domain = settings.EMAIL_REPLY_DOMAIN or sender_address(connection).rpartition("@")[2] or "localhost"
     headers = {
-        # The same for the same nonce: a mail that is sent again is the same mail.
+        # A mail that is sent again has the same ID.
         "Message-ID": f"<{remote.nonce}@{domain}>",
-        # Whoever is away answers no machine.
+        # Out-of-office replies are not sent to it.
         "Auto-Submitted": "auto-generated",
     }
-    # What was mailed before in this conversation, either way.
+    # Earlier mails of this conversation, in both directions.
     before = RemoteMessage.objects.filter(endpoint=remote.endpoint_id, pk__lt=remote.pk)
     known = before.filter(remote_id__startswith="<").order_by("-pk").values_list("remote_id", flat=True)
     if thread := [remote_id for remote_id in known[:LONGEST_THREAD] if remote_id][::-1]:
@@ -123,7 +123,7 @@ def _headers(remote: RemoteMessage, connection: Connection, *, stop: str) -> dic
 
 
 def _context(message: Message) -> dict[str, Any]:
-    """For the templates. A file's address is empty where nobody can follow it."""
+    """For the templates. A file's address is "" if nobody could open it."""
     attachments = sorted(message.attachments.all(), key=lambda attachment: attachment.position)
     return {
         "name": message.author.nick if message.author else "",

@@ -1,4 +1,4 @@
-"""Mails as Mailgun and Postmark hand them over, and how each proves who it is."""
+"""Reads the requests of Mailgun and Postmark, and verifies that they are theirs."""
 
 import base64
 import binascii
@@ -22,28 +22,28 @@ from bridge.infra import redis
 from bridge.services.email.arrived import Mail, MailFile, address_in
 
 OLDEST = timedelta(hours=10)
-"""Mailgun tries for eight hours to hand a mail over."""
+"""Mailgun tries to deliver a mail for eight hours."""
 REMEMBERED = 2 * OLDEST
 _SIGNED = ("timestamp", "token", "signature")
 _STAMP = re.compile(r"[0-9]{10}", re.ASCII)
 LARGEST = 40 * 1024 * 1024
-"""Bytes: Mailgun takes mails of 25 MB, Postmark of 35 MB."""
+"""Bytes: Mailgun accepts mails of up to 25 MB, Postmark of up to 35 MB."""
 PIECE = 4 * 1024
 LONGEST_PROOF = 300
-"""Bytes of each field that proves who sent a form: the longest, a token or signature, has 64 characters."""
+"""Bytes of each field of a signature: the longest, the token and the signature itself, have 64 characters."""
 MOST_PARTS = 1000
-"""Fields and files of a form: Mailgun sends about 25 and those of the mail."""
+"""Fields and files of a form: Mailgun sends about 25, and those of the mail."""
 
 
 class Unreadable(Exception):
-    """It is not what this provider sends."""
+    """The request is not one that this provider sends."""
 
 
 def from_mailgun(request: HttpRequest) -> Mail:
-    """Of a route with the action forward(). Its signature covers only a time and a token, so each token counts for one
-    mail.
+    """Read a mail from a route with the action forward(). Mailgun's signature covers only a time and a token, so each
+    token is valid for one mail.
 
-    Raises Unreadable, and RedisError where Redis is away: then it is brought again.
+    Raises Unreadable, and RedisError if Redis is unavailable: then Mailgun sends the mail again.
     """
     if not settings.MAILGUN_SIGNING_KEY:
         raise Http404
@@ -69,12 +69,12 @@ def from_mailgun(request: HttpRequest) -> Mail:
 
 
 def from_postmark(request: HttpRequest) -> Mail:
-    """Of an inbound stream whose address has our secret in it. Raises Unreadable and BridgeError."""
+    """Read a mail from an inbound stream with our secret in its address. Raises Unreadable and BridgeError."""
     if not settings.POSTMARK_SECRET:
         raise Http404
     if not _has_secret(request.headers.get("Authorization", "")):
         raise BridgeError(Code.NOT_IDENTIFIED, "The secret in the address is wrong.")
-    # Not request.body, which is for small forms.
+    # Not request.body, which is limited to small requests.
     body = request.read(LARGEST + 1)
     if len(body) > LARGEST:
         raise Unreadable("it is too large")
@@ -83,7 +83,7 @@ def from_postmark(request: HttpRequest) -> Mail:
 
 def _is_signed(fields: Mapping[str, str]) -> bool:
     stamp, token, signature = (fields.get(name, "") for name in _SIGNED)
-    # Of this shape alone: a time and a token that are written one behind the other can be parted elsewhere, too.
+    # Time and token are signed as one text. Without a fixed format, it could be split at another place, too.
     if not _STAMP.fullmatch(stamp) or not signature.isascii():
         return False
     key = settings.MAILGUN_SIGNING_KEY.encode()
@@ -94,27 +94,27 @@ def _is_signed(fields: Mapping[str, str]) -> bool:
 
 
 def _is_first(token: str, fields: Mapping[str, str], files: Sequence[MailFile]) -> bool:
-    """Whether this token came with this mail before, or never.
+    """Whether this token was never used, or only with this same mail.
 
-    With the whole mail: whoever has seen a signature could send anything under it that is left out here.
+    The whole mail is compared: somebody who has seen a signature could change any part that is left out here.
     """
     name = f"chatbridge:mailgun:{sha256(token.encode(errors='replace')).hexdigest()}"
     signed = sorted(field for field in fields.items() if field[0] not in _SIGNED)
     attached = sorted((file.name, sha256(file.data).hexdigest()) for file in files)
     digest = sha256(json.dumps([signed, attached]).encode()).hexdigest()
-    # One for all threads: closed, as `with` would do, it takes away the others' connections.
+    # All threads share it, so it must not be closed, as `with` would do.
     client = redis.blocking_client()
     return bool(client.set(name, digest, nx=True, ex=REMEMBERED)) or client.get(name) == digest.encode()
 
 
 def _read_form(request: HttpRequest) -> tuple[dict[str, str], list[MailFile]]:
-    """The fields and files of a form. Not request.POST, which refuses fields of more than 2.5 MB for good.
+    """The fields and files of a form. Not from request.POST, which always refuses fields of more than 2.5 MB.
 
     Raises Unreadable.
     """
     if request.content_type in {"application/x-www-form-urlencoded", "application/x-url-encoded"}:
         body = request.read(LARGEST + 1)
-        # A megabyte of “%” takes most of a second: nobody but Mailgun may have that read.
+        # Decoding a megabyte of “%” takes most of a second, so the signature is verified first.
         if not _is_signed(read_urlencoded(body, longest=LONGEST_PROOF)):
             raise Unreadable("it is not signed")
         return read_urlencoded(body), []
@@ -135,7 +135,7 @@ def _read_form(request: HttpRequest) -> tuple[dict[str, str], list[MailFile]]:
 def read_urlencoded(body: bytes, *, longest: int = LARGEST) -> dict[str, str]:
     """The fields whose names and values have at most `longest` bytes. Raises Unreadable.
 
-    Not by urllib or what builds on it: that makes an object of each “%41”, some 20 times the body.
+    Not with urllib, which makes an object of each “%41” and needs some 20 times the memory of the body.
     """
     pairs = body.split(b"&", MOST_PARTS)
     if len(body) > LARGEST or len(pairs) > MOST_PARTS:
@@ -148,7 +148,7 @@ def read_urlencoded(body: bytes, *, longest: int = LARGEST) -> dict[str, str]:
 
 
 def _unquoted(value: bytes) -> str:
-    """By pieces, and no “%41” is cut in two."""
+    """Decodes it in pieces, and never cuts a “%41” in two."""
     pieces, at = [], 0
     while at < len(value):
         end = at + PIECE
@@ -199,9 +199,9 @@ def read_postmark(body: bytes) -> Mail:
 
 
 def _text(value: Any) -> str:
-    """Text that can be stored: half a surrogate pair, which JSON can hold, becomes a question mark.
+    """Text that can be stored: a lone surrogate, which JSON can contain, becomes a question mark.
 
-    Raises TypeError for what is no text.
+    Raises TypeError if it is not a string.
     """
     if not isinstance(value, str):
         raise TypeError(f"a text is a {type(value).__name__}")
@@ -209,7 +209,7 @@ def _text(value: Any) -> str:
 
 
 def _headers(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """With their names in lower case."""
+    """The headers, with their names in lower case."""
     return [(_text(name).lower(), _text(value)) for name, value in pairs]
 
 
@@ -218,9 +218,9 @@ def _named(headers: Iterable[tuple[str, str]], name: str) -> list[str]:
 
 
 def _passed(results: Sequence[str], *, sender: str, envelope: str) -> bool:
-    """Whether the provider found that the server of the sender's own domain sent it.
+    """Whether the provider confirmed that the server of the sender's own domain sent it.
 
-    What a sender wrote into the mail themself stands beside what the provider found: all of them must say so.
+    The sender can add such a header to the mail, beside the provider's. So all of them must say “pass”.
     """
     domains = {address_in(address).rpartition("@")[2].lower() for address in (sender, envelope)}
     passed = [result.strip().lower().partition(" ")[0] == "pass" for result in results]
@@ -228,6 +228,6 @@ def _passed(results: Sequence[str], *, sender: str, envelope: str) -> bool:
 
 
 def _envelope_of(results: Sequence[str]) -> str:
-    """The one that all of them name."""
+    """The envelope sender that all of them agree on, or ""."""
     senders = {result.partition("envelope-from=")[2].partition(";")[0].strip() for result in results}
     return senders.pop().strip('"<>') if len(senders) == 1 else ""

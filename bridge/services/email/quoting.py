@@ -1,8 +1,8 @@
-"""What somebody wrote in an answer, without the mail that they answer. Pure, and linear in what is written.
+"""Extracts what somebody wrote in an answer, without the mail that they quote. Pure, and linear in the text.
 
-The libraries for this are made of regular expressions over the words of some languages: one took 73 seconds for 20,000
-empty lines. Here the mail that is answered is always ours, so most of what it quotes is known word for word. What is
-not known to be a quote stays: rather a line too many than one of the visitor's too few.
+The libraries for this consist of regular expressions for the words of some languages: one took 73 seconds for 20,000
+empty lines. Here the quoted mail is always ours, so most of the quote is known word for word. What is not known to be
+a quote stays: a line too many is better than one of the visitor's too few.
 """
 
 from collections.abc import Sequence
@@ -14,17 +14,17 @@ from bridge.services.email.letters import LINE
 
 MARK = LINE.strip("— ")
 LONGEST_HEADING = 4
-"""Lines in which mail programs say who wrote what follows: “On …, … wrote:”, perhaps broken."""
+"""Lines above a quote that name its author: “On …, … wrote:”, perhaps wrapped."""
 LEAST_HEADERS = 3
-"""Lines of “From: …”, “Sent: …” and so on, in whatever language, which Outlook puts above what it quotes."""
+"""Lines such as “From: …” and “Sent: …”, in any language, which Outlook puts above a quote."""
 CONTEXT = 5
-"""Lines of a quote that stay above each part of an answer that is written between the parts of a quote."""
+"""Quoted lines that are kept above each part of an answer that is written between the lines of a quote."""
 
 
 @dataclass
 class Line:
     depth: int
-    """Signs before it that say that it is quoted."""
+    """The number of “>” before it."""
     text: str
     quoted: bool = False
 
@@ -38,9 +38,9 @@ class Line:
 
 
 def answer_in(text: str, *, names: Sequence[str] = (), known: Known | None = None) -> str:
-    """The answer itself; empty where there is nothing but what was quoted.
+    """The answer itself; "" if there is nothing but a quote.
 
-    `names`: the sender of the mails that are quoted, by name or address, in lower case. `known`: what those say.
+    `names`: the names and addresses of the quoted mails' sender, in lower case. `known`: the text of these mails.
     """
     known = known or Known([])
     lines = [_line(line) for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
@@ -57,8 +57,8 @@ def _line(text: str) -> Line:
 
 
 def _mark_prefixed(lines: list[Line], known: Known) -> None:
-    """Lines that begin with “>”. Where some of a quote is known to be ours, what is not was written into it."""
-    # Of all quotes together: an answer may stand within a line of ours.
+    """Marks lines that begin with “>”. If a part of a quote is ours, the unknown lines were written into it."""
+    # All quotes together, because an answer may interrupt one of our lines.
     _mark_ours([line for line in lines if line.depth and not line.is_blank], known, parts=True)
     for start, end in _runs(lines):
         run = [line for line in lines[start:end] if not line.is_blank]
@@ -66,7 +66,7 @@ def _mark_prefixed(lines: list[Line], known: Known) -> None:
         for line in run:
             line.quoted = line.quoted or not is_known
         for line, after in pairwise(run):
-            # Who wrote what is quoted more deeply below it.
+            # It names the author of the deeper quote below it.
             line.quoted = line.quoted or (after.depth > line.depth and _names_somebody(line.text))
         for line in lines[start:end]:
             line.quoted = line.quoted or line.is_blank
@@ -79,7 +79,7 @@ def _mark_ours(lines: Sequence[Line], known: Known, *, parts: bool = False) -> N
 
 
 def _runs(lines: Sequence[Line]) -> list[tuple[int, int]]:
-    """Where the quotes of lines that begin with “>” begin and end, blank lines between them included."""
+    """The start and end of each quote of lines that begin with “>”, including the blank lines between them."""
     runs: list[tuple[int, int]] = []
     for at, line in enumerate(lines):
         if not line.depth:
@@ -93,7 +93,7 @@ def _runs(lines: Sequence[Line]) -> list[tuple[int, int]]:
 
 
 def _mark_bare(lines: list[Line], names: Sequence[str], known: Known) -> None:
-    """A mail of ours that is quoted without any sign: what is known of it, from where it begins."""
+    """Marks the known lines of a mail of ours that is quoted without “>”."""
     blocks = _header_blocks(lines, names, known)
     starts = [start for start, _ in blocks]
     starts += [at for at, line in enumerate(lines) if not line.depth and MARK in line.text][:1]
@@ -108,14 +108,14 @@ def _mark_bare(lines: list[Line], names: Sequence[str], known: Known) -> None:
 
 
 def _mark_headings(lines: list[Line], names: Sequence[str]) -> None:
-    """What mail programs put above a quote, known by its shape in whatever language."""
+    """Marks what mail programs put above a quote. It is recognised by its form, in any language."""
     for at, line in enumerate(lines):
         if line.quoted and not line.is_blank and (at == 0 or not lines[at - 1].quoted):
             _mark_heading(lines, at, names)
 
 
 def _mark_heading(lines: list[Line], end: int, names: Sequence[str]) -> None:
-    """“On …, The shop <chat@example.com> wrote:” above the line at `end`."""
+    """Marks “On …, The shop <chat@example.com> wrote:” above the line at `end`."""
     while end and lines[end - 1].is_blank:
         end -= 1
     top, heading = end, ""
@@ -137,13 +137,13 @@ def _has_any(names: Sequence[str], text: str) -> bool:
 
 
 def _names_somebody(text: str) -> bool:
-    """Whether it ends with a colon, and has a date in it."""
+    """Whether it ends with a colon and seems to contain a date."""
     text = text.rstrip("*_ ")
     return len(text) < 400 and text.endswith((":", "：")) and sum(char.isdigit() for char in text) > 3
 
 
 def _mark_rule(lines: list[Line], end: int, *, worded: bool) -> None:
-    """“-----Original Message-----” or a line of underscores above; `worded`: with words in it, too."""
+    """Marks a rule above the line at `end`; `worded`: also one with words, “-----Original Message-----”."""
     at = end - 1
     while at >= 0 and lines[at].is_blank:
         at -= 1
@@ -158,14 +158,14 @@ def is_rule(text: str) -> bool:
 
 
 def _header_blocks(lines: Sequence[Line], names: Sequence[str], known: Known) -> list[tuple[int, int]]:
-    """Where blocks of headers begin and end that name our sender, and have our words below them."""
+    """The start and end of each block of headers that names our sender and has our text below it."""
     found: list[tuple[int, int]] = []
     at = 0
     while at < len(lines):
         start = at
         while at < len(lines) and not lines[at].depth and is_header(lines[at].text):
             at += 1
-        # The first of them is whom it is from, in whatever language.
+        # In any language, the first one names the sender.
         first = next((n for n in range(start, at) if _has_any(names, lines[n].text)), at)
         if at - first >= LEAST_HEADERS:
             below = next((line for line in lines[at : at + 5] if not line.is_blank), None)
@@ -176,7 +176,7 @@ def _header_blocks(lines: Sequence[Line], names: Sequence[str], known: Known) ->
 
 
 def is_header(text: str) -> bool:
-    """“Sent: Sunday”, “Gesendet: …”, “差出人: …”: one to three words, a colon and something."""
+    """“Sent: Sunday”, “Gesendet: …”, “差出人: …”: one to three words, a colon and a value."""
     text = text[:200].replace("*", "").replace("：", ": ")
     name, colon, value = text.partition(":")
     words = name.split()
@@ -185,7 +185,7 @@ def is_header(text: str) -> bool:
 
 
 def _joined(lines: list[Line]) -> str:
-    """What is not quoted, with a few lines of each quote that an answer is written into."""
+    """What is not quoted, and the last lines of the quotes between the parts of an answer."""
     parts = _parts(lines)
     if parts and parts[-1][0]:
         parts.pop()
@@ -199,7 +199,7 @@ def _joined(lines: list[Line]) -> str:
 
 
 def _parts(lines: Sequence[Line]) -> list[tuple[bool, list[Line]]]:
-    """Quoted and not, in turn. Blank lines belong to what they follow."""
+    """Quoted and unquoted parts, in turn. Blank lines belong to the part before them."""
     parts: list[tuple[bool, list[Line]]] = []
     for line in lines:
         if not parts and line.is_blank and not line.depth:
@@ -212,7 +212,7 @@ def _parts(lines: Sequence[Line]) -> list[tuple[bool, list[Line]]]:
 
 
 def _context(part: Sequence[Line]) -> list[Line]:
-    """The end of a quote: what is answered below it."""
+    """The end of a quote, which the text below it answers."""
     upwards = dropwhile(lambda line: not line.depth or line.is_blank, reversed(part))
     quote = takewhile(lambda line: line.depth and not line.is_blank and MARK not in line.text, upwards)
     return list(islice(quote, CONTEXT))[::-1]

@@ -1,7 +1,7 @@
-"""A mail that is not taken is in the admin for staff, and its sender gets a notice, once a day.
+"""Keeps refused mails for staff in the admin, and notifies their senders, once a day.
 
-No notice goes to a machine, or to an address that may be made up: the visitor left it here, or its own mail server says
-that the mail is from there. So two machines never answer each other, and nobody can make us write to others.
+A machine gets no notice, so two machines never answer each other. Nor does an address that may be forged: either the
+visitor left it here, or its own mail server confirms the sender. So nobody can make us write to others.
 """
 
 import logging
@@ -28,7 +28,7 @@ KEPT = timedelta(days=30)
 LONGEST = 20_000
 """Characters of a mail that are kept for staff."""
 MOST_STRAYS = 1000
-"""Mails for no conversation that are kept, of each day: anybody can send us any number."""
+"""Mails without a conversation that are kept for each day, because anybody can send any number of them."""
 
 Reason = RefusedMail.Reason
 
@@ -36,7 +36,7 @@ Reason = RefusedMail.Reason
 def refuse(
     mail: Mail, reason: Reason, detail: str, *, endpoint: Endpoint | None, quiet: bool = False
 ) -> None:
-    """Keep it for staff, and notify its sender and the conversation that it was for, once a day.
+    """Keep the mail for staff, and notify its sender and its conversation, once a day.
 
     `quiet`: the conversation is not notified.
     """
@@ -77,7 +77,7 @@ def _digest(*parts: str) -> str:
 
 
 def _keep(row: RefusedMail) -> bool:
-    """False where it is here already. Without `notice` it is not the first of its sender today."""
+    """False if it is stored already. `notice` is removed if it is not the first of its sender today."""
     if RefusedMail.objects.filter(digest=row.digest).exists():
         return False
     for notice in (row.notice, None):
@@ -93,7 +93,7 @@ def _keep(row: RefusedMail) -> bool:
 
 @transaction.atomic
 def _notify_conversation(row: RefusedMail, endpoint: Endpoint) -> None:
-    """If it is open. On the page too: it is its visitor's own mail."""
+    """If it is open. The notice is on the page too, because the mail is the visitor's own."""
     endpoint = locked(endpoint.pk)
     connection = endpoint.connection
     if not connection.is_open:
@@ -109,13 +109,13 @@ def _notify_conversation(row: RefusedMail, endpoint: Endpoint) -> None:
 
 
 def _may_be_notified(mail: Mail, connection: Connection | None) -> bool:
-    """Whether a notice surely goes to whoever sent it."""
+    """Whether a notice certainly reaches the person who sent the mail."""
     is_known = connection is not None and letters.is_contact(mail.address, connection)
     return bool(mail.address) and (is_known or mail.authenticated)
 
 
 def _notify_sender(mail: Mail, row: RefusedMail) -> None:
-    """With nothing of what they wrote: a notice carries nobody's words to anybody."""
+    """The notice quotes nothing of the mail, so it cannot be misused to send texts to others."""
     connection = row.connection
     reasons = {
         Reason.NOBODYS: "Your e-mail belongs to no conversation, so nobody has read it.",
@@ -139,5 +139,5 @@ def _notify_sender(mail: Mail, row: RefusedMail) -> None:
     try:
         send(notice)
     except DeliveryFailed as error:
-        # Staff have it. Whoever sent it finds the same on the page.
+        # Staff can read the mail, and a visitor sees the notice on the page.
         logger.warning("The sender of a refused e-mail could not be notified: %s", error)

@@ -1,4 +1,4 @@
-"""A mail is given to the mail server of the settings, and what its refusal means for a delivery."""
+"""Sends a mail with the mail server of the settings, and translates its errors into DeliveryFailed."""
 
 import smtplib
 from contextlib import suppress
@@ -11,7 +11,7 @@ from bridge.errors import DeliveryFailed
 from bridge.services.requests import NOT_PERMITTED
 
 TIMEOUT = 10
-"""Seconds for each step, where the settings say nothing: Django's own default is for ever."""
+"""Seconds for each step, if the settings have no timeout: Django's default is none."""
 
 
 def send(mail: EmailMessage) -> None:
@@ -26,13 +26,13 @@ def send(mail: EmailMessage) -> None:
     except (smtplib.SMTPException, OSError) as error:
         raise failure_to_send(error) from error
     finally:
-        # What was taken was taken, whatever happens while we leave.
+        # An error while closing does not change what was sent.
         with suppress(smtplib.SMTPException, OSError):
             backend.close()
 
 
 def _backend() -> Any:
-    """The project's own: by MAILERS from Django 6.1 on, by EMAIL_BACKEND before."""
+    """The project's backend: from MAILERS since Django 6.1, from EMAIL_BACKEND before."""
     mailers = getattr(django_mail, "mailers", None)
     backend: Any = mailers.default if mailers is not None else django_mail.get_connection()
     if getattr(backend, "timeout", 0) is None:
@@ -41,7 +41,7 @@ def _backend() -> Any:
 
 
 def failure_to_open(error: Exception) -> DeliveryFailed:
-    """Before anything of a mail was written: it surely is not there."""
+    """An error before any part of the mail was sent: it was certainly not accepted."""
     match error:
         case smtplib.SMTPAuthenticationError(smtp_code=code, smtp_error=text):
             return _failed(NOT_PERMITTED, f"The mail server refuses the login: {_answer(code, text)}")
@@ -54,18 +54,18 @@ def failure_to_open(error: Exception) -> DeliveryFailed:
 
 
 def failure_to_send(error: Exception) -> DeliveryFailed:
-    """While a mail was given away. 4xx: not now, 5xx: never. Either way the server has none of it."""
+    """An error while the mail was sent. 4xx: not now, 5xx: never. In both cases it was not accepted."""
     match error:
         case smtplib.SMTPRecipientsRefused():
             code, text = next(iter(error.recipients.values()))
             return _failed("address_refused", _answer(code, text), permanent=code >= 500)
         case smtplib.SMTPSenderRefused(smtp_code=code, smtp_error=text) if code >= 500:
-            # Nothing is wrong with this mail or this address: with all of them.
+            # The server refuses all our mails, not only this one.
             return _failed(NOT_PERMITTED, f"The mail server accepts no e-mail from us: {_answer(code, text)}")
         case smtplib.SMTPResponseException(smtp_code=code, smtp_error=text) if 400 <= code < 600:
             return _failed("mail_refused", _answer(code, text), permanent=code >= 500)
         case smtplib.SMTPNotSupportedError():
-            # An address with letters that this server cannot write.
+            # This server does not support the characters in the address.
             return _failed("address_refused", str(error), permanent=True)
         case _:
             return _failed("broke_off", f"The mail server closed the connection: {error}", certain=False)

@@ -1,4 +1,4 @@
-"""The service `email`: what a visitor missed, as one mail, once nobody has read it for a while."""
+"""The service `email`: sends what a visitor has not read for a while, as one mail."""
 
 import sys
 from collections.abc import Sequence
@@ -21,9 +21,10 @@ from bridge.services.requests import Answer, Post, Request, Stored
 
 
 class EmailService(Service):
-    """An endpoint is a conversation whose visitor left an address, and its remote id the conversation's uid.
+    """An endpoint is a conversation whose visitor left an address. Its remote ID is the conversation's uid.
 
-    A mail of unknown fate is sent again under the same Message-ID, which most servers, and mail programs, show once.
+    If the result of sending a mail is unknown, it is sent again with the same Message-ID. Most servers and mail
+    programs show it once.
     """
 
     name: ClassVar[str] = "email"
@@ -31,9 +32,9 @@ class EmailService(Service):
     max_length: ClassVar[int] = 1_000_000
     joins = Joining.ALL
     idempotent = True
-    # A mail names them all, with links.
+    # A mail has a link to each file.
     file_limits = FileLimits(sys.maxsize, sys.maxsize)
-    # That a mail server has it says nothing of who reads it.
+    # That a mail server accepted it does not mean that somebody reads it.
     reports = False
 
     @classmethod
@@ -54,7 +55,7 @@ class EmailService(Service):
         return _is_mailed(endpoint.connection)
 
     def consider(self, waiting: Sequence[Delivery], endpoint: Endpoint, *, now: datetime) -> Verdict:
-        """The oldest message waits for as long as the inbox says: the visitor may read it on the page until then."""
+        """The oldest message waits for the inbox's delay: the visitor may read it on the page until then."""
         if not self.reaches_visitor(endpoint):
             return Drop(waiting)
         connection = endpoint.connection
@@ -77,22 +78,22 @@ class EmailService(Service):
         if attempt is not None:
             attempt.begin(write=True)
         try:
-            # Blocks, and touches no database: a thread of its own.
+            # In a thread of its own: it blocks, and uses no database.
             await sync_to_async(send, thread_sensitive=False)(mail)
         finally:
-            # DeliveryFailed says more. After an error of a backend that nobody here knows, it may have been sent.
+            # A DeliveryFailed is more precise. After any other error of a backend, the mail may have been sent.
             if attempt is not None:
                 attempt.broke()
         return Stored(mail.extra_headers["Message-ID"])
 
 
 def _is_mailed(connection: Connection) -> bool:
-    """Until the visitor unsubscribes, or the inbox sends no mails any more."""
+    """Whether the visitor has not unsubscribed, and the inbox sends mails."""
     return bool(letters.address_of(connection) and connection.inbox.email_after)
 
 
 def _is_from_staff(delivery: Delivery) -> bool:
-    """A mail cannot be changed, so edits go with their message or not at all."""
+    """A mail cannot be changed, so an edit that comes after it is not sent."""
     message = delivery.message
     is_message = delivery.operation == Delivery.Operation.POST and message.kind == Message.Kind.MESSAGE
     return is_message and message.author is not None and message.author.role == Participant.Role.STAFF

@@ -1,4 +1,4 @@
-"""Where mails come in, and the page on which somebody ends them."""
+"""The views that receive mails, and the page to unsubscribe."""
 
 import logging
 from collections.abc import Callable
@@ -21,15 +21,13 @@ from bridge.services.email.incoming import Mail, Outcome, take
 logger = logging.getLogger(__name__)
 
 PATIENCE = 20.0
-"""Seconds that a mail waits for those before it; then its provider is asked to bring it again."""
-# Mails are taken apart in memory, which is several times what was sent: of the largest only one at a time.
+"""Seconds that a mail waits for others; then its provider is asked to send it again."""
+# Mails are parsed in memory, which takes several times their size: only one of the largest at a time.
 _in_memory = Budget(providers.LARGEST)
 
 
 def _view(read: Callable[[HttpRequest], Mail], *, enough: int) -> Callable[[HttpRequest], HttpResponse]:
-    """`enough`: what this provider takes for an answer. After any other that is no success it brings the mail again,
-    for hours.
-    """
+    """`enough`: the status at which this provider gives up. After other errors it sends the mail again, for hours."""
 
     @takes(providers.LARGEST)
     @csrf_exempt
@@ -56,8 +54,8 @@ mailgun = _view(providers.from_mailgun, enough=406)
 postmark = _view(providers.from_postmark, enough=403)
 
 
-# Whoever has the code may do it: from the mail program's own button (RFC 8058) without any cookie. Not by looking at
-# the page, as those do that look for viruses behind links.
+# The code is enough to unsubscribe, because the button of mail programs (RFC 8058) sends no cookies. A GET does not
+# unsubscribe, because virus scanners open links.
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 def stop(request: HttpRequest, code: str) -> HttpResponse:

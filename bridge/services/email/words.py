@@ -1,4 +1,4 @@
-"""What of a mail goes into its conversation, and in how many messages."""
+"""The text of a mail that is posted in its conversation, and how it is split into messages."""
 
 from bridge.delivery.composing import split
 from bridge.models import Endpoint, RemoteMessage
@@ -11,15 +11,15 @@ from bridge.services.email.known import Known, once
 from bridge.services.email.quoting import MARK, answer_in
 
 LONGEST = 5 * MAX_CONTENT
-"""Characters of an answer that are messages. What is longer is a file, beside its beginning."""
+"""Characters of an answer that become messages. A longer answer is attached as a file, too."""
 CUT = "[… The full e-mail is in the file.]"
 ONLY_QUOTE = "(This e-mail seems to be only a quote. This is its full text.)"
 
 
 def words_of(mail: Mail, endpoint: Endpoint) -> str:
-    """What the visitor wrote; the whole mail, marked as such, if it is nothing but a quote.
+    """What the visitor wrote; the whole mail, with a note, if it is nothing but a quote.
 
-    Of a mail that is both, its text, unless the HTML has words that are not in there.
+    If the mail has plain text and HTML, the plain text, unless the HTML has words that it does not have.
     """
     connection = endpoint.connection
     senders = (
@@ -37,20 +37,20 @@ def words_of(mail: Mail, endpoint: Endpoint) -> str:
         text = rich or text
     if not text and (whole := without_controls(mail.text.strip() or mail.text_of_html)):
         text = f"{ONLY_QUOTE}\n\n{whole}"
-    # Some people write all of it into the subject.
+    # Some people write everything in the subject.
     subject = without_controls(mail.subject)
     return text or ("" if letters.subject_of(connection).lower() in subject.lower() else subject)
 
 
 def parts_of(text: str) -> tuple[list[str], bool]:
-    """The messages that it is, one at least, and whether they are only its beginning."""
+    """The text as messages, at least one, and whether they are only its beginning."""
     is_cut = len(text) > LONGEST
     parts = split(text[:LONGEST], limit=MAX_CONTENT) or [""]
     return ([*parts, CUT] if is_cut else parts), is_cut
 
 
 def _sent_to(endpoint: Endpoint) -> list[str]:
-    """What the latest mails of a conversation say: what an answer quotes is from these."""
+    """The texts of the latest mails of a conversation, which an answer may quote."""
     ours = RemoteMessage.objects.filter(endpoint=endpoint, ours=True).order_by("-pk")[
         : letters.LONGEST_THREAD
     ]
