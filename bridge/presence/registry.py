@@ -92,7 +92,7 @@ class Registry:
         clean: bool = True,
         at_once: bool = False,
     ) -> None:
-        """Count one socket less. `clean`: the member went, and was not lost. `at_once`: they asked to leave."""
+        """Count one socket less. `clean`: the member left and was not lost. `at_once`: they asked to leave."""
         entry = self._here[scope][member]
         entry.sockets -= 1
         entry.identified -= identified
@@ -181,6 +181,6 @@ class Registry:
         if came or went or lost:
             self._announce(Moves(scope, came, went, lost, update.online))
         if not update.is_known and (others := entries.keys() - here.keys()):
-            # Redis lost its data, or another process took this one for dead.
+            # Redis lost its data, or another process considered this one dead.
             self._changed[scope] = dict.fromkeys(others, False) | self._changed[scope]
             await self._write(scope)

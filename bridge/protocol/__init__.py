@@ -1,25 +1,25 @@
 """The wire protocol, version 1: commands in, replies and events out.
 
-What comes in are closed pydantic models, validated once at the edge. What goes out are TypedDicts: they cost
-nothing to build, and the same JSON Schema is generated from both (`manage.py protocol_schema`).
+Incoming frames are closed pydantic models, validated once at the edge. Outgoing frames are TypedDicts, which cost
+nothing to build. `manage.py protocol_schema` generates one JSON Schema from both.
 """
 
 VERSION = 1
 SUBPROTOCOL = "chatbridge.v1"
 MAX_FRAME = 64 * 1024
-"""Bytes in one frame from a client."""
+"""Maximum size of a frame from a client, in bytes."""
 MAX_ID = 64
-"""Characters in a command's id."""
+"""Maximum number of characters in a command's id."""
 MAX_CONTENT = 4000
-"""Characters in one message. A service that takes fewer gets it in pieces."""
+"""Maximum number of characters in a message. A service that accepts fewer receives it in parts."""
 MAX_NAME = 80
 MAX_ATTACHMENTS = 10
-"""Files in one message."""
+"""Maximum number of files in a message."""
 MAX_PAGE = 100
 MAX_MEMBERS = 200
-"""Members of a room in one list; their number is told besides."""
+"""Maximum number of members in a room's list. The total is sent separately."""
 SYNC_LIMIT = 300
-"""A client that is further behind than this many revisions gets `reset` and the newest page."""
+"""A client that is more than this many revisions behind gets `reset` and the newest page."""
 CLOSE_PROTOCOL = 4400
 CLOSE_NO_SESSION = 4401
 CLOSE_FORBIDDEN = 4403

@@ -1,4 +1,4 @@
-"""What commands carry in: closed models, validated once at the edge."""
+"""The payloads of commands: closed models, validated once at the edge."""
 
 from typing import Annotated, Any
 
@@ -10,7 +10,7 @@ from bridge.text.characters import is_blank
 
 
 class Frame(Payload):
-    """A command as it comes in; its payload is validated by the command's own model."""
+    """An incoming command. Its payload is validated by the command's own model."""
 
     command: str = Field(max_length=64)
     id: str = Field(max_length=MAX_ID)
@@ -40,28 +40,28 @@ class SessionStart(Payload):
 
 
 class ContactSet(Payload):
-    """What the visitor says of himself; what is left out stays as it is, an empty text takes it back."""
+    """The visitor's contact details. An omitted field is not changed, and an empty text removes the value."""
 
     name: Name | None = None
     email: Email | None = None
 
 
 class Written(Payload):
-    """A message as its writer gives it, wherever it goes."""
+    """A message as its author wrote it, whichever conversation it goes to."""
 
     client_id: Uuid
     attachments: list[Uuid] = Field(default_factory=list, max_length=MAX_ATTACHMENTS)
     """The `uid` of files that the visitor uploaded."""
     content: Text = Field(default="", validate_default=True)
-    """Empty only beside attachments."""
+    """Can be empty only if there are attachments."""
     reply_to: Uuid | None = None
-    """The uid of the message that this one answers, of the same conversation."""
+    """The uid of the message that this one answers, in the same conversation."""
 
     @field_validator("content")
     @classmethod
     def _says_something(cls, content: str, info: ValidationInfo) -> str:
         if not content or (not content.isascii() and is_blank(content)):
-            # Attachments that are wrong have been refused by themselves.
+            # Invalid attachments are not in the data: they have their own error.
             if not info.data.get("attachments", True):
                 raise ValueError("the message is empty")
             return ""
@@ -112,7 +112,7 @@ class ConnectionSync(ConnectionOnly):
 
 class ConnectionList(Payload):
     before: Uuid | None = None
-    """The last one of the page before."""
+    """The last conversation of the previous page."""
     limit: int = Field(default=20, ge=1, le=MAX_PAGE)
 
 

@@ -1,4 +1,4 @@
-"""What events carry out."""
+"""The payloads of events."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ class MessagesPayload(Closed):
 
 class ReactionsPayload(MessagesPayload):
     participant: str | None
-    """Whose reaction it is; null where staff's were cleared."""
+    """Whose reaction it is; null if all reactions of staff were removed."""
     emoji: str | None
-    """Null where all were cleared."""
+    """Null if all emoji were removed."""
     added: bool
 
 
@@ -35,10 +35,10 @@ class PresencePayload(Closed):
 
 
 class JoinedPayload(Closed):
-    """Who came within the last moment, several in one event."""
+    """The visitors who have just arrived, several in one event."""
 
     participants: list[Author]
-    """At most 50 of them; `more` says how many others came."""
+    """At most 50 of them; `more` is the number of the others."""
     more: int
     online: int
 
@@ -47,7 +47,7 @@ class LeftPayload(Closed):
     participants: list[str]
     """Their `author.id`s."""
     clean: bool
-    """They went; else they were lost: a cut line, a crash."""
+    """True if they left, false if their connection was lost."""
     online: int
 
 
@@ -73,7 +73,7 @@ EVENTS: dict[str, Any] = {
     "participant.left": LeftPayload,
     "participant.renamed": RenamedPayload,
 }
-"""What each event carries. Those of a connection's state cover revisions; typing and presence do not."""
+"""The payload of each event."""
 PASSING = frozenset(
     {
         "typing.started",
@@ -84,4 +84,4 @@ PASSING = frozenset(
         "participant.renamed",
     }
 )
-"""Events that change nothing a sync would bring: they cover no revisions."""
+"""Events about things that a sync does not return. They cover no revisions."""

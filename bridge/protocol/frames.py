@@ -1,4 +1,4 @@
-"""Frames as they go out, each serialised once."""
+"""Outgoing frames, each serialised once."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +21,7 @@ def event_frame(
     since: int | None = None,
     revision: int | None = None,
 ) -> bytes:
-    """An event, serialised once for everybody who may see it."""
+    """Return an event, serialised once for everyone who may see it."""
     frame: dict[str, Any] = {"event": event, "payload": payload}
     if connection is not None:
         frame["connection"] = connection

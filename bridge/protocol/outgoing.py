@@ -1,4 +1,4 @@
-"""What replies and events carry out: TypedDicts, which cost nothing to build."""
+"""The contents of replies and events: TypedDicts, which cost nothing to build."""
 
 from typing import Literal, NotRequired
 
@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 @with_config(ConfigDict(extra="forbid"))
 class Closed(TypedDict):
-    """Base of what goes out: no field but those declared."""
+    """Base class of everything outgoing. No other fields than those declared are allowed."""
 
 
 class Author(Closed):
@@ -18,19 +18,19 @@ class Author(Closed):
     service: str
     avatar: str
     colour: str
-    """“#rrggbb”, of his role over there; else empty."""
+    """“#rrggbb”, the colour of their role in their service; otherwise empty."""
 
 
 class Quote(Closed):
-    """The message that is answered, as it was when this was sent out."""
+    """The message that is answered, as it was when this frame was sent."""
 
     uid: str
     seq: int
     name: str
     role: str
-    """Its author's: `visitor`, `staff` or `system`; empty where it has none."""
+    """The role of its author: `visitor`, `staff` or `system`; empty if it has no author."""
     content: str
-    """Its beginning, at most 200 characters; empty once it was deleted, and where it is nothing but files."""
+    """Its beginning, at most 200 characters; empty if it was deleted or contains only files."""
     deleted: bool
 
 
@@ -38,22 +38,22 @@ class AttachmentOut(Closed):
     uid: str
     name: str
     state: Literal["stored", "pending", "remote"]
-    """`pending`: it is being copied from where it was sent; `remote`: only that service has it."""
+    """`pending`: it is being copied from the service it was sent in; `remote`: only that service has it."""
     url: str
-    """Our own address, which only who may read the conversation can open. Empty while `pending`, the service's
-    address where `remote`."""
+    """Our own address, which opens only for those who may read the conversation. Empty while `pending`; the
+    service's address if `remote`."""
     thumbnail: str
-    """A small picture of an image, else empty."""
+    """The address of a small version of an image; otherwise empty."""
     content_type: str
     size: int
-    """Bytes."""
+    """In bytes."""
     width: int | None
     height: int | None
 
 
 class ReactionOut(Closed):
     emoji: str
-    """The characters, or `name:id` of a custom emoji, `a:name:id` where it moves."""
+    """The characters, or `name:id` for a custom emoji and `a:name:id` for an animated one."""
     count: int
     own: NotRequired[bool]
 
@@ -80,7 +80,7 @@ class MessageOut(Closed):
 
 
 class ConnectionState(Closed):
-    """What everybody in a connection may know of it; replies add what is personal."""
+    """What everyone in a connection may know about it. Replies add what is personal."""
 
     uid: str
     kind: Literal["private", "room"]
@@ -98,9 +98,9 @@ class ListedConnection(ConnectionOut):
     """One of the visitor's own conversations in their list."""
 
     title: str
-    """The first words said in it, at most 200 characters; empty where there are only files."""
+    """The beginning of its first text, at most 200 characters; empty if it contains only files."""
     unread: int
-    """Messages of others behind the visitor's mark; at most 100 are counted."""
+    """Messages of others after the visitor's read position; at most 100 are counted."""
     created_at: str
     active_at: str
 
@@ -111,12 +111,12 @@ class ConnectionsListed(Closed):
 
 
 class Earlier(Closed):
-    """The visitor's conversations that have ended, without the one that the session goes on with."""
+    """The visitor's conversations that have ended, without the one that the session continues."""
 
     connections: int
     """At most 100 are counted."""
     unread: int
-    """Messages of others that the visitor has not read in them: in the twenty used last."""
+    """Messages of others in them that the visitor has not read; only the twenty conversations used last count."""
 
 
 class InboxOut(Closed):
@@ -124,22 +124,22 @@ class InboxOut(Closed):
     title: str
     greeting: str
     edit_window: int
-    """Seconds in which a visitor may edit and delete what he wrote. 0: never."""
+    """Seconds during which visitors can edit and delete their messages. 0: never."""
     max_upload: int
-    """Bytes that one file may have; 0: no files are taken."""
+    """Maximum size of a file in bytes. 0: files are not accepted."""
     upload_types: list[str]
     """Media types, such as `image/*`."""
     email_after: int
-    """Minutes after which an answer that nobody read goes to the visitor's address; 0: never."""
+    """Minutes after which an unread answer is sent to the visitor's e-mail address. 0: never."""
 
 
 class ContactOut(Closed):
-    """What is known of the visitor himself."""
+    """What is known about the visitor."""
 
     name: str
     email: str
     identified: bool
-    """His site vouches for him."""
+    """Whether their site vouches for them."""
 
 
 class ContactChanged(Closed):
@@ -193,7 +193,7 @@ class RoomOut(Closed):
     topic: str
     read_only: bool
     slow_mode: int
-    """Seconds between two messages of one visitor."""
+    """Minimum seconds between two messages of one visitor."""
     online: int
 
 
@@ -202,7 +202,7 @@ class RoomsListed(Closed):
 
 
 class MembersOut(Closed):
-    """Visitors who are here now, by name; at most MAX_MEMBERS of them."""
+    """Visitors who are in the room now, by name; at most MAX_MEMBERS of them."""
 
     online: int
     members: list[Author]

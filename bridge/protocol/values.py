@@ -1,4 +1,4 @@
-"""What goes over the wire in single values: their limits, and what of them is refused."""
+"""Types of single values on the wire, with their limits and what they refuse."""
 
 import re
 import uuid
@@ -13,19 +13,19 @@ from bridge.text import emojis
 from bridge.text.characters import clean_line, hides_something, is_blank
 from bridge.text.nicks import MAX_NICK
 
-# C0 and C1 controls except tab and newline, and the two overrides that make text read as what it is not.
-# NUL above all: PostgreSQL refuses it where SQLite takes it.
+# C0 and C1 controls except tab and newline, and the two bidirectional overrides, which make text appear different
+# from what it is. NUL is the most important: SQLite accepts it, PostgreSQL does not.
 _REFUSED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202d\u202e]")
 
 
 def without_controls(text: str) -> str:
-    """For what comes in where nobody can be told that it is refused."""
+    """Remove refused characters, where there is nobody who could be told about a refusal."""
     return _REFUSED.sub("", text)
 
 
 def _plain(text: str) -> str:
     if text.isprintable():
-        # One line of what can be seen, as most are: nothing in it is refused.
+        # Most texts are one line of visible characters. None of these is refused.
         return text.strip()
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     if found := _REFUSED.search(text):
@@ -34,7 +34,7 @@ def _plain(text: str) -> str:
 
 
 def clean_content(text: str) -> str:
-    """As it is stored. Raises ValueError where it says nothing, or has what no text may have."""
+    """Return the text as it is stored. Raises ValueError if it is blank or contains a refused character."""
     text = _plain(text)
     if not text or (not text.isascii() and is_blank(text)):
         raise ValueError("the message is empty")
@@ -52,12 +52,12 @@ def _nick(text: str) -> str:
 
 
 def as_nick(name: str) -> str | None:
-    """What somebody is called elsewhere as a nick here, as much of it as fits; None where nothing of it can be seen."""
+    """Convert a name from elsewhere to a nick, truncated if necessary; None if no character of it is visible."""
     return clean_line(name, longest=MAX_NICK) or None
 
 
 def as_name(name: str) -> str:
-    """What somebody is called elsewhere as a name here. Empty where nothing of it can be seen."""
+    """Convert a name from elsewhere to a name; empty if no character of it is visible."""
     return clean_line(name, longest=MAX_NAME)
 
 
@@ -77,23 +77,23 @@ def _email(text: str) -> str:
     return text
 
 
-# Longer content is refused as `too_large` by its command, so that the page can say by how much.
+# The command refuses content over MAX_CONTENT as `too_large`, so that the page can show by how much it is too long.
 Content = Annotated[str, Field(max_length=MAX_FRAME), AfterValidator(clean_content)]
 Nick = Annotated[str, Field(max_length=MAX_NICK), AfterValidator(_nick)]
 Line = Annotated[str, AfterValidator(_plain)]
-# The limit before the function, or pydantic asks for it in Python.
+# The limit comes before the function. Otherwise pydantic checks it in Python.
 Text = Annotated[str, Field(max_length=MAX_FRAME), AfterValidator(_plain)]
 Email = Annotated[str, Field(max_length=254), AfterValidator(_plain), AfterValidator(_email)]
-"""A mail address, or empty."""
+"""An e-mail address, or empty."""
 Name = Annotated[str, Field(max_length=MAX_NAME), AfterValidator(_plain), AfterValidator(as_name)]
-"""What somebody is called; or empty."""
+"""A name, or empty."""
 Seq = Annotated[int, Field(ge=0, le=2**53)]
 Emoji = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_emoji)]
-# JSON has no UUIDs: this one field type takes text. Everything else is exactly what it says.
+# JSON has no UUIDs, so this type alone accepts text. All others are strict.
 Uuid = Annotated[uuid.UUID, Field(strict=False)]
 
 
 class Payload(BaseModel):
-    """What a command carries. Unknown fields are refused, and so is "5" where a number belongs."""
+    """The payload of a command. Unknown fields are refused, and so is "5" instead of a number."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

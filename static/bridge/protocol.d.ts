@@ -3,17 +3,17 @@
 export interface AttachmentOut {
   uid: string;
   name: string;
-  /** `pending`: it is being copied from where it was sent; `remote`: only that service has it. */
+  /** `pending`: it is being copied from the service it was sent in; `remote`: only that service has it. */
   state: "stored" | "pending" | "remote";
   /**
-   * Our own address, which only who may read the conversation can open. Empty while `pending`, the service's
-   * address where `remote`.
+   * Our own address, which opens only for those who may read the conversation. Empty while `pending`; the
+   * service's address if `remote`.
    */
   url: string;
-  /** A small picture of an image, else empty. */
+  /** The address of a small version of an image; otherwise empty. */
   thumbnail: string;
   content_type: string;
-  /** Bytes. */
+  /** In bytes. */
   size: number;
   width: number | null;
   height: number | null;
@@ -25,7 +25,7 @@ export interface Author {
   role: "visitor" | "staff";
   service: string;
   avatar: string;
-  /** “#rrggbb”, of his role over there; else empty. */
+  /** “#rrggbb”, the colour of their role in their service; otherwise empty. */
   colour: string;
 }
 
@@ -34,7 +34,7 @@ export interface ConnectionChanged {
 }
 
 export interface ConnectionList {
-  /** The last one of the page before. */
+  /** The last conversation of the previous page. */
   before?: string | null;
   limit?: number;
 }
@@ -57,7 +57,7 @@ export interface ConnectionPayload {
   connection: ConnectionState;
 }
 
-/** What everybody in a connection may know of it; replies add what is personal. */
+/** What everyone in a connection may know about it. Replies add what is personal. */
 export interface ConnectionState {
   uid: string;
   kind: "private" | "room";
@@ -86,25 +86,25 @@ export interface ContactChanged {
   contact: ContactOut;
 }
 
-/** What is known of the visitor himself. */
+/** What is known about the visitor. */
 export interface ContactOut {
   name: string;
   email: string;
-  /** His site vouches for him. */
+  /** Whether their site vouches for them. */
   identified: boolean;
 }
 
-/** What the visitor says of himself; what is left out stays as it is, an empty text takes it back. */
+/** The visitor's contact details. An omitted field is not changed, and an empty text removes the value. */
 export interface ContactSet {
   name?: string | null;
   email?: string | null;
 }
 
-/** The visitor's conversations that have ended, without the one that the session goes on with. */
+/** The visitor's conversations that have ended, without the one that the session continues. */
 export interface Earlier {
   /** At most 100 are counted. */
   connections: number;
-  /** Messages of others that the visitor has not read in them: in the twenty used last. */
+  /** Messages of others in them that the visitor has not read; only the twenty conversations used last count. */
   unread: number;
 }
 
@@ -123,19 +123,19 @@ export interface InboxOut {
   name: string;
   title: string;
   greeting: string;
-  /** Seconds in which a visitor may edit and delete what he wrote. 0: never. */
+  /** Seconds during which visitors can edit and delete their messages. 0: never. */
   edit_window: number;
-  /** Bytes that one file may have; 0: no files are taken. */
+  /** Maximum size of a file in bytes. 0: files are not accepted. */
   max_upload: number;
   /** Media types, such as `image/*`. */
   upload_types: string[];
-  /** Minutes after which an answer that nobody read goes to the visitor's address; 0: never. */
+  /** Minutes after which an unread answer is sent to the visitor's e-mail address. 0: never. */
   email_after: number;
 }
 
-/** Who came within the last moment, several in one event. */
+/** The visitors who have just arrived, several in one event. */
 export interface JoinedPayload {
-  /** At most 50 of them; `more` says how many others came. */
+  /** At most 50 of them; `more` is the number of the others. */
   participants: Author[];
   more: number;
   online: number;
@@ -144,7 +144,7 @@ export interface JoinedPayload {
 export interface LeftPayload {
   /** Their `author.id`s. */
   participants: string[];
-  /** They went; else they were lost: a cut line, a crash. */
+  /** True if they left, false if their connection was lost. */
   clean: boolean;
   online: number;
 }
@@ -158,15 +158,15 @@ export interface ListedConnection {
   /** The reader's own `author.id` here. */
   participant: string;
   read_seq: number;
-  /** The first words said in it, at most 200 characters; empty where there are only files. */
+  /** The beginning of its first text, at most 200 characters; empty if it contains only files. */
   title: string;
-  /** Messages of others behind the visitor's mark; at most 100 are counted. */
+  /** Messages of others after the visitor's read position; at most 100 are counted. */
   unread: number;
   created_at: string;
   active_at: string;
 }
 
-/** Visitors who are here now, by name; at most MAX_MEMBERS of them. */
+/** Visitors who are in the room now, by name; at most MAX_MEMBERS of them. */
 export interface MembersOut {
   online: number;
   members: Author[];
@@ -210,9 +210,9 @@ export interface MessageSend {
   client_id: string;
   /** The `uid` of files that the visitor uploaded. */
   attachments?: string[];
-  /** Empty only beside attachments. */
+  /** Can be empty only if there are attachments. */
   content?: string;
-  /** The uid of the message that this one answers, of the same conversation. */
+  /** The uid of the message that this one answers, in the same conversation. */
   reply_to?: string | null;
   proof?: Proof | null;
   connection?: string | null;
@@ -263,14 +263,14 @@ export interface Proof {
   answers: number[];
 }
 
-/** The message that is answered, as it was when this was sent out. */
+/** The message that is answered, as it was when this frame was sent. */
 export interface Quote {
   uid: string;
   seq: number;
   name: string;
-  /** Its author's: `visitor`, `staff` or `system`; empty where it has none. */
+  /** The role of its author: `visitor`, `staff` or `system`; empty if it has no author. */
   role: string;
-  /** Its beginning, at most 200 characters; empty once it was deleted, and where it is nothing but files. */
+  /** Its beginning, at most 200 characters; empty if it was deleted or contains only files. */
   content: string;
   deleted: boolean;
 }
@@ -281,7 +281,7 @@ export interface ReactionChange {
 }
 
 export interface ReactionOut {
-  /** The characters, or `name:id` of a custom emoji, `a:name:id` where it moves. */
+  /** The characters, or `name:id` for a custom emoji and `a:name:id` for an animated one. */
   emoji: string;
   count: number;
   own?: boolean;
@@ -289,9 +289,9 @@ export interface ReactionOut {
 
 export interface ReactionsPayload {
   messages: MessageOut[];
-  /** Whose reaction it is; null where staff's were cleared. */
+  /** Whose reaction it is; null if all reactions of staff were removed. */
   participant: string | null;
-  /** Null where all were cleared. */
+  /** Null if all emoji were removed. */
   emoji: string | null;
   added: boolean;
 }
@@ -337,7 +337,7 @@ export interface RoomOut {
   name: string;
   topic: string;
   read_only: boolean;
-  /** Seconds between two messages of one visitor. */
+  /** Minimum seconds between two messages of one visitor. */
   slow_mode: number;
   online: number;
 }
