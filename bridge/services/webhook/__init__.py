@@ -1,1 +1,1 @@
-"""The service `webhook`: other programs hear by signed HTTP what is said, and answer the same way."""
+"""Webhooks as a service: other programs receive messages as signed HTTP requests, and answer in the same way."""

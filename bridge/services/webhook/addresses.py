@@ -1,7 +1,7 @@
-"""Where webhooks may be sent: to public addresses, and to networks that WEBHOOK_ALLOWED_NETWORKS names.
+"""Decides where webhooks may be sent: to public addresses, and to the networks in WEBHOOK_ALLOWED_NETWORKS.
 
-Whoever may add a webhook could otherwise make this server ask others that only it can reach. A name is judged by what
-it leads to at the moment of connecting: one that leads elsewhere a second later gains nothing.
+Otherwise, a user who may add a webhook could make this server send requests to hosts that only it can reach. The
+address of a host name is checked when the socket is made, so a name that changes its address later gains nothing.
 """
 
 import errno
@@ -17,7 +17,7 @@ from bridge.conf import settings
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# Not public, whatever `is_global` of this Python says: its list of exceptions changed from one version to the next.
+# Not public. `is_global` depends on the version of Python, because its list of exceptions has changed.
 _NEVER = tuple(
     ipaddress.ip_network(network)
     for network in (
@@ -30,7 +30,7 @@ _NEVER = tuple(
         "fec0::/10",
     )
 )
-# Ways to write an IPv4 address as one of IPv6, each with how far the IPv4 address is from its right end, in bits.
+# IPv6 networks whose addresses contain an IPv4 address, each with the number of bits to the right of it.
 _CARRYING_IPV4 = (
     (ipaddress.IPv6Network("::ffff:0:0/96"), 0),
     (ipaddress.IPv6Network("::/96"), 0),
@@ -40,15 +40,15 @@ _CARRYING_IPV4 = (
 
 
 class AddressRefused(OSError):
-    """It is not to be connected to."""
+    """Connecting to this address is not allowed."""
 
     def __init__(self, why: str) -> None:
-        # With a number of its own: aiohttp makes one error of several, and keeps the number that they share.
+        # With an error number: aiohttp combines several errors into one, and keeps the number if they share it.
         super().__init__(errno.EACCES, why)
 
 
 def is_public(address: Address) -> bool:
-    """Whether anybody on the internet could be reached there, and nobody else."""
+    """Whether the address is on the public internet."""
     for network, shift in _CARRYING_IPV4:
         if address in network:
             return is_public(ipaddress.IPv4Address(int(address) >> shift & 0xFFFFFFFF))
@@ -64,7 +64,7 @@ def is_public(address: Address) -> bool:
 
 
 def check(text: str, *, encrypted: bool) -> None:
-    """Raises AddressRefused where this IP address is not to be connected to, or not without encryption."""
+    """Raises AddressRefused if connecting to this IP address is not allowed, or not without encryption."""
     address = ipaddress.ip_address(text.partition("%")[0])
     plain = getattr(address, "ipv4_mapped", None) or address
     if any(plain in ipaddress.ip_network(network) for network in settings.WEBHOOK_ALLOWED_NETWORKS):
@@ -79,7 +79,7 @@ AddressInfo = tuple[Any, Any, int, str, tuple[Any, ...]]
 
 
 def guarded(*, encrypted: bool) -> Callable[[AddressInfo], socket.socket]:
-    """What makes the sockets of an aiohttp connector: each address passes here, a name's and a literal one."""
+    """The socket factory for an aiohttp connector. It checks each address, also those of host names."""
 
     def make(info: AddressInfo) -> socket.socket:
         family, kind, proto, _, address = info
@@ -90,7 +90,7 @@ def guarded(*, encrypted: bool) -> Callable[[AddressInfo], socket.socket]:
 
 
 def url_mistake(text: str) -> str:
-    """A sentence on what is wrong with a webhook's address; empty where nothing is, as far as it can be seen here."""
+    """A sentence on what is wrong with a webhook's URL; "" if nothing is. Host names are not resolved."""
     try:
         url = URL(text)
     except ValueError:
@@ -113,7 +113,7 @@ def _literal_mistake(host: str, *, encrypted: bool) -> str:
     if host == "localhost" or host.endswith(".localhost"):
         host = "127.0.0.1"
     with suppress(OSError):
-        # 127.1, 0x7f000001 and 2130706433 are addresses, too.
+        # 127.1, 0x7f000001 and 2130706433 are also addresses.
         host = socket.inet_ntoa(socket.inet_aton(host))
     try:
         check(host, encrypted=encrypted)
@@ -121,6 +121,6 @@ def _literal_mistake(host: str, *, encrypted: bool) -> str:
         hint = " Add your own networks to WEBHOOK_ALLOWED_NETWORKS." if encrypted else ""
         return f"{refusal.strerror}{hint}"
     except ValueError:
-        # A name. What it leads to is looked at when it is used.
+        # A host name. Its address is checked when it is used.
         return ""
     return ""

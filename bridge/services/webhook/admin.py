@@ -1,4 +1,4 @@
-"""Webhooks: made and tried in the admin, with what became of the last event to each."""
+"""Webhooks in the admin: creating and testing them, and the result of the last event."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from bridge.services.webhook.addresses import url_mistake
 from bridge.services.webhook.events import place
 
 MOST_TRIED = 3
-"""Webhooks that one press of a button tries: each may take a quarter of a minute."""
+"""Webhooks that are tested at once: each may take 15 seconds."""
 
 
 class WebhookForm(forms.ModelForm[Webhook]):
@@ -46,7 +46,7 @@ class WebhookAdmin(admin.ModelAdmin[Webhook]):
     readonly_fields = ("host", "takes", "secret_now", "secret_before", "succeeded", "failed")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Webhook | None = None) -> tuple[str, ...]:
-        """Its endpoints are in the conversations of the inbox in which it was made."""
+        """The inbox cannot be changed, because the webhook has endpoints in its conversations."""
         return (*self.readonly_fields, "inbox") if obj else self.readonly_fields
 
     def get_fieldsets(self, request: HttpRequest, obj: Webhook | None = None) -> Any:
@@ -65,13 +65,13 @@ class WebhookAdmin(admin.ModelAdmin[Webhook]):
     def save_model(self, request: HttpRequest, obj: Webhook, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if obj.enabled and (not change or "enabled" in form.changed_data):
-            # Conversations that began without it hear of it from now on.
+            # Add it to open conversations that began without it.
             there = Connection.objects.filter(inbox=obj.inbox_id, state=Connection.State.OPEN)
             add_places("webhook", there, lambda connection: place(obj, connection))
 
     @admin.display(description="address")
     def host(self, webhook: Webhook) -> str:
-        """Without its path: some put a key in there."""
+        """Without the path, because it may contain a key."""
         return URL(webhook.url).host or webhook.url
 
     @admin.display(description="POST to")
@@ -101,7 +101,7 @@ class WebhookAdmin(admin.ModelAdmin[Webhook]):
 
     @admin.action(description="Send a test event", permissions=["change"])
     def send_test_event(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
-        # Here and not above: its HTTP client is a seventh of a web process' start, which seldom needs it.
+        # Imported here because its HTTP client takes a seventh of the start of a web process, which seldom needs it.
         from bridge.services.webhook.sending import send_test
 
         for webhook in queryset.select_related("inbox").order_by("name")[:MOST_TRIED]:

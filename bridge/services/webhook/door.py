@@ -1,4 +1,4 @@
-"""What a webhook brings in: signed POSTs to services/webhook/<its uid>/, each a command of staff."""
+"""Receives commands of staff from webhooks, as signed POST requests to services/webhook/<uid>/."""
 
 import uuid
 from datetime import datetime
@@ -28,7 +28,7 @@ Id = Annotated[Line, Field(min_length=1, max_length=200)]
 
 
 class Author(Payload):
-    """A member of the team. `id` is theirs at the webhook."""
+    """A member of the team. `id` identifies them at the webhook."""
 
     id: Id
     name: Annotated[Line, Field(min_length=1, max_length=80)]
@@ -39,11 +39,11 @@ class Send(Payload):
     type: Literal["message.send"]
     connection: Uuid
     id: Id
-    """Its own at the webhook. The same again is the same message."""
+    """The webhook's own ID. The same ID means the same message."""
     content: Content
     author: Author
     reply_to: Id | None = None
-    """An id of the webhook's own, or the uid of a message that it received."""
+    """An ID of the webhook's own, or the uid of a message that it received."""
     timestamp: AwareDatetime | None = None
 
 
@@ -53,14 +53,14 @@ class Edit(Payload):
     id: Id
     content: Content
     timestamp: AwareDatetime
-    """When it was edited. Of several edits the latest counts, in whichever order they come."""
+    """When it was edited. The latest edit counts, in whatever order they arrive."""
 
 
 class Delete(Payload):
     type: Literal["message.delete"]
     connection: Uuid
     id: Id
-    """Of its own, or the uid of a message that it received: staff delete messages of visitors, too."""
+    """An ID of its own, or the uid of a message that it received, because staff can delete visitors' messages."""
 
 
 class Close(Payload):
@@ -88,7 +88,7 @@ def take(request: HttpRequest, uid: uuid.UUID) -> HttpResponse:
 
 
 def _sender(request: HttpRequest, uid: uuid.UUID, body: bytes) -> Webhook:
-    # One that does not exist has a secret that nobody knows: the same answer after the same work.
+    # An unknown webhook gets a random secret, so it causes the same answer after the same work.
     webhook = Webhook.objects.filter(uid=uid).first() or Webhook(enabled=False)
     headers = {name.lower(): value for name, value in request.headers.items()}
     signing.verify(headers, body=body, secrets=webhook.secrets())
@@ -119,7 +119,7 @@ def _perform(command: Command, webhook: Webhook) -> dict[str, Any]:
 
 def _send(command: Send, endpoint: Endpoint, webhook: Webhook) -> dict[str, Any]:
     author = RemoteAuthor(
-        # Two webhooks of one inbox may each have an author 1.
+        # Two webhooks of one inbox may both have an author with the ID 1.
         remote_id=f"{webhook.pk}:{command.author.id}",
         nick=command.author.name,
         avatar=command.author.avatar,
@@ -137,7 +137,7 @@ def _send(command: Send, endpoint: Endpoint, webhook: Webhook) -> dict[str, Any]
         raise BridgeError(Code.CLOSED, "This room is closed.")
     message = Message.objects.filter(remote_parts__remote=remote).first()
     if message is None:
-        # It was deleted before it came.
+        # It was deleted before it arrived.
         return {"message": None}
     wire.load([message])
     return {"message": wire.message_out(message, connection=str(command.connection))}
@@ -155,7 +155,7 @@ def _remote(endpoint: Endpoint, remote_id: str) -> RemoteMessage | None:
 
 
 def _past(at: datetime | None) -> datetime:
-    """Clocks differ, and nothing was written in the future."""
+    """The time, but not in the future: clocks differ."""
     now = timezone.now()
     return min(at or now, now)
 

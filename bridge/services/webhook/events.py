@@ -1,4 +1,4 @@
-"""What a webhook receives: each request of the delivery rules as an event with an id of its own."""
+"""Composes the events that webhooks receive: one for each request, each with an ID."""
 
 import hashlib
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ OPERATIONS: dict[type[Change], tuple[Delivery.Operation, ...]] = {
 
 @dataclass(frozen=True)
 class Parcel:
-    """An event, ready to be signed and sent. `message`: the uid of what it is about."""
+    """An event, ready to be signed and sent. `message`: the uid of its message."""
 
     webhook: Webhook
     event: str
@@ -38,32 +38,32 @@ class Parcel:
 
 
 def place(webhook: Webhook, connection: Connection) -> str:
-    """The remote id of a conversation's endpoint for this webhook."""
+    """The remote ID of a conversation's endpoint for this webhook."""
     return f"{webhook.pk}:{connection.uid}"
 
 
 def webhook_at(remote_id: str) -> int:
-    """The key of the webhook that such an endpoint is for."""
+    """The key of the webhook in such a remote ID."""
     return int(remote_id.partition(":")[0])
 
 
 def webhook_of(endpoint: Endpoint) -> Webhook | None:
-    """None once it was deleted."""
+    """The endpoint's webhook; None if it was deleted."""
     return Webhook.objects.filter(pk=webhook_at(endpoint.remote_id or "0")).first()
 
 
 def parcel_of(request: Change) -> Parcel:
-    """The event that this request is. Raises DeliveryFailed if the webhook is turned off.
+    """The event for this request. Raises DeliveryFailed if the webhook is turned off.
 
-    Its id is the same however often it is tried, also by staff and also where it was recomposed. A later change has
-    another id: told apart by it alone, a receiver never takes the later for the one that it knows.
+    Its ID is the same whenever it is tried again, also by staff, and also if it was recomposed. A later change has
+    another ID, so a receiver can distinguish events by their IDs alone.
     """
     parts = RemotePart.objects.filter(remote=request.remote_pk).order_by("position")
     part = parts.select_related("remote__endpoint").first()
     webhook = webhook_of(part.remote.endpoint) if part else None
     if part is None or webhook is None or not webhook.enabled:
         raise DeliveryFailed("webhook_off", "The webhook is turned off.", permanent=True, certain=True)
-    # The deliveries are read before what they are about: a change that comes between makes another event.
+    # The deliveries are read before the message: a change between the two becomes an event of its own.
     changes = Delivery.objects.filter(
         message=part.message_id,
         endpoint=part.remote.endpoint_id,
@@ -73,7 +73,7 @@ def parcel_of(request: Change) -> Parcel:
     message = Message.objects.select_related("connection__inbox").get(pk=part.message_id)
     event = f"msg_{message.uid.hex}_{revision}"
     if isinstance(request, React):
-        # Clearing a message takes several at once.
+        # Clearing the reactions of a message takes several requests.
         event += f"_{int(request.add)}{hashlib.sha256(request.emoji.encode()).hexdigest()[:8]}"
     return Parcel(webhook, event, orjson.dumps(_event(request, message)), str(message.uid))
 
@@ -101,7 +101,7 @@ def _event(request: Change, message: Message) -> dict[str, Any]:
 
 
 def _kind(request: Change, message: Message) -> tuple[str, datetime]:
-    """Its type, and when it happened, if that is known."""
+    """The event's type and time; the time is now if it is not known."""
     now = timezone.now()
     match request:
         case Post():
@@ -115,7 +115,7 @@ def _kind(request: Change, message: Message) -> tuple[str, datetime]:
 
 
 def _reachable(attachment: AttachmentOut) -> AttachmentOut:
-    """With addresses that open without a login, where the site knows its own (SITE_URL)."""
+    """With URLs that open without a login, if the site's own address (SITE_URL) is known."""
     site = addresses.origin()
     if not site or attachment["state"] != "stored":
         return attachment

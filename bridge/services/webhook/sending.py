@@ -1,4 +1,4 @@
-"""One signed POST to a webhook: who may be asked, for how long, what its answer means, and what is noted of it."""
+"""Sends signed POST requests to webhooks, interprets the answers, and records the results."""
 
 import errno
 import math
@@ -27,9 +27,9 @@ from bridge.services.webhook.addresses import guarded
 ANSWER_WITHIN = 15.0
 """Seconds, as the specification recommends."""
 REST = 30
-"""Seconds for which nothing is sent to a webhook that did not answer in time."""
+"""Seconds that a webhook is left alone after it did not answer in time."""
 LONGEST_REST = 3600
-"""Seconds for which it can ask for that."""
+"""The most seconds that it can ask for with `Retry-After`."""
 GONE = "webhook_gone"
 REASONS = {
     GONE: "The receiver answered that the webhook is gone, so it was turned off.",
@@ -40,13 +40,13 @@ REASONS = {
     "webhook_address": "The webhook's address is invalid or not allowed. Correct it, then try again.",
     "webhook_off": "The webhook was turned off.",
 }
-"""What its reasons mean, and what staff can do."""
+"""What the reasons mean, and what staff can do."""
 REFUSED = frozenset({400, 413, 414, 415, 422})
-"""The receiver understood and does not want this one."""
+"""Statuses that mean that the receiver does not want this event."""
 
 
 class NotAccepted(DeliveryFailed):
-    """`rest`: seconds for which nothing is sent there. What is not gone is tried again."""
+    """`rest`: seconds until the webhook may be used again. All reasons but GONE are temporary."""
 
     def __init__(self, reason: str, detail: str, *, certain: bool = False, rest: float = 0) -> None:
         super().__init__(reason, detail[:300], permanent=reason == GONE, certain=certain)
@@ -54,7 +54,7 @@ class NotAccepted(DeliveryFailed):
 
 
 class Sender:
-    """Follows no redirect, keeps no cookie, uses no proxy of the environment and reads no answer's body."""
+    """Sends requests without redirects, cookies and proxies of the environment. It never reads a response's body."""
 
     def __init__(self) -> None:
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
@@ -100,7 +100,7 @@ class Sender:
 
 
 def _unanswered(error: Exception) -> NotAccepted:
-    """Certain where there was no connection to write to."""
+    """Certain if there was no connection."""
     detail = f"{type(error).__name__}: {error}"
     match error:
         case TimeoutError():
@@ -115,14 +115,14 @@ def _unanswered(error: Exception) -> NotAccepted:
 
 
 def _refusal(status: int, retry_after: str) -> NotAccepted:
-    """Whether it has stored an event that it did not accept, nobody knows, whatever it says."""
+    """Not certain, except for 410: the receiver may have stored the event before it failed."""
     detail = f"It answered {status} {responses.get(status, '')}".strip() + "."
     if status == HTTPStatus.GONE:
         detail += " This means that it is gone, so the webhook was turned off."
         return NotAccepted(GONE, detail, certain=True)
     if 300 <= status < 400:
         detail += " Redirects are not followed: enter the final address."
-    # A date, which hardly anybody sends, counts as nothing.
+    # A date, which is rare, is ignored.
     is_number = retry_after.isascii() and retry_after.isdecimal() and len(retry_after) < 10
     rest = min(int(retry_after), LONGEST_REST) if is_number else 0
     return NotAccepted("webhook_refused" if status in REFUSED else "webhook_failed", detail, rest=rest)
@@ -133,7 +133,7 @@ def note_success(webhook: Webhook) -> None:
 
 
 def note_failure(webhook: Webhook, failure: NotAccepted) -> None:
-    """For staff. A webhook that is gone is turned off."""
+    """Record the failure for staff. A webhook that is gone is turned off."""
     changed: dict[str, object] = {"failed_at": Now(), "failure": failure.detail}
     if failure.rest:
         changed["rests_until"] = timezone.now() + timedelta(seconds=failure.rest)
@@ -143,7 +143,7 @@ def note_failure(webhook: Webhook, failure: NotAccepted) -> None:
 
 
 def send_test(webhook: Webhook) -> None:
-    """Send an event that says nothing, for staff who want to know whether it arrives. Raises NotAccepted."""
+    """Send a test event, for staff who want to know whether it arrives. Raises NotAccepted."""
     data = {"webhook": webhook.name, "inbox": webhook.inbox.name}
     body = orjson.dumps({"type": "webhook.test", "timestamp": rfc3339(timezone.now()), "data": data})
     try:

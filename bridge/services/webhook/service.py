@@ -1,4 +1,4 @@
-"""Webhooks as a service: each enabled one of an inbox is an endpoint of each of its conversations."""
+"""The service `webhook`: each enabled webhook of an inbox is an endpoint of each of its conversations."""
 
 import sys
 from collections import Counter
@@ -17,21 +17,21 @@ from bridge.services.webhook.events import Parcel, parcel_of, place, webhook_at,
 from bridge.services.webhook.sending import REASONS, NotAccepted, Sender, note_failure, note_success
 
 AT_ONCE = 10
-"""Requests to one webhook at a time in one process: one that is slow leaves room for the others."""
+"""Requests to one webhook at a time in one process, so that a slow one does not block the others."""
 NOTED_EVERY = timedelta(minutes=1)
-"""How often its last success is written down, while one follows the other."""
+"""How often the time of the last success is updated."""
 
 
 class WebhookService(Service):
     name: ClassVar[str] = "webhook"
-    # As long as anything that is said here: nothing is split.
+    # Longer than any message, so none is split.
     max_length: ClassVar[int] = 1_000_000
     joins = Joining.NONE
-    # Each event has an id, by which its receiver knows it again.
+    # Each event has an ID by which its receiver recognises a repeat.
     idempotent = True
-    # An event has them all, as links.
+    # An event has a link to each file.
     file_limits = FileLimits(sys.maxsize, sys.maxsize)
-    # A program hears it. Whether somebody has read it, it cannot say.
+    # The receiver is a program, and does not know whether anybody has read the message.
     reports = False
     reasons = REASONS
     longest_pause = timedelta(minutes=10)
@@ -48,12 +48,12 @@ class WebhookService(Service):
 
     @classmethod
     def patience(cls, failure: DeliveryFailed) -> timedelta | None:
-        """Three days, as the specification has it. What it refuses as it stands holds up the rest for ten minutes."""
+        """Three days, as in the specification. An event that the receiver refuses blocks the others for ten minutes."""
         return timedelta(minutes=10) if failure.reason == "webhook_refused" else timedelta(days=3)
 
     @classmethod
     def urls(cls) -> Sequence[Any]:
-        # Not above: the worker that sends has no use for what takes.
+        # Imported here because the process that sends does not need the views.
         from bridge.services.webhook.door import urlpatterns
 
         return urlpatterns
@@ -89,7 +89,7 @@ class WebhookService(Service):
             await self._database.run(note_failure, webhook, failure)
             raise
         before, failed = webhook.succeeded_at, webhook.failed_at
-        # Not each: the row would be written as often as all messages of its conversations together.
+        # Not each one: that would be one more write for each message of all its conversations.
         if (
             before is None
             or timezone.now() - before > NOTED_EVERY

@@ -1,4 +1,4 @@
-"""Signatures as the Standard Webhooks specification has them, version 1.0.0, by its own library.
+"""Signatures of the Standard Webhooks specification, version 1.0.0, with its own library.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -17,19 +17,19 @@ ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature
 
 _NUMBER = re.compile(r"[0-9]{1,12}", re.ASCII)
 _ID = re.compile(r"[\w-]{1,200}", re.ASCII)
-# The library fails at whatever else there may be in the header, also beside a signature that fits.
+# The library fails at anything else in the header, even beside a valid signature.
 _SIGNATURE = re.compile(r"v1,[A-Za-z0-9+/]{43}=", re.ASCII)
 
 
 def headers(*, event: str, body: bytes, secrets: Sequence[str], now: float) -> dict[str, str]:
-    """The three headers of an event, signed with each of the secrets. `now` in seconds since 1970."""
+    """The three headers of an event, with a signature for each secret. `now` is in seconds since 1970."""
     moment = datetime.fromtimestamp(int(now), UTC)
     signatures = [Webhook(secret).sign(event, moment, body.decode()) for secret in secrets]
     return {ID: event, TIMESTAMP: str(int(now)), SIGNATURE: " ".join(signatures)}
 
 
 def verify(given: Mapping[str, str], *, body: bytes, secrets: Sequence[str]) -> None:
-    """Check that these headers are from somebody who has one of the secrets, and signed the body within five minutes.
+    """Check that the body was signed with one of the secrets within the last five minutes.
 
     Raises BridgeError `not_identified`.
     """
