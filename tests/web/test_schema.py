@@ -32,7 +32,7 @@ def test_what_is_not_current_is_found(tmp_path: Path, settings: pytest.FixtureRe
         (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / protocol_schema.REFERENCE).write_text(reference)
     for each in files:
-        with pytest.raises(CommandError, match=f"{each.name} is not current"):
+        with pytest.raises(CommandError, match=f"{each.name} is out of date"):
             call_command("protocol_schema", "--check")
         (tmp_path / each).write_text((root / each).read_text())
     call_command("protocol_schema", "--check")

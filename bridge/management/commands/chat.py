@@ -34,7 +34,7 @@ class Command(BaseCommand):
         try:
             asyncio.run(run(options))
         except* BrokenPipeError:
-            # Nobody reads our lines any more. The interpreter would fail once more when it flushes them at its end.
+            # The reader of our output is gone. Without this, the interpreter would fail again when it flushes stdout.
             sys.stdout = None
 
 
@@ -45,7 +45,7 @@ async def run(options: dict[str, Any]) -> None:
     url = address(options["url"])
     file = None if options["new"] else token_file(url, options["inbox"])
     screen, lines = Screen(WORDS), asyncio.Queue[str | None]()
-    # A signal ends it as Ctrl-D does.
+    # A signal ends the chat in the same way as Ctrl-D.
     with contextlib.suppress(asyncio.CancelledError):
         async with asyncio.TaskGroup() as tasks:
             visitor = Visitor(
@@ -71,6 +71,6 @@ def address(url: str | None) -> str:
 
 
 def token_file(url: str, inbox: str) -> Path:
-    """Where the visitor's token for this chat is stored. Whoever can read it is this visitor."""
+    """Where the visitor's token for this chat is stored. Anyone who can read it can act as this visitor."""
     name = sha256(f"{url} {inbox}".encode()).hexdigest()[:16]
     return settings.VAR_DIR / "chat" / f"{name}.token"

@@ -1,4 +1,4 @@
-"""The published description of the HTTP API."""
+"""`manage.py http_schema`: prints or writes the published description of the HTTP API."""
 
 from argparse import ArgumentParser
 from pathlib import Path

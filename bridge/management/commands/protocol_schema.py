@@ -1,4 +1,7 @@
-"""The published description of the wire protocol: three formats, and the tables in its documentation."""
+"""`manage.py protocol_schema`: prints or writes the published description of the wire protocol.
+
+There are three formats, and the tables in its documentation.
+"""
 
 import json
 import re
@@ -30,7 +33,7 @@ FORMATS: dict[str, tuple[Path, Callable[[Described], str]]] = {
     "asyncapi": (Path("docs/asyncapi.json"), lambda of: as_json(schemas.document(of))),
     "typescript": (Path("static/bridge/protocol.d.ts"), schemas.types),
 }
-"""The file that each is published as, and what generates it."""
+"""For each format, the file in which it is published, and the function that generates it."""
 
 
 class Command(BaseCommand):
@@ -60,7 +63,7 @@ class Command(BaseCommand):
 def publish(files: Mapping[Path, Callable[[str], str]], *, write: bool, command: str) -> None:
     """Write these files of ChatBridge's repository, or raise CommandError if one is out of date.
 
-    Each function gets the present text of its file, and returns the text that it should have.
+    Each function gets the current text of its file, and returns the text that it should have.
     """
     root, first = Path(getattr(settings, "BASE_DIR", ".")), next(iter(files))
     if not (root / first).is_file():
@@ -72,11 +75,11 @@ def publish(files: Mapping[Path, Callable[[str], str]], *, write: bool, command:
         if write:
             path.write_text(text, encoding="utf-8")
         elif text != present:
-            raise CommandError(f"{name} is not current: run manage.py {command} --write")
+            raise CommandError(f"{name} is out of date: run manage.py {command} --write")
 
 
 def with_tables(text: str) -> str:
-    """The reference with its tables generated again."""
+    """The protocol reference with newly generated tables."""
     ours = schemas.ours()
     payloads, definitions = ours.payloads(refer="{model}")
     fields = {
@@ -93,7 +96,9 @@ def with_tables(text: str) -> str:
         events += f"| `{name}` | {beside} | {fields['event', name]} |\n"
     tables = {"commands": commands, "events": events, "codes": "".join(f"- `{code}`\n" for code in Code)}
     if sorted(match[2] for match in TABLE.finditer(text)) != sorted(tables):
-        raise CommandError(f"{REFERENCE} needs one place for each of its tables: {', '.join(tables)}.")
+        raise CommandError(
+            f"{REFERENCE} needs exactly one place for each of these tables: {', '.join(tables)}."
+        )
     return TABLE.sub(lambda match: match[1] + tables[match[2]] + match[3], text)
 
 

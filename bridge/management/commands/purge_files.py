@@ -1,4 +1,4 @@
-"""`manage.py purge_files`: delete uploads that nobody sent, and files without a row."""
+"""`manage.py purge_files`: deletes uploads that were never sent, and files without a row."""
 
 from typing import Any
 

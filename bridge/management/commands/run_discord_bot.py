@@ -1,4 +1,4 @@
-"""`manage.py run_discord_bot`: the bot, until SIGTERM or Ctrl-C."""
+"""`manage.py run_discord_bot`: runs the bot until SIGTERM or Ctrl-C."""
 
 import asyncio
 import logging
@@ -45,7 +45,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         service = services.find("discord")
         if service is None:
-            raise CommandError("BRIDGE_SERVICES names no service “discord”.")
+            raise CommandError("BRIDGE_SERVICES has no service “discord”.")
         sandbox = use_sandbox(options["sandbox_port"]) if options["sandbox"] else None
         # Reconnects are normal, so they are logged without a traceback.
         logging.getLogger("discord.client").addFilter(without_traceback)

@@ -1,4 +1,4 @@
-"""`manage.py run_services`: deliver for services that need no process of their own, until SIGTERM or Ctrl-C."""
+"""`manage.py run_services`: sends messages to services without a process of their own, until SIGTERM or Ctrl-C."""
 
 import asyncio
 import signal
@@ -15,8 +15,8 @@ from bridge.infra.clock import Clock
 
 class Command(BaseCommand):
     help = (
-        "Carry messages to those services of BRIDGE_SERVICES that need no process of their own. A service's own "
-        "process does that, too: this is for a site without one, or for more processes."
+        "Send messages to those services of BRIDGE_SERVICES that need no process of their own. The process of "
+        "another service does this, too: use this command on a site without one, or to add more processes."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -27,10 +27,10 @@ class Command(BaseCommand):
         names = options["service"] or known
         if unknown := sorted(set(names) - set(known)):
             raise CommandError(
-                f"There is no service to run for {', '.join(unknown)}: choose from {', '.join(known) or 'none'}."
+                f"Cannot run {', '.join(unknown)}: the services for this command are {', '.join(known) or 'none'}."
             )
         if not names:
-            raise CommandError("BRIDGE_SERVICES has no service for this command.")
+            raise CommandError("BRIDGE_SERVICES contains no service for this command.")
         redis.start()
         asyncio.run(run(names))
 

@@ -1,4 +1,4 @@
-"""`manage.py run_web`: the site under uvicorn with limits of our own, until SIGTERM or Ctrl-C."""
+"""`manage.py run_web`: serves the site with uvicorn and our own limits, until SIGTERM or Ctrl-C."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ from bridge.protocol import MAX_FRAME
 REQUESTS = 1000
 """Requests that are served at the same time, in addition to the sockets."""
 HEAD_WITHIN = 15.0
-"""Seconds, at most twice as many, that a client has to send the head of a request, and to read the end of a reply."""
+"""Seconds in which a client must send the head of a request, and read the end of a reply. It can take twice as long."""
 MOST_FILES = 65_536
 
 
@@ -48,7 +48,7 @@ class PromptH11(H11Protocol):
     def _check(self, last: Any) -> None:
         """`last` is the state at the previous check. A request that is being answered may take longer."""
         if self.transport.get_protocol() is not self:
-            return  # a WebSocket by now
+            return  # it is a WebSocket now
         is_idle = self.cycle is None or self.cycle.response_complete
         state = (self.transport.is_closing(), self.cycle)
         if state == last and (is_idle or self.transport.is_closing()):
@@ -85,13 +85,13 @@ def uvicorn_options() -> dict[str, Any]:
         "lifespan": "off",
         # A larger frame, or message of many frames, is never read into memory.
         "ws_max_size": MAX_FRAME,
-        # It takes 34 KiB of memory for each socket, and texts are too short to gain from it.
+        # It takes 34 KiB of memory for each socket, and our texts are too short to benefit from it.
         "ws_per_message_deflate": False,
         "limit_concurrency": settings.BRIDGE_SOCKETS + REQUESTS,
-        # TRUSTED_PROXIES decides whose X-Forwarded-* counts.
+        # TRUSTED_PROXIES decides whose X-Forwarded-* headers are used.
         "proxy_headers": False,
         "server_header": False,
-        # Django's LOGGING counts. The proxy in front has an access log; this one would contain the keys of links.
+        # Django's LOGGING is used. The proxy in front has an access log; this one would contain the keys of links.
         "log_config": None,
         "access_log": False,
     }

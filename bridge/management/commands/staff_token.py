@@ -1,4 +1,4 @@
-"""`manage.py staff_token`: tokens with which programs act for a staff user over HTTP."""
+"""`manage.py staff_token`: creates and revokes tokens for programs that act for a staff user over HTTP."""
 
 from argparse import ArgumentParser
 from datetime import timedelta

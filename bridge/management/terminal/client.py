@@ -1,4 +1,4 @@
-"""The socket of a visitor: commands and their replies, events, and a new socket whenever one breaks."""
+"""A visitor's connection to the socket: commands and their replies, events, and reconnecting."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ Frame = dict[str, Any]
 
 
 class NotConnected(Exception):
-    """The socket broke before the reply: nobody knows whether the command was done."""
+    """The socket broke before the reply, so it is unknown whether the command was performed."""
 
 
 class Refused(Exception):
@@ -41,7 +41,7 @@ class Refused(Exception):
 
 
 class Client:
-    """`begin` starts the session of each new socket, `event` gets each event, `warn` tells the visitor something."""
+    """`begin` starts the session of each new socket, `event` gets each event, `warn` shows the visitor a warning."""
 
     def __init__(
         self,
@@ -58,16 +58,16 @@ class Client:
         self._replies: dict[str, asyncio.Future[Frame]] = {}
         self._ready = asyncio.Event()
         self._refusal = ""
-        """Why the server does not want to see this visitor again."""
+        """Why the server has refused this visitor permanently."""
 
     async def ready(self, seconds: float | None = None) -> None:
-        """Wait until the session has started or was refused for good, at most for this time."""
+        """Wait until the session has started or was refused permanently, at most this long."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._ready.wait()
 
     async def run(self) -> None:
-        """Stay connected, until cancelled or refused for good."""
+        """Stay connected until cancelled or refused permanently."""
         async for socket in connect(
             self._url,
             subprotocols=[Subprotocol(SUBPROTOCOL)],
@@ -86,7 +86,7 @@ class Client:
             await asyncio.sleep(1.0)
 
     async def _use(self, socket: ClientConnection) -> None:
-        """Until it breaks."""
+        """Use this socket until it breaks."""
         self._socket = socket
         session = asyncio.create_task(self._keep_session(socket))
         try:
@@ -144,7 +144,7 @@ class Client:
         return answer["payload"]
 
     async def send(self, content: str, **target: str) -> Frame:
-        """The message as it is stored, once however often the socket breaks. Raises Refused."""
+        """Send a message, and return it as stored: once, even if the socket breaks. Raises Refused."""
         payload: dict[str, Any] = {"content": content, "client_id": str(uuid.uuid4()), **target}
         while True:
             await self.ready()

@@ -1,8 +1,7 @@
-"""Messages as lines of a terminal. Pure.
+"""Formats messages as lines of a terminal. Pure.
 
-A terminal obeys what is written to it: with the right characters a message could clear the screen, change what was
-written before, or type into the shell. And with line breaks, or spaces up to the edge, it could look like somebody
-else's message.
+A terminal obeys control characters: with these, a message could clear the screen, change earlier output, or type into
+the shell. With line breaks, or spaces up to the edge, it could look like somebody else's message.
 """
 
 import unicodedata
@@ -17,7 +16,7 @@ from prompt_toolkit.utils import get_cwidth
 from bridge.text.markdown import as_text, parse
 
 JOINER = "\u200d"
-"""Emoji of several parts need it, and it does nothing else."""
+"""Needed in emoji of several parts, and harmless."""
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 """Unicode's categories of characters that a terminal does not show, but may obey."""
 DIM, STAFF = "ansibrightblack", "bold ansiblue"
@@ -30,7 +29,7 @@ Line = list[tuple[str, str]]
 
 
 def clean(text: str) -> str:
-    """Line breaks stay, all other invisible characters are shown as Python writes them."""
+    """Escapes invisible characters as in a Python string, except for line breaks."""
     text = text.replace("\r\n", "\n").replace("\t", "    ")
     return "".join(
         char.encode("unicode_escape").decode()
@@ -45,7 +44,7 @@ def one_line(text: str) -> str:
 
 
 def note(text: str, style: str = f"italic {DIM}") -> list[Line]:
-    """Something that the program itself says."""
+    """The lines of a notice from the program itself."""
     return [[(style, line)] for line in clean(text).split("\n")]
 
 
@@ -59,9 +58,9 @@ def message_lines(
 ) -> list[Line]:
     """All lines but the first are indented, so that none looks like another message.
 
-    A column of its own, which no name can reach, has the word “staff”, or is blank for everybody else.
+    A separate column, which no name can reach, contains “staff” for staff, and is blank for everybody else.
 
-    `message` as in the protocol; `width` of the terminal, None if nothing breaks lines there.
+    `message` is as in the protocol; `width` is that of the terminal, None if it does not wrap lines.
     """
     author = message["author"] or {"name": "", "role": ""}
     name = one_line(author["name"])
@@ -92,7 +91,7 @@ def _text(message: dict[str, Any], *, edited: bool, masked: bool) -> str:
 
 
 def wrapped(text: str, width: int | None) -> Iterator[str]:
-    """The lines of a text. Those that are wider are broken, because the terminal would not indent the rest of them."""
+    """The lines of a text. Long lines are wrapped here, because the terminal would not indent the rest of them."""
     for line in text.split("\n"):
         while width and get_cwidth(line) > width:
             fitting = max(1, bisect_right(list(accumulate(map(get_cwidth, line))), width))

@@ -16,14 +16,14 @@ from bridge.management.terminal.lines import Line
 
 
 class Screen:
-    """`words` are what Tab completes."""
+    """`words` are the words that Tab completes."""
 
     def __init__(self, words: Iterable[str]) -> None:
         self.words = set(words)
         self._session: PromptSession[str] | None = None
         if sys.stdin.isatty() and sys.stdout.isatty():
             completer = WordCompleter(lambda: sorted(self.words), ignore_case=True, WORD=True)
-            # The line is erased because its message is shown once it is stored.
+            # The typed line is erased, because its message is shown once it is stored.
             self._session = PromptSession(
                 completer=completer, complete_while_typing=False, erase_when_done=True
             )
@@ -33,14 +33,14 @@ class Screen:
         return self._session.output.get_size().columns if self._session else None
 
     async def read_all(self, lines: "asyncio.Queue[str | None]", prompt: Callable[[], str]) -> None:
-        """Put each line that is typed into the queue, and None at the end. `prompt` may change in the meantime."""
+        """Put each typed line into the queue, and None at the end. The result of `prompt` may change meanwhile."""
         if self._session is None:
             loop = asyncio.get_running_loop()
-            # Nothing ends a thread that waits for a line, so it must not keep the process.
+            # A thread that waits for a line cannot be stopped, so it must not keep the process alive.
             threading.Thread(target=_read_stdin, args=(loop, lines), daemon=True).start()
             return
         with contextlib.suppress(EOFError, KeyboardInterrupt), patch_stdout():
-            # Now the log's warnings appear above the line that is being typed.
+            # Now warnings in the log appear above the line that is being typed.
             logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", force=True)
             while True:
                 line = await self._session.prompt_async(lambda: [("bold", f"{prompt()}> ")])
@@ -48,7 +48,7 @@ class Screen:
         lines.put_nowait(None)
 
     def show(self, lines: Iterable[Line]) -> None:
-        """Above the line that is being typed."""
+        """Print lines above the one that is being typed."""
         if self._session:
             pieces = [piece for line in lines for piece in [*line, ("", "\n")]]
             print_formatted_text(FormattedText(pieces), end="", output=self._session.output)
@@ -59,7 +59,7 @@ class Screen:
 
 
 def _read_stdin(loop: asyncio.AbstractEventLoop, lines: "asyncio.Queue[str | None]") -> None:
-    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody reads any more
+    with contextlib.suppress(RuntimeError):  # the loop is closed: the chat has ended
         for line in sys.stdin:
             loop.call_soon_threadsafe(lines.put_nowait, line.strip())
         loop.call_soon_threadsafe(lines.put_nowait, None)

@@ -1,4 +1,4 @@
-"""What a visitor types: `/word rest` is a command, everything else is a message."""
+"""Performs what a visitor types: `/word rest` is a command, everything else is a message."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,7 +13,7 @@ PATIENCE = 10.0
 
 
 async def perform_all(lines: "asyncio.Queue[str | None]", visitor: Visitor) -> None:
-    """Perform what is typed in its order, until `/quit` or None. Typing goes on in the meantime."""
+    """Perform the typed lines in order, until `/quit` or None. The visitor can type on in the meantime."""
     while (line := await lines.get()) is not None and line.lower() != QUIT:
         await visitor.client.ready(PATIENCE)
         try:
@@ -122,7 +122,7 @@ async def _list(visitor: Visitor, rest: str) -> None:
 
 
 async def _conversations(visitor: Visitor) -> list[Frame]:
-    """Those with the latest activity."""
+    """The conversations with the latest activity."""
     rows: list[Frame] = (await visitor.client.command("connection.list", limit=PAGE))["connections"]
     visitor.words |= {row["uid"][:8] for row in rows}
     return rows
@@ -166,4 +166,4 @@ COMMANDS: dict[str, tuple[Callable[[Visitor, str], Awaitable[None]], str, str]] 
     "help": (_help, "", "this list"),
 }
 WORDS = {QUIT, *(f"/{name}" for name in COMMANDS)}
-"""What Tab completes, beside the names that were shown."""
+"""Words that Tab completes, in addition to the names that were shown."""

@@ -1,4 +1,4 @@
-"""What a visitor's terminal knows and shows: their own conversation, and the rooms that they are in."""
+"""A visitor in the terminal: their own conversation, the rooms that they are in, and what is shown of these."""
 
 import asyncio
 import contextlib
@@ -24,16 +24,16 @@ class Talk:
     """The visitor's `author.id` in it."""
     room: str = ""
     key: str = ""
-    """Of a room by link."""
+    """The key of a room that is only reached by its link."""
     revision: int = 0
     first: int = 0
     """The position of the oldest message that was shown."""
     shown: dict[str, tuple[str, bool]] = field(default_factory=dict)
-    """What each message said when it was shown, and whether it was deleted."""
+    """The content of each message when it was shown, and whether it was deleted."""
 
 
 class Visitor:
-    """`token_file` makes them the same visitor the next time; without it they are a new one."""
+    """With a `token_file`, they are the same visitor next time; without it, a new one each time."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Visitor:
         self.own: Talk | None = None
         self.rooms: dict[str, Talk] = {}
         self.room: Talk | None = None
-        """Where messages go; None: to their own conversation."""
+        """Where messages are sent; None: to their own conversation."""
         self._is_greeted = False
 
     @property
@@ -66,7 +66,7 @@ class Visitor:
         self._screen.show(note(text, "ansired"))
 
     async def _begin(self) -> None:
-        """Start the session of a new socket, get what was missed, and enter the rooms again."""
+        """Start the session of a new socket, get missed messages, and enter the rooms again."""
         wanted = {"inbox": self._inbox, "token": self._token or None, "nick": self.nick}
         started = await self.client.command("session.start", **wanted)
         self.nick = started["nick"]
@@ -131,7 +131,7 @@ class Visitor:
             talk.revision += 1
 
     async def sync(self, talk: Talk) -> None:
-        """Show what was missed."""
+        """Show missed messages."""
         has_more = True
         while has_more:
             reply = await self.client.command("connection.sync", connection=talk.uid, since=talk.revision)
@@ -159,7 +159,7 @@ class Visitor:
             self._later(self.client.command("receipt.read", connection=talk.uid, seq=unread))
 
     def _later(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Do it beside everything else. If it fails, the next event or socket leads to the same again."""
+        """Do this in the background. If it fails, the next event or socket does it again."""
 
         async def attempt() -> None:
             with contextlib.suppress(Refused, NotConnected):
@@ -173,7 +173,7 @@ class Visitor:
         if name == "presence.changed":
             self.note("The team is online." if payload["staff_online"] else "The team is away.")
         elif name == "connection.reopened":
-            # Perhaps before the reply to the command, when this is not known as their own conversation yet.
+            # This may come before the command's reply, when it is not yet known as their own conversation.
             self.note("This conversation was reopened.")
         elif talk is None and name == "message.posted":
             self._show_late_answer(uid, payload["messages"])
@@ -181,7 +181,7 @@ class Visitor:
             self._apply(frame, talk)
 
     def _apply(self, frame: Frame, talk: Talk) -> None:
-        """An event of their own conversation, or of a room that they are in."""
+        """Show an event of their own conversation, or of a room that they are in."""
         payload = frame["payload"]
         if "since" in frame:
             if frame["since"] > talk.revision:
@@ -202,7 +202,7 @@ class Visitor:
             self.note(f"#{talk.room}: {one_line(payload['previous'])} is now called {one_line(name)}")
 
     def _show_late_answer(self, uid: str, messages: Iterable[Frame]) -> None:
-        """An answer in a conversation that has ended, while another one is open."""
+        """Show that there is an answer in an earlier conversation, while another one is open."""
         if any(
             message["kind"] == "message" and message["author"] and message["author"]["role"] == "staff"
             for message in messages
