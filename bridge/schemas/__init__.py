@@ -1,4 +1,4 @@
-"""The protocol of the socket, described for machines: as JSON Schema, as AsyncAPI 3 and as TypeScript types."""
+"""Describes the socket's protocol for machines: as JSON Schema, AsyncAPI 3 and TypeScript types."""
 
 from bridge.schemas.asyncapi import document
 from bridge.schemas.described import Described, everything, ours, schema

@@ -1,4 +1,4 @@
-"""The socket as AsyncAPI 3: a channel, the commands that it receives with their replies, and the events."""
+"""Describes the socket as AsyncAPI 3: a channel, its commands with their replies, and its events."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ MESSAGES = "#/components/messages/"
 
 
 def document(described: Described) -> dict[str, Any]:
-    """From the server's side: it receives commands and sends events."""
+    """The AsyncAPI document, from the server's side: it receives commands and sends events."""
     frames, definitions = described.frames(refer="#/components/schemas/{model}")
     messages = {f"{kind}.{name}": _message(kind, name, frame) for (kind, name), frame in frames.items()}
     return {

@@ -1,4 +1,4 @@
-"""The commands and events to describe, and the schemas of their payloads and frames."""
+"""Generates the schemas of the payloads and frames of commands and events."""
 
 import ast
 import inspect
@@ -22,7 +22,7 @@ from bridge.protocol.outgoing import Nothing
 
 Schema = dict[str, Any]
 Key = tuple[Literal["command", "reply", "event"], str]
-"""Of a payload or frame."""
+"""Identifies a payload or frame."""
 Mode = Literal["validation", "serialization"]
 
 
@@ -32,9 +32,9 @@ class Described:
     events: dict[str, Any]
 
     def payloads(self, *, refer: str) -> tuple[dict[Key, Schema], dict[str, Schema]]:
-        """The schema of each payload, and the definitions that they refer to with `refer`, which has a `{model}`.
+        """The schema of each payload, and the definitions that they refer to. `refer` is a template with `{model}`.
 
-        They are generated together: if two apps have a model of the same name, these get longer ones.
+        They are generated together: if two apps have a model of the same name, both get longer names.
         """
         wanted: list[tuple[Key, Mode, TypeAdapter[Any]]] = []
         for entry in self.commands:
@@ -50,7 +50,7 @@ class Described:
         return {key: schema for (key, _), schema in payloads.items()}, definitions
 
     def frames(self, *, refer: str) -> tuple[dict[Key, Schema], dict[str, Schema]]:
-        """The same with whole frames instead of payloads."""
+        """The same for whole frames instead of payloads."""
         payloads, definitions = self.payloads(refer=refer)
         frames = {(kind, name): self._frame(kind, name, body) for (kind, name), body in payloads.items()}
         frames["reply", "error"] = ERROR
@@ -77,13 +77,13 @@ class Described:
 
 
 def everything() -> Described:
-    """With the commands and events of other apps."""
+    """All commands and events, including those of other apps."""
     events = {name: event.payload for name, event in groups.events.items()}
     return Described(list(registry.entries.values()), EVENTS | events)
 
 
 def ours() -> Described:
-    """Without the commands and events of other apps: what is published with ChatBridge."""
+    """ChatBridge's own commands and events, as published with it."""
     return Described([entry for entry in registry.entries.values() if entry.is_ours], EVENTS)
 
 
@@ -117,7 +117,7 @@ def explain(model: str, schema: Schema) -> None:
 
 @cache
 def _descriptions() -> dict[str, dict[str, str]]:
-    """By the names of the model and the field."""
+    """The text for each field, by the names of the model and the field."""
     descriptions: dict[str, dict[str, str]] = {}
     sources = map(inspect.getsource, (values, commands, outgoing, events))
     for model in ast.parse("\n".join(sources)).body:
@@ -135,14 +135,14 @@ def _descriptions() -> dict[str, dict[str, str]]:
 
 
 def envelope(event: str) -> list[str]:
-    """What an event has beside its payload. Only changes of a connection have revisions."""
+    """The fields of an event beside its payload. Only changes of a connection have revisions."""
     if event == "presence.changed" or event not in EVENTS:
         return []
     return ["connection"] if event in PASSING else ["connection", "since", "revision"]
 
 
 def closed(properties: Schema, *, required: Iterable[str] | None = None) -> Schema:
-    """An object that has these properties and no others. All of them are required, unless `required` names some."""
+    """The schema of an object with only these properties. All are required, unless `required` names some of them."""
     return {
         "type": "object",
         "properties": properties,

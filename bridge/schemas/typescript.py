@@ -1,4 +1,4 @@
-"""TypeScript types, for pages that are written with a compiler."""
+"""Generates the TypeScript types of the protocol."""
 
 import json
 import re
@@ -13,11 +13,11 @@ HEAD = f"""\
 
 """
 PAGE = Path(__file__).with_name("page.d.ts")
-"""What the chat's page gives to a site's own scripts, in terms of the types above it."""
+"""What the chat's page offers to a site's own scripts. It uses the generated types."""
 
 
 def types(described: Described) -> str:
-    """An interface for each model, `Commands` by name with payload and reply, `Events` by name with the whole frame."""
+    """An interface for each model; `Commands` with payload and reply, and `Events` with the whole frame, by name."""
     frames, schemas = described.frames(refer="{model}")
     commands = {}
     for name in (entry.name for entry in described.commands):
