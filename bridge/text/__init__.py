@@ -1,1 +1,1 @@
-"""Pure functions on text, by Unicode's properties."""
+"""Pure functions on text: markdown, emoji, nicks and look-alikes, word filters."""

@@ -1,7 +1,7 @@
-"""What of a text can be seen, and where a reader would say that one character ends. By Unicode's properties.
+"""Which characters of a text are visible, and where a reader sees the end of a character.
 
-`regex` has them as Unicode publishes them, and what a release adds comes with its next version. No pattern here can
-match its way twice: whatever stands around a character is looked at a few characters far.
+Both follow Unicode's properties as `regex` includes them; a new version of `regex` brings those of a new Unicode
+release. No pattern here can backtrack far: lookarounds are limited to a few characters.
 """
 
 import unicodedata
@@ -10,23 +10,23 @@ from collections.abc import Callable
 import regex
 
 _UNSEEN = (
-    # Not drawn: joiners, selectors, fillers, marks of direction, tags, controls. Arabic's signs of number are, though
-    # of category Cf; the blank of Braille is not, though no space.
+    # Not drawn: joiners, selectors, fillers, direction marks, tags, controls. Arabic number signs are drawn although
+    # they are of category Cf; the Braille blank is not drawn although it is not a space.
     r"[[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}\p{Cs}\u2800]--[\p{Prepended_Concatenation_Mark}\s]]"
 )
 _MEANT = (
-    # UAX 31, A1: a non-joiner between letters that would join, as in Persian compounds; and, as people write it, behind
-    # one that never joins the next.
+    # UAX 31, A1: a non-joiner between letters that would join, as in Persian compounds. People also write it after
+    # a letter that never joins the next one.
     r"(?<=[\p{Jt=L}\p{Jt=D}\p{Jt=R}]\p{Jt=T}{0,4})\u200c(?=\p{Jt=T}{0,4}[\p{Jt=R}\p{Jt=D}])",
-    # A2 and B: after a virama, where a joiner says how the letters stand together; in Bengali before it, too.
+    # A2 and B: after a virama, where a joiner decides how letters are combined; in Bengali also before it.
     r"(?<=\p{ccc=9})[\u200c\u200d]",
     r"\u200d(?=\p{ccc=9})",
-    # Emoji of several: families, flags with a sign, a profession.
+    # Emoji that consist of several: families, flags with a sign, professions.
     r"(?<=\p{Extended_Pictographic}[\ufe0f\p{Emoji_Modifier}]{0,2})\u200d(?=\p{Extended_Pictographic})",
     r"(?<=[\p{Emoji}--[0-9#*]]\p{Emoji_Modifier}?)[\ufe0e\ufe0f]|(?<=[0-9#*])\ufe0f(?=\u20e3)",
-    # The flags of a country's parts: a black flag, and a code of tags.
+    # Flags of a country's regions: a black flag and a code of tags.
     r"(?<=\U0001f3f4)[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f",
-    # Which form of a letter: ideographs as in a family register, Mongolian and others.
+    # Variants of a letter: ideographs as in family registers, Mongolian and others.
     r"(?<=[\p{Ideographic}\p{Mongolian}\p{Myanmar}\p{Phags_Pa}\p{Manichaean}])\p{Variation_Selector}",
     r"(?<=\p{Mongolian})\u180e(?=\p{Mongolian})",
 )
@@ -40,19 +40,19 @@ _FORGIVEN = frozenset("\u200c\u200d\ufe0e\ufe0f")
 
 
 def without_unseen(text: str) -> str:
-    """For comparing: what cannot be seen makes no difference."""
+    """The text without invisible characters, for comparisons."""
     return text if text.isascii() and text.isprintable() else _ANY_UNSEEN.sub("", text)
 
 
 def without_loose_marks(text: str) -> str:
-    """For comparing, too: accents that make another letter of theirs stay with it, what was put over letters goes."""
+    """The text for comparisons, without combining marks that are not part of a composed letter."""
     return _LOOSE.sub("", unicodedata.normalize("NFC", text))
 
 
 def clean(text: str) -> str:
-    """For showing: without what cannot be seen, but where it means something; and without heaps of marks.
+    """The text for display, without meaningless invisible characters and without more than six marks in a row.
 
-    Joiners stay where UAX 31 allows them in an identifier and within emoji.
+    Joiners stay within emoji, and where UAX 31 allows them in an identifier.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -61,7 +61,7 @@ def clean(text: str) -> str:
 
 
 def clean_line(text: str, *, longest: int | None = None) -> str:
-    """The same in one line, of at most so many code points: for names. May be empty."""
+    """Like `clean`, in one line of at most `longest` code points, for names. May be empty."""
     text = " ".join(clean(" ".join(text.split())).split())
     if is_blank(text):
         return ""
@@ -69,17 +69,17 @@ def clean_line(text: str, *, longest: int | None = None) -> str:
 
 
 def hides_something(text: str) -> bool:
-    """Whether it has what cannot be seen and means nothing there: not a joiner too many, which keyboards write."""
+    """Whether the text has meaningless invisible characters. Superfluous joiners do not count: keyboards write them."""
     return any(not found["meant"] and found[0] not in _FORGIVEN for found in _STRAY.finditer(text))
 
 
 def is_blank(text: str) -> bool:
-    """Whether nothing of it can be seen."""
+    """Whether the text has no visible character."""
     return _SEEN.search(text) is None
 
 
 def shortened(text: str, longest: int, *, size: Callable[[str], int] = len) -> str:
-    """Its beginning, of at most so much, cut where a reader would say that a character ends."""
+    """The beginning of the text, of at most the size `longest`, cut where a reader sees the end of a character."""
     if size(text) <= longest:
         return text
     end, used = 0, 0
@@ -92,5 +92,5 @@ def shortened(text: str, longest: int, *, size: Callable[[str], int] = len) -> s
 
 
 def utf16(text: str) -> int:
-    """Its length as services and browsers count."""
+    """The length in UTF-16 units, as services and browsers count."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2

@@ -1,7 +1,7 @@
-"""What an inbox lets nobody write: its words, and links. Pure functions.
+"""The filter of an inbox: forbidden words and links. Pure functions.
 
-A text is compared as it reads: what nobody sees makes no difference, and each letter counts as what it looks like.
-Words are looked for all at once and links from left to right, each in one pass: no message makes either slow.
+A text is compared as readers see it: invisible characters are ignored, and each letter counts as what it looks like.
+All words are searched together, and links from left to right, each in one pass, so no message can make this slow.
 """
 
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ from ahocorasick_rs import AhoCorasick
 from bridge.text.characters import without_loose_marks, without_unseen
 from bridge.text.lookalikes import RUNNING, twins, twins_of_capitals
 
-# What a browser or a service makes a link of, whatever stands before it; but not “awww...”.
+# What a browser or a service turns into a link, whatever precedes it; but not “awww...”.
 _ADDRESS = regex.compile(
     r"[a-z0-9+-]{2}://\S|https?:[/\\]\S|(?<![a-z0-9])www\.\w|discord\.gg/\S|discord(?:app)?\.com/invite/\S"
 )
-# What a name such as example.com stands in, to its end.
+# The characters of a name such as example.com.
 _DOTTED = regex.compile(r"[\w.-]+")
 _HOLE = regex.compile(r"\.\.+")
 _ASCII_LETTERS = regex.compile(r"[a-z]{2,24}(?![a-z])")
@@ -28,12 +28,12 @@ _PATH_OR_PORT = regex.compile(r":\d|/\S")
 _ENDINGS = frozenset(
     "com net org io gg co me tv info biz xyz app dev shop online site link live club ru cn de fr uk eu us".split()
 )
-# What a service and the page may show nothing of: **b**ad reads “bad”.
+# Markup that a service or the page may not display: **b**ad reads “bad”.
 _MARKUP = str.maketrans("", "", "*_~|`\\")
 
 
 def folded(text: str) -> str:
-    """As it reads: case, width and what cannot be seen make no difference, and any space is one."""
+    """The text without differences in case, width and invisible characters, and with single spaces."""
     if not text.isascii():
         text = normalize("NFKC", without_unseen(text))
     text = text.casefold()
@@ -50,13 +50,13 @@ def _readings(text: str) -> set[str]:
 
 
 class _Words:
-    """All the words of an inbox: as their letters look, and as those look as capitals."""
+    """The words of an inbox, as their letters look and as their capitals look."""
 
     def __init__(self, words: set[str]) -> None:
         self._finder = AhoCorasick(sorted({reading for word in words for reading in _readings(word)}))
 
     def are_in(self, text: str) -> bool:
-        """`text` is folded."""
+        """Whether one of the words is in `text`, which must be folded."""
         return any(
             _is_edge(reading, begin) and _is_edge(reading, end)
             for reading in _readings(text)
@@ -65,7 +65,7 @@ class _Words:
 
 
 def _is_edge(text: str, at: int) -> bool:
-    """Whether a word may begin or end here: not within another, where its script has spaces between them."""
+    """Whether a word may begin or end here: not inside another word, unless the script has no spaces."""
     if at in {0, len(text)}:
         return True
     before, after = text[at - 1], text[at]
@@ -78,7 +78,7 @@ def _is_of_a_word(char: str) -> bool:
 
 
 def has_link(text: str) -> bool:
-    """`text` is folded."""
+    """Whether there is a link in `text`, which must be folded."""
     if "." not in text and ":" not in text:
         return False
     return bool(_ADDRESS.search(text)) or any(_hosts(text))
@@ -90,7 +90,7 @@ def _hosts(text: str) -> Iterator[str]:
             continue
         *whole, last = _HOLE.split(found[0])
         if found.start() and text[found.start() - 1] == "@":
-            # The beginning belongs to a mail address.
+            # The beginning belongs to an e-mail address.
             whole, last = whole[1:], last if whole else ""
         for name in (*whole, last):
             ending = _ending(name)
@@ -100,7 +100,7 @@ def _hosts(text: str) -> Iterator[str]:
 
 
 def _ending(name: str) -> str:
-    """Its last part, where letters of ASCII end it or another script begins: example.comです. Empty: none."""
+    """The name's last label: ASCII letters up to its end or to another script (example.comです). May be empty."""
     labels = name.strip(".").rsplit(".", 1)
     found = _ASCII_LETTERS.match(labels[-1]) if len(labels) > 1 else None
     if found is None:
@@ -111,7 +111,7 @@ def _ending(name: str) -> str:
 
 @dataclass(frozen=True)
 class Filter:
-    """`refusal` says what is wrong with a text: “words”, “links”, or nothing."""
+    """The filter of an inbox. `refusal` returns what is wrong with a text: “words”, “links”, or nothing."""
 
     words: _Words | None = None
     links: bool = False
@@ -131,6 +131,6 @@ class Filter:
 
 @lru_cache(maxsize=256)
 def compiled(words: str, *, refuse_links: bool) -> Filter:
-    """The filter for these words, one a line."""
+    """The filter for these words, one per line."""
     wanted = {word for line in words.splitlines() if (word := folded(line))}
     return Filter(_Words(wanted) if wanted else None, refuse_links)

@@ -1,8 +1,8 @@
-"""What nicks that look alike have in common: a key under which two of them are one, and the words in them.
+"""Compares nicks by their looks: nicks that look alike have the same key, and reserved words are found in them.
 
-Compared are skeletons: letters and digits only, without case, compatibility forms (NFKC), marks that belong to no
-letter, and what looks like another character (UTS #39, as `confusable_homoglyphs` ships it). They are for comparing
-only: nobody can read them.
+Skeletons are compared: only letters and digits, without case, compatibility forms (NFKC) and loose marks, and with
+look-alikes replaced (UTS #39, from the table of `confusable_homoglyphs`). They are for comparisons only and not
+readable.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,18 +17,18 @@ from bridge.text.characters import without_loose_marks, without_unseen
 
 LONGEST = 255
 CHARACTERS = 4096
-"""Of so many characters it is kept what they look like: more than people write with. Anybody may send a million."""
+"""How many characters the caches hold: more than people use. The limit is needed because anybody can send a million."""
 _RESERVED = """
     staff staffs admin admins administrator administrators administration sysadmin mod mods moderator moderators
     moderation system support supporter supporters team teams official operator operators owner owners helpdesk
     chatbot webmaster
 """.split()
 _RESERVED_PHRASES = ["help desk", "service desk", "customer service", "customer care"]
-# What the page calls its reader: as a part of a name it is nobody's.
+# The page calls its reader “you”, so nobody may have this name. It may be part of a name.
 _RESERVED_WHOLE = "you"
 _SIGNS = regex.compile(r"(?V1)[^\p{L}\p{N}\p{M}\p{Alphabetic}]")
 _SIGNS_IN_A_WORD = regex.compile(r"(?V1)[^\p{L}\p{N}\p{M}\p{Alphabetic}\s]")
-# Where a word ends inside of what is written together: StaffAda, ADAStaff, Staff1.
+# Where a word ends that is written together with another: StaffAda, ADAStaff, Staff1.
 _SEAM = regex.compile(
     r"(?V1)(?<=\p{Ll})(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})|(?<=\p{N})(?=\p{L})|(?<=[\p{L}\p{M}])(?=\p{N})"
 )
@@ -36,18 +36,18 @@ RUNNING = regex.compile(
     r"(?V1)[\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}]"
 )
 """A character of a script without spaces between words."""
-# What is written for a letter where letters are watched.
+# Signs and digits that people write instead of a letter, to avoid filters.
 _WRITTEN_FOR = str.maketrans("@$!|€£+0134567829", "asileltoieasgtbzg")
 
 Look = Callable[[str], str]
-"""What one character counts as."""
+"""Returns what one character counts as."""
 
 
 def key_of(nick: str) -> str:
-    """Equal for nicks that a reader could take for one another. Of signs alone where it has nothing else.
+    """A key that is equal for nicks that a reader could confuse. It consists of signs if the nick has nothing else.
 
-    A letter counts as what its capital looks like, where that is a letter of ASCII, else as what it looks like
-    itself: so the key is the same in every case. (The price: Greek “ν” counts as “n”, its capital's twin, not as “v”.)
+    A letter counts as what its capital looks like if that is an ASCII letter, otherwise as what it looks like itself.
+    So the key does not depend on case. (The disadvantage: Greek “ν” counts as “n”, like its capital, not as “v”.)
     """
     signs_left_out, signs_read = _spellings(nick)
     key = _skeleton(signs_left_out, _by_capital) or _skeleton(signs_read, _by_capital)
@@ -55,9 +55,9 @@ def key_of(nick: str) -> str:
 
 
 def readings(nick: str) -> frozenset[str]:
-    """Its key and whatever else a reader may take it for: signs read as letters, letters read as they are.
+    """The key of the nick and everything else that a reader may see in it: signs as letters, letters by themselves.
 
-    For comparing with the keys of names that nobody else may have.
+    They are compared with the keys of names that nobody else may have.
     """
     found = {
         _skeleton(each, look)[:LONGEST] for each in _spellings(nick) for look in (_by_capital, _by_itself)
@@ -66,10 +66,10 @@ def readings(nick: str) -> frozenset[str]:
 
 
 def is_reserved(nick: str, *, names: str) -> bool:
-    """Whether a word of it stands for staff, however it is spelt. `names`: more of them, one a line.
+    """Whether the nick contains a word for staff, in any spelling. `names`: more such words, one per line.
 
-    A word is what stands by itself between spaces and signs, or is told apart by its capital or a digit: “StaffAda”
-    and “s.t.a.f.f”, but neither “Teamster” nor “Modesty”.
+    A word ends at a space or a sign, or where a capital or a digit begins another: “StaffAda” and “s.t.a.f.f” are
+    reserved, but neither “Teamster” nor “Modesty”.
     """
     return any(
         _names_staff(spelling, _reserved(names, look), look)
@@ -100,14 +100,14 @@ def _pieces(group: str) -> Iterator[str]:
 
 
 def _stretches(groups: Iterable[Sequence[str]]) -> Iterator[str]:
-    """All that stands side by side within a group, joined."""
+    """All runs of neighbours within a group, each joined."""
     for group in groups:
         for begin, end in combinations(range(len(group) + 1), 2):
             yield "".join(group[begin:end])
 
 
 def _is_made_of(text: str, words: frozenset[str]) -> bool:
-    """Whether it is nothing but some of these words, written together."""
+    """Whether the text consists only of these words, written together."""
     ends = {0}
     for end in range(1, len(text) + 1):
         if any(text[begin:end] in words for begin in ends):
@@ -119,7 +119,7 @@ class _Reserved(NamedTuple):
     words: frozenset[str]
     phrases: frozenset[str]
     running: frozenset[str]
-    """Of scripts that have no spaces: found anywhere."""
+    """Words in scripts without spaces, which are found anywhere."""
     whole: str
 
 
@@ -136,7 +136,7 @@ def _reserved(names: str, look: Look) -> _Reserved:
 
 
 def _spellings(nick: str) -> tuple[str, str]:
-    """The nick with its signs left out, and with those read as letters that are written for some."""
+    """The nick without its signs, and the nick with signs and digits read as the letters that they replace."""
     text = without_unseen(nick)
     without_signs = normalize("NFKC", "".join(map(_lettered, _SIGNS_IN_A_WORD.sub("-", text))))
     with_signs = normalize("NFKC", "".join(map(_lettered, text))).translate(_WRITTEN_FOR)
@@ -145,7 +145,7 @@ def _spellings(nick: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=CHARACTERS)
 def _lettered(char: str) -> str:
-    """The letter that a sign shows: in a circle, in a box, as half of a flag."""
+    """The letter in a sign: in a circle, in a box, or as half of a flag."""
     if category(char) != "So":
         return char
     letter = name(char, "").rpartition(" LETTER ")[2]
@@ -160,7 +160,7 @@ def _signs_of(nick: str) -> str:
 def _skeleton(text: str, look: Look) -> str:
     text = normalize("NFKC", text.casefold()) if look is _by_capital else text
     text = normalize("NFD", without_loose_marks(without_unseen(text)))
-    # “rn” and “m” are told apart by neither.
+    # “rn” and “m” get the same key.
     key = "".join(map(_look, "".join(map(look, text)))).casefold()
     return _SIGNS.sub("", key)
 
@@ -177,15 +177,15 @@ def _by_itself(char: str) -> str:
 
 
 def _look(char: str) -> str:
-    """The character, or the few, that stand for all that look like it."""
+    """The one or more characters that represent all that look like this one."""
     return _skeletons().get(char, char)
 
 
 @cache
 def _skeletons() -> dict[str, str]:
-    """From each confusable character to its prototype.
+    """The prototype of each confusable character.
 
-    The library's table has both directions: a prototype with all that look like it, each of those with it alone.
+    The library's table has both directions: a prototype lists all its look-alikes, each of those only the prototype.
     """
     from confusable_homoglyphs.confusables import confusables_data
 
@@ -198,7 +198,7 @@ def _skeletons() -> dict[str, str]:
         if len(char) != 1 or len(others) != 1:
             continue
         (other,) = others
-        # Of two that have only each other the one that is plainer is the prototype.
+        # If two list only each other, the shorter, then the smaller one is the prototype.
         if len(alike.get(other, ())) > 1 or (len(other), other) < (len(char), char) or len(other) > 1:
             found[char] = other
     return found
@@ -206,13 +206,13 @@ def _skeletons() -> dict[str, str]:
 
 @cache
 def twins() -> dict[int, str]:
-    """For `str.translate`: what each letter outside of ASCII looks like. Of small letters and of those without case."""
+    """What each letter outside ASCII looks like, for `str.translate` on folded text."""
     return {ord(char): alike.casefold() for char, alike in _skeletons().items() if not char.isascii()}
 
 
 @cache
 def twins_of_capitals() -> dict[int, str]:
-    """The same by what its capital looks like, where that is a letter of ASCII."""
+    """Like `twins`, but by what the capital looks like if that is ASCII."""
     capitals = {char.casefold(): alike for char, alike in _skeletons().items() if not char.isascii()}
     return twins() | {
         ord(char): alike.casefold()
@@ -222,5 +222,5 @@ def twins_of_capitals() -> dict[int, str]:
 
 
 def _bare(text: str) -> str:
-    # The table's authors put marks around what is written from right to left.
+    # The table has direction marks around characters that are written from right to left.
     return text.replace("\u200e", "") or text

@@ -1,4 +1,4 @@
-"""Readable nicks for visitors who gave none, and others where one is taken."""
+"""Readable nicks for visitors who have not chosen one, and alternatives to a nick that is taken."""
 
 import random
 import uuid
@@ -21,27 +21,27 @@ _ANIMALS = """
 
 
 def nick_for(visitor: uuid.UUID) -> str:
-    """The same visitor always gets the same nick, so nothing needs to be stored before they write."""
+    """The nick of this visitor. It is always the same, so nothing needs to be stored before they write."""
     animal, adjective = divmod(visitor.int % (len(_ADJECTIVES) * len(_ANIMALS)), len(_ADJECTIVES))
     return f"{_ADJECTIVES[adjective]} {_ANIMALS[animal]}"
 
 
 def nicks_for(visitor: uuid.UUID) -> Iterator[str]:
-    """The visitor's nick, then others for where it is taken."""
+    """The visitor's nick, then alternatives if it is taken."""
     return numbered(nick_for(visitor))
 
 
 def numbered(nick: str) -> Iterator[str]:
-    """A nick, then the same with a number, which is drawn from ever more of them. As much of it as fits."""
+    """The nick, then the nick with random numbers from a growing range. The nick is shortened to fit."""
     yield nick
     number = 2
     while True:
         yield _with(nick, f" {number}")
-        number = random.randint(number + 1, 2 * number + 10)  # noqa: S311  # a number, no secret
+        number = random.randint(number + 1, 2 * number + 10)  # noqa: S311  # not a secret
 
 
 def marked(nick: str) -> str:
-    """What a visitor is called whose name is one of staff's."""
+    """The nick of a visitor who has the name of somebody in the team."""
     return _with(nick, " (visitor)")
 
 

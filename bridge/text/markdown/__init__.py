@@ -1,7 +1,7 @@
-"""The chat's markdown outside of the page: read once, shown as text or as HTML. Pure functions.
+"""The chat's markdown outside the page: parsed, then rendered as text or as HTML. Pure functions.
 
-The page reads it by the same rules, in `static/bridge/text/markdown.js`; `tests/text/markdown.json` holds both to them.
-No Python library has this dialect (markdown-it-py's rules are CommonMark's, and read most of its marks otherwise).
+The page has the same rules in `static/bridge/text/markdown.js`; `tests/text/markdown.json` tests both.
+No Python library has this dialect (markdown-it-py follows CommonMark, where most marks have other meanings).
 """
 
 from bridge.text.markdown.nodes import Node

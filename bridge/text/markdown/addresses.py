@@ -5,14 +5,14 @@ import unicodedata
 from urllib.parse import urlsplit
 
 LONGEST = 2000
-"""Characters: no browser and no server takes more for sure."""
+"""Characters. Not all browsers and servers accept more."""
 _ADDRESS = re.compile(r"https?://[^\s<>\"]{1,2001}", re.IGNORECASE)
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 _ENDS = ".,;:!?'*_~’”»…"
 
 
 def address_at(text: str, at: int) -> str:
-    """The address that stands there; nothing where none does."""
+    """The address at this position, or an empty string."""
     found = _ADDRESS.match(text, at)
     address = trimmed(found[0]) if found and len(found[0]) <= LONGEST else ""
     return address if is_address(address) else ""
@@ -23,7 +23,7 @@ def is_address(address: str) -> bool:
         return False
     try:
         parts = urlsplit(address.replace("\\", "/"))
-        # Raises where it is none.
+        # Raises ValueError if it is not a port.
         _ = parts.port
     except ValueError:
         return False
@@ -32,7 +32,7 @@ def is_address(address: str) -> bool:
 
 
 def trimmed(address: str) -> str:
-    """Without the sentence's own punctuation, and without a closing bracket that was opened outside."""
+    """The address without the punctuation of the sentence and without closing brackets that were opened outside."""
     surplus = {end: address.count(end) - address.count(begin) for end, begin in _PAIRS.items()}
     length = len(address)
     while length:

@@ -22,11 +22,11 @@ class List:
 
 
 def list_at(text: str, at: int) -> tuple[int, List] | None:
-    """The list that begins there, with where it ends."""
+    """The list that begins at this position, and where it ends."""
     if not _ITEM.fullmatch(text[at : line_end(text, at)]):
         return None
     lists: list[List] = []
-    # Those that the next line may belong to, outermost first, with their indentations.
+    # The lists that the next line may belong to, outermost first, with their indentations.
     open_: list[tuple[int, List]] = []
     item: Item | None = None
     while at < len(text):
@@ -39,7 +39,7 @@ def list_at(text: str, at: int) -> tuple[int, List] | None:
         else:
             break
         if len(lists) > 1:
-            # One of another kind on the outermost level is a list of its own.
+            # A list of another kind at the outermost level is a new list.
             lists.pop()
             break
         at += len(line) + 1

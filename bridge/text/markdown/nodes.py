@@ -1,4 +1,4 @@
-"""What a text in markdown is made of."""
+"""The nodes of parsed markdown, and the state of the parser."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Node:
-    """A piece of text with one meaning. `type` is as on the page: `text`, `br`, `strong`, `list`, `timestamp`, …
+    """A piece of text with one meaning. `type` is the same as on the page: `text`, `br`, `strong`, `timestamp`, …
 
-    It has words (`text`) or pieces (`content`); a list has `items`.
+    A node has text (`text`) or other nodes (`content`); a list has `items`.
     """
 
     type: str
@@ -17,21 +17,21 @@ class Node:
     content: Sequence["Node"] = ()
     items: Sequence[Sequence["Node"]] = ()
     target: str = ""
-    """Where a link leads: http or https."""
+    """The address of a link: http or https."""
     level: int = 0
     ordered: bool = False
     start: int = 1
     lang: str = ""
     name: str = ""
-    """Of an emoji."""
+    """The name of an emoji."""
     seconds: int = 0
-    """Of a moment, since 1970."""
+    """The time of a timestamp, since 1970."""
     format: str = ""
 
 
 @dataclass
 class State:
-    """Where the parser is, and what it need not look for any more."""
+    """What surrounds the parser's position, and what it does not need to search any more."""
 
     masked: bool
     depth: int = 0
@@ -41,4 +41,4 @@ class State:
     in_emphasis: bool = False
     at_line_start: bool = True
     hopeless: Counter[str] = field(default_factory=Counter)
-    """Signs that were looked for up to the end of this text, in vain."""
+    """How often the end of a sign was searched up to the end of this text without being found."""

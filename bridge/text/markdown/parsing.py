@@ -1,4 +1,4 @@
-"""Reads markdown by scanning forward: nothing in a text can make it look at a place again and again."""
+"""Parses markdown in one direction: no text can make it read the same place again and again."""
 
 import re
 from collections import Counter
@@ -11,7 +11,7 @@ from bridge.text.markdown.lists import List, line_end, list_at
 from bridge.text.markdown.nodes import Node, State
 
 LONGEST = 20_000
-"""Characters; what is longer is shown as it was written. Services take 4,000 at most."""
+"""Characters; in longer texts, only addresses are parsed. Services accept 4,000 at most."""
 DEEPEST = 12
 
 _EMOJI = re.compile(r"<a?:([0-9A-Za-z_]{2,32}):[0-9]{17,21}>")
@@ -21,20 +21,20 @@ _QUOTED = re.compile(r" *+> ")
 _QUOTED_ON = re.compile(r" *+>>> ")
 _HEADING = re.compile(r"(#{1,3})( +)")
 _SIGN = re.compile(r"[\\*_~|<\[\n¯]|(?<!`)`|https?://", re.IGNORECASE)
-"""What may begin something; a run of ticks that began nothing is one sign."""
+"""Signs where something may begin. A run of backticks where nothing begins is one sign."""
 _LANGUAGE = re.compile(r"[A-Za-z0-9_+\-.#]{1,30}\n")
 _SHRUG = "¯\\_(ツ)_/¯"
 _MARKED = {"||": "spoiler", "~~": "strikethrough"}
 _EMPHASES = [("em", 0.2, "_"), ("em", 0.2, "*"), ("strong", 0.1, "**"), ("underline", 0.0, "__")]
-"""What they are called, which of two as long is meant, and the sign on both sides."""
+"""Each with its type, its priority among those of the same length, and the sign on both sides."""
 
 Found = tuple[int, list[Node]] | None
-"""Where what was found ends, and what it is."""
+"""The end of what was found, and its nodes."""
 Rule = Callable[[str, int, State], Found]
 
 
 def parse(text: str, *, masked: bool = False) -> list[Node]:
-    """`masked`: whether [text](address) is a link, as it is where staff or bots write, but not visitors."""
+    """The nodes of the text. `masked`: whether [text](address) is a link, as for staff and bots, but not visitors."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "").replace("\t", "    ")
     if len(text) > LONGEST:
         return _addresses(text)
@@ -42,7 +42,7 @@ def parse(text: str, *, masked: bool = False) -> list[Node]:
 
 
 def _addresses(text: str) -> list[Node]:
-    """Nothing but text and the addresses in it."""
+    """The text with only its addresses parsed."""
     nodes: list[Node] = []
     end = at = 0
     while (match := _SIGN.search(text, at)) is not None:
@@ -66,7 +66,7 @@ def _parse(text: str, state: State) -> list[Node]:
 
 
 def _next(text: str, at: int, state: State) -> tuple[int, list[Node]]:
-    """What stands there. At the beginning of a line it may be a block; anywhere it is text at least."""
+    """What is at this position: a block (only at the beginning of a line), something inline, or text."""
     char = text[at]
     rules: Sequence[Rule] = _INLINE.get(char, ())
     if state.at_line_start:
@@ -130,7 +130,7 @@ def _code_block(text: str, at: int, state: State) -> Found:
     inner = found[1]
     language = _LANGUAGE.match(inner)
     lang = language[0][:-1] if language and inner[language.end() :].strip() else ""
-    # What follows a block stands on a line of its own anyway.
+    # What follows a block begins on a new line anyway.
     end = found.end() + text.startswith("\n", found.end())
     return end, [Node("codeBlock", inner[len(lang) :].strip("\n"), lang=lang)]
 
@@ -183,7 +183,7 @@ def _link(text: str, at: int, state: State) -> Found:
 
 
 def _emphasis(text: str, at: int, state: State) -> Found:
-    """The longest of what may begin there."""
+    """The longest emphasis that begins at this position."""
     found = [
         (match.end() + better, kind, match[1], match.end())
         for kind, better, sign in _EMPHASES
@@ -199,7 +199,7 @@ def _emphasis(text: str, at: int, state: State) -> Found:
 
 
 def _marked(text: str, at: int, state: State) -> Found:
-    """A spoiler, or what is struck out."""
+    """A spoiler or struck-out text."""
     sign = text[at] * 2
     found = spans.span(sign, text, at, state.hopeless)
     return (found.end(), [Node(_MARKED[sign], content=_deeper(found[1], state))]) if found else None

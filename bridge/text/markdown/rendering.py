@@ -1,4 +1,4 @@
-"""Shows what was read: as text, and as HTML that needs no style sheet and loads nothing."""
+"""Renders parsed markdown as text, and as HTML that needs no style sheet and loads nothing."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from bridge.text.markdown.nodes import Node
 SPOILER = "▒▒▒"
 _BLOCKS = frozenset({"heading", "subtext", "blockQuote", "codeBlock", "list"})
 _TAGS = {"strong": "strong", "em": "em", "underline": "u", "strikethrough": "s", "subtext": "small"}
-# Colours that can be seen on white and on black: mail programs change the ones behind them.
+# Visible on white and on black: mail programs change background colours.
 _EDGE = "#8a8a8a"
 _QUOTE = f"margin: .25em 0; padding-left: .75em; border-left: 3px solid {_EDGE}"
 _CODE = f"white-space: pre-wrap; margin: .25em 0; padding: .5em; border: 1px solid {_EDGE}; font-family: monospace"
@@ -24,9 +24,9 @@ _MOMENTS = {
 
 
 def as_text(nodes: Iterable[Node], *, hide: bool = True) -> str:
-    """Words without marks: emoji by name, moments in UTC, addresses behind the words that hide them.
+    """The text without markup: emoji by name, times in UTC, the address of a link after its words.
 
-    `hide`: spoilers are; else they stay between their marks, for where nobody could uncover them.
+    `hide`: hide spoilers. Otherwise they stay between their marks, for readers who could not uncover them.
     """
     return _text(nodes, hide=hide).strip("\n")
 
@@ -78,7 +78,7 @@ def _inline_text(node: Node, *, hide: bool) -> str:
 
 
 def moment(node: Node) -> str:
-    """In UTC and says so: nobody knows where it will be read. One that is from now is told as what it is, too."""
+    """The time in UTC, because nobody knows where it will be read. A relative time is written as date and time too."""
     try:
         found = datetime.fromtimestamp(node.seconds, UTC)
     except (OverflowError, ValueError, OSError):
@@ -88,7 +88,7 @@ def moment(node: Node) -> str:
 
 
 def as_html(nodes: Iterable[Node]) -> str:
-    """What it says in `as_text`, with its looks. Every character of it is escaped."""
+    """The same as `as_text`, with formatting. All text is escaped."""
     return "".join(map(_html, nodes))
 
 
@@ -117,7 +117,7 @@ def _html(node: Node) -> str:
             return _html_link(node)
         case "emoji" | "timestamp" | "spoiler":
             return escape(_inline_text(node, hide=True))
-    # Spaces that HTML would take away stay.
+    # Keeps the spaces that HTML would collapse.
     return escape(node.text).replace("  ", "&nbsp; ") if node.text else as_html(node.content)
 
 
@@ -129,7 +129,7 @@ def _html_list(node: Node) -> str:
 
 
 def _html_link(node: Node) -> str:
-    """Words may promise anything: where they really lead stands behind them."""
+    """A link followed by its real host, because its words can claim anything."""
     words = as_html(node.content)
     if not node.target:
         return words

@@ -1,4 +1,4 @@
-"""Where what begins with a sign ends, and what is in it."""
+"""Spans: finds the end of what begins with a sign, and its content."""
 
 import re
 from collections import Counter
@@ -11,19 +11,19 @@ SPANS = {
     "`": re.compile(r"`(?!`)(\s*\S.*?)(?:(?<!`)`(?!`)|(?P<unended>\Z))", re.DOTALL),
     "||": re.compile(r"\|\|(.+?)(?:\|\||(?P<unended>\Z))", re.DOTALL),
     "~~": re.compile(r"~~(.+?)(?:~~(?!_)|(?P<unended>\Z))", re.DOTALL),
-    # The end has no third sign behind it.
+    # No third sign follows the end.
     "**": re.compile(r"\*\*((?:\\.|[^\\])+?)(?:\*\*(?!\*)|(?P<unended>\\?\Z))", re.DOTALL),
     "__": re.compile(r"__((?:\\.|[^\\])+?)(?:__(?!_)|(?P<unended>\\?\Z))", re.DOTALL),
-    # Nothing blank at its sides.
+    # No space at either side.
     "*": re.compile(r"\*(?!\s)((?:\s*(?:\\.|\*\*|[^\s\\*]))+?)(?:\*(?!\*)|(?P<unended>\s*\\?\Z))", re.DOTALL),
-    # It ends no word that goes on.
+    # It does not end within a word.
     "_": re.compile(r"_((?:\\.|__|[^\\_])+?)(?:_(?![0-9A-Za-z_])|(?P<unended>\\?\Z))", re.DOTALL),
 }
-"""By the sign that they begin with. Each reads a text once, from left to right."""
+"""Patterns by the sign that they begin with. Each reads a text once, from left to right."""
 TRIES = {"*": MOST_TRIES, "_": MOST_TRIES}
-"""How often the end of these may be looked for in vain: it might still be found from another place."""
+"""How often the search for the end of these may fail: it might still succeed from another position."""
 LINK = re.compile(
-    # An address without signs around it may have brackets, in pairs.
+    # An address without angle brackets may contain pairs of brackets.
     r"\[((?:\\.|[^\\\[\]]){1,300})\]\(\s{0,9}"
     r"(?:<(https?://[^\s<>]{1,2000})>|(https?://(?:[^()<>\s]|\([^()<>\s]{0,4000}\)){1,4000}+))"
     r"(?:\s{1,9}(?:\"[^\"]{0,300}\"|'[^']{0,300}'))?\s{0,9}\)",
@@ -33,9 +33,9 @@ LINK = re.compile(
 
 
 def span(sign: str, text: str, at: int, hopeless: Counter[str]) -> re.Match[str] | None:
-    """What begins with this sign and ends; its first group is what is in it.
+    """The span that begins with this sign, if it has an end; its first group is the content.
 
-    `hopeless` counts what was looked for up to the end in vain, and is not looked for again behind that.
+    `hopeless` counts the failed searches up to the end of the text, which are not repeated from later positions.
     """
     if hopeless[sign] > TRIES.get(sign, 0):
         return None
@@ -47,5 +47,5 @@ def span(sign: str, text: str, at: int, hopeless: Counter[str]) -> re.Match[str]
 
 
 def code(text: str, at: int, hopeless: Counter[str]) -> re.Match[str] | None:
-    """Code in a line: it ends with as many signs as it begins with, one or two."""
+    """Inline code: it ends with as many backticks as it begins with, one or two."""
     return span("``", text, at, hopeless) or span("`", text, at, hopeless)

@@ -1,4 +1,4 @@
-"""Puts text into markdown, and changes what is not code in it."""
+"""Escapes text for markdown, and changes the parts that are not code."""
 
 import re
 import unicodedata
@@ -12,20 +12,20 @@ _MARKS = re.compile(r"([\\*_~|`>\[\]()<#:])")
 
 
 def escaped(text: str) -> str:
-    """On one line and without any meaning: a name must not become a link, a mention or a heading."""
+    """The text in one line and without markup: a name must not become a link, a mention or a heading."""
     visible = ("" if unicodedata.category(char)[0] == "C" and not char.isspace() else char for char in text)
     return _MARKS.sub(r"\\\1", " ".join("".join(visible).split()))
 
 
 def linked(text: str, address: str) -> str:
-    """A masked link; the text alone where the address is none for the web."""
+    """A masked link, or only the text if the address is not a web address."""
     if not re.fullmatch(r"https?://[^\s<>]{1,2000}", address, re.IGNORECASE):
         return escaped(text)
     return f"[{escaped(text)}](<{address}>)"
 
 
 def outside_code(text: str, change: Callable[[str], str]) -> str:
-    """Change what is not code."""
+    """Apply `change` to the parts that are not code."""
     parts: list[str] = []
     hopeless: Counter[str] = Counter()
     start = end = 0
