@@ -1,1 +1,1 @@
-"""What the rest stands on: Redis and Valkey, database threads, the SQLite back end, clocks, throttling."""
+"""Infrastructure: Redis and Valkey, database threads, the SQLite back end, clocks, throttling, keyset pagination."""

@@ -1,4 +1,4 @@
-"""Where this site is: the path that it stands below, and addresses of it that are the same in every thread."""
+"""Addresses of this site: its path, and URLs that are the same in every thread."""
 
 from urllib.parse import urlsplit
 
@@ -8,30 +8,30 @@ from django.urls import get_script_prefix, reverse
 from bridge.conf import settings
 
 SOCKET = "/ws/chat/"
-"""Below that path, wherever `bridge.urls` is included."""
+"""The socket's path below that of the site, wherever `bridge.urls` is included."""
 
 
 def below() -> str:
-    """The path of the whole site, such as `/support`; empty where it has its host for itself.
+    """The path of the whole site, such as `/support`, or empty if the site has a host of its own.
 
-    FORCE_SCRIPT_NAME, else the path in SITE_URL: what a server or a request says of it no other process knows.
+    FORCE_SCRIPT_NAME, otherwise the path in SITE_URL. Other processes do not know the path of a server or a request.
     """
     return str(project.FORCE_SCRIPT_NAME or urlsplit(settings.SITE_URL).path).rstrip("/")
 
 
 def path_to(name: str, *arguments: object) -> str:
-    """As `reverse`, which forgets the path of the site in every thread but those that Django serves a request in."""
+    """Like `reverse`, which knows the path of the site only in threads in which Django serves a request."""
     here = get_script_prefix()
     inside = reverse(name, args=arguments).removeprefix(here).removeprefix("/")
     return f"{below() or here.rstrip('/')}/{inside}"
 
 
 def origin() -> str:
-    """Scheme and host of SITE_URL; empty without it."""
+    """Scheme and host of SITE_URL, or empty if it is not set."""
     parts = urlsplit(settings.SITE_URL.lower())
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
 
 def whole(path: str) -> str:
-    """With scheme and host, for what services carry. Empty where nobody said where this site is."""
+    """The path with scheme and host, for use in other services. Empty if SITE_URL is not set."""
     return f"{origin()}{path}" if origin() else ""

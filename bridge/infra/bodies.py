@@ -1,6 +1,6 @@
-"""How large and how slow a request's body may be, and how a refusal is answered over HTTP.
+"""Limits for the size and duration of a request's body, and HTTP answers to refused requests.
 
-A view says so itself, `@takes(bytes)`; where it says nothing, a body is no larger than a frame of the socket.
+A view declares its limit with `@takes(bytes)`. Without it, a body may be as large as a frame of the socket.
 """
 
 import threading
@@ -20,24 +20,24 @@ USUAL = 64 * 1024
 """Bytes, as many as a frame of the socket (`protocol.MAX_FRAME`)."""
 GRACE = 20.0
 SLOWEST = 8 * 1024
-"""A body may take GRACE seconds, and one more for each so many bytes of it that have come: a phone at the edge of its
-network sends twice as fast."""
+"""A body may take GRACE seconds, and another second for each SLOWEST bytes received. A phone with bad reception sends
+twice as fast."""
 LONGEST_ADDRESS = 8 * 1024
-"""Bytes of a request's path and query: what usual proxies take."""
+"""Bytes of a request's path and query that common proxies accept."""
 LONGEST = 900.0
 """Seconds that any body may take."""
 LINGER = 2.0
-"""Seconds for which somebody who was refused in the middle of their body is still listened to: whoever closes at once
-resets the connection, and a browser then shows an error of its own."""
+"""Seconds for which a body is still received after it was refused. Closing at once resets the connection, and the
+browser then shows an error of its own."""
 _SAFE = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 JSON_HEADERS = [(b"content-type", b"application/json"), *_SAFE]
 TEXT_HEADERS = [(b"content-type", b"text/plain; charset=utf-8"), *_SAFE]
 LARGEST_UPLOAD = 100
-"""Megabytes that an inbox may let a file have: what a server that reads a body before it asks us will keep of one."""
+"""The highest limit of an inbox for one file, in megabytes. Some servers buffer a body before they pass it on."""
 
 
 class Refused(BridgeError):
-    """A refusal for which HTTP has a more precise `status` than that of its code."""
+    """A refusal with a more precise HTTP `status` than that of its code."""
 
     def __init__(self, status: int, code: Code, message: str, **details: object) -> None:
         super().__init__(code, message, close=False, **details)
@@ -45,7 +45,7 @@ class Refused(BridgeError):
 
 
 class Budget:
-    """So many bytes of bodies that this process takes apart in memory at the same time, however many came."""
+    """A limit for the total bytes of the bodies that this process parses in memory at the same time."""
 
     def __init__(self, total: int) -> None:
         self._total = self._free = total
@@ -53,7 +53,7 @@ class Budget:
 
     @contextmanager
     def of(self, size: int, *, patience: float) -> Iterator[None]:
-        """Hold so many bytes, at most all. Blocks for up to `patience` seconds, then raises Refused (`throttled`)."""
+        """Hold `size` bytes, at most all. Waits up to `patience` seconds, then raises Refused (`throttled`)."""
         size = min(size, self._total)
         with self._changed:
             if not self._changed.wait_for(lambda: self._free >= size, patience):
@@ -68,7 +68,7 @@ class Budget:
 
 
 def takes(largest: int) -> Callable[[View], View]:
-    """A decorator: this view takes bodies of so many bytes."""
+    """A decorator: the view accepts bodies of up to this many bytes."""
 
     def declare(view: View) -> View:
         view.largest_body = largest  # type: ignore[attr-defined]
@@ -78,9 +78,9 @@ def takes(largest: int) -> Callable[[View], View]:
 
 
 def largest_of(path: str, *, root: str = "") -> int | None:
-    """Bytes that an address of ours takes; None where `path` is none of ours.
+    """How many bytes this address accepts, or None if it is not one of ours.
 
-    Asks the project's URLs and not a list of beginnings: the app may be included anywhere, the root included.
+    Asks the project's URLs instead of a list of prefixes, because the app may be included anywhere, also at the root.
     """
     inside = path.removeprefix(root.rstrip("/")) or "/"
     try:
@@ -91,7 +91,7 @@ def largest_of(path: str, *, root: str = "") -> int | None:
 
 
 def seconds_for(size: int) -> float:
-    """Seconds that a body may have taken of which so many bytes have come."""
+    """The seconds that a body may have taken when this many bytes have been received."""
     return min(LONGEST, GRACE + size / SLOWEST)
 
 
@@ -113,7 +113,7 @@ def crowded(retry_after: int) -> Refused:
 
 
 def answer_to(error: BridgeError, *, ours: bool) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-    """Status, headers and body of a refusal: the usual JSON for addresses of ours, a plain sentence for others."""
+    """Status, headers and body of a refusal: JSON for our own addresses, one sentence of text for others."""
     body = orjson.dumps({"error": error.body()}) if ours else f"{error.message}\n".encode()
     headers = [*(JSON_HEADERS if ours else TEXT_HEADERS), (b"content-length", str(len(body)).encode())]
     if "retry_after" in error.details:
@@ -122,7 +122,7 @@ def answer_to(error: BridgeError, *, ours: bool) -> tuple[int, list[tuple[bytes,
 
 
 def response_to(error: BridgeError) -> HttpResponse:
-    """The same answer, from a view."""
+    """The same answer as a view's response."""
     status, headers, body = answer_to(error, ours=True)
     decoded = {name.decode(): value.decode() for name, value in headers}
     return HttpResponse(body, status=status, headers=decoded)

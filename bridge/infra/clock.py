@@ -1,4 +1,4 @@
-"""The two clocks of delivery: the database's, which all processes share, and one that no suspend can stop."""
+"""The two clocks of delivery: the database's, which all processes share, and one that runs during suspend."""
 
 import time
 from typing import Any
@@ -7,16 +7,16 @@ from django.db.models.functions import Now
 
 
 class Clock:
-    """Leases expire by `now`; how long a claim may still be used is told by `uptime`."""
+    """Leases expire by `now`. How long a claim may still be used is measured by `uptime`."""
 
     def now(self) -> Any:
-        """The database's time, as an expression: machines disagree, their one database does not."""
+        """The database's time, as an expression. Clocks of machines differ, but they share one database."""
         return Now()
 
     def uptime(self) -> float:
-        """Seconds, counted on while the machine or the process is suspended.
+        """Seconds, including those during which the machine or the process was suspended.
 
-        A monotonic clock may stand still during suspend: a process that slept past its claim would believe
-        that it still holds it.
+        A monotonic clock may stop during suspend. A process that was suspended until its claim expired would then
+        believe that it still has the claim.
         """
         return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))

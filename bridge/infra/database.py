@@ -1,7 +1,7 @@
-"""Threads of their own for the database, since Django's connections belong to threads and block them.
+"""Dedicated threads for the database, because Django's connections belong to threads and block them.
 
 Channels' `database_sync_to_async` has one thread for the whole process and closes its connection after each
-call. These keep theirs: opening one costs more than what the fast path does with it.
+call. These threads keep their connections, because opening one takes longer than the statements of the hot path.
 """
 
 import asyncio
@@ -17,18 +17,18 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 RENEW_AFTER = 60.0
-"""Seconds after which a connection is opened afresh, so that none lives on with what a server forgot."""
+"""Seconds after which a connection is opened anew, so that no connection outlives its state on the server."""
 
 
 LONGEST_WAY = 0.02
 
 
 class DatabaseThreads:
-    """Run blocking functions, each with its thread's own database connection.
+    """Runs blocking functions in threads that have a database connection each.
 
-    `gives_way`: on SQLite a call waits for as long as the last one took, `LONGEST_WAY` seconds at most. Its lock is
-    unfair, and who waits for it sleeps ever longer: with the bot at work on twenty lines without a pause an
-    acknowledgement in the web took 0.7 s at the 99th percentile.
+    `gives_way`: on SQLite, a call first waits for as long as the last one took, at most `LONGEST_WAY` seconds.
+    SQLite's lock is unfair, and a process that waits for it sleeps longer each time. While the bot worked on twenty
+    lines without a pause, an acknowledgement in the web process took 0.7 s at the 99th percentile.
     """
 
     def __init__(self, name: str, *, threads: int, gives_way: bool = False) -> None:
@@ -38,7 +38,7 @@ class DatabaseThreads:
         self._opened = threading.local()
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Its result. Cancelled, the function still runs to its end."""
+        """The function's result. If this is cancelled, the function still runs to its end."""
 
         def call() -> T:
             self._renew()
@@ -48,7 +48,7 @@ class DatabaseThreads:
             try:
                 return function(*args, **kwargs)
             except (InterfaceError, OperationalError):
-                # Perhaps the server is back already; this connection is of no use to find out.
+                # The server may be back already, but this connection is broken.
                 connections.close_all()
                 raise
             finally:
@@ -65,7 +65,7 @@ class DatabaseThreads:
             self._opened.at = now
 
     async def close(self) -> None:
-        """Wait for what runs, then close every connection."""
+        """Wait for running functions, then close every connection."""
         together = threading.Barrier(self._threads)
 
         def leave() -> None:

@@ -1,7 +1,7 @@
-"""Keyset pagination: lists read a page at a time, each page from where the one before it ended.
+"""Keyset pagination: reads a list page by page, each page from where the previous one ended.
 
-Nothing is counted or skipped: a page takes as long at a million rows as at ten thousand, and rows that come or go
-meanwhile shift none.
+Nothing is counted or skipped: a page takes as long with a million rows as with ten thousand, and rows that are added
+or deleted in the meantime do not shift the pages.
 """
 
 import re
@@ -11,16 +11,16 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from django.db.models import Model, OuterRef, Q, QuerySet, Subquery
 
 STRETCH = 10_000
-"""Rows looked at for one page: some 25 ms on SQLite where none of them fits."""
+"""Rows that are looked at for one page. This takes about 25 ms on SQLite if none of them matches."""
 _EPOCH, _TICK = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
-# Of eighteen digits: whatever they say, a bigint holds it.
+# Any number of eighteen digits fits into a bigint.
 _NUMBERS = re.compile(r"[0-9]{1,18}(-[0-9]{1,18})*")
 
 Row = TypeVar("Row", bound=Model)
 
 
 class Cursor(tuple[Any, ...]):
-    """A place in a list: the sort key of a row. As text: microseconds since 1970 for a time, and numbers."""
+    """A position in a list: the sort key of a row. As text, a time is in microseconds since 1970."""
 
     def __str__(self) -> str:
         *times, number = self
@@ -30,14 +30,14 @@ class Cursor(tuple[Any, ...]):
 class Page(NamedTuple, Generic[Row]):
     rows: list[Row]
     next: Cursor | None
-    """Where the next page begins; None after the last one."""
+    """Where the next page begins; None after the last page."""
     is_short: bool
-    """Whether it ends because as many rows as allowed were looked at: it may be empty, and not the last."""
+    """Whether the page ended at the limit of rows to look at. It may be empty without being the last."""
 
 
 class Keyset:
-    """The order of a list: newest first by these columns of an index. The last one is a number and unique, one before
-    it a time."""
+    """The order of a list: newest first by these columns of an index. The last column is a unique number, the others
+    are times."""
 
     def __init__(self, *columns: str) -> None:
         self.columns = columns
@@ -47,7 +47,7 @@ class Keyset:
         return Cursor(getattr(row, column) for column in self.columns)
 
     def parse(self, text: str) -> Cursor:
-        """Raises ValueError for what is no place in a list of these columns."""
+        """The cursor for this text. Raises ValueError if it is not a position in a list of these columns."""
         numbers = [int(each) for each in text.split("-")] if _NUMBERS.fullmatch(text) else []
         try:
             times = [_EPOCH + each * _TICK for each in numbers[:-1]]
@@ -72,13 +72,13 @@ class Keyset:
     ) -> Page[Row]:
         """The next rows of the list.
 
-        `among`: the list without those conditions of `rows` that no index answers. So many of its rows at most are
-        looked at (`stretch`).
+        `among`: the list without the conditions of `rows` that no index answers. At most `stretch` of its rows are
+        looked at.
         """
         end = None
         if among is not None:
             ends = self.after(among, after).values_list(*self.columns)[stretch - 1 : stretch + 1]
-            # Two of them: there is more behind the last row of the stretch.
+            # If there are two, more rows follow the last row of the stretch.
             end = Cursor(ends[0]) if len(ends) == 2 else None
             rows = rows if end is None else rows.filter(self._beyond(end, "gt", or_at="e"))
         found = list(self.after(rows, after)[: limit + 1])
@@ -87,7 +87,7 @@ class Keyset:
         return Page(found, end, is_short=end is not None)
 
     def _beyond(self, cursor: Cursor, side: str, *, or_at: str = "") -> Q:
-        """The rows on one side of the cursor. The first column's own bound is what the index is entered by."""
+        """The rows on one side of the cursor. The database uses the bound of the first column to search the index."""
         *first, (last, number) = zip(self.columns, cursor, strict=True)
         bound = Q(**{f"{last}__{side}{or_at}": number})
         for column, time in reversed(first):
@@ -96,10 +96,10 @@ class Keyset:
 
 
 def narrowed(rows: QuerySet[Row], path: str, value: str) -> QuerySet[Row]:
-    """The rows for which one value at this path is `value`, asked of each row that a page looks at.
+    """The rows that have `value` as one of the values at this path. This is checked for each row that a page looks at.
 
-    A correlated subquery, which neither database turns into a join. Joined, or asked of a column with an index, the
-    planner may start there, gather all that fits, and sort it for one page.
+    It uses a correlated subquery, which neither database turns into a join. With a join, or with a column that has an
+    index, the planner may start there, collect all matching rows, and sort them for one page.
     """
     of_each = rows.model._default_manager.filter(pk=OuterRef("pk"), **{path: value}).values(path)[:1]
     asked: QuerySet[Row] = rows.alias(**{f"asked_{path}": Subquery(of_each)})

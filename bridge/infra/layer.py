@@ -1,4 +1,4 @@
-"""The channel layer for a project's CHANNEL_LAYERS: channels_redis' own, where the rest of ChatBridge has its Redis.
+"""The channel layer for a project's CHANNEL_LAYERS: that of channels_redis, with ChatBridge's Redis.
 
 CHANNEL_LAYERS = {"default": {"BACKEND": "bridge.infra.layer.ChannelLayer"}}
 """
@@ -13,7 +13,7 @@ from bridge.infra import redis
 
 
 class ChannelLayer(RedisPubSubChannelLayer):
-    """Takes what channels_redis takes as CONFIG; without it REDIS_URL, or the embedded Valkey."""
+    """Accepts the CONFIG of channels_redis; the default is REDIS_URL or the embedded Valkey."""
 
     def __init__(self, **config: Any) -> None:
         hosts = [{"address": settings.REDIS_URL, **redis.LAYER_OPTIONS}]
@@ -21,7 +21,7 @@ class ChannelLayer(RedisPubSubChannelLayer):
 
 
 def _in_one_line(record: logging.LogRecord) -> bool:
-    """Told every second while Redis is away: without the stack, which is always the same."""
+    """Shortens what is logged every second while Redis is unavailable. The traceback is always the same."""
     error = record.exc_info[1] if record.exc_info else None
     if isinstance(error, redis.RedisError):
         record.msg, record.args, record.exc_info = f"{record.getMessage()}: {error}", (), None

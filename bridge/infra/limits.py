@@ -1,4 +1,4 @@
-"""How often who may do what: the throttles, and what the project puts in their place."""
+"""Throttles: how often visitors may do something, and how a project changes that."""
 
 from typing import Annotated, Any, NamedTuple
 
@@ -14,7 +14,7 @@ class Limit(NamedTuple):
 
 
 class Network(NamedTuple):
-    """All addresses of this IP version that begin with the same so many bits, and their limit together."""
+    """A limit for all addresses of this IP version together that share a prefix of this many bits."""
 
     version: int
     prefix: int
@@ -27,20 +27,20 @@ class Throttle(NamedTuple):
     visitor: Limit
     address: Limit
     networks: tuple[Network, ...] = ()
-    """Larger parts of the internet that one person may have."""
+    """Larger networks that one person may own."""
     inbox: Limit | None = None
-    """Of all visitors of one inbox together."""
+    """The limit of all visitors of an inbox together."""
 
 
 _ADAPTER = TypeAdapter(Throttle)
-# A visitor costs nothing to make, so each limit has a second one for the address; a school shares one.
+# Anybody can create visitors, so there is also a limit for each address. A whole school may share one address.
 THROTTLES = {
     "session": Throttle(visitor=Limit(30, 60), address=Limit(120, 60)),
     "message": Throttle(visitor=Limit(20, 30), address=Limit(200, 60)),
     "retry": Throttle(visitor=Limit(6, 60), address=Limit(60, 60)),
     "edit": Throttle(visitor=Limit(20, 60), address=Limit(200, 60)),
-    # A provider gives a customer a /56 or a /48 of IPv6, and any company a /32; of IPv4 a /24 is the smallest network
-    # on the internet. None of them has all of an inbox's: whatever one network does, somebody elsewhere is let in.
+    # Providers give customers an IPv6 /56 or /48, and any company a /32. The smallest IPv4 network on the internet is
+    # a /24. Each of these limits is below that of the inbox, so no network can lock out everybody else.
     "opening": Throttle(
         visitor=Limit(5, 3600),
         address=Limit(60, 3600),
@@ -53,9 +53,9 @@ THROTTLES = {
         inbox=Limit(500, 3600),
     ),
     "upload": Throttle(visitor=Limit(30, 600), address=Limit(200, 600)),
-    # One for each begun megabyte of a file.
+    # One for each started megabyte of a file.
     "upload_megabyte": Throttle(visitor=Limit(250, 3600), address=Limit(1500, 3600)),
-    # The same over a day, and for all visitors of an inbox together.
+    # The same for a day, also for all visitors of an inbox together.
     "upload_day": Throttle(
         visitor=Limit(1000, 86_400), address=Limit(6000, 86_400), inbox=Limit(50_000, 86_400)
     ),
@@ -67,11 +67,11 @@ THROTTLES = {
 }
 PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 WIDER = 10
-"""All visitors at one address together have so many times what one has."""
+"""The limit of an address is that of a visitor times this."""
 
 
 def parse(spec: str) -> Throttle:
-    """Of words such as "5/minute". Raises ValueError for any other."""
+    """The throttle for a text such as "5/minute". Raises ValueError for any other text."""
     amount, _, period = spec.partition("/")
     if period not in PERIODS or not amount.isdecimal() or int(amount) < 1:
         raise ValueError(f"{spec!r} is not a throttle")
@@ -80,9 +80,9 @@ def parse(spec: str) -> Throttle:
 
 
 def throttles() -> dict[str, Throttle]:
-    """THROTTLES, and what the setting BRIDGE_THROTTLES puts in their place.
+    """THROTTLES, with the changes of the setting BRIDGE_THROTTLES.
 
-    Raises ImproperlyConfigured where that setting is wrong, or names a throttle that nothing uses.
+    Raises ImproperlyConfigured if the setting is wrong or names a throttle that does not exist.
     """
     try:
         changed = dict(settings.BRIDGE_THROTTLES)

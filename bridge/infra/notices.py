@@ -1,15 +1,15 @@
-"""Warnings that anybody's request can bring about: said once, so that nobody fills a log with them."""
+"""Warnings that anybody can cause with a request: logged once, so that nobody can fill the log with them."""
 
 import logging
 from collections import defaultdict
 from typing import Any
 
 _said: defaultdict[str, set[tuple[Any, ...]]] = defaultdict(set)
-"""What was said in this process: for each text, with what."""
+"""The warnings that this process has logged: for each text, the arguments."""
 
 
 def warn_once(logger: logging.Logger, text: str, *args: Any, most: int = 1) -> None:
-    """Log a warning. `most`: with so many different arguments, in the life of a process; later ones say nothing new."""
+    """Log a warning with at most `most` different arguments in the life of a process. Ignore later ones."""
     said = _said[text]
     if args not in said and len(said) < most:
         said.add(args)
@@ -17,5 +17,5 @@ def warn_once(logger: logging.Logger, text: str, *args: Any, most: int = 1) -> N
 
 
 def forget() -> None:
-    """Say everything anew."""
+    """Forget all warnings, so that they are logged again."""
     _said.clear()

@@ -1,7 +1,7 @@
-"""Proof of work: a browser that nobody knows computes for a moment before a conversation is opened for it.
+"""Proof of work: an unknown browser has to compute for a moment before it can open a conversation.
 
-A challenge is signed, names its visitor, inbox and place, and runs out. It is kept nowhere: once a conversation was
-opened with it, `after` is another, so a solution opens one conversation, whichever process looks at it.
+A challenge is signed, names its visitor, its inbox and the previous conversation (`after`), and expires. It is not
+stored: once it has opened a conversation, `after` has changed. So a solution opens one conversation in any process.
 """
 
 import base64
@@ -18,12 +18,12 @@ from typing import Any
 from django.core import signing
 
 ANSWERS = 16
-"""Puzzles in one challenge: the time for all of them varies far less than that for one as hard as all of them."""
+"""Puzzles in one challenge. Their total time varies far less than that of one puzzle with the same amount of work."""
 LEAST, MOST = 13, 18
-"""Bits of each puzzle: 131,000 hashes in all, a quarter of a second of a laptop; and 4.2 million."""
+"""Bits of each puzzle, for 131,000 hashes in total (a quarter of a second on a laptop) and for 4.2 million."""
 GOOD_FOR = timedelta(minutes=5)
 EASIER = 1
-"""Bits by which a solution may fall short of what is asked by now: the load grew while it was computed."""
+"""Bits by which a solution may be below the current demand, because the load may have grown while it was computed."""
 
 _signer = signing.Signer(salt="bridge.proof")
 _LAYOUT = struct.Struct(">16sQQQB8s")
@@ -31,17 +31,17 @@ _LAYOUT = struct.Struct(">16sQQQB8s")
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What is asked: of this visitor, in this inbox, for the conversation that comes after this one, at this moment."""
+    """What a visitor has to solve at this moment to open their next conversation in an inbox."""
 
     visitor: uuid.UUID
     inbox: int
     after: int
     bits: int
     now: datetime
-    """By the database's clock: the machines' own may differ."""
+    """The time of the database, because the clocks of machines may differ."""
 
     def challenge(self) -> dict[str, Any]:
-        """For the details of a refusal: all that a client needs."""
+        """All that a client needs, for the details of a refusal."""
         until = int((self.now + GOOD_FOR).timestamp())
         place = (self.visitor.bytes, self.inbox, self.after)
         value = _LAYOUT.pack(*place, until, self.bits, secrets.token_bytes(8))
@@ -65,7 +65,7 @@ class Demand:
 
 
 def solve(challenge: str, bits: int, answers: int) -> list[int]:
-    """What a client answers. Takes its time: for a thread of its own."""
+    """A client's answers. This is slow, so it belongs in a thread of its own."""
     seed = _seed(challenge)
     return [
         next(number for number in itertools.count() if _fits(seed, at, number, bits)) for at in range(answers)

@@ -1,7 +1,7 @@
-"""The one Redis client: for throttles and presence. The channel layer has its own, with the same options.
+"""The Redis client for throttles and presence. The channel layer has its own client, with the same options.
 
-Redis may be away at any time. A call then fails with `RedisError`: at once when nothing listens, after about
-three seconds when it hangs. Its caller goes on without: nothing in Redis is the truth of anything.
+Redis may be unavailable at any time. Calls then fail with `RedisError`: at once if nothing listens, after about
+three seconds if Redis hangs. The caller continues without Redis, because no truth is stored there.
 """
 
 import asyncio
@@ -22,30 +22,30 @@ from bridge.infra import valkey
 
 __all__ = ["LAYER_OPTIONS", "OPTIONS", "RedisError", "blocking_client", "client", "start"]
 
-# One try more, at once: a connection that went stale while Redis restarted is replaced unnoticed.
-# The client's own default sleeps for seconds between tries, while the channel layer holds a lock.
+# One immediate retry replaces a connection that became stale when Redis was restarted.
+# The client's default sleeps for seconds between retries, while the channel layer holds a lock.
 OPTIONS: dict[str, Any] = {
     "socket_connect_timeout": 1,
     "socket_timeout": 1,
     "retry": Retry(NoBackoff(), 1),
-    # Each connection would look up the client's version in the package's files, which takes longer than to connect.
+    # Otherwise each connection reads the client's version from the package's files, which is slower than connecting.
     "driver_info": DriverInfo(),
 }
 
-# The client's default, version 3, has it write the text of each event that it hears, for a log that nobody reads.
+# With version 3, the default, the client formats each event that it receives for a log that nobody reads.
 LAYER_OPTIONS: dict[str, Any] = OPTIONS | {"protocol": 2}
 
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Redis] = WeakKeyDictionary()
 
 
 def start() -> None:
-    """For whatever serves, at its start: brings up the embedded Valkey where no other is configured."""
+    """Start the embedded Valkey if no Redis is configured. Every serving process calls this at its start."""
     if settings.VALKEY_DIR:
         valkey.keep(settings.VALKEY_DIR)
 
 
 def client() -> Redis:
-    """The client of the running event loop, since connections belong to their loop. It answers with bytes."""
+    """The client of the running event loop, because connections belong to a loop. It returns bytes."""
     loop = asyncio.get_running_loop()
     if loop not in _clients:
         _clients[loop] = Redis.from_url(settings.REDIS_URL, **OPTIONS)
@@ -54,5 +54,5 @@ def client() -> Redis:
 
 @cache
 def blocking_client() -> SyncRedis:
-    """The client for synchronous code, one for all threads."""
+    """The client for synchronous code, shared by all threads."""
     return SyncRedis.from_url(settings.REDIS_URL, **OPTIONS | {"retry": SyncRetry(NoBackoff(), 1)})

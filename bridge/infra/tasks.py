@@ -1,14 +1,14 @@
-"""Ending tasks for certain."""
+"""Reliable cancellation of tasks."""
 
 import asyncio
 from typing import Any
 
 
 async def cancel_and_wait(*tasks: "asyncio.Task[Any]") -> None:
-    """Cancel these tasks until they have ended, whatever they end with.
+    """Cancel these tasks repeatedly until they have ended, with any result.
 
-    Once is not enough: channels_redis swallows a cancellation that comes while it connects, and so does whatever a task
-    waits for where that comes in the same moment. Waiting for such a task would never end.
+    Once is not enough: channels_redis swallows a cancellation while it connects, and a cancellation can also get lost
+    if what the task waits for finishes at the same moment. Waiting for such a task would never end.
     """
     while pending := [task for task in tasks if not task.done()]:
         for task in pending:

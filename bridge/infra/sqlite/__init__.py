@@ -1,1 +1,1 @@
-"""A database engine: Django's for SQLite, with a fair lock. `ENGINE = "bridge.infra.sqlite"`."""
+"""Django's database engine for SQLite, with a fair lock: `ENGINE = "bridge.infra.sqlite"`."""

@@ -1,7 +1,7 @@
-"""SQLite that loses nothing acknowledged, with a lock that is taken as soon as it is free.
+"""A SQLite back end that never loses what was acknowledged, and takes the lock as soon as it is free.
 
-SQLite itself sleeps ever longer while another process holds the lock, 100 ms in the end, and wakes up when the next
-one has it: with the bot at work an acknowledgement in the web took 0.3 to 0.7 s at the 99th percentile.
+While another process has the lock, SQLite sleeps longer each time, up to 100 ms, and often wakes up when the next
+process has it. With a busy bot, an acknowledgement in the web process took 0.3 to 0.7 s at the 99th percentile.
 """
 
 import os
@@ -22,25 +22,25 @@ LOOK_AGAIN = 0.001
 
 OPTIONS = {
     "timeout": 5,
-    # A transaction that begins by reading and then writes would fail at once with "database is locked",
-    # time-out or not.
+    # A transaction that reads first and then writes would fail at once with "database is locked", in spite of
+    # the time-out.
     "transaction_mode": "IMMEDIATE",
-    # Of prepared statements: the writer has one for each number of rows that it writes at once.
+    # The writer has a prepared statement for each number of rows that it writes at once.
     "cached_statements": 512,
-    # FULL: in WAL mode NORMAL can lose an acknowledged message at a power cut. 8000 pages, 32 MB: copying the log into
-    # the database after every 1000 was a fifth of a busy writer's time.
-    # 16 MB of pages for each connection: the 2 MB of the default are less than one busy minute writes to.
+    # FULL: in WAL mode, NORMAL can lose an acknowledged message in a power cut. 8000 pages are 32 MB: with 1000 pages,
+    # a busy writer spent a fifth of its time on copying the log into the database.
+    # Each connection caches 16 MB of pages. The default of 2 MB is less than what is written to in one busy minute.
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=8000;"
     " PRAGMA cache_size=-16000",
 }
-"""Where the project's own OPTIONS say nothing else."""
+"""The defaults for the project's OPTIONS."""
 
 
 class DatabaseFeatures(features.DatabaseFeatures):
     @cached_property
     def supports_json_field(self) -> bool:  # type: ignore[override]  # a plain attribute in its stubs
-        """Django asks within a transaction, so for the lock, and takes a database that is busy for one without JSON:
-        since version 6 each command asks, and the bot ended at once where it should wait.
+        """Django checks this in a transaction, which needs the lock, and regards a busy database as one without JSON.
+        Since version 6, each command checks this, and the bot stopped at once instead of waiting.
         """
         with self.connection.cursor() as cursor:
             cursor.execute("SELECT COUNT(*) FROM pragma_function_list WHERE name = 'json'")
@@ -48,7 +48,7 @@ class DatabaseFeatures(features.DatabaseFeatures):
 
 
 class Cursor(base.SQLiteCursorWrapper):
-    """Knows how it wrote a statement for SQLite last time: a place for each value costs, and 50 messages have 400."""
+    """Remembers the converted statements: each placeholder takes time, and 50 messages have 400 of them."""
 
     def convert_query(self, query: str, *, param_names: Iterable[str] | None = None) -> str:
         if param_names is None:
@@ -65,7 +65,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     features_class = DatabaseFeatures
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """A new database is its owner's alone, and what SQLite puts beside it is as private as that."""
+        """Only its owner can read a new database. SQLite gives the files beside it the same permissions."""
         name = str(conn_params["database"])
         if name and ":" not in name:
             with suppress(OSError):
@@ -80,7 +80,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().__init__(settings_dict, alias)
 
     def _start_transaction_under_autocommit(self) -> None:
-        """Raises OperationalError where another process keeps the lock for longer than the option `timeout`."""
+        """Raises OperationalError if another process has the lock for longer than the option `timeout`."""
         patience = float(self.settings_dict["OPTIONS"].get("timeout", 5.0))
         until = time.monotonic() + patience
         with self.cursor() as cursor:
