@@ -1,4 +1,4 @@
-"""The nouns: inboxes, connections and what is said in them, and how it reaches other services."""
+"""The database models: inboxes, connections, messages, and their deliveries to services."""
 
 from bridge.models.connections import Advance, Connection, Endpoint, Participant, Room
 from bridge.models.deliveries import Cursor, Delivery, Lease, RemoteMessage, RemotePart

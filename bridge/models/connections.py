@@ -1,4 +1,4 @@
-"""Connections, with whoever takes part in them, and their endpoints in services."""
+"""Connections, their participants and their endpoints in services."""
 
 import uuid
 from typing import Any, ClassVar, NamedTuple
@@ -14,7 +14,7 @@ from bridge.models.inboxes import WEB, Inbox
 
 
 class Advance(NamedTuple):
-    """What a transaction took: clients had revision `since`, the head is `revision` now."""
+    """The revisions that a transaction took: clients had `since`, and the head is now `revision`."""
 
     since: int
     revision: int
@@ -23,10 +23,10 @@ class Advance(NamedTuple):
 
 class ConnectionQuerySet(models.QuerySet["Connection"]):
     def advance(self, pk: int, *, revisions: int = 1, messages: int = 0) -> Advance:
-        """Take the next revisions and places, and with them the row's lock until the transaction ends.
+        """Take the next revisions and positions, and the row's lock until the transaction ends.
 
-        Always the first statement on a connection; several connections in key order. Unsorted
-        transactions deadlocked 157 times in 240 forced races.
+        This is always the first statement on a connection. Several connections are locked in the order of their keys:
+        in 240 forced races, unsorted transactions deadlocked 157 times.
         """
         with connections[self.db].cursor() as cursor:
             cursor.execute(
@@ -40,12 +40,12 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
         return Advance(since=row[0] - revisions, revision=row[0], last_seq=row[1])
 
     def lock(self, pk: int) -> None:
-        """Take the row's lock without taking a revision: decide first, then `advance`."""
+        """Take the row's lock without taking a revision, for an action that must decide before it calls `advance`."""
         self.advance(pk, revisions=0)
 
 
 class Connection(models.Model):
-    """One conversation, kept across the services that it connects."""
+    """A conversation, across the services that it connects."""
 
     class Kind(models.TextChoices):
         PRIVATE = "private"
@@ -60,14 +60,14 @@ class Connection(models.Model):
         LINK = "link", "by link: not listed, for everyone who has its address"
 
     uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
-    # Without an index of its own: connection_opened begins with it.
+    # No index of its own: connection_opened begins with this column.
     inbox = models.ForeignKey(Inbox, on_delete=models.PROTECT, related_name="connections", db_index=False)
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.PRIVATE)
     state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
-    # Who this private conversation belongs to: the id inside the visitor's signed token. Never on the wire.
+    # The owner of a private conversation: the id in the visitor's signed token. Never sent to clients.
     visitor = models.UUIDField(null=True, editable=False)
     nick = models.CharField(max_length=32, blank=True)
-    # Of a room: its address, what stands above it, and what visitors may do there.
+    # For rooms only: the address, what is displayed above the messages, and what visitors may do.
     slug = models.SlugField(
         max_length=50,
         blank=True,
@@ -77,7 +77,7 @@ class Connection(models.Model):
     name = models.CharField(max_length=80, blank=True)
     topic = models.CharField(max_length=300, blank=True)
     access = models.CharField(max_length=4, choices=Access.choices, default=Access.OPEN)
-    # The part of a link room's address that nobody can guess.
+    # The unguessable part of a link room's address.
     link_key = models.CharField(max_length=32, blank=True, editable=False)
     read_only = models.BooleanField(default=False, help_text="Only staff can write; visitors can read.")
     slow_mode = models.PositiveIntegerField(
@@ -90,7 +90,7 @@ class Connection(models.Model):
     referrer = models.CharField(max_length=1000, blank=True)
     locale = models.CharField(max_length=35, blank=True)
     user_agent = models.CharField(max_length=300, blank=True)
-    # What the site's own code keeps of it: an order's number, a customer's plan. ChatBridge reads none of it.
+    # Data of the site's own code, e.g. an order number or a customer's plan. ChatBridge does not use it.
     properties = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     active_at = models.DateTimeField(default=timezone.now)
@@ -100,30 +100,30 @@ class Connection(models.Model):
 
     class Meta:
         constraints = [
-            # Two tabs write their first message at once: one of them opens, the other finds it.
+            # If two tabs send their first message at once, one opens the conversation and the other finds it.
             models.UniqueConstraint(
                 fields=["inbox", "visitor"],
                 condition=Q(state="open", kind="private"),
                 name="one_open_private_connection",
             ),
-            # room.join and the room's page: by its address.
+            # room.join and the room's page: find a room by its address.
             models.UniqueConstraint(fields=["slug"], condition=~Q(slug=""), name="room_slug"),
         ]
         indexes = [
-            # session.start, opening and a resend without `connection`: the visitor's own conversations, the open one.
+            # session.start, openings and resends without `connection`: the visitor's conversations, or the open one.
             models.Index(fields=["visitor", "inbox", "state"], name="connection_visitor"),
-            # connection.list and ping: those that have ended, latest activity first. Whoever writes writes in an open
-            # one, which is not in it.
+            # connection.list and ping: conversations that have ended, latest activity first. Messages are written in
+            # open conversations, which are not in this index.
             models.Index(
                 fields=["visitor", "inbox", "-active_at", "-id"],
                 condition=Q(closed_at__isnull=False),
                 name="connection_ended",
             ),
-            # The few rooms among many private conversations: room.list, room.join and the rooms' pages.
+            # room.list, room.join and the rooms' pages: the few rooms among many private conversations.
             models.Index(fields=["kind", "inbox"], name="connection_kind"),
-            # Before a conversation is opened: how many were, just now, in this inbox.
+            # Before a conversation is opened: how many were opened recently in this inbox.
             models.Index(fields=["inbox", "created_at"], name="connection_opened"),
-            # admin: the list, newest activity first. Its filters walk a stretch of it.
+            # admin: the list, latest activity first. Its filters read a part of this index.
             models.Index(fields=["-active_at", "-id"], name="connection_active"),
         ]
 
@@ -132,12 +132,12 @@ class Connection(models.Model):
 
     @property
     def title(self) -> str:
-        """What staff call it: a room by its name, a conversation by its visitor's nick."""
+        """Its title for staff: the name of a room, or the nick of a conversation's visitor."""
         return self.name or self.nick or self.kind
 
     @property
     def code(self) -> str:
-        """A short name for people and thread titles. Not unique by contract; 32 bits of the uid."""
+        """A short name for people and thread titles: 32 bits of the uid, not guaranteed to be unique."""
         return self.uid.hex[:8]
 
     @property
@@ -151,7 +151,7 @@ class RoomManager(models.Manager["Room"]):
 
 
 class Room(Connection):
-    """A connection of kind `room`, as the admin lists and makes them."""
+    """A connection of kind `room`, for the admin."""
 
     objects: ClassVar[RoomManager] = RoomManager()  # type: ignore[assignment]  # narrower than all connections
 
@@ -160,41 +160,41 @@ class Room(Connection):
 
 
 class Endpoint(models.Model):
-    """A connection's address in one service, and the line of deliveries that wait for it."""
+    """A connection's address in a service, and the state of its line of deliveries."""
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="endpoints")
     service = models.CharField(max_length=32)
-    # NULL until it is opened; the id of the thread, as text so that any service fits.
+    # The id in the service, e.g. of a thread. Text, so that it fits any service. NULL until it is opened.
     remote_id = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001  # unique: NULL is none
-    # The type that the Python API was given it in, and gives it back in: "int", "UUID"; empty: as its service says.
+    # The type in which the Python API received it and returns it: "int" or "UUID". Empty: the type of its service.
     id_type = models.CharField(max_length=4, blank=True, editable=False)
-    # The thread before this one, where that was deleted: its successor's card names it.
+    # The previous thread, if that was deleted. The new thread's card mentions it.
     predecessor_id = models.CharField(max_length=255, blank=True)
-    # Everything up to this remote id has been taken in, without a hole. Moves forward only.
+    # Everything up to this remote id has been received, without gaps. Only moves forward.
     watermark = models.BigIntegerField(null=True, blank=True)
-    # The line. `due`: NULL when nothing waits, otherwise when to work it next, or until when a worker
-    # holds it. `attempts` counts claims: whoever still has the number he claimed with holds the line.
+    # The line. `due`: when to work on it next, or until when a worker holds it; NULL if nothing waits.
+    # `attempts` counts claims: a worker holds the line as long as this is the number of its own claim.
     due = models.DateTimeField(null=True, blank=True)
     attempts = models.BigIntegerField(default=0)
     failures = models.IntegerField(default=0)
-    # When the first of them was. NULL while all is well.
+    # The time of the first failure. NULL if there is none.
     failing_since = models.DateTimeField(null=True, blank=True)
-    # The message over there that shows that the visitor has read up to it; empty while none does.
+    # The message in the service that shows how far the visitor has read; empty if there is none.
     read_mark = models.CharField(max_length=64, blank=True)
-    # When what its card says of the visitor was last changed; NULL while it says what was known when it was sent.
+    # When the visitor's details on its card last changed; NULL if they are still as they were when it was sent.
     card_at = models.DateTimeField(null=True, blank=True, editable=False)
-    # Why nothing moves, for staff: empty while it does.
+    # Why nothing is delivered, for staff. Empty if there is no problem.
     trouble = models.CharField(max_length=300, blank=True)
 
     class Meta:
         constraints = [
-            # From a thread to its endpoint, for every gateway event.
+            # Every gateway event: find the endpoint of a thread.
             models.UniqueConstraint(fields=["service", "remote_id"], name="endpoint_remote"),
         ]
         indexes = [
-            # A worker's poll: which lines are due. Only those that wait are in it.
+            # A worker's poll: which lines are due. Contains only lines with waiting deliveries.
             models.Index(fields=["service", "due"], condition=Q(due__isnull=False), name="endpoint_due"),
-            # admin: the held lines, newest first. Empty while all is well.
+            # admin: lines with problems, newest first. Usually empty.
             models.Index(fields=["-id"], condition=~Q(trouble=""), name="endpoint_trouble"),
         ]
 
@@ -203,9 +203,9 @@ class Endpoint(models.Model):
 
 
 class PrefixIndex(models.Index):
-    """An index by which a search for the beginning of a text finds its rows.
+    """An index for searches by the beginning of a text.
 
-    PostgreSQL uses it for LIKE 'x%' under any collation only with this operator class.
+    PostgreSQL needs this operator class to use it for LIKE 'x%' under any collation.
     """
 
     def create_sql(
@@ -222,7 +222,7 @@ class PrefixIndex(models.Index):
 
 
 class Participant(models.Model):
-    """Somebody in a connection: a visitor, staff, or the system."""
+    """A person in a connection: a visitor or a member of staff."""
 
     class Role(models.TextChoices):
         VISITOR = "visitor"
@@ -233,24 +233,24 @@ class Participant(models.Model):
     role = models.CharField(max_length=8, choices=Role.choices)
     service = models.CharField(max_length=32, default=WEB)
     visitor = models.UUIDField(null=True, editable=False)
-    # Their id inside the service that they speak from.
+    # Their id in the service from which they write.
     remote_id = models.CharField(max_length=255, blank=True)
     nick = models.CharField(max_length=80)
-    # What nicks that look alike have in common (`bridge.text.lookalikes`): of visitors in rooms, and of staff.
+    # The key that look-alike nicks share (`bridge.text.lookalikes`). Set for visitors in rooms and for staff.
     nick_key = models.CharField(max_length=255, blank=True, editable=False)
     avatar = models.CharField(max_length=300, blank=True)
-    # “#rrggbb”, of his role over there; empty for none.
+    # “#rrggbb”, the colour of their role in the service; empty if there is none.
     colour = models.CharField(max_length=7, blank=True)
-    # Until then he may not write here: staff said so.
+    # Staff muted them in this connection until then.
     muted_until = models.DateTimeField(null=True, blank=True)
-    # When he last wrote in a room with slow mode.
+    # When they last wrote in a room with slow mode.
     spoke_at = models.DateTimeField(null=True)
     read_seq = models.BigIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         constraints = [
-            # His own participant, looked up when a session starts or a conversation opens.
+            # A visitor's own participant, looked up when a session starts or a conversation is opened.
             models.UniqueConstraint(
                 fields=["connection", "visitor"],
                 condition=Q(visitor__isnull=False),
@@ -262,7 +262,7 @@ class Participant(models.Model):
                 condition=~Q(remote_id=""),
                 name="participant_remote",
             ),
-            # A nick is one person's in a room, also where two take it at once.
+            # A nick belongs to one person in a room, even if two take it at once.
             models.UniqueConstraint(
                 fields=["connection", "nick_key"],
                 condition=Q(role="visitor") & ~Q(nick_key=""),
@@ -272,10 +272,10 @@ class Participant(models.Model):
         indexes = [
             # admin: search by nick (prefix).
             PrefixIndex(Lower("nick"), name="participant_nick"),
-            # Joining and renaming: whether somebody of staff, or in the room, has this name. Not partial, since
-            # SQLite does not see that a parameter fits the condition.
+            # Joining and renaming: whether staff or somebody in the room has this name. Not partial, because SQLite
+            # cannot tell that a parameter fulfils the condition.
             models.Index(fields=["nick_key"], name="participant_look"),
-            # Every web process, every two seconds: who may not write just now.
+            # Every web process, every two seconds: who is muted.
             models.Index(
                 fields=["muted_until"], condition=Q(muted_until__isnull=False), name="participant_muted"
             ),

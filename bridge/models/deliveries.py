@@ -1,4 +1,4 @@
-"""Messages on their way to services, and what they are there."""
+"""Deliveries of messages to services, and what the messages are there."""
 
 from django.db import models
 from django.db.models import Q
@@ -8,13 +8,13 @@ from bridge.models.messages import Message
 
 
 class RemoteMessage(models.Model):
-    """One message inside a service.
+    """A message inside a service.
 
-    Ours is written before it is sent, so that whoever finds it after a crash knows what may be out there.
+    The row of a message of ours is written before it is sent. So after a crash it is known what may have been sent.
     """
 
     class Fate(models.TextChoices):
-        """What is known of a reaction of ours: written before it is asked for, so that a crash is survived."""
+        """What is known about a reaction of ours. Written before the request, in case of a crash."""
 
         UNSURE = "unsure"
         THERE = "there"
@@ -23,40 +23,40 @@ class RemoteMessage(models.Model):
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="remote_messages")
     remote_id = models.CharField(max_length=255, null=True)  # noqa: DJ001  # unique: NULL is not known
     ours = models.BooleanField()
-    # The visitor's card, from which the thread starts. It belongs to no message.
+    # The visitor's card, from which the thread was started. It belongs to no message.
     card = models.BooleanField(default=False)
     nonce = models.CharField(max_length=25, blank=True)
     text = models.TextField(blank=True)
-    # An edit was asked for, and nobody knows whether it was made: it may say something else there.
+    # The result of an edit is unknown, so the text in the service may be different.
     text_unsure = models.BooleanField(default=False)
-    # The keys of the attachments that go with it.
+    # The keys of the attachments that are sent with it.
     files = models.JSONField(default=list)
-    # In a room: the nick that ours was said under, and the webhook that said it, which alone may change it.
+    # In a room: the nick under which ours was posted, and the webhook that posted it. No other webhook can change it.
     speaker = models.CharField(max_length=80, blank=True)
     sender = models.CharField(max_length=64, blank=True)
-    # When a request that may have stored it was written. NULL: none was, or its failure was certain.
+    # When a request was written that may have stored it. NULL: there was none, or it certainly failed.
     sent_at = models.DateTimeField(null=True)
     edited_at = models.DateTimeField(null=True)
-    # Theirs: the id there of what it answers, where nobody here knew that yet.
+    # Theirs: the remote id of the message that it answers, if that was not known here yet.
     answers = models.CharField(max_length=255, null=True)  # noqa: DJ001  # the index has only what is set
-    # With what we react to it there, for all visitors together: pairs of an emoji and its `Fate`.
+    # Our reactions to it there, for all visitors together: pairs of an emoji and its `Fate`.
     reactions = models.JSONField(default=list)
-    # Deleted in the service. Without parts: a delete that came before its create.
+    # When it was deleted in the service. Without parts: the deletion arrived before the message.
     deleted_at = models.DateTimeField(null=True)
-    # We asked for its deletion ourselves: news of that says nothing of what staff want.
+    # We requested its deletion ourselves, so the event about it does not come from staff.
     unwanted = models.BooleanField(default=False)
 
     class Meta:
         constraints = [
-            # An event seen twice is one message. The id comes first, for admin's search by it alone.
+            # An event that arrives twice is one message. The id comes first, so that the admin can search by it alone.
             models.UniqueConstraint(fields=["remote_id", "endpoint"], name="remote_message_once"),
         ]
         indexes = [
-            # delivery: ours whose fate is not known.
+            # delivery: ours of which it is not known whether they were stored.
             models.Index(
                 fields=["endpoint"], condition=Q(remote_id__isnull=True), name="remote_message_unknown"
             ),
-            # receiving: the replies that wait for the id of what they answer.
+            # receiving: replies that wait for the id of the message that they answer.
             models.Index(
                 fields=["answers", "endpoint"],
                 condition=Q(answers__isnull=False),
@@ -69,10 +69,10 @@ class RemoteMessage(models.Model):
 
 
 class RemotePart(models.Model):
-    """Which messages a remote message holds, in order.
+    """A message in a remote message, with its position there.
 
-    Several messages joined in one: several parts with one `remote`. One message split into several: one
-    part in each of them.
+    Messages that were joined are several parts with one `remote`. A message that was split has one part in each of
+    its remote messages.
     """
 
     remote = models.ForeignKey(RemoteMessage, on_delete=models.CASCADE, related_name="parts")
@@ -89,7 +89,7 @@ class RemotePart(models.Model):
 
 
 class Delivery(models.Model):
-    """One change of one message on its way to one endpoint: the durable outbox."""
+    """A change of a message on its way to an endpoint. All of them together are the durable outbox."""
 
     class Operation(models.TextChoices):
         POST = "post"
@@ -100,12 +100,12 @@ class Delivery(models.Model):
     class Outcome(models.TextChoices):
         DELIVERED = "delivered"
         FAILED = "failed"
-        # A later change made it needless: deleted before it was sent, or edited again.
+        # A later change made it unnecessary: the message was deleted before it was sent, or edited again.
         SUPERSEDED = "superseded"
 
-    # Without an index of its own: delivery_once begins with it.
+    # No index of its own: delivery_once begins with this column.
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
-    # Without one too: delivery_line begins with it.
+    # No index of its own: delivery_line begins with this column.
     endpoint = models.ForeignKey(
         Endpoint, on_delete=models.CASCADE, related_name="deliveries", db_index=False
     )
@@ -124,9 +124,9 @@ class Delivery(models.Model):
             ),
         ]
         indexes = [
-            # A worker's read of its line, what is not settled, in order; and all of an endpoint, to delete it.
+            # A worker reads the unsettled deliveries of its line, in order. Deleting an endpoint: all its deliveries.
             models.Index(fields=["endpoint", "settled_at", "revision"], name="delivery_line"),
-            # admin: what failed, newest first.
+            # admin: failed deliveries, newest first.
             models.Index(fields=["-id"], condition=Q(outcome="failed"), name="delivery_failed"),
         ]
 
@@ -135,7 +135,7 @@ class Delivery(models.Model):
 
 
 class Cursor(models.Model):
-    """How far a reader of the Python API has come in a conversation: the place of what it was last done with."""
+    """How far a reader of the Python API has read a conversation: the position of the last finished message."""
 
     name = models.CharField(max_length=64)
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="cursors")
@@ -151,12 +151,12 @@ class Cursor(models.Model):
 
 
 class Lease(models.Model):
-    """Who may do what only one process may do, e.g. hold the gateway. Expires by the database's clock."""
+    """The right to do what only one process may do, e.g. own the gateway. Expires by the database's clock."""
 
     name = models.CharField(max_length=32, primary_key=True)
     holder = models.CharField(max_length=64, blank=True)
     expires_at = models.DateTimeField()
-    # When its holder last saw the outside world in order: for the gateway its last heartbeat.
+    # When its holder last had proof of a working connection: for the gateway, its last heartbeat.
     heartbeat_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:

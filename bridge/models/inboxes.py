@@ -10,14 +10,14 @@ from django.utils import timezone
 from bridge.conf import settings
 
 WEB = "web"
-"""The service name of the browser chat. It has no endpoint: the database itself is what browsers read."""
+"""The service name of the browser chat. It has no endpoint, because browsers read from the database itself."""
 
 
 class Inbox(models.Model):
-    """One configured chat: a site, its Discord channel, greeting, allowed origins."""
+    """A configured chat: a site, its Discord channel, its greeting, its allowed origins."""
 
     ROTATION: ClassVar[timedelta] = timedelta(hours=24)
-    """How long the secret before this one stays valid, where a site is given time to change it."""
+    """How long the previous secret stays valid if the site gets time to change it."""
 
     class Invites(models.TextChoices):
         KEEP = "keep", "Keep: Discord shows a card with a button to join"
@@ -131,7 +131,7 @@ class Inbox(models.Model):
         help_text="Whether the browsers of unidentified visitors must compute a proof of work before a conversation "
         "is opened. Visitors see “Checking your browser…” for a moment.",
     )
-    # When so many conversations were opened that the inbox's limit refused one, and whether Discord was told so.
+    # When the inbox's limit last refused to open a conversation, and whether Discord was notified.
     full_at = models.DateTimeField(null=True, blank=True, editable=False)
     full_told = models.BooleanField(default=True, editable=False)
     email_after = models.PositiveIntegerField(
@@ -149,16 +149,16 @@ class Inbox(models.Model):
         help_text="How visitors are identified: see docs/identity.md.",
     )
     identity_required = models.BooleanField(default=False, help_text="Only identified visitors can chat.")
-    # Whoever knows it can be anybody here.
+    # Everyone who knows it can act as any visitor in this inbox.
     identity_secret = models.CharField(max_length=64, blank=True, editable=False)
     previous_identity_secret = models.CharField(max_length=64, blank=True, editable=False)
     previous_identity_until = models.DateTimeField(null=True, editable=False)
-    # What keeps its conversations from Discord, as the bot found it, and a remark of its; both for the admin.
+    # What prevents delivery to Discord, as found by the bot, and a hint of the bot. Both for the admin.
     discord_trouble = models.CharField(max_length=300, blank=True, editable=False)
     discord_hint = models.CharField(max_length=300, blank=True, editable=False)
-    # The Discord server that its channel is in, as the bot found it: for links to its threads.
+    # The Discord server that its channel is in, as found by the bot. Used in links to its threads.
     discord_server_id = models.CharField(max_length=20, blank=True, editable=False)
-    # What was said there since then may not have been seen: once it can be read again, it is.
+    # Discord messages since then may not have been received. They are read once the channel can be read again.
     discord_unseen_since = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -170,13 +170,13 @@ class Inbox(models.Model):
 
     @property
     def channel_id(self) -> int | None:
-        """The Discord channel of this inbox, None where none is configured, or what is no id."""
+        """The Discord channel of this inbox; None if none is configured or the value is not an id."""
         text = self.channel_text
         return int(text) if text.isascii() and text.isdigit() and 0 < int(text) < 2**63 else None
 
     @property
     def channel_text(self) -> str:
-        """What is configured as its Discord channel."""
+        """The configured Discord channel, unchecked."""
         text = self.discord_channel_id or (settings.DISCORD_CHANNEL_ID if self.name == "default" else "")
         return str(text or "").strip()
 
@@ -195,12 +195,12 @@ class Inbox(models.Model):
         return self.identity in {self.Identity.LOGIN, self.Identity.BOTH}
 
     def identity_secrets(self) -> list[str]:
-        """Those that are valid now, the newest first."""
+        """Return the secrets that are valid now, newest first."""
         before = self.previous_identity_until is not None and timezone.now() < self.previous_identity_until
         return [self.identity_secret, self.previous_identity_secret] if before else [self.identity_secret]
 
     def renew_identity_secret(self, *, keep: timedelta = timedelta()) -> None:
-        """Make a new secret; the one before it stays valid for so long. Not saved."""
+        """Create a new secret. The previous one stays valid for `keep`. Does not save."""
         self.previous_identity_secret = self.identity_secret if keep else ""
         self.previous_identity_until = timezone.now() + keep if keep and self.identity_secret else None
         self.identity_secret = secrets.token_urlsafe(48)

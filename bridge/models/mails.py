@@ -1,4 +1,4 @@
-"""Mails that came in and are in no conversation, for staff to read."""
+"""Incoming e-mails that were refused, for staff to read."""
 
 from django.db import models
 from django.utils import timezone
@@ -8,7 +8,7 @@ from bridge.models.inboxes import Inbox
 
 
 class RefusedMail(models.Model):
-    """A mail that was not taken into a conversation, or not as what its visitor says; and why."""
+    """An e-mail that was not added to a conversation, or not as the visitor's message, and why."""
 
     class Reason(models.TextChoices):
         AUTOMATIC = "automatic", "sent automatically"
@@ -16,12 +16,12 @@ class RefusedMail(models.Model):
         REFUSED = "refused", "the sender is not allowed to write this"
         FILES = "files", "some of its files are not allowed"
 
-    # Without an index of its own: few are kept.
+    # No index: few e-mails are kept.
     inbox = models.ForeignKey(Inbox, null=True, on_delete=models.CASCADE, related_name="+", db_index=False)
     connection = models.ForeignKey(Connection, null=True, on_delete=models.CASCADE, related_name="+")
-    # Of its Message-ID, its sender and its recipient: brought again, it is the same.
+    # Digest of its Message-ID, sender and recipient, so that an e-mail that arrives again is recognised.
     digest = models.CharField(max_length=64, unique=True)
-    # The digest of its sender and the day, in the first that is told to them; NULL in all others.
+    # Digest of the sender and the day, on the first e-mail that they are notified about; NULL on all others.
     notice = models.CharField(max_length=64, null=True, unique=True)  # noqa: DJ001  # unique: NULL is none
     reason = models.CharField(max_length=9, choices=Reason.choices)
     detail = models.CharField(max_length=300, blank=True)
@@ -32,7 +32,7 @@ class RefusedMail(models.Model):
     received_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        # admin: newest first; and with each: those that are too old to be kept.
+        # admin: newest first. With each new e-mail: those that are too old to be kept.
         indexes = [models.Index(fields=["received_at"], name="refused_mail_received")]
 
     def __str__(self) -> str:

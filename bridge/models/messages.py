@@ -1,4 +1,4 @@
-"""What is said, and what belongs to it."""
+"""Messages, and their versions, reactions and attachments."""
 
 import uuid
 from typing import Any
@@ -13,7 +13,7 @@ from bridge.models.inboxes import WEB, Inbox
 
 
 class Message(models.Model):
-    """One thing said. `seq` is its place, `revision` its latest change."""
+    """A message. `seq` is its position in the connection, `revision` its latest change."""
 
     class Kind(models.TextChoices):
         MESSAGE = "message"
@@ -26,12 +26,12 @@ class Message(models.Model):
         FAILED = "failed"
 
     uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
-    # Without an index of its own: message_place begins with it, and each index is written with each message.
+    # No index of its own: message_place begins with this column, and each index costs a write for each message.
     connection = models.ForeignKey(
         Connection, on_delete=models.CASCADE, related_name="messages", db_index=False
     )
-    # Without an index, which would be written in another place for each author, and so without the database's own
-    # guard. Django's is left; it reads all messages, but nothing here deletes a participant.
+    # No index, because it would be written in a different place for each author. So there is no constraint in the
+    # database either, only Django's check. It reads all messages, but nothing here deletes a participant.
     author = models.ForeignKey(
         Participant,
         null=True,
@@ -43,49 +43,50 @@ class Message(models.Model):
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.MESSAGE)
     seq = models.BigIntegerField()
     revision = models.BigIntegerField()
-    # Whether that was a change, and not that it was posted.
+    # Whether `revision` is a later change and not the posting.
     changed = models.BooleanField(default=False)
     client_id = models.UUIDField(null=True, editable=False)
     service = models.CharField(max_length=32, default=WEB)
-    # Where it came in: it goes to every other endpoint and never back to this one. NULL: from the page.
+    # The endpoint it came from. It is delivered to all others, never back to this one. NULL: from the page.
     endpoint = models.ForeignKey(
         "Endpoint", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
     )
     content = models.TextField(blank=True)
     state = models.CharField(max_length=9, choices=State.choices, default=State.SENT)
-    # Why it failed, for its author and for staff: a short code. Empty otherwise.
+    # Why it failed, for its author and staff: a short code. Otherwise empty.
     failure = models.CharField(max_length=32, blank=True)
-    # Of the same connection. Indexed below only where it is set.
+    # A message of the same connection. Indexed below only if it is set.
     reply_to = models.ForeignKey(
         "self", null=True, on_delete=models.SET_NULL, related_name="replies", db_index=False
     )
-    # For a gap: how many messages are missing, NULL where nobody knows.
+    # For a gap: how many messages are missing; NULL if unknown.
     gap_size = models.IntegerField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
     edited_at = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True)
-    # No column: each emoji on it with its number, as `wire.load` counted them.
+    # Not a column: its emoji and their numbers, as counted by `wire.load`.
     tally: list[Any]
 
     class Meta:
         constraints = [
-            # history.page: keyset by place within a connection.
+            # history.page: keyset by position within a connection.
             models.UniqueConstraint(fields=["connection", "seq"], name="message_place"),
-            # A resend is free. The id first: those that begin with the time rise, and share the index's pages.
+            # A message that is sent again is stored once. The id comes first: ids that begin with the time are
+            # ascending, so new rows share the index's pages.
             models.UniqueConstraint(
                 fields=["client_id", "author"], condition=Q(client_id__isnull=False), name="message_client_id"
             ),
         ]
         indexes = [
-            # connection.sync: what changed since a revision; what is new it finds by place.
+            # connection.sync: what changed after a revision. New messages are found by position.
             models.Index(
                 fields=["connection", "revision"], condition=Q(changed=True), name="message_changed"
             ),
-            # admin: by date, newest first. Rising, since SQLite adds cheaply at an index's end alone.
+            # admin: by date, newest first. Ascending, because in SQLite only appending to an index is cheap.
             models.Index(fields=["created_at", "id"], name="message_created"),
-            # Deleting a message: the replies that lose it.
+            # Deleting a message: the replies to it.
             models.Index(fields=["reply_to"], condition=Q(reply_to__isnull=False), name="message_reply_to"),
-            # Deleting an endpoint: the messages that came in there.
+            # Deleting an endpoint: the messages that came from it.
             models.Index(fields=["endpoint"], condition=Q(endpoint__isnull=False), name="message_endpoint"),
         ]
 
@@ -94,7 +95,7 @@ class Message(models.Model):
 
 
 class MessageVersion(models.Model):
-    """What a message said before an edit, for staff. Gone when the message is deleted."""
+    """The text of a message before an edit, for staff. Deleted with the message."""
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="versions")
     content = models.TextField()
@@ -105,12 +106,12 @@ class MessageVersion(models.Model):
 
 
 class Reaction(models.Model):
-    """One participant's emoji on one message."""
+    """An emoji of a participant on a message."""
 
-    # Without an index of its own: reaction_once begins with it.
+    # No index of its own: reaction_once begins with this column.
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="reactions", db_index=False)
     participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="reactions")
-    # The characters themselves, or “name:id” for a custom emoji, “a:name:id” where it moves.
+    # The characters themselves, “name:id” for a custom emoji, or “a:name:id” for an animated one.
     emoji = models.CharField(max_length=64)
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -124,7 +125,7 @@ class Reaction(models.Model):
 
 
 class Emoji(models.Model):
-    """A custom emoji that was seen in a reaction or a message: only these have pictures here."""
+    """A custom emoji that was used in a reaction or a message. Only these have pictures here."""
 
     remote_id = models.BigIntegerField(primary_key=True)
     name = models.CharField(max_length=32)
@@ -135,23 +136,24 @@ class Emoji(models.Model):
 
 
 class Attachment(models.Model):
-    """A file. Without `message` it was uploaded and waits to be sent; what is never sent is purged."""
+    """A file. Without `message` it was uploaded but not sent yet. Files that are never sent are purged."""
 
     class State(models.TextChoices):
         STORED = "stored"
-        # Still to be copied from the service it came from.
+        # Not copied yet from the service it came from.
         PENDING = "pending"
-        # Too large to be copied, or gone before it was: only its service has it.
+        # Too large to copy, or deleted before it was copied: only its service has it.
         REMOTE = "remote"
 
     uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     message = models.ForeignKey(Message, null=True, on_delete=models.CASCADE, related_name="attachments")
-    # Who uploaded it, and for which inbox: only he can put it into a message. NULL: it came from a service.
+    # The inbox it was uploaded for, and the visitor who uploaded it: only they can send it. No visitor (NULL): it
+    # came from a service.
     inbox = models.ForeignKey(Inbox, on_delete=models.CASCADE, related_name="+", db_index=False)
     visitor = models.UUIDField(null=True, editable=False)
     position = models.IntegerField(default=0)
     name = models.CharField(max_length=200)
-    # As its bytes say, not as its name does.
+    # Determined by its content, not by its name.
     content_type = models.CharField(max_length=100)
     size = models.BigIntegerField(help_text="In bytes.")
     width = models.IntegerField(null=True, help_text="In pixels, for images.")
@@ -162,21 +164,21 @@ class Attachment(models.Model):
     thumbnail = models.FileField(
         upload_to="thumbnails/%Y/%m/%d", storage=file_storage, max_length=200, blank=True
     )
-    # Its id inside the service it came from, and where that has it.
+    # Its id and its address in the service it came from.
     remote_id = models.CharField(max_length=64, blank=True)
     remote_url = models.CharField(max_length=1000, blank=True)
     state = models.CharField(max_length=7, choices=State.choices, default=State.STORED)
-    # Services get a link in its place: one refused it as too large.
+    # Services get a link instead, because one refused it as too large.
     linked = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         indexes = [
-            # The bot: what is still to be copied, oldest first. Empty while all is well.
+            # The bot: files that are not copied yet, oldest first. Usually empty.
             models.Index(fields=["id"], condition=Q(state="pending"), name="attachment_pending"),
-            # purge: uploads that nobody sent.
+            # purge: uploads that were never sent.
             models.Index(fields=["created_at"], condition=Q(message__isnull=True), name="attachment_unsent"),
-            # purge_files: whether a file in the storage is anybody's.
+            # purge_files: whether a file in the storage belongs to an attachment.
             models.Index(fields=["file"], name="attachment_file"),
             models.Index(fields=["thumbnail"], name="attachment_thumbnail"),
         ]

@@ -10,9 +10,9 @@ from bridge.models.inboxes import Inbox
 
 
 class Block(models.Model):
-    """A visitor who may not speak in an inbox any more, in any of its conversations."""
+    """A visitor who may no longer write in an inbox, in any of its conversations."""
 
-    # Without an index of its own: block_once begins with it.
+    # No index of its own: block_once begins with this column.
     inbox = models.ForeignKey(Inbox, on_delete=models.CASCADE, related_name="blocks", db_index=False)
     visitor = models.UUIDField(editable=False)
     reason = models.CharField(max_length=300, blank=True, help_text="Only staff can see it.")
@@ -21,11 +21,11 @@ class Block(models.Model):
 
     class Meta:
         constraints = [
-            # session.start, room.join: whether he is blocked here.
+            # session.start, room.join: whether a visitor is blocked here.
             models.UniqueConstraint(fields=["inbox", "visitor"], name="block_once"),
         ]
         indexes = [
-            # Every web process, every two seconds: who was blocked just now.
+            # Every web process, every two seconds: who was blocked recently.
             models.Index(fields=["created_at"], name="block_created"),
         ]
 
@@ -34,17 +34,17 @@ class Block(models.Model):
 
 
 class Contact(models.Model):
-    """What a visitor said of himself in an inbox, or his site of him."""
+    """What an inbox knows about a visitor, from themselves or from their site."""
 
     class Issuer(models.TextChoices):
         NOBODY = "", "not verified"
         SITE = "site", "this site’s login"
         JWT = "jwt", "a JWT"
 
-    # Without an index of its own: contact_of_subject begins with it.
+    # No index of its own: contact_of_subject begins with this column.
     inbox = models.ForeignKey(Inbox, on_delete=models.CASCADE, related_name="contacts", db_index=False)
     visitor = models.UUIDField(editable=False)
-    # Who vouches for him, and what he is called there: a user's primary key, a JWT's `sub`; NULL where nobody does.
+    # Who vouches for them, and their id there: a user's primary key or a JWT's `sub`; NULL if nobody does.
     issuer = models.CharField(max_length=4, choices=Issuer.choices, default=Issuer.NOBODY, blank=True)
     subject = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001  # unique: NULL is none
     user = models.ForeignKey(
@@ -52,9 +52,9 @@ class Contact(models.Model):
     )
     name = models.CharField(max_length=80, blank=True)
     email = models.CharField(max_length=254, blank=True)
-    # He asked for no more mails, by the link in one.
+    # They asked for no more e-mails, by the link in one.
     email_stopped = models.BooleanField(default=False)
-    # Whether name and email are the issuer's word, which the visitor cannot change.
+    # Whether name and email come from the issuer, so that the visitor cannot change them.
     name_verified = models.BooleanField(default=False)
     email_verified = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now)
@@ -62,12 +62,12 @@ class Contact(models.Model):
 
     class Meta:
         constraints = [
-            # session.start, the card, the admin: the visitor's own, and whether anybody vouches for him.
+            # session.start, the card, the admin: a visitor's contact, and whether anyone vouches for them.
             models.UniqueConstraint(fields=["visitor", "inbox"], name="contact_of_visitor"),
-            # session.start: who was identified before. Two sign-ins at the same moment are one contact.
+            # session.start: a visitor who was identified before. Two simultaneous logins are one contact.
             models.UniqueConstraint(fields=["inbox", "issuer", "subject"], name="contact_of_subject"),
         ]
-        # admin: who has this address.
+        # admin: search by address.
         indexes = [models.Index(Lower("email"), name="contact_email")]
 
     def __str__(self) -> str:
@@ -79,18 +79,18 @@ class Contact(models.Model):
 
 
 class RevokedToken(models.Model):
-    """What counts no more: one token, a login with all that were issued for it, or all of a visitor's until then."""
+    """A revocation: of one token, of a login with all its tokens, or of all tokens of a visitor until then."""
 
     digest = models.CharField(max_length=16, unique=True)
     revoked_at = models.DateTimeField(default=timezone.now)
-    # After which it would not count any more by itself. NULL: never.
+    # When what was revoked expires anyway. NULL: never.
     expires_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [
-            # Every web process, every two seconds: what was revoked just now.
+            # Every web process, every two seconds: recent revocations.
             models.Index(fields=["revoked_at"], name="revoked_token_recent"),
-            # With each that is revoked: those that nobody needs any more.
+            # With each revocation: those that are no longer needed.
             models.Index(
                 fields=["expires_at"], condition=Q(expires_at__isnull=False), name="revoked_token_expired"
             ),

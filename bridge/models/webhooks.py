@@ -1,4 +1,4 @@
-"""Webhooks: the endpoints of the service of that name."""
+"""Webhooks: the programs that the service `webhook` sends events to."""
 
 import base64
 import secrets
@@ -13,17 +13,17 @@ from bridge.models.inboxes import Inbox
 
 
 def new_webhook_secret() -> str:
-    """As the Standard Webhooks specification has it: 24 to 64 random bytes."""
+    """Return a secret as the Standard Webhooks specification requires it: 24 to 64 random bytes."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 class Webhook(models.Model):
-    """Another program that hears what is said in an inbox, and may answer: the service `webhook`."""
+    """Another program that receives the messages of an inbox and can answer, by the service `webhook`."""
 
     ROTATION: ClassVar[timedelta] = timedelta(hours=24)
-    """How long the secret before this one stays valid."""
+    """How long the previous secret stays valid."""
 
-    # Its address for what comes in, and all that names it there.
+    # Names the webhook in the address for its incoming commands; nothing else does.
     uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     inbox = models.ForeignKey(Inbox, on_delete=models.CASCADE, related_name="webhooks")
     name = models.CharField(max_length=80, help_text="Only staff can see it.")
@@ -37,7 +37,7 @@ class Webhook(models.Model):
     secret = models.CharField(max_length=100, default=new_webhook_secret, editable=False)
     previous_secret = models.CharField(max_length=100, blank=True, editable=False)
     previous_until = models.DateTimeField(null=True, editable=False)
-    # Until then nothing is sent there: it asked for that, or did not answer in time.
+    # Nothing is sent to it until then, because it asked for that or did not answer in time.
     rests_until = models.DateTimeField(null=True, editable=False)
     succeeded_at = models.DateTimeField(null=True, editable=False)
     failed_at = models.DateTimeField(null=True, editable=False)
@@ -48,11 +48,11 @@ class Webhook(models.Model):
         return self.name
 
     def secrets(self) -> list[str]:
-        """Those that are valid now, the newest first."""
+        """Return the secrets that are valid now, newest first."""
         before = self.previous_until is not None and timezone.now() < self.previous_until
         return [self.secret, self.previous_secret] if before else [self.secret]
 
     def rotate(self) -> None:
-        """Make a new secret. Not saved."""
+        """Create a new secret. Does not save."""
         self.previous_secret, self.previous_until = self.secret, timezone.now() + self.ROTATION
         self.secret = new_webhook_secret()
