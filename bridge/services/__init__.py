@@ -1,4 +1,4 @@
-"""The services of this installation, as BRIDGE_SERVICES names them."""
+"""The services of this installation, as listed in BRIDGE_SERVICES."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,12 +15,12 @@ def names() -> list[str]:
 
 
 def classes() -> dict[str, type[Service]]:
-    """Each service's class by its name. Raises ImportError where the setting is wrong (`manage.py check` says how)."""
+    """Return the services' classes by name. Raises ImportError if the setting is wrong (see `manage.py check`)."""
     return {name: import_string(path) for name, path in settings.BRIDGE_SERVICES.items()}
 
 
 def usable() -> Iterator[tuple[str, type[Service]]]:
-    """Those that can be imported: a page without one is better than none."""
+    """Yield the services that can be imported. A page without one of them is better than no page."""
     for name in names():
         with suppress(ImportError):
             if service := find(name):
@@ -28,19 +28,19 @@ def usable() -> Iterator[tuple[str, type[Service]]]:
 
 
 def find(name: str) -> type[Service] | None:
-    """None for a service without a class: only the Python API reads and writes there."""
+    """Return a service's class; None if it has none, because only the Python API reads and writes there."""
     path = settings.BRIDGE_SERVICES.get(name)
     return import_string(path) if path else None
 
 
 def reports(name: str) -> bool:
-    """Whether what this service has counts as delivered."""
+    """Return whether messages that this service has stored count as delivered."""
     service = find(name)
     return service is None or service.reports
 
 
 def typed(name: str, remote_id: str, *, given: str = "") -> str | int | UUID:
-    """An endpoint's remote id in the type of its service; without a class, in the one that it was `given` in."""
+    """Return a remote id in the type of its service; if that has no class, in the type in which it was `given`."""
     service = find(name)
     id_type = service.id_type if service else _TYPES[given]
     return id_type(remote_id)

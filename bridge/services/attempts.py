@@ -1,4 +1,4 @@
-"""What may still be written under a claim (rule 3), and what may have been stored by it."""
+"""Requests under a claim: whether one may still be written (rule 3), and whether it may have been stored."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,28 +9,28 @@ from bridge.infra.clock import Clock
 
 
 class Attempt:
-    """What may still be written under a claim, and what may have been stored by it.
+    """Decides whether a request may still be written, and records whether it may have been stored.
 
-    A library may set no time-out and try a request five times by itself. A paused process, or such a repeat,
-    wrote under a claim that another worker had already taken over: two copies. So every single HTTP request
-    asks here first.
+    A library may have no time-out and repeat a request five times by itself. A paused process, or such a repeat,
+    wrote under a claim that another worker had already taken over, and there were two copies. So every single HTTP
+    request asks here first.
     """
 
     def __init__(self, *, clock: Clock, until: float, repeatable: bool = True) -> None:
         self._clock = clock
         self._until = until
-        # Without a nonce a second request makes a second copy, unless the first was surely not stored.
+        # Without a nonce, a second request creates a second copy, unless the first was certainly not stored.
         self.repeatable = repeatable
-        # Whether a limit is slept out. Otherwise it fails at once: there is another way.
+        # Whether to wait until a rate limit is over. Otherwise the request fails at once: it can be sent another way.
         self.patient = True
-        # Seconds for which the last answer asked to leave this way alone.
+        # Seconds for which the last answer asked not to send this way.
         self.rest = 0.0
         self.in_flight = False
         self.uncertain = False
         self._writing = False
 
     def begin(self, *, write: bool) -> None:
-        """Before a request is written. Raises DeliveryFailed where it must not be. Reading is always allowed."""
+        """Call before each request. Raises DeliveryFailed if it must not be written. Reading is always allowed."""
         if write and self._clock.uptime() >= self._until:
             raise DeliveryFailed(
                 "too_late", "The claim has expired.", permanent=False, certain=not self.uncertain
@@ -41,23 +41,25 @@ class Attempt:
         self._writing = write
 
     def answered(self, status: int) -> None:
-        """Only 4xx, 429 among them, says that it was not stored. Of a 5xx nobody knows; and a 2xx that its caller
-        never got to see was: the answer broke off, or a library sleeps out a limit before it hands it over.
+        """Record an answer. Only a 4xx, including 429, means that the request was not stored.
+
+        After a 5xx this is unknown. After a 2xx it was stored, even if its caller never sees the answer, because it
+        broke off or a library waits for a rate limit before it returns it.
         """
         self.in_flight = False
         self.uncertain = self.uncertain or (self._writing and not 400 <= status < 500)
 
     def beside(self) -> "Attempt":
-        """For another write on the way, e.g. to make room: under the same claim, with a fate of its own."""
+        """Return an attempt for another write in between, e.g. to make room: the same claim, but its own result."""
         return Attempt(clock=self._clock, until=self._until)
 
     def broke(self) -> None:
-        """Cut or timed out after it was written."""
+        """Record that the connection broke or timed out after the request was written."""
         self.in_flight = False
         self.uncertain = self.uncertain or self._writing
 
     def unreached(self) -> None:
-        """There was no connection to write it to."""
+        """Record that there was no connection, so that nothing was written."""
         self.in_flight = False
 
 
@@ -79,7 +81,7 @@ def attempting(attempt: Attempt) -> Iterator[Attempt]:
 
 @contextmanager
 def beside() -> Iterator[None]:
-    """Other writes than the delivery's own: whether they arrived says nothing of it."""
+    """Make requests that are not the delivery's own. Their results do not affect it."""
     attempt = current_attempt()
     if attempt is None:
         yield

@@ -1,4 +1,4 @@
-"""What a service is: a class that describes it, and an object that performs one request at a time."""
+"""The base class of services: a class describes a service, and its object performs one request at a time."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -15,19 +15,19 @@ from bridge.services.requests import Answer, Request
 
 @dataclass(frozen=True)
 class Go:
-    """What waits goes now."""
+    """Deliver the waiting deliveries now."""
 
 
 @dataclass(frozen=True)
 class Hold:
-    """Nothing is asked until then, also nothing again."""
+    """Make no request until then, and repeat none."""
 
     until: datetime
 
 
 @dataclass(frozen=True)
 class Drop:
-    """Nobody needs these there, or not any more: they never go. The rest is considered anew."""
+    """Never deliver these, because the service does not need them. The rest is considered again."""
 
     deliveries: Sequence[Delivery]
 
@@ -40,144 +40,149 @@ Verdict = Go | Hold | Drop
 
 
 class FileLimits(NamedTuple):
-    """Bytes of one file, and of all files of one message."""
+    """Maximum bytes of one file, and of all files of one message together."""
 
     largest: int
     together: int
 
 
 class SetupError(Exception):
-    """A service's own process cannot work like this; the sentence is for whoever started it."""
+    """A service's own process cannot work with this configuration. The text is for the person who started it."""
 
 
 class Process(Protocol):
     """A service's own process."""
 
     async def run(self) -> None:
-        """Until `stop`. Raises SetupError where only a person can help."""
+        """Run until `stop`. Raises SetupError if only a person can solve the problem."""
 
     def stop(self) -> None:
-        """Finish what is in hand, then end."""
+        """Finish what has begun, then end."""
 
 
 class Joining(Enum):
-    """Which of the messages that wait for an endpoint go as one (rule 9)."""
+    """Which of the messages that wait for an endpoint are joined into one (rule 9)."""
 
     NONE = "none"
     AUTHOR = "author"
-    """Plain ones of one author that follow each other, as long as they fit."""
+    """Consecutive plain messages of one author, as long as they fit."""
     ALL = "all"
-    """Whatever waits, as long as it fits."""
+    """All waiting messages, as long as they fit."""
 
 
 class Service(ABC):
-    """Carries one request at a time. It keeps no state that delivery depends on, and decides nothing.
+    """Performs one request at a time. It has no state that delivery depends on, and makes no decisions.
 
-    The class says what its service is like; that is asked in every process. An object of it is made only in the
-    process that carries its deliveries.
+    The class describes the service and is used in every process. An object is created only in the process that makes
+    its deliveries.
     """
 
     name: ClassVar[str]
     id_type: ClassVar[type[str] | type[int] | type[UUID]] = str
-    """Of an endpoint's remote id: stored as text, given back as this."""
+    """The type in which an endpoint's remote id is returned. It is stored as text."""
     max_length: ClassVar[int]
-    """Characters in one message, counted in UTF-16 units: the strictest way that anybody counts."""
+    """Maximum length of a message in UTF-16 units, the strictest of the usual ways to count."""
     joins: ClassVar[Joining] = Joining.AUTHOR
     idempotent: ClassVar[bool] = False
-    """A post that comes again under the same nonce is stored once, so one of unknown fate is just repeated. Others
-    are asked with ReadBack whether they have it."""
+    """Whether a post that is repeated with the same nonce is stored once. Then a post with an unknown result is simply
+    repeated. Other services are asked with ReadBack whether they have it."""
     reports: ClassVar[bool] = True
-    """Somebody reads there: what it has counts as delivered, what it refuses as failed. Otherwise the visitor is not
-    told of it."""
+    """Whether people read there. If so, what it has stored counts as delivered and what it refuses as failed.
+    Otherwise visitors are not told about either."""
     hosted: ClassVar[bool] = True
-    """Carried by `run_services`. Its class is called without arguments. Others have a process of their own."""
+    """Whether `run_services` makes its deliveries. Then its class is called without arguments. Other services have
+    their own process."""
     longest_pause: ClassVar[timedelta] = timedelta(minutes=2)
-    """Between two tries of what fails for now. The first is half a second, each further one twice as long."""
+    """The longest pause between two attempts after temporary failures. The first pause is half a second, and each
+    following one is twice as long."""
 
     file_limits: ClassVar[FileLimits] = FileLimits(0, 0)
-    """What goes along with a message. The text has links to the other files."""
+    """Files within these limits are sent with their message. The text has links to the others."""
     image_origins: ClassVar[Sequence[str]] = ()
-    """From where a browser may load pictures, e.g. of those who write there."""
+    """Origins from which browsers may load pictures, e.g. avatars."""
     reasons: ClassVar[Mapping[str, str]] = {}
-    """What the reasons of its failures mean, and what staff can do."""
+    """For each reason of its failures: what it means, and what staff can do."""
 
     @classmethod
     def places(cls, connection: Connection) -> Sequence[str | None]:
-        """The remote ids of the endpoints that a new connection gets here; None for one that has to be opened first.
+        """Return the remote ids of a new connection's endpoints; None for an endpoint that has to be opened first.
 
-        Within the transaction that opens it, so it asks the database for little and nobody else for anything.
+        Called in the transaction that opens the connection, so it makes few queries and no other requests.
         """
         return (None,)
 
     @classmethod
     def patience(cls, failure: DeliveryFailed) -> timedelta | None:
-        """How long something that fails so, for now, is tried until it counts as failed; None: as long as it takes.
+        """Return for how long to retry after this temporary failure before giving up; None: without limit.
 
-        Counted from when its line began to fail, or from when it was said, whichever is later.
+        The time is counted from the line's first failure or from the message, whichever is later.
         """
         return None
 
     @classmethod
     def reaches_visitor(cls, endpoint: Endpoint) -> bool:
-        """Whether the visitor of a private conversation gets there what staff say. Within a transaction."""
+        """Return whether the visitor of a private conversation receives staff's messages there.
+
+        Called in a transaction.
+        """
         return False
 
     @classmethod
     def url_of(cls, endpoint: Endpoint) -> str:
-        """Where staff can see an opened endpoint in a browser; empty where they cannot."""
+        """Return the address where staff can see an opened endpoint in a browser; empty if there is none."""
         return ""
 
     @classmethod
     def emoji_url(cls, emoji: int, kind: str, *, size: int) -> str:
-        """Where the picture of a custom emoji can be fetched, with a side of `size` pixels; empty where it has none."""
+        """Return the address of a custom emoji's picture with a side of `size` pixels; empty if there is none."""
         return ""
 
     @classmethod
     def register_admin(cls) -> None:
-        """Called once, when the admin is loaded."""
+        """Register its models. Called once, when the admin is loaded."""
         return
 
     @classmethod
     def process(cls) -> Process:
-        """Its own process, for one that is not `hosted`. Raises SetupError."""
+        """Return its own process, for a service that is not `hosted`. Raises SetupError."""
         raise SetupError("This service has no process of its own.")
 
     def consider(self, waiting: Sequence[Delivery], endpoint: Endpoint, *, now: datetime) -> Verdict:
-        """Whether what waits goes there now, oldest first; their messages and authors are loaded.
+        """Decide what to do with the waiting deliveries, oldest first. Their messages and authors are loaded.
 
-        Asked before each request, within a transaction.
+        Called before each request, in a transaction.
         """
         return Go()
 
     @classmethod
     def urls(cls) -> Sequence[Any]:
-        """Django URL patterns under `services/<name>/`, for what comes in by HTTP. In the namespace `bridge:<name>`.
+        """Return URL patterns for incoming HTTP requests, under `services/<name>/`, in the namespace `bridge:<name>`.
 
-        No cookie says who asks there, so their views are exempt from Django's CSRF check and look for themselves.
+        These requests are not authenticated by cookies. So the views are exempt from Django's CSRF check and
+        authenticate the requests themselves.
         """
         return ()
 
     def author_prefix(self, author: Participant) -> str:
-        """What stands before what staff say from elsewhere in a private conversation, where nothing else there says
-        who it is. Pure."""
+        """Return the prefix that names the author, for staff of another service in a private conversation. Pure."""
         return ""
 
     def format_text(self, text: str, inbox: Inbox) -> str:
-        """What a visitor wrote, as it is said over there. Pure: it is asked again before each request."""
+        """Convert a visitor's text to the service's format. Pure, because it is called again before each request."""
         return text
 
     def format_notice(self, text: str) -> str:
-        """What nobody said but happened, e.g. that the chat was ended, as it looks over there. Pure."""
+        """Convert a notice, e.g. that the chat was ended, to the service's format. Pure."""
         return text
 
     def format_quote(self, message: Message, place: str, remote_id: str | None) -> str:
-        """In a room, one line that says what a reply answers: this message, which is `remote_id` over there."""
+        """Return a line that quotes this message before a reply to it in a room. `remote_id`: its id in the service."""
         return ""
 
     @abstractmethod
     async def perform(self, request: Request) -> Answer:
-        """Raises DeliveryFailed: permanent or not, certain or not."""
+        """Perform a request. Raises DeliveryFailed, which says whether it is permanent and whether it is certain."""
 
     async def close(self) -> None:
-        """Let go of what it holds: its process stops."""
+        """Release its resources, because its process stops."""
         return

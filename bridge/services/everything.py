@@ -1,4 +1,4 @@
-"""A service without an outside: it has a place in each conversation, and `bridge.api.messages` reads what arrives.
+"""A service without an external system: an endpoint in each conversation, which `bridge.api.messages` reads.
 
 BRIDGE_SERVICES = {…, "archive": "bridge.services.everything.Everything"}
 """
@@ -14,12 +14,12 @@ from bridge.services.requests import Answer, Request
 
 
 class Everything(Service):
-    """Its name is the one that BRIDGE_SERVICES gives it, so several readers each have their own."""
+    """Has the name that BRIDGE_SERVICES gives it, so that several readers can have one each."""
 
     name: ClassVar[str] = "everything"
     id_type = UUID
     max_length: ClassVar[int] = 1_000_000
-    # It is code that reads: whether it did says nothing to a visitor.
+    # Only code reads it. Whether it has done so does not matter to visitors.
     reports = False
     hosted = False
 

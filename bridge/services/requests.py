@@ -1,29 +1,29 @@
-"""The few requests that the delivery rules make of an outside system, its answers, and why it refuses."""
+"""The requests that delivery makes to a service, their answers, and the reasons of failures."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-# Reasons that the delivery rules act upon; every other reason is only shown.
+# Delivery reacts to these reasons. All others are only displayed.
 THREAD_GONE = "thread_deleted"
 MESSAGE_GONE = "message_deleted"
 NOT_PERMITTED = "not_permitted"
-"""Nothing is wrong with the message: the line is held until somebody gives the right back."""
+"""The message is not the problem. The line is on hold until the permission is granted again."""
 TOO_LARGE = "too_large"
 FILES_REFUSED = "files_refused"
-"""Where files went along, links go in their place."""
+"""If files were sent with a message, it is sent again with links instead."""
 UNKNOWN = "unknown"
-"""Nobody can prove whether it arrived."""
+"""It cannot be determined whether it arrived."""
 
 NOTHING_LEFT = "(The file no longer exists.)"
-"""Said in place of a message without words whose files were taken back before it went."""
+"""The text of a message without words whose files were deleted before it was sent."""
 
 
 @dataclass(frozen=True)
 class Open:
-    """Open the connection's address. `card_id` is known once the card was posted.
+    """Open the connection's endpoint. `card_id` is known once the card is posted.
 
-    `repeat`: it was sent before, was looked for and was not there.
+    `repeat`: this was requested before, but was not found in the service.
     """
 
     endpoint_id: int
@@ -35,7 +35,7 @@ class Open:
 
 @dataclass(frozen=True)
 class FindOpening:
-    """Look for an opening that nobody knows the fate of."""
+    """Look for an opening whose result is unknown."""
 
     endpoint_id: int
     remote_pk: int
@@ -43,19 +43,20 @@ class FindOpening:
 
 @dataclass(frozen=True)
 class Speaker:
-    """In whose name something is said, where each speaks for himself: in a room."""
+    """The person in whose name a message is posted in a room."""
 
     uid: UUID
     name: str
     nick: str
-    """What they are called here, of which their picture shows the beginning."""
+    """Their nick here. Their picture shows its beginning."""
 
 
 @dataclass(frozen=True)
 class Post:
-    """`repeat`: it was sent before, was looked for and was not there. `previews`: show what its links lead to.
+    """Post a message.
 
-    `files`: the keys of the attachments that go with it. Those that are gone by now do not.
+    `repeat`: it was sent before, but was not found in the service. `previews`: show previews of its links.
+    `files`: the keys of the attachments that are sent with it. Those deleted in the meantime are omitted.
     """
 
     remote_pk: int
@@ -71,9 +72,9 @@ class Post:
 
 @dataclass(frozen=True)
 class ReadBack:
-    """Read what we said in a thread after a message, to find one of unknown fate.
+    """Read our messages in a thread after the message `after`, to find one whose result is unknown.
 
-    In a room, only what was said in the name of `speaker`, and not before `since`.
+    In a room, only messages in the name of `speaker`, and none before `since`.
     """
 
     remote_pk: int
@@ -102,13 +103,13 @@ class Delete:
 
 @dataclass(frozen=True)
 class React:
-    """Set our own reaction, or take it back. What is there already, or gone already, is done."""
+    """Add or remove our own reaction. If it is already there, or already gone, the request has succeeded."""
 
     remote_pk: int
     thread: str
     remote_id: str
     emoji: str
-    """As `bridge.text.emojis` spells it."""
+    """In the spelling of `bridge.text.emojis`."""
     add: bool
 
 
@@ -117,7 +118,7 @@ Request = Open | FindOpening | Post | ReadBack | Edit | Delete | React
 
 @dataclass(frozen=True)
 class Stored:
-    """The answer to Post, and to Open while only the card is posted. `sender`: who alone may change it."""
+    """The answer to Post, and to Open if only the card was posted. `sender`: the only one who can change it."""
 
     remote_id: str
     sender: str = ""
@@ -125,7 +126,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class Opened:
-    """The answer to Open: the address. `card_id` is what holds the card."""
+    """The answer to Open. `remote_id`: the endpoint's address. `card_id`: the message with the card."""
 
     remote_id: str
     card_id: str
@@ -133,7 +134,7 @@ class Opened:
 
 @dataclass(frozen=True)
 class Seen:
-    """One message of ours that the service holds."""
+    """A message of ours that the service has."""
 
     remote_id: str
     text: str
@@ -150,7 +151,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Missing:
-    """The answer to FindOpening when there is none."""
+    """The answer to FindOpening if there is none."""
 
 
 @dataclass(frozen=True)

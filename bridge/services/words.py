@@ -1,11 +1,11 @@
-"""What a message says where nobody reads markdown: the same in mails, webhooks, terminals and the admin."""
+"""The text of messages without markdown, for e-mails, webhooks, terminals and the admin."""
 
 from bridge.models import Message, Participant
 from bridge.text.markdown import Node, as_html, as_text, parse
 
 
 def read(message: Message) -> list[Node]:
-    """Its words. Links hide their addresses for staff and bots only."""
+    """Parse a message. Only staff and bots can write links that hide their addresses."""
     if message.deleted_at:
         return []
     author = message.author
@@ -13,7 +13,7 @@ def read(message: Message) -> list[Node]:
 
 
 def plain(message: Message, *, hide: bool = True) -> str:
-    """`hide`: spoilers are."""
+    """Return it as plain text. `hide`: hide spoilers."""
     return as_text(read(message), hide=hide)
 
 
