@@ -1,4 +1,4 @@
-"""What messages look like inside a service: joined while they wait, split where they are too long (rule 9)."""
+"""Composes the texts of messages in a service: joins messages that wait, and splits long ones (rule 9)."""
 
 import re
 from collections import Counter
@@ -12,16 +12,16 @@ from bridge.models import Attachment, Delivery, Endpoint, Message, Participant, 
 from bridge.services.base import FileLimits, Joining, Service
 
 FENCE = "```"
-# What opens a block of code, with the name of its language where a line of its own holds nothing else.
+# The start of a code block, with the name of its language if the line contains nothing else.
 _OPENING = re.compile(r"```(?:[\w+.#-]{1,20}(?=\n))?")
-# Each of these comes in pairs; one too many reaches into whatever is said next.
+# Markup that comes in pairs. An unpaired one would affect the text that follows.
 _PAIRED = re.compile(r"```|``|`|\|\||\*\*|__|~~|\*|\b_|_\b")
 
 _ENDLESS = re.compile(r"^[^\S\n]*>>>", re.MULTILINE)
 
 
 def notice(event: Message, format_text: Callable[[str], str] = str) -> str:
-    """What happened in a conversation, or may be missing from it. `format_text`: how names are shown there."""
+    """Return the text of an event or a gap. `format_text`: formats names for the service."""
     if event.kind == Message.Kind.GAP:
         size = f"{event.gap_size:,}" if event.gap_size else "Some"
         return f"⚠ {size} message{'s' if event.gap_size != 1 else ''} may be missing here."
@@ -33,12 +33,12 @@ def notice(event: Message, format_text: Callable[[str], str] = str) -> str:
 
 
 def length(text: str) -> int:
-    """In UTF-16 units, as browsers count. Never less than the number of code points."""
+    """Return the length in UTF-16 units, as browsers count. It is never less than the number of code points."""
     return len(text) + sum(char > "\uffff" for char in text)
 
 
 def text_of(message: Message, endpoint: Endpoint, *, service: Service) -> str:
-    """What a service shows of one message: nothing once it was deleted."""
+    """Return the text of a message in a service; empty if it was deleted."""
     if message.deleted_at:
         return ""
     format_text = partial(service.format_text, inbox=endpoint.connection.inbox)
@@ -52,16 +52,16 @@ def text_of(message: Message, endpoint: Endpoint, *, service: Service) -> str:
 
 
 def split(text: str, *, limit: int) -> list[str]:
-    """Pieces of at most `limit` UTF-16 units, cut at a line, else at a space, else between characters.
+    """Split a text into parts of at most `limit` UTF-16 units: at a newline, else at a space, else between characters.
 
-    A block of code that is cut ends in one piece and begins again in the next. No piece is blank or has space
-    around it: services trim, and what is read back must equal what was sent.
+    If a code block is split, it is closed in one part and opened again in the next. No part is blank or has space
+    around it, because services trim it, and what is read back must equal what was sent.
     """
     pieces: list[str] = []
     rest = text.strip()
-    # What is never closed is no block of code over there either.
+    # What is never closed is not a code block in the service either.
     fenced = FENCE in rest and not _open_fence(rest)
-    # Room for the end of one that is cut.
+    # Room to close a code block that is split.
     room = len(FENCE) + 1 if fenced else 0
     while length(rest) > limit:
         head = _head(rest, limit=limit - room)
@@ -75,7 +75,7 @@ def split(text: str, *, limit: int) -> list[str]:
             pieces.append(f"{head}\n{FENCE}")
             rest = ""
         else:
-            # What was only just begun is begun in the next piece. Code keeps its indentation.
+            # If the part ends with the opening, move that to the next part. Code keeps its indentation.
             began = head.removesuffix(fence)
             pieces.append(f"{head}\n{FENCE}" if began == head else began.strip())
             rest = f"{fence}\n" + rest.strip("\n")
@@ -90,7 +90,7 @@ def _head(rest: str, *, limit: int) -> str:
 
 
 def _open_fence(text: str) -> str:
-    """The opening of the block of code in which a text ends; nothing where it ends in none."""
+    """Return the opening of the code block in which a text ends; empty if it does not end in one."""
     at = fence = 0
     opening = ""
     while (fence := text.find(FENCE, at)) >= 0:
@@ -101,13 +101,13 @@ def _open_fence(text: str) -> str:
 
 
 def is_closed(text: str) -> bool:
-    """Whether nothing in it reaches into what is said after it: a block of code, bold text, a quote that goes on."""
+    """Return whether no markup in it affects following text, e.g. a code block, bold text or an endless quote."""
     found = Counter(_PAIRED.findall(text))
     return not _ENDLESS.search(text) and all(count % 2 == 0 for count in found.values())
 
 
 def _fitting(text: str, limit: int) -> int:
-    """How many characters of it fit."""
+    """Return how many of its characters fit."""
     units = 0
     for index, char in enumerate(text):
         units += 2 if char > "\uffff" else 1
@@ -119,26 +119,26 @@ def _fitting(text: str, limit: int) -> int:
 def compose(
     group: Sequence[Message], sent: Sequence[RemoteMessage], endpoint: Endpoint, *, service: Service
 ) -> list[str]:
-    """The present texts of messages that belong together, as the service should hold them. `sent`: what it has.
+    """Return the current texts of joined messages, as the service should have them. `sent`: what it has.
 
-    With the line before a reply; not where nothing is left of them.
+    They begin with the line before a reply, unless nothing is left of the messages.
     """
     texts = [text_of(message, endpoint, service=service) for message in group]
     has_files = any(carried(message, service.file_limits) for message in group)
     if any(texts) or has_files:
         texts.insert(0, rooms.quote(group, sent, endpoint, service=service))
     pieces = split("\n".join(filter(None, texts)), limit=service.max_length)
-    # Files need no words.
+    # Files can be sent without text.
     return pieces or [""] * has_files
 
 
 def join(waiting: Sequence[Delivery], endpoint: Endpoint, *, service: Service) -> list[Message]:
-    """The messages that go as one with the first waiting post: same author, next in order, plain, and they fit.
+    """Return the messages to join with the first waiting post: plain, consecutive, of the same author, and they fit.
 
-    One whose markdown reaches into what follows is the last. A reply goes alone.
+    A message whose markdown affects following text is the last one. Replies are sent alone.
 
-    Their own waiting edits and deletions are no hindrance: the present text is sent. A change of an earlier
-    message is: order would be lost.
+    Waiting edits and deletions of these messages do not end the batch, because the current texts are sent. A change of
+    an earlier message does, because the order would be lost.
     """
     first = waiting[0].message
     batch = [first]
@@ -154,7 +154,7 @@ def join(waiting: Sequence[Delivery], endpoint: Endpoint, *, service: Service) -
         if operation in {Delivery.Operation.EDIT, Delivery.Operation.DELETE} and message.pk not in passed:
             break
         if operation != Delivery.Operation.POST:
-            # A reaction changes no text, and none of these is out there yet.
+            # A reaction changes no text, and none of these messages has been sent yet.
             continue
         if not _may_join(message, first, service.joins):
             break
@@ -181,17 +181,17 @@ def _is_plain(message: Message) -> bool:
 
 
 def carried(message: Message, limits: FileLimits) -> list[Attachment]:
-    """What is sent along. Always the same for the same message, unless one was refused as too large."""
+    """Return the files that are sent with a message: always the same, unless one was refused as too large."""
     return [attachment for attachment, fits in _files(message, limits) if fits]
 
 
 def _link_lines(message: Message, limits: FileLimits, format_text: Callable[[str], str]) -> list[str]:
-    """What stands in a message's text for the rest of its files."""
+    """Return the lines with links to the other files of a message."""
     return [_link_line(attachment, format_text) for attachment, fits in _files(message, limits) if not fits]
 
 
 def _files(message: Message, limits: FileLimits) -> list[tuple[Attachment, bool]]:
-    """Its files in their order, and whether each goes along."""
+    """Return its files in order, and whether each is sent with it."""
     attachments = []
     room = limits.together
     for attachment in sorted(message.attachments.all(), key=lambda attachment: attachment.position):
@@ -205,6 +205,6 @@ def _link_line(attachment: Attachment, format_text: Callable[[str], str]) -> str
     size = f"{attachment.size / (1024 * 1024):.1f} MB"
     path = addresses.path_to("bridge:file", attachment.uid)
     address = files.link(path, site=addresses.origin(), uid=attachment.uid)
-    # In these brackets nothing is fetched for a preview.
+    # Discord shows no preview of a link in these brackets.
     where = f"<{address}>" if address else "too large to be sent: it is in the admin"
     return f"📎 {format_text(attachment.name)} ({size}) {where}"

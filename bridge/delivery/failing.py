@@ -1,4 +1,4 @@
-"""Decide what follows when the service did not answer, or refused (rules 4 and 5)."""
+"""Decides what follows if a service refused a request or did not answer (rules 4 and 5)."""
 
 import random
 from datetime import datetime, timedelta
@@ -42,16 +42,16 @@ ROOM_GONE = DeliveryFailed(
     certain=True,
 )
 HELD = timedelta(seconds=60)
-"""How long a line without the right to send waits before it asks again."""
+"""How long a line without the permission to send waits before it tries again."""
 HOPELESS = 20
-"""A head that failed this often, while other lines flowed, is given up."""
+"""A delivery at the head of its line is given up if it failed this often while other lines succeeded."""
 
 
 @transaction.atomic
 def fail(line: Line, request: Request, failure: DeliveryFailed, *, flowing: bool, clock: Clock) -> bool:
-    """The service did not answer, or refused. `flowing`: other lines got through since this one began to fail.
+    """Handle a failure. `flowing`: requests of other lines succeeded since this one began to fail.
 
-    Returns whether there is something else to do on this line now.
+    Returns whether there is something else to do for this line now.
 
     Raises:
         LineLost: another worker has the line and decides.
@@ -61,7 +61,7 @@ def fail(line: Line, request: Request, failure: DeliveryFailed, *, flowing: bool
         take_as_deleted(RemoteMessage.objects.get(pk=request.remote_pk), deleted_at=now)
         return True
     if failure.reason == MESSAGE_GONE and isinstance(request, Open):
-        # Somebody deleted the card before its thread was started: a new one.
+        # Somebody deleted the card before its thread was started, so a new one is needed.
         RemoteMessage.objects.filter(pk=request.remote_pk).update(deleted_at=now)
         return True
     if failure.reason == THREAD_GONE and not isinstance(request, Open | FindOpening):
@@ -77,28 +77,30 @@ def fail(line: Line, request: Request, failure: DeliveryFailed, *, flowing: bool
 
 
 def _was_not_stored(request: Request) -> None:
-    """What had been sent before, and was not found, keeps its nonce and its date: it may land even now, so it is
-    looked for again before it is sent again.
+    """Delete the record of a request that was certainly not stored.
+
+    A repeated request keeps its record, with its nonce and its time: the first one may still arrive, so it is looked
+    for again before it is sent again.
     """
     if isinstance(request, Post | Open) and not request.repeat:
         _forget(request)
 
 
 def _forget(request: Request) -> None:
-    """What was never out there is composed anew, so what is deleted by then is never sent."""
+    """Delete the record of a message that was never sent. It is composed again, without what is deleted by then."""
     RemoteMessage.objects.filter(pk=request.remote_pk, remote_id__isnull=True).delete()
 
 
 def _thread_gone(request: Request, endpoint: Endpoint, failure: DeliveryFailed, *, now: datetime) -> bool:
-    """The thread was deleted, and all that is in it. The line goes on in a new one."""
+    """Continue in a new thread, because the thread was deleted with all its messages."""
     if endpoint.connection.kind == Connection.Kind.ROOM:
-        # Nobody but staff can say where the room goes on.
+        # Only staff can decide where the room continues.
         if failure.certain:
             _was_not_stored(request)
         _postpone(endpoint, ROOM_GONE, until=now + HELD)
         return False
     ours = endpoint.remote_messages.filter(ours=True)
-    # What was on its way, and the first pieces of what was: it is said again as a whole.
+    # Unsettled posts are sent again as a whole, so forget what was being sent and parts that were already there.
     unsettled = lines.unsettled(endpoint).filter(operation=Delivery.Operation.POST)
     ours.filter(remote_id__isnull=True).delete()
     ours.filter(parts__message__in=unsettled.values("message")).delete()
@@ -112,23 +114,23 @@ def _thread_gone(request: Request, endpoint: Endpoint, failure: DeliveryFailed, 
 def _refused(
     line: Line, request: Request, endpoint: Endpoint, failure: DeliveryFailed, *, now: datetime
 ) -> bool:
-    """This content is refused and will be tomorrow: the rest of the line must not wait for it."""
+    """Settle a permanent failure: the content would be refused again, and the rest of the line must not wait for it."""
     if isinstance(request, Open | FindOpening):
-        # The card is ours, not the visitor's: their messages are not to blame.
+        # The card was refused, not the visitor's messages.
         _was_not_stored(request)
         _postpone(endpoint, failure, until=now + HELD)
         return False
     if isinstance(request, ReadBack):
-        # It cannot be read back, so nobody can prove that it arrived.
+        # The thread cannot be read, so it cannot be determined whether the message arrived.
         _give_up(endpoint, request, failure)
         return True
     affected = _deliveries_of(request, endpoint)
     _forget(request)
     if isinstance(request, Post) and request.files and failure.reason in {TOO_LARGE, FILES_REFUSED}:
-        # Its text is not to blame: links take their place.
+        # The files were refused, not the text. Send links instead.
         link_instead(request.files)
     elif isinstance(request, Post) and len(affected) > 1 and not line.single:
-        # One of several that went together is refused; tried one by one, only that one fails.
+        # One of several joined messages was refused. If they are sent one by one, only that one fails.
         line.single = True
     else:
         mark_failed(affected, endpoint=endpoint, reason=failure.reason, detail=failure.detail)
@@ -136,7 +138,7 @@ def _refused(
 
 
 def _deliveries_of(request: Request, endpoint: Endpoint) -> list[Delivery]:
-    """What a request was made for: the posts it carries; for an edit or deletion, the waiting changes."""
+    """Return the deliveries that a request is for: the posts in it, or the waiting change at the head."""
     unsettled = lines.unsettled(endpoint)
     head = unsettled.first()
     if head is None:
@@ -155,7 +157,7 @@ def _postpone(endpoint: Endpoint, failure: DeliveryFailed, *, until: datetime, *
 def _wait(
     endpoint: Endpoint, request: Request, failure: DeliveryFailed, *, flowing: bool, now: datetime
 ) -> bool:
-    """Try again later, without limit while the service is down; the rest of the line waits too: order is promised."""
+    """Try again later, without limit while the service is down. The rest of the line waits, to preserve the order."""
     if failure.reason == NOT_PERMITTED:
         _postpone(endpoint, failure, until=now + HELD)
         return False
@@ -175,18 +177,18 @@ def _wait(
 def _is_hopeless(
     endpoint: Endpoint, request: Request, *, patience: timedelta | None, flowing: bool, now: datetime
 ) -> bool:
-    """Whether to try no more: its service has no more patience, or it has failed often while other lines flowed."""
+    """Return whether to give up: its service has no more patience, or it failed often while other lines succeeded."""
     if isinstance(request, Open | FindOpening):
         return False
     if patience is None:
         return flowing and endpoint.failures + 1 >= HOPELESS
-    # What waits behind another has not had its own time yet.
+    # The time of a message that waited behind another one begins later.
     changed = [_changed_at(delivery.message) for delivery in _deliveries_of(request, endpoint)]
     return now >= max([endpoint.failing_since or now, *changed]) + patience
 
 
 def _changed_at(message: Message) -> datetime:
-    """When somebody last changed it."""
+    """Return when it was last changed."""
     return max(filter(None, (message.created_at, message.edited_at, message.deleted_at)))
 
 
@@ -199,6 +201,6 @@ def _give_up(endpoint: Endpoint, request: Request, failure: DeliveryFailed) -> N
     read = services.reports(endpoint.service)
     reason = UNKNOWN if read else failure.reason
     mark_failed(affected, endpoint=endpoint, reason=reason, detail=failure.detail or failure.reason)
-    # Where nobody reads nobody misses it: staff see it in the admin, and nothing is said in the conversation.
+    # If no people read there, nobody misses it. Staff see it in the admin, and the conversation gets no notice.
     if read and (isinstance(request, ReadBack) or not failure.certain):
         record_gap(endpoint.connection, size=len(affected))

@@ -1,4 +1,4 @@
-"""Lines: the deliveries that wait for one endpoint, and who may work them (rules 2 and 3)."""
+"""Lines: the deliveries that wait for an endpoint, and the claims of workers on them (rules 2 and 3)."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,31 +12,31 @@ from bridge.models import Connection, Delivery, Endpoint
 
 CLAIM = timedelta(seconds=30)
 SPARE = 10
-"""Lines that are looked at besides those that are wanted: others may be taking the same."""
+"""Number of lines to read in addition to those wanted, because other workers may be claiming the same ones."""
 WRITE_WINDOW = 10.0
-"""Seconds after a claim or renewal in which requests may be written. The rest of the claim is for them to land."""
+"""Seconds after a claim or renewal during which requests may be written. In the rest of the claim they arrive."""
 
 
 class LineLost(Exception):
-    """Somebody else has claimed this line since."""
+    """Another worker has claimed this line in the meantime."""
 
 
 @dataclass
 class Line:
-    """A claimed line. `token` is its number of claims: whoever still has the latest holds it."""
+    """A claimed line. `token` is its number of claims, and the worker with the latest number holds it."""
 
     endpoint_id: int
     connection_id: int
     token: int
     began: float
-    # Messages of one batch that was refused as a whole are tried one by one.
+    # Whether messages are sent one by one, because several that were joined have been refused.
     single: bool = False
-    # How long a claim lasts, and a renewal.
+    # How long a claim or a renewal lasts.
     lasts: timedelta = CLAIM
 
     @property
     def until(self) -> float:
-        """By `Clock.uptime`: no request is written after it."""
+        """No request may be written after this time of `Clock.uptime`."""
         return self.began + WRITE_WINDOW
 
 
@@ -49,13 +49,14 @@ def claim(
     connection: int | None = None,
     places: Collection[str] | None = None,
 ) -> list[Line]:
-    """Take up to `limit` lines that are due, longest waiting first; only those of one `connection`, or at these
-    `places` (remote ids), where such are given.
+    """Claim up to `limit` lines that are due, longest waiting first.
 
-    Compare-and-swap on `attempts`: two workers that read the same line do not both get it. Lines are claimed
-    and not deliveries, so a poll costs the same with 100,000 deliveries waiting.
+    `connection`: only lines of this connection. `places`: only lines with these remote ids.
+
+    Compares and swaps `attempts`, so that two workers that read the same line do not both get it. Lines are claimed
+    and not deliveries, so a poll costs the same if 100,000 deliveries are waiting.
     """
-    # From before the claim: a pause between the claim and this would lengthen the window.
+    # Read before the claim, because a pause in between would lengthen the window.
     began = clock.uptime()
     due = Endpoint.objects.filter(service=service, due__lte=clock.now()).order_by("due")
     if connection is not None:
@@ -76,13 +77,13 @@ def claim(
 
 
 def hold(line: Line, *, clock: Clock) -> tuple[Endpoint, datetime]:
-    """Renew the claim and return the endpoint and the database's time. Within a transaction.
+    """Renew the claim and return the endpoint and the database's time. Call it in a transaction.
 
-    Takes the connection's row first, like every writer: a post cannot slip in between the look at an empty line
-    and its emptying.
+    Locks the connection's row first, like everything that writes. So no post can come in between finding that a line
+    is empty and marking it as empty.
 
     Raises:
-        LineLost: another worker has it now; nothing may be written for it any more.
+        LineLost: another worker has the line now, and nothing may be written for it any more.
     """
     began = clock.uptime()
     Connection.objects.lock(line.connection_id)
@@ -95,27 +96,27 @@ def hold(line: Line, *, clock: Clock) -> tuple[Endpoint, datetime]:
 
 
 def unsettled(endpoint: Endpoint) -> QuerySet[Delivery]:
-    """What waits, in order."""
+    """Return the waiting deliveries, in order."""
     return endpoint.deliveries.filter(settled_at__isnull=True).order_by("revision", "pk")
 
 
 def release(endpoint: Endpoint, *, until: datetime) -> None:
-    """Leave the line alone until then; anybody may claim it afterwards."""
+    """Leave the line alone until then. After that, any worker may claim it."""
     Endpoint.objects.filter(pk=endpoint.pk).update(due=until)
 
 
 @transaction.atomic
 def leave(line: Line, *, clock: Clock) -> None:
-    """Give a claimed line back at once: its worker stops.
+    """Release a claimed line at once, because its worker stops.
 
     Raises:
-        LineLost: it is not ours to give.
+        LineLost: the line is no longer ours.
     """
     endpoint, _ = hold(line, clock=clock)
-    # By the database: SQLite takes a moment from outside, with its zeros, for later than the same moment of its own.
+    # The database's own time: SQLite considers a parameter, with trailing zeros, later than the same time of its own.
     Endpoint.objects.filter(pk=endpoint.pk).update(due=clock.now())
 
 
 def empty(endpoint: Endpoint) -> None:
-    """Nothing waits any more. Only while the connection's row is held, or a post could be forgotten."""
+    """Mark the line as empty. The connection's row must be locked, or a new post could be forgotten."""
     Endpoint.objects.filter(pk=endpoint.pk).update(due=None, failures=0, failing_since=None, trouble="")

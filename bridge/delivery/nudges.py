@@ -1,4 +1,4 @@
-"""Nudges and typing from the web. Delivery does not need them: an outbox looks every second anyway."""
+"""Receives nudges and typing from the web processes. Delivery does not need them: an outbox looks every second."""
 
 import asyncio
 import logging
@@ -12,12 +12,12 @@ from bridge.chat.publishing import BOT_GROUP
 logger = logging.getLogger(__name__)
 
 LISTEN_AGAIN = 30.0
-"""Seconds without a nudge after which the subscription is made anew: the layer does not tell when it is gone."""
+"""Seconds without a nudge after which to subscribe again, because the layer does not report a lost subscription."""
 PAUSE = 1.0
 
 
 async def listen(heard: Callable[[dict[str, Any]], None]) -> None:
-    """Call `heard` with each message for who carries deliveries, until cancelled."""
+    """Call `heard` with each message for the processes that send deliveries, until cancelled."""
     while True:
         try:
             await _listen_once(get_channel_layer(), heard)
@@ -29,7 +29,7 @@ async def listen(heard: Callable[[dict[str, Any]], None]) -> None:
 
 
 async def _listen_once(layer: Any, heard: Callable[[dict[str, Any]], None]) -> None:
-    """Raises TimeoutError after a while without any."""
+    """Raises TimeoutError if no message has arrived for a while."""
     async with asyncio.timeout(LISTEN_AGAIN):
         channel = await layer.new_channel("bot")
         await layer.group_add(BOT_GROUP, channel)
@@ -46,5 +46,5 @@ async def _leave(layer: Any, channel: str) -> None:
     try:
         async with asyncio.timeout(PAUSE):
             await layer.group_discard(BOT_GROUP, channel)
-    except Exception as error:  # noqa: BLE001  # Redis is away: then the subscription is gone, too
-        logger.debug("The subscription was not given back: %r", error)
+    except Exception as error:  # noqa: BLE001  # Redis is away, so the subscription has ended too
+        logger.debug("The subscription could not be ended: %r", error)

@@ -1,6 +1,6 @@
-"""Carry what waits for a service, many lines in parallel, each strictly in order.
+"""Sends the waiting deliveries of a service: many lines in parallel, each strictly in order.
 
-The rules are in `bridge.delivery`; here are the loop, the time-outs and the brake.
+The rules are in `bridge.delivery`. This module contains the loop, the time-outs and the brake.
 """
 
 import asyncio
@@ -24,19 +24,19 @@ from bridge.services.requests import Answer, Opened, Request
 logger = logging.getLogger(__name__)
 
 LINES = 20
-"""Lines that are worked at once."""
+"""Number of lines that are worked on at the same time."""
 POLL = 1.0
 ANSWER_WITHIN = 20.0
-"""Seconds after the claim in which an answer counts; then the line is left and looked up later."""
+"""Seconds after the claim during which an answer counts. Then the result is unknown and is looked up later."""
 STOP_WITHIN = 8.0
-"""Seconds that a stop waits for requests in hand. What is given up then is looked up by whoever starts next."""
+"""Seconds for which a stop waits for unfinished requests. The next process to start looks up the rest."""
 INVALID_LIMIT = 100
 INVALID_WINDOW = 600.0
 PROBE_EVERY = 60.0
 
 
 class Brake:
-    """Counts refusals, as a service may do: after thousands in a few minutes it bans the address (rule 5)."""
+    """Counts refusals, because a service may ban the address after thousands in a few minutes (rule 5)."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -47,7 +47,7 @@ class Brake:
         self._invalid.append(self._clock.uptime())
 
     def got_through(self) -> None:
-        """A request was taken: if this was a probe, the others may go again."""
+        """Record a successful request. If it was a probe, the others may be made again."""
         if self.on:
             self._invalid.clear()
 
@@ -61,7 +61,7 @@ class Brake:
         return self._clock.uptime() >= self._next_probe
 
     def probe(self) -> None:
-        """Once a minute."""
+        """Allow one request, and the next one in a minute."""
         logger.error(
             "More than %d requests were refused; sending one a minute until one is accepted.", INVALID_LIMIT
         )
@@ -69,8 +69,11 @@ class Brake:
 
 
 class Outbox:
-    """`opened` is told the remote id of each endpoint that was opened. `places`: it carries to these only, where they
-    are this process's own."""
+    """Sends the deliveries of one service.
+
+    `opened` is called with the remote id of each endpoint that was opened. `places`: only send to these remote ids, if
+    they belong to this process alone.
+    """
 
     def __init__(
         self,
@@ -92,19 +95,19 @@ class Outbox:
         self._stopping = False
         self._lines: set[asyncio.Task[None]] = set()
         self._claiming: asyncio.Task[None] | None = None
-        # How many requests had got through when this one began to fail.
+        # For each failing line: how many requests had succeeded when it began to fail.
         self._failing: dict[int, int] = {}
         self._got_through = 0
 
     def nudge(self) -> None:
-        """Something waits: look now and not only at the next poll."""
+        """Look for waiting deliveries now, not only at the next poll."""
         self._wake.set()
 
     async def run(self) -> None:
-        """Until `stop`. A database that is away is waited for."""
+        """Run until `stop`. If the database is away, wait for it."""
         while not self._stopping:
             self._wake.clear()
-            # Cancelled in the middle, it would hold lines that nobody works until the claim runs out.
+            # If it were cancelled in the middle, nobody would work on the claimed lines until their claims expire.
             self._claiming = asyncio.create_task(self._claim())
             try:
                 await asyncio.shield(self._claiming)
@@ -117,7 +120,7 @@ class Outbox:
                     await self._wake.wait()
 
     async def stop(self) -> None:
-        """Finish the requests in hand; what is not sent yet is carried by whoever starts next."""
+        """Finish the current requests. The next process to start sends the rest."""
         self._stopping = True
         self._wake.set()
         if self._claiming is not None:
@@ -133,7 +136,7 @@ class Outbox:
         if free <= 0:
             return
         run = self._database.run
-        # As they are now: they change while a thread reads.
+        # A copy, because they change while a thread reads them.
         places = None if self._places is None else frozenset(self._places)
         due = await run(delivery.claim, self._service.name, limit=free, clock=self._clock, places=places)
         for line in due:
@@ -148,7 +151,7 @@ class Outbox:
         self._wake.set()
 
     async def _work(self, line: Line) -> None:
-        """Until nothing waits, the line is lost or left for later."""
+        """Work until nothing waits, the line is lost, or it has to wait."""
         try:
             while not self._stopping:
                 if not await self._step(line):
@@ -157,13 +160,13 @@ class Outbox:
         except LineLost:
             logger.info("Line %s was taken over by another worker.", line.endpoint_id)
         except DatabaseProblem as error:
-            # The claim runs out by itself; what was sent is known to be of unknown fate.
+            # The claim expires by itself. It is recorded that the result of the request is unknown.
             logger.warning("Line %s is released: %s", line.endpoint_id, error)
         except Exception:
             logger.exception("Line %s is released", line.endpoint_id)
 
     async def _step(self, line: Line) -> bool:
-        """One request. Returns whether to go on with this line now."""
+        """Make one request. Returns whether to continue with this line now."""
         run = self._database.run
         request = await run(delivery.plan, line, service=self._service, clock=self._clock)
         if request is None:
@@ -184,7 +187,7 @@ class Outbox:
         return True
 
     async def _ask(self, line: Line, request: Request) -> Answer:
-        """The service's answer. A request that hangs is given up as long as the claim is still ours to settle."""
+        """Return the service's answer. A request that hangs is given up while the claim still allows to settle it."""
         attempt = Attempt(clock=self._clock, until=line.until)
         with attempting(attempt):
             task = asyncio.create_task(self._service.perform(request))
@@ -206,7 +209,7 @@ class Outbox:
 
 
 def _answer_of(task: "asyncio.Task[Answer]", attempt: Attempt) -> Answer:
-    """What it came to. A mistake of ours is a failure, too: the line waits, longer each time, and staff see it."""
+    """Return the answer. A bug of ours is also a failure: the line waits, longer each time, and staff see it."""
     try:
         return task.result()
     except DeliveryFailed:
@@ -226,12 +229,12 @@ def _give_up(task: "asyncio.Task[Answer]", attempt: Attempt) -> None:
     if attempt.in_flight:
         attempt.broke()
         task.cancel()
-    # Otherwise it sleeps out a rate limit inside the service's library, which may hold a lock that every request needs:
-    # cancelled there, it would never be given back. It ends by itself: no write is allowed it any more.
+    # Otherwise the service's library is waiting for a rate limit, perhaps with a lock that all requests need. If the
+    # task were cancelled there, the lock would never be released. It ends by itself, because it may not write any more.
     task.add_done_callback(_forget)
 
 
 def _forget(task: "asyncio.Task[Answer]") -> None:
-    """Its failure was told already; asked for it here, it is not reported as never looked at."""
+    """Retrieve its exception, which has already been handled, so that asyncio does not report it."""
     if not task.cancelled() and (error := task.exception()):
         logger.debug("It already failed before: %s", error)

@@ -1,8 +1,8 @@
-"""What to ask of the service next, from what the database says alone (rules 4, 6 and 9).
+"""Decides on the next request of a line, by the state of the database alone (rules 4, 6 and 9).
 
-`plan` compares what a line's first delivery wants with what is known to be out there, and returns the one request
-that brings them closer. It keeps nothing in memory between two requests, so a crash at any point is resumed by whoever
-plans next.
+`plan` compares what a line's first delivery requires with what the service is known to have, and returns the one
+request that brings them closer. It stores nothing in memory between two requests, so after a crash at any point the
+next worker continues.
 """
 
 import secrets
@@ -22,14 +22,14 @@ from bridge.services.base import Drop, Hold, Service
 from bridge.services.requests import Delete, Edit, FindOpening, Open, Post, ReadBack, Request
 
 LANDING = timedelta(seconds=30)
-"""How long a request of unknown fate may still land, counted from when it was about to be written."""
+"""How long a request with an unknown result may still arrive, counted from just before it was written."""
 LOOK_AHEAD = 100
-"""Deliveries of a line that are read at once."""
+"""Number of deliveries of a line that are read at once."""
 
 
 @transaction.atomic
 def plan(line: Line, *, service: Service, clock: Clock) -> Request | None:
-    """The next request of a line, written down before it is made; None when there is nothing to do now.
+    """Return the next request of a line, recorded before it is made; None if there is nothing to do now.
 
     Renews the claim.
 
@@ -65,14 +65,17 @@ def _waiting(endpoint: Endpoint) -> list[Delivery]:
 
 
 def _is_needless(message: Message, endpoint: Endpoint) -> bool:
-    """Deleted before it was sent, it never is; and nothing is opened only to say there that it has ended."""
+    """Return whether a message need not be sent: it was deleted before, or it would open a thread just for a notice."""
     if message.deleted_at and not remotes.of_message(message, endpoint):
         return True
     return endpoint.remote_id is None and message.kind == Message.Kind.EVENT
 
 
 def _drop(dropped: Sequence[Delivery], endpoint: Endpoint) -> None:
-    """Also what of it is of unknown fate: nobody is to look for it. An opening is, for what comes next."""
+    """Settle deliveries that the service does not need, and forget posts with unknown results that are only for them.
+
+    An opening with an unknown result is kept, because later messages need it.
+    """
     mark_delivered(list(dropped), endpoint=endpoint, outcome=Delivery.Outcome.SUPERSEDED)
     waiting = endpoint.deliveries.filter(settled_at__isnull=True).values("message")
     lost = endpoint.remote_messages.filter(ours=True, card=False, remote_id__isnull=True)
@@ -81,7 +84,8 @@ def _drop(dropped: Sequence[Delivery], endpoint: Endpoint) -> None:
 
 def _look_for(lost: RemoteMessage, endpoint: Endpoint, *, service: Service, now: datetime) -> Request | None:
     if lost.sent_at is None or (service.idempotent and not lost.card):
-        # It was looked for and is not there, or need not be: again, unchanged. The nonce catches what lands even later.
+        # It was looked for and not found, or need not be looked for: repeat it unchanged. If the first one still
+        # arrives, the nonce prevents a second copy.
         return _again(lost, endpoint, now=now)
     if now < lost.sent_at + LANDING:
         lines.release(endpoint, until=lost.sent_at + LANDING)
@@ -108,7 +112,7 @@ def _again(remote: RemoteMessage, endpoint: Endpoint, *, now: datetime) -> Reque
 
 
 def _opening(endpoint: Endpoint, *, now: datetime) -> Request:
-    """Open the thread: first its card, then the thread from it. What is there already is gone on from."""
+    """Open the thread: first its card, then the thread from it. Continues from what already exists."""
     card = endpoint.remote_messages.filter(card=True, deleted_at__isnull=True).first()
     return _open(card or _write_down(endpoint, card=True, sent_at=now), endpoint, repeat=False)
 
@@ -122,7 +126,7 @@ def _open(card: RemoteMessage, endpoint: Endpoint, *, repeat: bool) -> Open:
 def _towards(
     waiting: list[Delivery], endpoint: Endpoint, *, line: Line, service: Service, now: datetime
 ) -> Request | None:
-    """One request that brings what is out there closer to the first delivery; None once nothing differs."""
+    """Return a request that brings the service closer to the first delivery; None if nothing differs."""
     head = waiting[0]
     if head.operation == Delivery.Operation.REACT:
         return reactions.towards(head, endpoint)
@@ -139,7 +143,7 @@ def _towards(
     alive = [remote for remote in sent if remote.deleted_at is None]
     if alive and (request := _difference(alive, endpoint, service=service, now=now)) is not None:
         return request
-    # What was said together and is taken back by itself takes its reactions with it.
+    # If one of several joined messages was deleted, its reactions are removed.
     if alive and (request := reactions.surplus(alive[0], endpoint)) is not None:
         return request
     changes = lines.unsettled(endpoint).filter(
@@ -153,13 +157,13 @@ def _towards(
 def _difference(
     alive: list[RemoteMessage], endpoint: Endpoint, *, service: Service, now: datetime
 ) -> Request | None:
-    """The first place where what the service holds differs from the present text of the whole."""
+    """Return a request for the first part that differs from the current text; None if nothing differs."""
     group = remotes.group_of(alive)
     wanted = compose(group, alive, endpoint, service=service)
     thread = remotes.thread_of(endpoint)
     for remote, text in zip(alive, wanted, strict=False):
         if remote.text != text or remote.text_unsure:
-            # Written down before it is asked for: taken back before its fate is known, it is asked for all the same.
+            # Recorded before the request: if the edit is undone while its result is unknown, the old text is sent too.
             RemoteMessage.objects.filter(pk=remote.pk).update(text_unsure=True)
             return Edit(
                 remote_pk=remote.pk,
@@ -170,12 +174,12 @@ def _difference(
             )
     if len(wanted) < len(alive):
         surplus = alive[-1]
-        # Written down before it is asked for, or its echo would be taken for staff who delete the message.
+        # Recorded before the request. Otherwise its echo would look like a deletion by staff.
         RemoteMessage.objects.filter(pk=surplus.pk).update(unwanted=True)
         known = remotes.id_of(surplus)
         return Delete(remote_pk=surplus.pk, thread=thread, remote_id=known, sender=surplus.sender)
     if len(wanted) > len(alive):
-        # What no longer fits goes on in a reply: its place in the thread is taken.
+        # The text that no longer fits becomes a reply, because other messages may follow in the thread.
         first = remotes.id_of(alive[0])
         return _send(wanted[len(alive)], group, endpoint, service=service, reply_to=first, now=now)
     return None
@@ -195,8 +199,8 @@ def _send(
     reply_to: str | None,
     now: datetime,
 ) -> Request:
-    """Write down what is about to be sent: whoever finds it after a crash looks for it first."""
-    # Files go with the first piece.
+    """Record what is about to be sent, so that it is looked for after a crash."""
+    # Files are sent with the first part.
     first = [] if remotes.of_message(group[0], endpoint) else group
     attached = [file.pk for message in first for file in carried(message, service.file_limits)]
     speaker = rooms.speaks(group[0], endpoint)
@@ -209,7 +213,7 @@ def _send(
 
 
 def _write_down(endpoint: Endpoint, **fields: Any) -> RemoteMessage:
-    """The nonce is random: made from a key it would, after the database was reset, be answered with an old message."""
+    """Record a message of ours. The nonce is random: one made from a key could match an old message after a reset."""
     return endpoint.remote_messages.create(ours=True, nonce=secrets.token_urlsafe(12), **fields)
 
 

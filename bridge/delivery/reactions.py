@@ -1,7 +1,7 @@
-"""Reactions inside a service: one of ours stands for all who react from elsewhere (see `planning` for the rest).
+"""Plans and settles reactions: one of ours in a service represents all people who reacted elsewhere.
 
-What we set is written down before it is asked for (`RemoteMessage.Fate`): after a crash it is set, or taken back, once
-more, which changes nothing.
+Each reaction is recorded before its request (`RemoteMessage.Fate`). After a crash it is added or removed once more,
+which changes nothing.
 """
 
 from django.db.models import QuerySet
@@ -17,21 +17,21 @@ UNSURE, THERE, REFUSED = RemoteMessage.Fate.UNSURE, RemoteMessage.Fate.THERE, Re
 
 
 def towards(head: Delivery, endpoint: Endpoint) -> React | None:
-    """One request that brings the reactions of its message closer; None once nothing differs, and all is settled."""
+    """Return a request that brings the reactions of a message closer; None if nothing differs and all is settled."""
     remote = _remote_of(head.message, endpoint)
     if remote and (request := surplus(remote, endpoint) or _missing(remote, endpoint)):
         return request
     messages = _messages_in(remote) if remote else [head.message_id]
     *before, latest = _waiting(endpoint).filter(message__in=messages)
     mark_delivered(before, endpoint=endpoint, outcome=Delivery.Outcome.SUPERSEDED)
-    # Without a message over there, there is nothing to react to.
+    # Without a message in the service, there is nothing to react to.
     outcome = Delivery.Outcome.DELIVERED if remote else Delivery.Outcome.SUPERSEDED
     mark_delivered([latest], endpoint=endpoint, outcome=outcome)
     return None
 
 
 def surplus(remote: RemoteMessage, endpoint: Endpoint) -> React | None:
-    """The first reaction of ours that nobody stands behind any more. It makes room for what is set."""
+    """Return a request that removes a reaction of ours that nobody has any more. This makes room for new ones."""
     fates = dict(remote.reactions)
     wanted = _wanted(remote, endpoint)
     for emoji, fate in list(fates.items()):
@@ -46,7 +46,7 @@ def surplus(remote: RemoteMessage, endpoint: Endpoint) -> React | None:
 
 
 def _missing(remote: RemoteMessage, endpoint: Endpoint) -> React | None:
-    """The first reaction that is wanted and not there."""
+    """Return a request that adds the first missing reaction."""
     fates = dict(remote.reactions)
     for emoji in _wanted(remote, endpoint):
         if fates.get(emoji) not in {THERE, REFUSED}:
@@ -55,7 +55,7 @@ def _missing(remote: RemoteMessage, endpoint: Endpoint) -> React | None:
 
 
 def done(request: React) -> None:
-    """Within the transaction of whoever holds the line."""
+    """Record a successful request. Call it in a transaction of the worker that holds the line."""
     remote = RemoteMessage.objects.get(pk=request.remote_pk)
     fates = dict(remote.reactions)
     if request.add:
@@ -66,12 +66,12 @@ def done(request: React) -> None:
 
 
 def refused(request: React, endpoint: Endpoint, failure: DeliveryFailed) -> None:
-    """Staff see why; no message waits for it. A right that is missing is missing for all that wait."""
+    """Record a refusal, for staff. No message waits for it. A missing permission affects all waiting reactions."""
     remote = RemoteMessage.objects.get(pk=request.remote_pk)
     waiting = list(_waiting(endpoint))
     fates = dict(remote.reactions)
     if not request.add:
-        # Whoever asks next must not ask for this again: an edit that waits would wait for ever.
+        # It must not be requested again, or a waiting edit would wait for ever.
         fates.pop(request.emoji, None)
     elif failure.permanent:
         messages = _messages_in(remote)
@@ -98,9 +98,9 @@ def _waiting(endpoint: Endpoint) -> QuerySet[Delivery]:
 
 
 def _remote_of(message: Message, endpoint: Endpoint) -> RemoteMessage | None:
-    """What stands for it there; its first piece, where it is in several.
+    """Return its remote message, or the first one if it was split.
 
-    Not what was in a thread before this one, which is gone: asked for here, it would be taken for deleted by staff.
+    Messages of a previous thread are excluded: that is deleted, so they would look as if staff had deleted them.
     """
     if endpoint.remote_id is None or message.deleted_at:
         return None
@@ -109,7 +109,7 @@ def _remote_of(message: Message, endpoint: Endpoint) -> RemoteMessage | None:
 
 
 def _is_within(piece: RemoteMessage, thread: str) -> bool:
-    """Ids rise: what is older than the thread was never in it."""
+    """Return whether it can be in the thread. Ids are ascending, so an older message was never in it."""
     known = piece.remote_id or ""
     return not (known.isdigit() and thread.isdigit()) or int(known) >= int(thread)
 
@@ -119,14 +119,14 @@ def _messages_in(remote: RemoteMessage) -> list[int]:
 
 
 def _wanted(remote: RemoteMessage, endpoint: Endpoint) -> list[str]:
-    """The emoji that anybody from elsewhere has on it, in the order of their first use."""
+    """Return the emoji with which people from elsewhere reacted to it, in the order of their first use."""
     rows = Reaction.objects.filter(message__in=_messages_in(remote), message__deleted_at__isnull=True)
     theirs = rows.exclude(participant__service=endpoint.service).order_by("pk")
     return list(dict.fromkeys(theirs.values_list("emoji", flat=True)))
 
 
 def _is_mark(emoji: str, remote: RemoteMessage, endpoint: Endpoint) -> bool:
-    """Set by the bot itself on what staff wrote: it stays when the last visitor takes their own back."""
+    """Return whether the bot uses this emoji as its own mark, which stays when the last visitor removes theirs."""
     inbox = endpoint.connection.inbox
     if emoji == emojis.EYE:
         return inbox.show_read == Inbox.ShowRead.REACTION and remote.remote_id in endpoint.read_mark.split()

@@ -1,6 +1,6 @@
-"""Reading a line by hand: who reads a service through the Python API works its lines as an outbox does.
+"""Reads lines for the Python API, whose readers work on the lines of a service like an outbox.
 
-A message is settled when its reader comes for the next. Who stops in between gets it again: at least once.
+A message is settled when its reader asks for the next one. A reader that stops in between gets it again: at least once.
 """
 
 from collections.abc import Collection
@@ -19,7 +19,7 @@ Operation = Delivery.Operation
 
 @dataclass(frozen=True)
 class Piece:
-    """A message that its reader has not had yet, or a change of one, with the deliveries that it stands for."""
+    """A message that is new to its reader, or a change of one, with its deliveries."""
 
     message: Message
     endpoint: Endpoint
@@ -29,13 +29,13 @@ class Piece:
 
 @transaction.atomic
 def next_piece(line: Line, *, done: Collection[int], changes: bool, clock: Clock) -> Piece | None:
-    """Settle the deliveries that are `done` and return what comes next; None where nothing waits: the line is given up.
+    """Settle the deliveries that are `done` and return the next piece; None if nothing waits and the line is released.
 
-    As the message is now: an edit that waits behind its post comes with it. `changes`: edits and deletions of what was
-    read before, too.
+    The message is returned in its current state, so an edit that waits behind its post is included. `changes`: also
+    return edits and deletions of messages that were read before.
 
     Raises:
-        LineLost: another reader has the line, and what was not settled.
+        LineLost: another reader has the line, with the deliveries that were not settled.
     """
     endpoint, _ = lines.hold(line, clock=clock)
     unsettled = lines.unsettled(endpoint)

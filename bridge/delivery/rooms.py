@@ -1,4 +1,4 @@
-"""What is different in a room: each speaks in his own name, and nobody can reply in it."""
+"""The differences in rooms: messages are posted in their authors' names, and cannot be replies."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -11,22 +11,22 @@ from bridge.text.characters import shortened
 from bridge.text.nicks import MAX_NICK
 
 VISITORS = "{} (visitor)"
-"""What a visitor is called where they speak beside staff."""
+"""The name of a visitor in a room that they share with staff."""
 
 
 def speaks(message: Message, endpoint: Endpoint) -> str:
-    """Whose name it is said in: in a room its author's; elsewhere, and of a gap, nobody's but the bot's."""
+    """Return the name under which a message is posted: its author's in a room, otherwise empty (the bot's own)."""
     if endpoint.connection.kind != Connection.Kind.ROOM or message.author is None:
         return ""
     author = message.author
     if author.role == Participant.Role.STAFF:
         return author.nick
-    # Marked, or one could choose the name of somebody there whom nobody here has heard of yet.
+    # Marked, because a visitor could choose the name of somebody in the service who is not known here yet.
     return VISITORS.format(shortened(author.nick, MAX_NICK))
 
 
 def author_prefix(message: Message, endpoint: Endpoint, *, service: Service) -> str:
-    """What stands before a message: in a private conversation who of staff says it, from elsewhere."""
+    """Return the prefix of a message: in a private conversation, its author if staff wrote it in another service."""
     author, is_room = message.author, endpoint.connection.kind == Connection.Kind.ROOM
     if is_room or author is None or author.role != Participant.Role.STAFF:
         return ""
@@ -34,15 +34,15 @@ def author_prefix(message: Message, endpoint: Endpoint, *, service: Service) -> 
 
 
 def speaker(remote: RemoteMessage) -> Speaker:
-    """Under the name that it was first sent with: it is looked for by that."""
+    """Return the speaker of a message, with the name of its first attempt, because it is searched by that name."""
     part = remote.parts.order_by("position").select_related("message__author")[0]
     author = part.message.author
-    assert author is not None  # noqa: S101  # as `speaks` has it
+    assert author is not None  # noqa: S101  # `speaks` returned a name
     return Speaker(author.uid, remote.speaker, author.nick)
 
 
 def written_at(remote: RemoteMessage) -> datetime:
-    """When its first message was. A minute for the difference between the clocks."""
+    """Return when its first message was written, less a minute for the difference between the clocks."""
     part = remote.parts.order_by("position").select_related("message")[0]
     return part.message.created_at - timedelta(minutes=1)
 
@@ -50,9 +50,10 @@ def written_at(remote: RemoteMessage) -> datetime:
 def quote(
     group: Sequence[Message], sent: Sequence[RemoteMessage], endpoint: Endpoint, *, service: Service
 ) -> str:
-    """The line before a reply in a room, where nobody can reply in a visitor's name. `sent`: what of it is there.
+    """Return the line before a reply in a room, where the post of a visitor cannot be a reply.
 
-    As it was first sent: what it quotes may say something else by now, and the pieces must fit together.
+    `sent`: the parts of the reply that are in the service. If there are any, the line stays as it was first sent: the
+    quoted message may have been edited, and the parts must fit together.
     """
     if endpoint.connection.kind != Connection.Kind.ROOM or group[0].reply_to_id is None:
         return ""

@@ -1,6 +1,6 @@
-"""Write down what the service answered (rules 4 and 6).
+"""Records the answers of services (rules 4 and 6).
 
-Facts are kept whoever holds the line; what to do about them is its holder's.
+Facts are recorded even if another worker holds the line. Only the worker that holds it decides what follows from them.
 """
 
 from django.db import transaction
@@ -30,10 +30,10 @@ from bridge.services.requests import (
 
 @transaction.atomic
 def settle(line: Line, request: Request, answer: Answer) -> None:
-    """The service answered. What it stored is written down even if the line was lost in the meantime.
+    """Record an answer. What the service stored is recorded even if the line was lost in the meantime.
 
-    What is out of date by then is not: since a loser looked in vain another may have sent it, since its edit another
-    may have made the next one.
+    Answers that may be out of date by then are not: after a search without a result, another worker may have sent the
+    message, and after an edit, another worker may have made the next one.
     """
     Connection.objects.lock(line.connection_id)
     if isinstance(answer, Stored):
@@ -43,7 +43,7 @@ def settle(line: Line, request: Request, answer: Answer) -> None:
     elif not _is_held(line):
         return
     elif isinstance(answer, Found):
-        assert isinstance(request, ReadBack)  # noqa: S101  # only it is answered so
+        assert isinstance(request, ReadBack)  # noqa: S101  # the only request with this answer
         _found(request, answer)
     elif isinstance(answer, Missing):
         RemoteMessage.objects.filter(pk=request.remote_pk).update(sent_at=None)
@@ -56,7 +56,7 @@ def _is_held(line: Line) -> bool:
 
 
 def _know(remote_pk: int, remote_id: str, *, sender: str = "") -> None:
-    """Learn the id of one of ours. The same fact twice is nothing."""
+    """Record the remote id of a message of ours. A repetition changes nothing."""
     remote = RemoteMessage.objects.filter(pk=remote_pk, remote_id__isnull=True).first()
     if remote is not None:
         remote.sender = sender
@@ -72,7 +72,7 @@ def _opened(line: Line, request: Request, answer: Opened) -> None:
 
 
 def _found(request: ReadBack, answer: Found) -> None:
-    """Adopt the one that says this and that nobody knows yet; otherwise it may be sent again."""
+    """Adopt a matching message that is not known yet. If there is none, the message may be sent again."""
     remote = RemoteMessage.objects.filter(pk=request.remote_pk, remote_id__isnull=True).first()
     if remote is None:
         return
@@ -91,11 +91,11 @@ def _found(request: ReadBack, answer: Found) -> None:
 
 
 def _may_be(seen: Seen, remote: RemoteMessage) -> bool:
-    """Whether it says what was sent: the same words, which may be none, with as many files."""
+    """Return whether it matches what was sent: the same text, which may be empty, and the same number of files."""
     text = seen.text.strip()
     if seen.files == len(remote.files):
         return text == remote.text
-    # Sent again after its files were taken back.
+    # It was sent again after its files were deleted.
     return seen.files < len(remote.files) and text == (remote.text or NOTHING_LEFT)
 
 

@@ -1,4 +1,4 @@
-"""Carry for several services at once: an outbox for each, in one process. Any number of processes may do so."""
+"""Runs an outbox for each of several services in one process. Any number of processes can do this."""
 
 import asyncio
 import logging
@@ -17,12 +17,12 @@ logger = logging.getLogger(__name__)
 
 
 def hosted() -> list[str]:
-    """The services that need no process of their own."""
+    """Return the services that do not have their own process."""
     return [name for name, service in services.classes().items() if service.hosted]
 
 
 class OutboxWorkers:
-    """`names`: services of BRIDGE_SERVICES, each of which is made without arguments."""
+    """Runs the outboxes. `names`: services in BRIDGE_SERVICES. Their classes are called without arguments."""
 
     def __init__(self, names: Iterable[str], *, clock: Clock) -> None:
         classes = services.classes()
@@ -31,10 +31,10 @@ class OutboxWorkers:
         self._outboxes = [Outbox(service, clock=clock, database=self._database) for service in self._made]
 
     async def run(self) -> None:
-        """Until `stop`."""
+        """Run until `stop`."""
         if not self._outboxes:
             return
-        logger.info("Carrying for %s.", ", ".join(service.name for service in self._made))
+        logger.info("Sending deliveries to %s.", ", ".join(service.name for service in self._made))
         listening = asyncio.create_task(listen(self._heard))
         try:
             await asyncio.gather(*(outbox.run() for outbox in self._outboxes))
@@ -42,7 +42,7 @@ class OutboxWorkers:
             await cancel_and_wait(listening)
 
     async def stop(self) -> None:
-        """Finish the requests in hand."""
+        """Finish the current requests."""
         await asyncio.gather(*(outbox.stop() for outbox in self._outboxes))
         await asyncio.gather(*(service.close() for service in self._made))
         await self._database.close()

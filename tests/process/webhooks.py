@@ -44,7 +44,7 @@ async def survived(folder: Path) -> str:
 
 def _carrier(site: Site) -> Process:
     def carries() -> bool:
-        return carrier.log.exists() and "Carrying for" in carrier.log.read_text()
+        return carrier.log.exists() and "Sending deliveries to" in carrier.log.read_text()
 
     carrier = site._part("services", ["manage.py", "run_services"], carries)
     site.parts = (*site.parts, carrier)
