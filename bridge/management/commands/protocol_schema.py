@@ -21,7 +21,7 @@ from bridge.schemas.described import Described, Schema, envelope
 
 REFERENCE = Path("docs/protocol.md")
 
-TABLE = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
+BEGIN, END = re.compile(r"<!-- generated: (\w+) -->\n"), "<!-- end -->\n"
 
 
 def as_json(description: Schema) -> str:
@@ -95,11 +95,15 @@ def with_tables(text: str) -> str:
         beside = " · ".join(f"`{field}`" for field in envelope(name)) or "–"
         events += f"| `{name}` | {beside} | {fields['event', name]} |\n"
     tables = {"commands": commands, "events": events, "codes": "".join(f"- `{code}`\n" for code in Code)}
-    if sorted(match[2] for match in TABLE.finditer(text)) != sorted(tables):
+    before, *rest = BEGIN.split(text)
+    names, texts = rest[::2], rest[1::2]
+    if sorted(names) != sorted(tables) or not all(END in each for each in texts):
         raise CommandError(
             f"{REFERENCE} needs exactly one place for each of these tables: {', '.join(tables)}."
         )
-    return TABLE.sub(lambda match: match[1] + tables[match[2]] + match[3], text)
+    for name, text in zip(names, texts, strict=True):
+        before += f"<!-- generated: {name} -->\n{tables[name]}{END}{text.partition(END)[2]}"
+    return before
 
 
 def _fields(of: Schema) -> str:
