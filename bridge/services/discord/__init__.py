@@ -1,1 +1,1 @@
-"""Discord as a service: requests to it, and the bot that listens to it."""
+"""Discord as a service: the requests to it, and the bot that receives its events."""

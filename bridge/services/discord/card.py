@@ -1,4 +1,4 @@
-"""The card that opens a thread: who writes, from where, and where to read on. `bare`: without what they chose."""
+"""The card at the beginning of a thread, with the visitor's details. `bare`: without anything they chose."""
 
 import re
 from urllib.parse import urlsplit
@@ -11,29 +11,29 @@ from bridge.models import Connection, Contact, Endpoint
 from bridge.services.discord.text import one_line, plain
 from bridge.text.characters import shortened, utf16
 
-# The first that matches: Edge and Opera name Chrome too, and Chrome names Safari.
+# The first match counts: Edge and Opera also name Chrome, and Chrome names Safari.
 _BROWSERS = {"Edg": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}
 _SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "Mac OS X", "Linux")
 
 WIDE = frozenset({"Page", "Replaces", "Read up to", "History"})
-"""Fields with a line of their own."""
+"""Fields that have their own line."""
 
 
 def thread_name(connection: Connection, *, bare: bool = False) -> str:
-    """At most 100 characters. Ends in the code, by which an opening of unknown fate is found again."""
+    """Return at most 100 characters, ending with the code, by which an opening with an unknown result is found."""
     nick = "" if bare else shortened(one_line(connection.nick), 80, size=utf16)
     return f"{nick or 'Visitor'} · {connection.code}"
 
 
 def card_text(endpoint: Endpoint, *, bare: bool = False) -> str:
-    """Ends in the code, too."""
+    """Return the card's text, which also ends with the code."""
     connection = endpoint.connection
     visitor = "" if bare else f" with **{plain(connection.nick or 'a visitor')}**"
     return f"New conversation{visitor} · {connection.code}"
 
 
 def contact_of(endpoint: Endpoint) -> Contact | None:
-    """Asks the database."""
+    """Query the visitor's contact."""
     connection = endpoint.connection
     if connection.visitor is None:
         return None
@@ -43,7 +43,7 @@ def contact_of(endpoint: Endpoint) -> Contact | None:
 def card_embed(
     endpoint: Endpoint, *, contact: Contact | None = None, read: str = "", bare: bool = False
 ) -> discord.Embed:
-    """What is known of the visitor, who may have made it up: text, never a link. `read`: up to where they have read."""
+    """Return the card. Visitors may make up their details, so these are never links. `read`: how far they have read."""
     embed = discord.Embed(
         description="Answer in the thread. The visitor sees your answer immediately.", colour=0x5865F2
     )
@@ -61,7 +61,7 @@ def card_embed(
 
 
 def _known(connection: Connection, contact: Contact | None) -> dict[str, str]:
-    """What is known of the visitor. A mark stands behind what their site says of them, not they themselves."""
+    """Return the visitor's details. Those that come from their site are followed by a mark."""
     fields = {}
     if contact is not None:
         known = {
@@ -79,14 +79,14 @@ def _known(connection: Connection, contact: Contact | None) -> dict[str, str]:
 
 
 def browser(user_agent: str) -> str:
-    """“Firefox on Linux”, or nothing where neither is known."""
+    """Return a text like “Firefox on Linux”; empty if neither is known."""
     name = next((name for mark, name in _BROWSERS.items() if mark in user_agent), "")
     system = next((system for system in _SYSTEMS if system in user_agent), "")
     return " on ".join(filter(None, (name, system.replace("Mac OS X", "macOS"))))
 
 
 def _address(url: str) -> str:
-    """An address as text that nobody follows by mistake. Empty where it is none."""
+    """Return an address as text that is not a link; empty if it is not a web address."""
     try:
         scheme = urlsplit(url).scheme
     except ValueError:

@@ -1,4 +1,4 @@
-"""Discord's endpoints in the database: rooms, threads, and those of the conversations that were used lately."""
+"""Queries on Discord's endpoints: of rooms, of threads, and of recently used conversations."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -19,12 +19,12 @@ def opened() -> QuerySet[Endpoint]:
 
 
 def threads() -> QuerySet[Endpoint]:
-    """Those of private conversations."""
+    """Return the endpoints of private conversations."""
     return opened().filter(connection__kind=Connection.Kind.PRIVATE)
 
 
 def rooms() -> QuerySet[Endpoint]:
-    """Those of all open rooms. By their addresses: there are few of them among many conversations."""
+    """Return the endpoints of all open rooms. Selected by slug, because rooms are few among many conversations."""
     connections = Connection.objects.exclude(slug="").filter(
         kind=Connection.Kind.ROOM, state=Connection.State.OPEN
     )
@@ -43,8 +43,8 @@ def endpoint_of(thread_id: int) -> Endpoint | None:
 def lately_used(
     endpoints: QuerySet[Endpoint], connections: QuerySet[Connection], *fields: str
 ) -> Iterator[tuple[Any, ...]]:
-    """These fields of the endpoints of the connections that were used lately."""
-    # In two steps: asked for both at once, a database walks over all endpoints that there ever were.
+    """Yield these fields of the endpoints of recently used connections."""
+    # In two steps. A query for both at once would read all endpoints that ever existed.
     used = connections.filter(active_at__gt=timezone.now() - RECENT)
     for batch in batches(list(used.values_list("pk", flat=True))):
         yield from endpoints.filter(connection_id__in=batch).values_list(*fields)

@@ -1,4 +1,4 @@
-"""What an error of Discord, or of the way to it, means for a delivery (rules 3 and 5)."""
+"""What errors of Discord, or of the connection to it, mean for a delivery (rules 3 and 5)."""
 
 import contextlib
 import logging
@@ -52,30 +52,30 @@ REFUSALS = {
     30010: "too_many_reactions",
     90001: "reaction_blocked",
 }
-"""This content is refused and will be tomorrow. The message itself is at fault."""
+"""Errors in the message itself, which would be refused again."""
 PLACES = {
     UNKNOWN_CHANNEL: THREAD_GONE,
     UNKNOWN_MESSAGE: MESSAGE_GONE,
-    # Room was made, and somebody else took it.
+    # A thread was archived to make room, but another thread took its place.
     TOO_MANY_ACTIVE_THREADS: TOO_MANY_THREADS,
 }
-"""Where the message should go is at fault, not the message."""
+"""Errors in the message's destination, not in the message."""
 SLOW_DOWN = frozenset({20016, 20022, 20028, 40062, 130000})
-"""Slow mode, limits of a channel or server, overload: it passes."""
+"""Temporary errors: slow mode, limits of a channel or server, overload."""
 LOCKED = "The thread is locked: unlock it in Discord, or grant the bot “Manage Threads”."
 
 
 def spares_text(error: discord.HTTPException) -> bool:
-    """Whether what goes along with a text is refused, or may be: a name, a picture, what is answered, a file."""
+    """Return whether something other than the text is, or may be, refused: a name, a picture, a reply, a file."""
     if error.code != INVALID_FORM:
         return error.code in {NO_HISTORY_FOR_REPLY, UNKNOWN_MESSAGE}
-    # Discord names the fields, which discord.py puts into lines of their own.
+    # Discord names the fields, and discord.py puts each on its own line.
     lines = [line.removeprefix("In ") for line in error.text.splitlines() if line.startswith("In ")]
     return {line.partition(":")[0].partition(".")[0] for line in lines} != {"content"}
 
 
 def refuses_form(error: discord.HTTPException) -> bool:
-    """Whether something in the request is refused, and will be tomorrow."""
+    """Return whether something in the request was refused that would be refused again."""
     return error.code in REFUSALS
 
 
@@ -85,7 +85,7 @@ async def first_taken(
     *,
     goes_on: Callable[[discord.HTTPException], bool] = spares_text,
 ) -> T:
-    """Send the first of these that Discord takes. `goes_on`: after which refusal the next one is tried."""
+    """Send the first variant that Discord accepts. `goes_on`: whether to try the next one after a refusal."""
     for variant in variants[:-1]:
         try:
             return await send(variant)
@@ -97,7 +97,7 @@ async def first_taken(
 
 
 def not_permitted(sentence: str) -> DeliveryFailed:
-    """The line is held until somebody does what the sentence says."""
+    """Return a failure that puts the line on hold until somebody does what the sentence says."""
     return DeliveryFailed(NOT_PERMITTED, sentence, permanent=False, certain=True)
 
 
@@ -108,12 +108,12 @@ def rate_limited(*, certain: bool = True) -> DeliveryFailed:
 
 
 def failure_of(error: Exception, *, request: Request) -> DeliveryFailed:
-    """What an exception of discord.py or aiohttp says of a delivery."""
+    """Convert an exception of discord.py or aiohttp to a failure of a delivery."""
     attempt = current_attempt()
     certain = attempt is None or not attempt.uncertain
     if isinstance(error, discord.HTTPException):
         reason, detail, permanent = _verdict(error, opening=isinstance(request, Open | FindOpening))
-        # Without “Attach Files” nothing that has any is taken.
+        # Without “Attach Files”, Discord refuses every message with files.
         files_refused = error.code == MISSING_PERMISSIONS or spares_text(error)
         if isinstance(request, Post) and request.files and files_refused:
             reason, permanent = FILES_REFUSED, True
@@ -127,7 +127,7 @@ def failure_of(error: Exception, *, request: Request) -> DeliveryFailed:
 
 
 def _verdict(error: discord.HTTPException, *, opening: bool) -> tuple[str, str, bool]:
-    """The reason, a sentence for staff, and whether the content is to blame."""
+    """Return the reason, a sentence for staff, and whether the content was refused."""
     said = f"Discord said: {error.text or error.status} ({error.status}, code {error.code})"[:300]
     if error.code in REFUSALS:
         return REFUSALS[error.code], said, True
@@ -136,7 +136,7 @@ def _verdict(error: discord.HTTPException, *, opening: bool) -> tuple[str, str, 
     if error.code in PLACES:
         return PLACES[error.code], said, False
     if error.code in {THREAD_LOCKED, THREAD_ARCHIVED}:
-        # A post wakes an archived thread by itself: where it does not, the thread is locked as well.
+        # A post makes an archived thread active, unless the thread is also locked.
         return NOT_PERMITTED, LOCKED, False
     if error.status in {401, 403} or error.code == UNKNOWN_GUILD:
         sentence = "The bot is not allowed to do this in Discord: check its permissions."
@@ -147,12 +147,12 @@ def _verdict(error: discord.HTTPException, *, opening: bool) -> tuple[str, str, 
         return "unreachable", said, False
     if error.status == 413:
         return "too_large", said, True
-    # Without a code it was not Discord that spoke, but something on the way to it.
+    # An error without a code does not come from Discord but from something in between.
     return f"refused_{error.code or error.status}", said, error.code != 0
 
 
 def http_trace(on_invalid: Callable[[], None]) -> aiohttp.TraceConfig:
-    """Ask the attempt before each write, and tell it what came back: discord.py repeats requests by itself."""
+    """Ask the attempt before each write and report the result to it, because discord.py repeats requests by itself."""
     trace = aiohttp.TraceConfig()
 
     async def start(_session: object, _context: object, params: aiohttp.TraceRequestStartParams) -> None:
@@ -161,7 +161,7 @@ def http_trace(on_invalid: Callable[[], None]) -> aiohttp.TraceConfig:
 
     async def end(_session: object, _context: object, params: aiohttp.TraceRequestEndParams) -> None:
         response = params.response
-        # Discord counts these towards a ban of the address.
+        # Discord counts these and may ban the address.
         if response.status in {401, 403, 429}:
             on_invalid()
         if (attempt := current_attempt()) is not None:
@@ -185,7 +185,7 @@ def http_trace(on_invalid: Callable[[], None]) -> aiohttp.TraceConfig:
 
 
 def _rest(response: aiohttp.ClientResponse) -> float:
-    """Seconds for which a way is to be left alone: it was used up, by this request or before it."""
+    """Return the seconds until this rate limit is reset, if it is used up; otherwise 0."""
     used_up = response.headers.get("X-RateLimit-Remaining") == "0"
     if response.status != 429 and not used_up:
         return 0.0

@@ -1,4 +1,4 @@
-"""Attachments as discord.py sends them: read from the storage, wherever that is."""
+"""Opens attachments for discord.py, from any storage."""
 
 import io
 import logging
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def opened(keys: Sequence[int]) -> AsyncIterator[list[discord.File]]:
-    """Those that are still there, in this order. Opened before the request is written: that must begin in time."""
+    """Open the attachments that still exist, in this order. Do it before the request, which must begin in time."""
     async with AsyncExitStack() as stack:
         found = []
         for attachment in await database_sync_to_async(_rows)(keys) if keys else ():
@@ -36,7 +36,7 @@ def _rows(keys: Sequence[int]) -> list[Attachment]:
 def _open(attachment: Attachment) -> io.BufferedIOBase | None:
     try:
         file = cast(io.BufferedIOBase, file_storage().open(attachment.file.name or "").file)
-        # A storage elsewhere brings it here with this.
+        # A remote storage downloads the file here.
         file.seek(0, io.SEEK_END)
         file.seek(0)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""An inbox whose channel cannot be used: what waits for it rests until it can."""
+"""Records which inboxes cannot be used, and wakes their lines when they can be used again."""
 
 from datetime import datetime, timedelta
 
@@ -8,13 +8,13 @@ from bridge.models import Connection, Endpoint, Inbox
 from bridge.services.discord.service import DiscordService
 
 CLAIMED = timedelta(seconds=60)
-"""A line that is due sooner may be in somebody's hands: its claim is left alone, and it looks again by itself."""
+"""A line that is due sooner may be claimed. It is left alone, because it becomes due soon anyway."""
 
 
 def note_state(
     inbox: int, *, trouble: str, hint: str, unseen_since: datetime, server: int | None = None
 ) -> None:
-    """Store what the bot found, for the admin."""
+    """Store the bot's findings on an inbox, for the admin."""
     rows = Inbox.objects.filter(pk=inbox)
     state = {"discord_trouble": trouble[:300], "discord_hint": hint[:300]}
     rows.exclude(**state).update(**state)
@@ -25,13 +25,13 @@ def note_state(
 
 
 def note_room(endpoint: int, *, trouble: str) -> None:
-    """The same of a room. What waits for it says so itself."""
+    """Store the bot's findings on a room. If deliveries are waiting, their failures record the trouble."""
     rows = Endpoint.objects.filter(pk=endpoint, due__isnull=True)
     rows.exclude(trouble=trouble[:300]).update(trouble=trouble[:300])
 
 
 def note_seen(inboxes: dict[int, datetime]) -> None:
-    """What was said there has been looked at; `inboxes`: since when it had not been."""
+    """Record that these inboxes' channels have been read; `inboxes`: since when each had not been."""
     for inbox, since in inboxes.items():
         Inbox.objects.filter(pk=inbox, discord_unseen_since=since, discord_trouble="").update(
             discord_unseen_since=None
@@ -39,7 +39,7 @@ def note_seen(inboxes: dict[int, datetime]) -> None:
 
 
 def wake(inbox: int) -> None:
-    """Let its private conversations' lines go on."""
+    """Let the lines of its private conversations continue."""
     resting = Endpoint.objects.filter(
         service=DiscordService.name,
         connection__inbox=inbox,

@@ -1,4 +1,4 @@
-"""Open a conversation's thread in Discord, and find it again where the answer was lost."""
+"""Opens a conversation's thread in Discord, and finds it again if the answer was lost."""
 
 from datetime import timedelta
 from functools import partial
@@ -17,11 +17,11 @@ from bridge.services.requests import Answer, FindOpening, Missing, Open, Opened,
 
 NO_MENTIONS = discord.AllowedMentions.none()
 NEAR_PAGES = 1000
-"""Messages of a parent channel that are searched for a card whose fate is not known."""
+"""Maximum number of messages in a channel that are searched for a card whose result is unknown."""
 
 Parent = discord.TextChannel | discord.ForumChannel
 Look = tuple[str, str, discord.Embed]
-"""Name of the thread, text and embed of the card."""
+"""The thread's name, and the card's text and embed."""
 
 
 class Openings:
@@ -49,11 +49,11 @@ class Openings:
         except discord.HTTPException as error:
             if error.code != THREAD_ALREADY_STARTED:
                 raise
-        # A thread that was started from a message has its id.
+        # A thread that was started from a message has the message's id.
         return Opened(remote_id=request.card_id, card_id=request.card_id)
 
     async def _open_forum_post(self, forum: discord.ForumChannel, looks: list[Look]) -> Opened:
-        # A forum post takes no nonce: a second request would make a second post.
+        # A forum post has no nonce, so a second request would create a second post.
         if (attempt := current_attempt()) is not None:
             attempt.repeatable = False
 
@@ -73,7 +73,7 @@ class Openings:
         return Opened(remote_id=str(created.thread.id), card_id=str(created.message.id))
 
     async def find(self, request: FindOpening) -> Answer:
-        """The card, or the forum post, of an opening of unknown fate: both end in the conversation's code."""
+        """Find the card or forum post of an opening whose result is unknown. Both end with the conversation's code."""
         endpoint = await database_sync_to_async(_endpoint)(request.endpoint_id)
         parent = await self._parent(endpoint)
         code, me = endpoint.connection.code, own_user(self._client).id
@@ -84,7 +84,7 @@ class Openings:
                 if ours and thread.name.endswith(code):
                     return Opened(remote_id=str(thread.pk), card_id=str(thread.pk))
             return Missing()
-        # A minute for the difference between Discord's clock and ours.
+        # A minute earlier, in case Discord's clock and ours differ.
         since = discord.utils.time_snowflake(endpoint.connection.created_at - timedelta(minutes=1))
         after = max(since, int(old or 0))
         for payload in await reading.newest_messages(self._client, parent.id, limit=NEAR_PAGES, after=after):
@@ -108,7 +108,7 @@ class Openings:
 
 
 def _looks(endpoint: Endpoint) -> list[Look]:
-    """Discord may refuse the visitor's name or page: the second look is without them."""
+    """Return two looks: Discord may refuse the visitor's name or page, so the second one is without them."""
     contact = contact_of(endpoint)
     return [
         (

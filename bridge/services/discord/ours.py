@@ -1,4 +1,4 @@
-"""What in Discord is ours: the bot itself, and what it or one of our webhooks said."""
+"""Recognises what is ours in Discord: the bot, and messages by it or by our webhooks."""
 
 from collections.abc import Collection, Mapping
 
@@ -10,7 +10,7 @@ from bridge.services.requests import Seen
 
 
 def own_user(client: discord.Client) -> discord.ClientUser:
-    """Raises DeliveryFailed before the bot is logged in."""
+    """Return the bot's user. Raises DeliveryFailed before the bot is logged in."""
     if client.user is None:
         raise DeliveryFailed("offline", "The bot is not logged in yet.", permanent=False, certain=True)
     return client.user
@@ -27,7 +27,7 @@ def seen_of(
     application: int | None = None,
     names: Collection[str] = (),
 ) -> Seen | None:
-    """What a message holds, where it is by `author`, or by a webhook of `application` under one of these names."""
+    """Return a message by `author`, or by a webhook of `application` under one of these names; otherwise None."""
     if not isinstance(payload, Mapping) or (pk := id_of(payload)) is None:
         return None
     said_by, files = payload.get("author"), payload.get("attachments")

@@ -1,4 +1,4 @@
-"""Read from Discord so that what cannot be read costs only itself: payloads as they came, and what they are like."""
+"""Reads Discord's answers as raw payloads, so that an unreadable object does not affect the others."""
 
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -9,18 +9,18 @@ from typing import Any
 import discord
 
 PAGE = 100
-"""Discord gives at most so many messages, or threads, at a time."""
+"""Maximum number of messages or threads that Discord returns at a time."""
 _DEEPEST, _WIDEST = 5, 60
 
 Payload = Mapping[str, Any]
 
 
 class OddAnswer(Exception):
-    """Discord, or something on the way to it, answered with something that is no list."""
+    """Discord, or something in between, answered with something that is not a list."""
 
 
 def shape(value: object, depth: int = 0) -> str:
-    """Keys and types of a payload, without anything that somebody said. Of a list, the first item's."""
+    """Describe a payload by keys and types, without its contents. A list is described by its first item."""
     if isinstance(value, Mapping):
         if depth >= _DEEPEST:
             return "{…}"
@@ -32,14 +32,14 @@ def shape(value: object, depth: int = 0) -> str:
 
 
 def where(error: BaseException) -> str:
-    """What went wrong and where, without the words of the exception: those may quote what somebody said."""
+    """Describe an exception by type and place, without its text, which may quote a message."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" in {frames[-1].name}:{frames[-1].lineno}" if frames else ""
     return type(error).__name__ + place
 
 
 def id_of(payload: object, name: str = "id") -> int | None:
-    """An id, as text or as number; None where there is none."""
+    """Return an id, given as text or number; None if there is none."""
     value = payload.get(name) if isinstance(payload, Mapping) else None
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 20:
         value = int(value)
@@ -57,7 +57,7 @@ def time_of(payload: object, name: str) -> datetime | None:
 
 
 async def _all_after(after: int, ask: Callable[[int], Awaitable[object]]) -> AsyncIterator[object]:
-    """What has a higher id than this one, lowest first; `ask` gets a page."""
+    """Yield the objects with a higher id than this, lowest first. `ask` returns a page."""
     while True:
         page = _list(await ask(after))
         for payload in sorted(page, key=lambda each: id_of(each) or 0):
@@ -69,14 +69,14 @@ async def _all_after(after: int, ask: Callable[[int], Awaitable[object]]) -> Asy
 
 
 def messages_after(client: discord.Client, channel_id: int, after: int) -> AsyncIterator[object]:
-    """What was said in a channel after this id, oldest first."""
+    """Return the messages in a channel after this id, oldest first."""
     return _all_after(after, lambda after: client.http.logs_from(channel_id, PAGE, after=after))
 
 
 async def newest_messages(
     client: discord.Client, channel_id: int, *, limit: int = PAGE, after: int = 0
 ) -> list[object]:
-    """The newest first, those after an id alone. One without an id is among them."""
+    """Return the newest messages after this id, newest first, including messages without an id."""
     found: list[object] = []
     before = None
     while len(found) < limit:
@@ -93,14 +93,14 @@ async def newest_messages(
 def reaction_users(
     client: discord.Client, channel_id: int, message_id: int, emoji: str, kind: discord.ReactionType
 ) -> AsyncIterator[object]:
-    """Who stands behind a reaction. `emoji`: the characters, or name and id of a server's own."""
+    """Return the users of a reaction. `emoji`: the characters, or the name and id of a custom emoji."""
     get = client.http.get_reaction_users
     return _all_after(0, lambda after: get(channel_id, message_id, emoji, PAGE, after=after, type=kind.value))
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A thread in a list of Discord's. What of it cannot be read is None, or empty."""
+    """A thread in a list from Discord. Fields that cannot be read are None or empty."""
 
     pk: int
     parent_id: int | None
@@ -115,7 +115,7 @@ async def active_threads(client: discord.Client, guild_id: int) -> list[Listed]:
 
 
 async def archived_threads(client: discord.Client, channel_id: int, *, since: datetime) -> list[Listed]:
-    """Those that were archived since then, latest first."""
+    """Return the threads that were archived since then, latest first."""
     found: list[Listed] = []
     before: Any = None
     while True:
@@ -129,7 +129,7 @@ async def archived_threads(client: discord.Client, channel_id: int, *, since: da
 
 
 def _listed(answer: object) -> list[Listed]:
-    """One without an id is nobody's."""
+    """Return the threads in an answer, except those without an id."""
     payloads = _list(answer.get("threads") if isinstance(answer, Mapping) else None)
     return [
         Listed(

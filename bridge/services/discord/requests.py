@@ -1,4 +1,4 @@
-"""Requests to Discord: one of the delivery rules becomes one or two calls of discord.py."""
+"""Performs the requests of delivery, each with one or two calls of discord.py."""
 
 import logging
 from functools import partial
@@ -60,7 +60,7 @@ class Requests:
             raise
         except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError) as error:
             raise failure_of(error, request=request) from error
-        except Exception as error:  # noqa: BLE001  # as many kinds as there are mistakes
+        except Exception as error:  # noqa: BLE001  # a bug may raise anything
             return _unread(request, error)
 
     async def _perform(self, request: Request) -> Answer:
@@ -93,9 +93,9 @@ class Requests:
             replies.insert(0, {"reference": reference})
 
         async def send(reply: dict[str, Any]) -> discord.Message:
-            # Each time anew: a request that was refused may have closed them.
+            # Opened for each attempt, because a refused request may have closed them.
             async with opened(request.files) as files:
-                # discord.py asks Discord to enforce the nonce: for a few minutes a repeat returns the first message.
+                # discord.py asks Discord to enforce the nonce. For a few minutes, a repeat returns the first message.
                 return await thread.send(
                     request.text if request.text or files else NOTHING_LEFT,
                     files=files,
@@ -106,15 +106,15 @@ class Requests:
                     **reply,
                 )
 
-        # An archived thread becomes active with it.
+        # A post makes an archived thread active.
         message = await self._active.within_cap(partial(first_taken, send, replies), of=thread.id)
         return Stored(str(message.id))
 
     async def _read_back(self, request: ReadBack) -> Found:
-        """In a room, what our webhooks said under this name: nothing else tells them apart, there is no nonce."""
+        """Read our messages; in a room those of our webhooks under this name, because they have no nonce."""
         after = int(request.after)
         if request.since is not None:
-            # Nothing was sent before it was written.
+            # A message cannot have been sent before it was written.
             after = max(after, discord.utils.time_snowflake(request.since))
         if request.speaker:
             names = {legal_name(request.speaker), spare_name(request.speaker)}
@@ -125,7 +125,7 @@ class Requests:
         return Found(tuple([seen async for payload in history if (seen := look(payload)) is not None]))
 
     async def _change_awake(self, request: Change) -> None:
-        """In an archived thread edits and reactions fail (50083), and only a message would wake it: wake it, go on."""
+        """Make a change. In an archived thread it fails (50083), so make the thread active and repeat the change."""
         try:
             await self._change(request)
         except discord.HTTPException as error:
@@ -158,13 +158,13 @@ class Requests:
         try:
             await message.remove_reaction(emoji, own_user(self._client))
         except discord.HTTPException as error:
-            # Nobody has it there any more, or the server has no such emoji any more.
+            # Nobody has this reaction any more, or the server no longer has this emoji.
             if error.code != UNKNOWN_EMOJI:
                 raise
 
 
 def _unread(request: Request, error: Exception) -> Answer:
-    """discord.py could not read the answer. The request is done; what the answer would have named is looked for.
+    """Handle an answer that discord.py could not read. A change is done; for a post, its message is looked for.
 
     Raises DeliveryFailed.
     """
@@ -182,7 +182,7 @@ def _unread(request: Request, error: Exception) -> Answer:
 
 
 async def _wake(thread: discord.Thread) -> None:
-    """Raises DeliveryFailed where somebody locked it, too: only who manages threads may open it then."""
+    """Make a thread active. Raises DeliveryFailed if it is also locked, which needs “Manage Threads”."""
     try:
         await thread.edit(archived=False)
     except discord.Forbidden as error:

@@ -1,4 +1,4 @@
-"""A room in Discord: each visitor speaks through a webhook, under their nick and with their picture."""
+"""Posts to rooms in Discord: through a webhook, with the visitor's nick and picture."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ class Rooms:
     async def post(self, request: Post, speaker: Speaker) -> Stored:
         async def send(looks: tuple[str, str]) -> tuple[Webhook, dict[str, Any]]:
             username, avatar = looks
-            # Each time anew: a request that was refused may have closed them.
+            # Opened for each attempt, because a refused request may have closed them.
             async with opened(request.files) as files:
                 with handle_message_parameters(
                     request.text if request.text or files else NOTHING_LEFT,
@@ -55,6 +55,6 @@ class Rooms:
 
     async def delete(self, request: Delete) -> None:
         if not await self._webhooks.change(request, "DELETE"):
-            # Whoever may manage messages deletes it as well.
+            # The permission to manage messages also allows the bot to delete it.
             channel = self._client.get_partial_messageable(int(request.thread))
             await channel.get_partial_message(int(request.remote_id)).delete()

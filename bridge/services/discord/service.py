@@ -1,4 +1,4 @@
-"""Discord as a service: what it is like. `requests` speaks to it."""
+"""The description of Discord as a service. `requests` makes its requests."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ NOT_SET = (
     "Discord with run_discord_bot --sandbox."
 )
 RESTS = timedelta(minutes=10)
-"""How long a line of an inbox that cannot be used is left alone. It is woken when the inbox can be."""
+"""How long a line of an unusable inbox is left alone. It is woken when the inbox can be used again."""
 REASONS = {
     "refused": "Discord refused the text. Try again only if its rules have changed.",
     "blocked_by_automod": "The Discord server's AutoMod blocked the text: change its rule, then try again.",
@@ -43,22 +43,22 @@ class DiscordService(Service):
     name: ClassVar[str] = "discord"
     id_type = int
     max_length: ClassVar[int] = 2000
-    # Only who owns the gateway carries: `run_discord_bot`.
+    # Only the process that owns the gateway sends deliveries: `run_discord_bot`.
     hosted = False
-    # Discord takes files of 10 MiB everywhere, and requests of 25 MiB.
+    # Discord accepts files of 10 MiB on every server, and requests of 25 MiB.
     file_limits = FileLimits(largest=10 * 1024 * 1024, together=24 * 1024 * 1024)
     # Avatars.
     image_origins = ("https://cdn.discordapp.com",)
     reasons = REASONS
 
     def __init__(self, client: "discord.Client") -> None:
-        # Not above: web processes ask this class what it is like, and have no use for discord.py's memory.
+        # Not imported above, because web processes use this class too, without the memory that discord.py needs.
         from bridge.services.discord.requests import Requests
 
         self._client = client
         self._requests = Requests(client)
-        # The inboxes that cannot be used, each with the channel that is the reason, where it is one. None of their
-        # lines asks Discord anything: it counts what it refuses, and at some point refuses all.
+        # The inboxes that cannot be used, each with the channel that is the reason, if there is one. Their lines make
+        # no requests: Discord counts those that it refuses, and at some point refuses all.
         self.held: dict[int, int | None] = {}
 
     @classmethod
@@ -92,7 +92,7 @@ class DiscordService(Service):
         return Hold(now + RESTS) if held else Go()
 
     def holds(self, inbox: int, thread_id: str | None) -> bool:
-        """Nothing is wrong with a thread in a channel that the inbox had before."""
+        """Return whether lines of an inbox are on hold. A thread in a previous channel of the inbox is not affected."""
         if inbox not in self.held or thread_id is None:
             return inbox in self.held
         parent = getattr(self._client.get_channel(int(thread_id)), "parent_id", None)
@@ -103,7 +103,7 @@ class DiscordService(Service):
         return format_text(text, inbox)
 
     def format_notice(self, text: str) -> str:
-        # Discord's small print.
+        # Small text in Discord's markdown.
         return f"-# {text}"
 
     def format_quote(self, message: Message, place: str, remote_id: str | None) -> str:
@@ -113,7 +113,7 @@ class DiscordService(Service):
         return format_quote(message, f"https://discord.com/channels/{guild.id}/{place}/{remote_id}")
 
     def author_prefix(self, author: Participant) -> str:
-        # In a thread the bot says everything.
+        # In a thread, the bot posts all messages.
         return f"**{plain(author.nick)}:** "
 
     async def perform(self, request: Request) -> Answer:

@@ -1,4 +1,4 @@
-"""What staff should see in Discord of a visitor beside their messages, and what they see: the card, the read mark."""
+"""Queries on what Discord shows besides messages, and what it should show: the card and the read mark."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -19,23 +19,23 @@ from bridge.models import (
 from bridge.services.discord import endpoints
 
 KEPT = 2
-"""Old marks of moves that were broken off, one after another: what the column holds besides the new one."""
+"""Maximum number of old marks, from interrupted moves, that fit into the column besides the new one."""
 CARDS = RemoteMessage.objects.filter(card=True, deleted_at__isnull=True, remote_id__isnull=False).order_by(
     "-pk"
 )
 
 
 class Card(NamedTuple):
-    """One that says less than is known."""
+    """A card that is outdated."""
 
     endpoint: Endpoint
     remote_id: str
     contact_at: datetime
-    """When what it should say was last changed."""
+    """When the details that it should show were last changed."""
 
 
 def outdated_card(uid: str) -> Card | None:
-    """The card of this conversation, where it is one."""
+    """Return the card of this conversation if it is outdated."""
     endpoint = _outdated().filter(connection__uid=uid).select_related("connection__inbox").first()
     if endpoint is None:
         return None
@@ -43,18 +43,21 @@ def outdated_card(uid: str) -> Card | None:
 
 
 def cards_behind() -> list[str]:
-    """The conversations, of those that were used lately, whose card is outdated."""
+    """Return the recently used conversations whose card is outdated."""
     private = Connection.objects.filter(state=Connection.State.OPEN, kind=Connection.Kind.PRIVATE)
     return [str(uid) for (uid,) in endpoints.lately_used(_outdated(), private, "connection__uid")]
 
 
 def note_card(card: Card) -> None:
-    """Staff see now what was known then."""
+    """Record that the card has been updated."""
     Endpoint.objects.filter(pk=card.endpoint.pk).update(card_at=card.contact_at)
 
 
 def _outdated() -> QuerySet[Endpoint]:
-    """With its `card`, and `contact_at`. What a card says was asked for after it was about to be sent."""
+    """Return endpoints with an outdated card, annotated with `card` and `contact_at`.
+
+    The details on a card were read after its `sent_at`.
+    """
     contacts = Contact.objects.filter(
         visitor=OuterRef("connection__visitor"), inbox=OuterRef("connection__inbox")
     )
@@ -73,24 +76,24 @@ def _outdated() -> QuerySet[Endpoint]:
 
 
 class Standing(NamedTuple):
-    """What staff should see of a visitor's reading, and what they see."""
+    """How far a visitor has read, and what Discord shows of it."""
 
     endpoint: Endpoint
     how: Inbox.ShowRead
     read: str
     """The ID in Discord of the newest message of staff that the visitor has read; empty if there is none."""
     mark: str
-    """The one that is marked. While a mark is moved: all that may be, with a space between old and new."""
+    """The ID of the marked message. While the mark is moved: all that may be marked, separated by spaces."""
     card: str
 
     @property
     def others(self) -> list[str]:
-        """Those that may be marked and should not be."""
+        """The messages that may be marked but should not be."""
         return [mark for mark in self.mark.split() if mark != self.read]
 
 
 def standing(uid: str) -> Standing | None:
-    """None where nothing is to be shown, or cannot be yet."""
+    """Return the state of this conversation; None if nothing should be shown, or cannot be shown yet."""
     endpoint = _shown().filter(connection__uid=uid).select_related("connection__inbox").first()
     if endpoint is None:
         return None
@@ -104,25 +107,25 @@ def standing(uid: str) -> Standing | None:
 
 
 def marks_behind() -> list[str]:
-    """The conversations, of those that were used lately, in which staff see something else than they should."""
+    """Return the recently used conversations in which the mark is not where it should be."""
     asked_for = Connection.objects.exclude(inbox__show_read=Inbox.ShowRead.OFF)
     moved = _shown().exclude(read_mark=F("read"))
     return [str(uid) for (uid,) in endpoints.lately_used(moved, asked_for, "connection__uid")]
 
 
 def note_mark(endpoint: int, remote_id: str) -> None:
-    """Staff see now that the visitor has read up to this one."""
+    """Record that Discord shows this message as the last one read."""
     Endpoint.objects.filter(pk=endpoint).update(read_mark=remote_id)
 
 
 def note_move(standing: Standing) -> None:
-    """Staff will see it now, over there first: a bot that dies between the two must not leave an old mark."""
+    """Record old and new mark before the move, so that a bot that dies in between does not leave an old mark."""
     old = " ".join(standing.others[-KEPT:])
     note_mark(standing.endpoint.pk, f"{old} {standing.read}")
 
 
 def _shown() -> QuerySet[Endpoint]:
-    """Opened endpoints whose inbox asks for it, with the newest message there that the visitor has `read`."""
+    """Return opened endpoints whose inbox shows it, annotated with the newest remote message `read` by the visitor."""
     reader = Participant.objects.filter(
         connection=OuterRef(OuterRef("connection")), visitor=OuterRef(OuterRef("connection__visitor"))
     )

@@ -1,4 +1,4 @@
-"""A Discord server takes about 1,000 active threads (160006): the one that is idle longest gives way to the next."""
+"""Archives the longest idle thread if a server has too many active ones: about 1,000 are allowed (160006)."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -16,19 +16,19 @@ from bridge.services.discord.ours import is_me
 T = TypeVar("T")
 
 TRIES = 3
-"""Others open threads in the server, too, and may take the room that was made."""
+"""More than one, because another thread may take the place of the archived one."""
 
 
 class ActiveThreads:
-    """Makes room under the cap. The next message in a thread that gave way makes it active again."""
+    """Keeps the number of active threads below the limit. The next message in an archived thread makes it active."""
 
     def __init__(self, client: discord.Client) -> None:
         self._client = client
-        # Twenty lines at once would each archive the same thread, and one of them open its own.
+        # Without the lock, twenty lines at once would archive the same thread, and only one could open its own.
         self._making_room = asyncio.Lock()
 
     async def within_cap(self, request: Callable[[], Awaitable[T]], *, of: int) -> T:
-        """Make a request that makes a thread active, and room for it. `of`: a channel or thread of the server."""
+        """Make a request that makes a thread active, and room if needed. `of`: a channel or thread of the server."""
         try:
             return await request()
         except discord.HTTPException as error:
@@ -47,9 +47,9 @@ class ActiveThreads:
         raise refusal
 
     async def _archive_idle(self, of: int) -> None:
-        """Whether its conversation is open or not: else a thousand open ones would keep all newcomers out."""
+        """Archive the longest idle thread, open conversation or not: a thousand open ones would block all new ones."""
         channel = self._client.get_channel(of) or await self._client.fetch_channel(of)
-        assert isinstance(channel, discord.abc.GuildChannel | discord.Thread)  # noqa: S101  # what is `of` a server
+        assert isinstance(channel, discord.abc.GuildChannel | discord.Thread)  # noqa: S101  # `of` is in a server
         active = await reading.active_threads(self._client, channel.guild.id)
         mine = {thread.pk: thread for thread in active if is_me(self._client, thread.owner_id)}
         ours = await database_sync_to_async(_conversations)(list(map(str, mine)))
@@ -67,12 +67,12 @@ class ActiveThreads:
 
 
 def required_tags(forum: discord.ForumChannel) -> list[discord.ForumTag]:
-    """What a post must have there; one that everybody may set comes first."""
+    """Return the tags that a post must have there, if possible one that everybody may use."""
     tags = sorted(forum.available_tags, key=lambda tag: tag.moderated)
     return tags[:1] if forum.flags.require_tag else []
 
 
 def _conversations(threads: list[str]) -> list[int]:
-    """Those of these threads that are a conversation's."""
+    """Return those of these threads that belong to a conversation."""
     ours = endpoints.threads().filter(remote_id__in=threads)
     return [int(remote_id or 0) for remote_id in ours.values_list("remote_id", flat=True)]

@@ -1,6 +1,6 @@
-"""Our webhooks in a channel: found again or created, and used in turn when one has to rest.
+"""Our webhooks in channels: finds or creates them, and uses another one while one has to rest.
 
-Their tokens are secrets that stay in memory: Discord tells them again, and a copy of the database opens nothing.
+Their tokens are secrets and are only kept in memory. Discord returns them again, so the database contains none.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ from bridge.services.requests import Delete, Edit
 
 NAME = "ChatBridge"
 MOST = 4
-"""In a channel, which has room for 15: each takes about 30 messages a minute."""
+"""Per channel, which may have 15. Each accepts about 30 messages a minute."""
 WORTH_WAITING = 2.0
-"""Seconds. A longer rest is waited for by the line, not by its worker."""
+"""Seconds for which a worker waits for a rate limit. For a longer time, the line is postponed."""
 TRIES = 6
 TOO_MANY_WEBHOOKS = 30007
 WEBHOOK = "/webhooks/{webhook_id}/{webhook_token}"
@@ -45,7 +45,7 @@ class Webhooks:
         self._channels: dict[int, dict[int, Webhook]] = {}
 
     async def post(self, channel_id: int, params: MultipartParameters) -> tuple[Webhook, dict[str, Any]]:
-        """Post once, through whichever may; return it with the message."""
+        """Post once, through any webhook that is ready. Returns it with the message."""
         for _ in range(TRIES):
             webhook = await self._ready(channel_id)
             try:
@@ -53,7 +53,7 @@ class Webhooks:
             except discord.NotFound as error:
                 if error.code != UNKNOWN_WEBHOOK:
                     raise
-                # Somebody deleted it: look what is left.
+                # Somebody deleted it. Find out which ones are left.
                 self._channels.pop(channel_id, None)
             except DeliveryFailed as failure:
                 if failure.reason != "rate_limited" or not failure.certain:
@@ -63,7 +63,7 @@ class Webhooks:
     async def change(
         self, request: Edit | Delete, method: str, params: MultipartParameters | None = None
     ) -> bool:
-        """Edit or delete through the webhook that posted it: nobody else may. False where that one is gone."""
+        """Edit or delete through the webhook that posted it, as no other can. Returns False if it was deleted."""
         channel_id = int(request.thread)
         webhook = await self._find(channel_id, int(request.sender))
         if webhook is None:
@@ -81,7 +81,7 @@ class Webhooks:
 
     async def _find(self, channel_id: int, webhook_id: int) -> Webhook | None:
         if webhook_id not in await self._of(channel_id):
-            # Another process may have made it, or it was moved here.
+            # Another process may have created it, or it was moved here.
             self._channels.pop(channel_id, None)
         return (await self._of(channel_id)).get(webhook_id)
 
@@ -115,9 +115,9 @@ class Webhooks:
         return first
 
     async def _make(self, channel_id: int) -> Webhook | None:
-        """None where the channel is full of webhooks."""
+        """Create a webhook. Returns None if the channel has the maximum number of webhooks."""
         try:
-            # A second one by mistake would be found and used like the first.
+            # If this creates a second one by mistake, it is found and used like the first.
             with beside():
                 made = await _permitted(self._client.http.create_webhook(channel_id, name=NAME))
         except discord.HTTPException as error:
@@ -129,7 +129,7 @@ class Webhooks:
     async def _execute(self, webhook: Webhook, params: MultipartParameters) -> dict[str, Any]:
         route = Route("POST", WEBHOOK, **webhook.in_path)
         if (attempt := current_attempt()) is not None:
-            # It takes no nonce: a second request would make a second message. And there may be another to use.
+            # It has no nonce, so a second request would post a second message. And another webhook may be ready.
             attempt.repeatable = attempt.patient = False
             attempt.rest = 0.0
         try:
@@ -140,7 +140,7 @@ class Webhooks:
                 webhook.rests_until = time.monotonic() + attempt.rest
 
     async def _request(self, route: Route, params: MultipartParameters | None, **query: str) -> Any:
-        """Not by discord.py's own webhooks: those sleep out a limit before they hand over the answer."""
+        """Make a request. discord.py's own webhooks would wait for a rate limit before they return the answer."""
         http = self._client.http
         if params is None:
             return await http.request(route, params=query)
