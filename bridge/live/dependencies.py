@@ -1,4 +1,4 @@
-"""What a command's function is given: read from the annotations of its parameters once, when it is declared."""
+"""Provides the arguments of commands. Annotations are read once, when a command is declared."""
 
 import inspect
 import typing
@@ -26,7 +26,7 @@ BY_NAME = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ON
 
 
 class DeclarationError(Exception):
-    """What is wrong with a function, and what its writer has to do."""
+    """What is wrong with a declaration, and how to correct it."""
 
     def __init__(self, problem: str, hint: str) -> None:
         super().__init__(problem)
@@ -36,10 +36,10 @@ class DeclarationError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`Annotated[Order, Row("number")]`: the order whose `number` the payload's `number` is.
+    """`Annotated[Order, Row("number")]`: the order whose `number` is that in the payload.
 
-    `by`: the model's field, a unique one, where it has another name. No such row: `not_found`. Whether the visitor
-    may know of it, this does not ask.
+    `by`: the model's field, if it has another name than the payload's; it must be unique. If there is no such row, the
+    command is refused with `not_found`. This does not check whether the visitor may see the row.
     """
 
     field: str
@@ -48,9 +48,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class From:
-    """`Annotated[Cart, From(cart_of)]`: what this function returns, which is given its parameters in the same way.
+    """`Annotated[Cart, From(cart_of)]`: what this function returns. It gets its own arguments in the same way.
 
-    A plain function runs in a database thread, an async one on the event loop; either may raise BridgeError.
+    A plain function runs in a database thread, an async one on the event loop; both may raise BridgeError.
     """
 
     function: Callable[..., Any]
@@ -67,7 +67,7 @@ class _Step(NamedTuple):
 
 
 class Plan:
-    """The steps to what a function is given. Each adds one value; the first two are the session and the payload."""
+    """The steps that provide a function's arguments. Each adds a value; the first two are session and payload."""
 
     def __init__(self, payload: type[Payload]) -> None:
         self._payload = payload
@@ -75,7 +75,10 @@ class Plan:
         self._places: dict[object, int] = {}
 
     def call(self, function: Callable[..., Awaitable[Any]]) -> Call:
-        """The function itself if it takes just the session and its payload. Raises DeclarationError."""
+        """A function of session and payload that calls `function`, or `function` itself if it needs just these two.
+
+        Raises DeclarationError.
+        """
         arguments = self._arguments(function)
         kinds = {parameter.kind for parameter in inspect.signature(function).parameters.values()}
         if list(arguments.values()) == [0, 1] and inspect.Parameter.KEYWORD_ONLY not in kinds:
@@ -99,7 +102,7 @@ class Plan:
         return {name: self._place(name, hints[name]) for name in _names(function)}
 
     def _place(self, name: str, hint: Any) -> int:
-        """Of the value for a parameter."""
+        """The index of the value for a parameter."""
         if hint is Session:
             return 0
         if isinstance(hint, type) and issubclass(hint, Payload):
@@ -121,15 +124,15 @@ class Plan:
         if hint is Contact:
             return self._add(Contact, loaders.contact, {"session": 0})
         raise DeclarationError(
-            f"its parameter {name} is annotated with {_called(hint)}, which no command can be given",
-            f"There are {KINDS}",
+            f"its parameter {name} is annotated with {_called(hint)}, which is not supported",
+            f"The supported annotations are {KINDS}",
         )
 
     def _payload_place(self, name: str, hint: type[Payload]) -> int:
         if not issubclass(self._payload, hint):
             raise DeclarationError(
-                f"its parameter {name} takes the payload {hint.__name__}, the command's is {self._payload.__name__}",
-                f"Give the command's function a parameter that is annotated with {hint.__name__}",
+                f"its parameter {name} is annotated with {hint.__name__}, but the command has {self._payload.__name__}",
+                f"Annotate a parameter of the command's function with {hint.__name__}",
             )
         return 1
 
@@ -137,7 +140,7 @@ class Plan:
         by = row.by or row.field
         if not (isinstance(model, type) and issubclass(model, models.Model)):
             raise DeclarationError(
-                f"its parameter {name} asks for a row of {_called(model)}, which is no model",
+                f"its parameter {name} asks for a row of {_called(model)}, which is not a model",
                 f'Write {name}: Annotated[<model>, Row("{row.field}")]',
             )
         self._needs(name, row.field, f"{row.field}: <its type>")
@@ -147,8 +150,8 @@ class Plan:
             unique = False
         if not unique:
             raise DeclarationError(
-                f"its parameter {name} asks for a row by {model.__name__}.{by}, which is no unique field",
-                f'Name one: Row("{row.field}", by="<field>")',
+                f"its parameter {name} asks for a row by {model.__name__}.{by}, which is not a unique field",
+                f'Name a unique field: Row("{row.field}", by="<field>")',
             )
 
         def get(payload: Any) -> models.Model:
@@ -164,18 +167,18 @@ class Plan:
         try:
             return self._add(function, function, self._arguments(function))
         except DeclarationError as error:
-            problem = f"{_called(function)}, which it asks for, cannot be called: {error.problem}"
+            problem = f"its dependency {_called(function)} cannot be called: {error.problem}"
             raise DeclarationError(problem, error.hint) from None
 
     def _needs(self, name: str, field: str, declaration: str) -> None:
         if field not in self._payload.model_fields:
             raise DeclarationError(
-                f"its parameter {name} is found by the payload's {field}, which {self._payload.__name__} has not",
+                f"its parameter {name} needs the payload's field {field}, which {self._payload.__name__} does not have",
                 f"Add {declaration} to {self._payload.__name__}",
             )
 
     def _add(self, key: object, function: Callable[..., Any], arguments: dict[str, int]) -> int:
-        """The same is asked for once, whoever needs it."""
+        """The index of the step with this key. A step that several parameters need is added once."""
         if key not in self._places:
             self._places[key] = 2 + len(self._steps)
             self._steps.append(_Step(function, arguments, inspect.iscoroutinefunction(function)))
@@ -183,12 +186,12 @@ class Plan:
 
 
 def payload_of(function: Callable[..., Any]) -> type[Payload]:
-    """The payload that its parameters name. Raises DeclarationError."""
+    """The payload in the function's annotations, or NoPayload. Raises DeclarationError."""
     hints = hints_of(function)
     annotations = (hints[name] for name in _names(function))
     payloads = {hint for hint in annotations if isinstance(hint, type) and issubclass(hint, Payload)}
     if len(payloads) > 1:
-        raise DeclarationError("it takes two payloads", "A command has one: put the fields of both into it")
+        raise DeclarationError("it has two payloads", "Put the fields of both into one payload")
     return payloads.pop() if payloads else NoPayload
 
 
@@ -198,20 +201,22 @@ def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
         hints = typing.get_type_hints(function, include_extras=True)
     except NameError as error:
         raise DeclarationError(
-            f"an annotation cannot be read: {error}",
-            "Import what it names at the top of the module, outside of `if TYPE_CHECKING`",
+            f"an annotation cannot be evaluated: {error}",
+            "Import this name at the top of the module, not under `if TYPE_CHECKING`",
         ) from error
     for name in _names(function):
         if name not in hints:
-            raise DeclarationError(f"its parameter {name} has no annotation", f"There are {KINDS}")
+            raise DeclarationError(
+                f"its parameter {name} has no annotation", f"The supported annotations are {KINDS}"
+            )
     return hints
 
 
 def _names(function: Callable[..., Any]) -> list[str]:
     parameters = inspect.signature(function).parameters.values()
     if nameless := [parameter for parameter in parameters if parameter.kind not in BY_NAME]:
-        hint = "Write one parameter for each thing that it is given"
-        raise DeclarationError(f"its parameter {nameless[0]} has no name", hint)
+        hint = "Write a separate parameter for each argument"
+        raise DeclarationError(f"its parameter {nameless[0]} cannot be passed by name", hint)
     return [parameter.name for parameter in parameters]
 
 

@@ -1,4 +1,4 @@
-"""How commands and events are declared: by us and by other apps alike, with everything that is wrong said at start."""
+"""Declares commands and events: ChatBridge's own and those of other apps. Mistakes are reported at start."""
 
 import inspect
 import re
@@ -33,25 +33,25 @@ MAX_NAME = 64
 RESERVED = frozenset(
     "connection contact history message nick participant presence reaction receipt room session typing".split()
 )
-"""The bridge's own prefixes. Its `ping` has none."""
+"""ChatBridge's own prefixes. Its `ping` has none."""
 UNDESCRIBABLE = (PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError, TypeError)
 
 events: "dict[str, Event[Any]]" = {}
-"""The events of other apps, by name. The bridge's own are in `EVENTS`."""
+"""The events of other apps, by name. ChatBridge's own are in `EVENTS`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event(Generic[Model]):
-    """What an app tells browsers. Nothing of it is stored: a page that is not open does not get it later."""
+    """An event that an app sends to browsers. It is not stored: a page that is not open does not get it later."""
 
     name: str
     payload: type[Model]
 
     def tell(self, to: Session | Connection | Participant | Contact | UUID, payload: Model) -> None:
-        """From anywhere, without waiting. To this socket (a session without one hears nothing), to everybody in a
-        conversation, to every page that a participant, a contact or the visitor of this UUID has open.
+        """Send the event, from any code, without waiting. `to` is a session (its own socket; without one, nothing is
+        sent), a conversation (everybody in it), or a participant, a contact or a visitor's UUID (all their open pages).
 
-        In a transaction it is for `transaction.on_commit`. Raises ValueError for a participant who is no visitor.
+        In a transaction, call it with `transaction.on_commit`. Raises ValueError if a participant is not a visitor.
         """
         body = payload.model_dump(mode="json", by_alias=True)
         if isinstance(to, Connection):
@@ -60,7 +60,7 @@ class Event(Generic[Model]):
             if to.subscriptions is not None:
                 to.subscriptions.listener.deliver(event_frame(self.name, body).decode())
         elif (visitor := to if isinstance(to, UUID) else to.visitor) is None:
-            raise ValueError(f"{to} has no page: only visitors have")
+            raise ValueError(f"{to} has no page: only visitors have one")
         else:
             publishing.tell_visitor(str(visitor), event_frame(self.name, body))
 
@@ -68,7 +68,7 @@ class Event(Generic[Model]):
 class CommandGroup:
     """Commands and events whose names begin with `prefix` and a dot.
 
-    What does not fit raises ImproperlyConfigured when it is declared, with the function and what to write.
+    A wrong declaration raises ImproperlyConfigured, which names the function and says what to write.
     """
 
     def __init__(self, prefix: str) -> None:
@@ -82,12 +82,12 @@ class CommandGroup:
         throttle: str | None = None,
         deprecated: bool | str = False,
     ) -> Callable[[Handler], Handler]:
-        """Let an async function answer the command `prefix.name`. It stays what it was.
+        """Let an async function answer the command `prefix.name`. The function itself does not change.
 
-        It takes what its annotations say (see `bridge.live.dependencies`) and returns a pydantic model, a TypedDict or
-        None. There is no default for its guards: `permission`, an async function of session and payload, and
-        `throttle`, such as "5/minute" or the name of one of THROTTLES. `deprecated` is True or, better, says what to
-        use in its place.
+        Its arguments depend on its annotations (see `bridge.live.dependencies`). It returns a pydantic model, a
+        TypedDict or None. Its guards have no defaults: `permission` is an async function of session and payload, and
+        `throttle` a rate such as "5/minute" or a name in THROTTLES. `deprecated` is True or, better, a text that says
+        what to use instead.
         """
 
         def tag(function: Handler) -> Handler:
@@ -101,12 +101,12 @@ class CommandGroup:
         return tag
 
     def event(self, name: str, payload: type[Model]) -> Event[Model]:
-        """Declare the event `prefix.name`, which carries this pydantic model."""
+        """Declare the event `prefix.name`, whose payload is this pydantic model."""
         try:
             full = self._name(name, payload, taken=events)
             if not (isinstance(payload, type) and issubclass(payload, BaseModel)):
                 raise DeclarationError(
-                    f"the event {full} carries what is no pydantic model",
+                    f"the payload of the event {full} is not a pydantic model",
                     "Make it a subclass of BaseModel or Payload",
                 )
             _check_describable(payload, f"the payload of the event {full}")
@@ -124,23 +124,24 @@ class CommandGroup:
         full = f"{self.prefix}.{name}" if self.prefix else name
         if not (WORD.fullmatch(self.prefix) or (ours and not self.prefix)):
             raise DeclarationError(
-                f"its group has the prefix {self.prefix!r}",
-                'A prefix is a word of small letters, digits and underscores: CommandGroup("order")',
+                f"the prefix {self.prefix!r} of its group is not valid",
+                'A prefix is one word of lower-case letters, digits and underscores: CommandGroup("order")',
             )
         if not WORD.fullmatch(name) or len(full) > MAX_NAME:
             raise DeclarationError(
-                f"{full!r} is no name",
-                "After the prefix comes one word of small letters, digits and underscores; "
+                f"{full!r} is not a valid name",
+                "After the prefix, write one word of lower-case letters, digits and underscores, with at most "
                 f"{MAX_NAME} characters in all",
             )
         if self.prefix in RESERVED and not ours:
             raise DeclarationError(
-                f"the prefix {self.prefix!r} is the bridge's own", "Choose another for this group"
+                f"the prefix {self.prefix!r} is reserved for ChatBridge",
+                "Choose another prefix for this group",
             )
         if full in taken:
             other = getattr(taken[full], "function", None) or taken[full].payload
             raise DeclarationError(
-                f"{full} is the name of {other.__module__}.{other.__qualname__} already",
+                f"{full} is already the name of {other.__module__}.{other.__qualname__}",
                 "Rename one of the two",
             )
         return full
@@ -162,7 +163,7 @@ class CommandGroup:
         _check_describable(payload, f"its payload {payload.__name__}")
         if not isinstance(deprecated, bool | str):
             raise DeclarationError(
-                f"its deprecated is {deprecated!r}",
+                f"its argument deprecated is {deprecated!r}",
                 'Write deprecated=True or deprecated="use <another command>"',
             )
         return Entry(
@@ -183,19 +184,19 @@ def _permission_of(command: str, permission: Permission | None, payload: type[Pa
         missing = f"the command {command} has no permission"
         raise DeclarationError(
             missing if permission is None else "its permission is not async",
-            "Say who may: permission=anyone, another one of bridge.extend, or an async function of your own",
+            "Specify who may use it: permission=anyone, another one of bridge.extend, or your own async function",
         )
     needed = NEEDS.get(permission)
     if needed is not None and needed not in payload.model_fields:
         raise DeclarationError(
-            f"its permission asks about the payload's {needed}, which {payload.__name__} has not",
+            f"its permission needs the payload's field {needed}, which {payload.__name__} does not have",
             f"Add {needed} to {payload.__name__}, or choose another permission",
         )
     return permission
 
 
 def _throttle_of(command: str, throttle: str | None) -> str:
-    """The name of its throttle; one that is given by its figures becomes the command's own."""
+    """The name of the command's throttle. A rate such as "5/minute" becomes a throttle named after the command."""
     if throttle in THROTTLES:
         return throttle
     try:
@@ -204,43 +205,43 @@ def _throttle_of(command: str, throttle: str | None) -> str:
         missing = f"the command {command} has no throttle"
         raise DeclarationError(
             missing if throttle is None else f"there is no throttle {throttle!r}",
-            f'Say how often one visitor may: throttle="5/minute" (or {", ".join(PERIODS)}), '
+            f'Specify how often one visitor may use it: throttle="5/minute" (or {", ".join(PERIODS)}), '
             f"or one of {', '.join(THROTTLES)}",
         ) from None
     return command
 
 
 def _dump_of(reply: Any) -> Callable[[Any], Any] | None:
-    """What makes JSON of what the function returned; None where it is JSON already."""
+    """A function that makes JSON of the reply; None if it is JSON already."""
     if reply is inspect.Signature.empty:
         raise DeclarationError(
-            "it does not say what it returns", "Annotate it: -> <a pydantic model>, or -> None"
+            "its return value has no annotation", "Annotate it: -> <a pydantic model>, or -> None"
         )
     if reply is NoneType:
         return lambda _: {}
     if not is_typeddict(reply) and not (isinstance(reply, type) and issubclass(reply, BaseModel)):
         raise DeclarationError(
-            f"it returns {getattr(reply, '__name__', reply)}, which is no JSON object",
-            "Return a pydantic model, a TypedDict or None, and annotate it so",
+            f"it returns {getattr(reply, '__name__', reply)}, which is not a JSON object",
+            "Return a pydantic model, a TypedDict or None, and annotate the function with it",
         )
     _check_describable(reply, f"its reply {reply.__name__}")
     if reply.__module__.startswith(f"{protocol.__name__}."):
         return None
     adapter = TypeAdapter(reply)
-    # Held against what it says: else whatever came out of a function would go to the browser.
+    # Validated against the annotation, so that nothing else reaches the browser.
     return lambda value: adapter.dump_python(adapter.validate_python(value), mode="json", by_alias=True)
 
 
 def _check_describable(of: Any, what: str) -> None:
     if of.__module__.startswith(f"{protocol.__name__}."):
-        # Ours are in the published schema; to ask each of them takes a tenth of a second.
+        # Our own are in the published schema. Checking them here would take a tenth of a second.
         return
     try:
         TypeAdapter(of).json_schema(mode="serialization")
     except UNDESCRIBABLE as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise DeclarationError(
-            f"{what} cannot be described: {reason}", "Give its fields types that JSON has a word for"
+            f"{what} cannot be described in JSON: {reason}", "Give its fields types that JSON can represent"
         ) from error
 
 

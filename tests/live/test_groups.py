@@ -87,11 +87,11 @@ def test_two_commands_of_one_name() -> None:
     group.command("status", permission=started, throttle="5/minute")(fits)
     said = refused(other)
     assert said.startswith(
-        "tests.live.test_groups.test_two_commands_of_one_name.<locals>.other: cart.status is the name of "
+        "tests.live.test_groups.test_two_commands_of_one_name.<locals>.other: cart.status is already the name of "
     )
-    assert said.endswith("tests.live.test_groups.fits already. Rename one of the two.")
+    assert said.endswith("tests.live.test_groups.fits. Rename one of the two.")
     # Also where two apps have a group of one prefix.
-    assert "tests.live.test_groups.fits already" in refused(other, of=CommandGroup("cart"))
+    assert "already the name of tests.live.test_groups.fits" in refused(other, of=CommandGroup("cart"))
 
 
 def plain(session: Session, payload: Numbered) -> Reply:
@@ -126,7 +126,7 @@ async def unread(session: Session, when: "datetime") -> Reply:
     return Reply(state="")
 
 
-KINDS = "There are Session, a subclass of Payload, Connection, Participant, Message, Contact, "
+KINDS = "The supported annotations are Session, a subclass of Payload, Connection, Participant, Message, Contact, "
 KINDS += "Annotated[<model>, Row(…)] and Annotated[<type>, From(<function>)]."
 
 
@@ -134,18 +134,18 @@ KINDS += "Annotated[<model>, Row(…)] and Annotated[<type>, From(<function>)]."
     ("function", "said"),
     [
         (bare, f"its parameter session has no annotation. {KINDS}"),
-        (no_return, "it does not say what it returns. Annotate it: -> <a pydantic model>, or -> None."),
-        (strange, f"its parameter color is annotated with int, which no command can be given. {KINDS}"),
-        (two_payloads, "it takes two payloads. A command has one: put the fields of both into it."),
+        (no_return, "its return value has no annotation. Annotate it: -> <a pydantic model>, or -> None."),
+        (strange, f"its parameter color is annotated with int, which is not supported. {KINDS}"),
+        (two_payloads, "it has two payloads. Put the fields of both into one payload."),
         (
             of_any_number,
-            "its parameter *several: bridge.live.sessions.Session has no name. "
-            "Write one parameter for each thing that it is given.",
+            "its parameter *several: bridge.live.sessions.Session cannot be passed by name. "
+            "Write a separate parameter for each argument.",
         ),
         (
             unread,
-            "an annotation cannot be read: name 'datetime' is not defined. "
-            "Import what it names at the top of the module, outside of `if TYPE_CHECKING`.",
+            "an annotation cannot be evaluated: name 'datetime' is not defined. "
+            "Import this name at the top of the module, not under `if TYPE_CHECKING`.",
         ),
     ],
 )
@@ -157,11 +157,13 @@ def test_a_payload_that_is_no_payload() -> None:
     async def status(session: Session, payload: Plain) -> Reply:
         return Reply(state="")
 
-    assert "its parameter payload is annotated with Plain, which no command can be given" in refused(status)
+    assert "its parameter payload is annotated with Plain, which is not supported" in refused(status)
 
 
 def test_a_command_without_permission() -> None:
-    mend = "Say who may: permission=anyone, another one of bridge.extend, or an async function of your own."
+    mend = (
+        "Specify who may use it: permission=anyone, another one of bridge.extend, or your own async function."
+    )
     assert refused(fits, permission=None) == (
         here("fits") + f"the command cart.status has no permission. {mend}"
     )
@@ -178,13 +180,13 @@ def test_a_command_without_permission() -> None:
 def test_a_throttle_that_is_none(throttle: str) -> None:
     said = refused(fits, throttle=throttle)
     assert said.startswith(
-        here("fits") + f"there is no throttle {throttle!r}. Say how often one visitor may: "
+        here("fits") + f"there is no throttle {throttle!r}. Specify how often one visitor may use it: "
     )
     assert 'throttle="5/minute" (or second, minute, hour, day), or one of session, message, ' in said
 
 
 def test_a_command_without_throttle() -> None:
-    assert "the command cart.status has no throttle. Say how often" in refused(fits, throttle=None)
+    assert "the command cart.status has no throttle. Specify how often" in refused(fits, throttle=None)
 
 
 def test_a_throttle_is_the_commands_own_and_wider_for_an_address() -> None:
@@ -200,16 +202,16 @@ def test_a_throttle_is_the_commands_own_and_wider_for_an_address() -> None:
 @pytest.mark.parametrize("prefix", ["", "Cart", "cart.item", "1cart", "cärt", "my cart"])
 def test_a_prefix_that_is_none(prefix: str) -> None:
     assert refused(fits, of=CommandGroup(prefix)) == here("fits") + (
-        f"its group has the prefix {prefix!r}. A prefix is a word of small letters, digits and underscores: "
-        'CommandGroup("order").'
+        f"the prefix {prefix!r} of its group is not valid. "
+        'A prefix is one word of lower-case letters, digits and underscores: CommandGroup("order").'
     )
 
 
 @pytest.mark.parametrize("prefix", sorted(groups.RESERVED))
 def test_a_prefix_that_is_ours(prefix: str) -> None:
-    said = f"the prefix {prefix!r} is the bridge's own. Choose another for this group."
+    said = f"the prefix {prefix!r} is reserved for ChatBridge. Choose another prefix for this group."
     assert refused(fits, of=CommandGroup(prefix)) == here("fits") + said
-    with pytest.raises(ImproperlyConfigured, match="is the bridge's own"):
+    with pytest.raises(ImproperlyConfigured, match="is reserved for ChatBridge"):
         CommandGroup(prefix).event("shipped", Reply)
 
 
@@ -224,8 +226,8 @@ def test_every_prefix_of_ours_is_reserved() -> None:
 @pytest.mark.parametrize("name", ["", "Status", "order.status", "the state", "x" * 60])
 def test_a_name_that_is_none(name: str) -> None:
     assert refused(fits, name) == here("fits") + (
-        f"{'cart.' + name!r} is no name. After the prefix comes one word of small letters, digits and underscores; "
-        "64 characters in all."
+        f"{'cart.' + name!r} is not a valid name. After the prefix, write one word of lower-case letters, digits and "
+        "underscores, with at most 64 characters in all."
     )
 
 
@@ -239,8 +241,8 @@ def test_a_payload_that_cannot_be_described() -> None:
         return Reply(state="")
 
     said = refused(status)
-    assert "its payload Opaque cannot be described: Cannot generate a JsonSchema" in said
-    assert said.endswith("Give its fields types that JSON has a word for.")
+    assert "its payload Opaque cannot be described in JSON: Cannot generate a JsonSchema" in said
+    assert said.endswith("Give its fields types that JSON can represent.")
 
 
 def test_a_reply_that_cannot_be_described() -> None:
@@ -251,25 +253,26 @@ def test_a_reply_that_cannot_be_described() -> None:
         raise NotImplementedError
 
     assert refused(text).endswith(
-        "it returns str, which is no JSON object. Return a pydantic model, a TypedDict or None, and annotate it so."
+        "it returns str, which is not a JSON object. "
+        "Return a pydantic model, a TypedDict or None, and annotate the function with it."
     )
     assert "its reply Opaque cannot be described" in refused(opaque)
 
 
 def test_an_event_that_does_not_fit() -> None:
     with pytest.raises(
-        ImproperlyConfigured, match=r"str: the event cart\.gone carries what is no pydantic model"
+        ImproperlyConfigured, match=r"str: the payload of the event cart\.gone is not a pydantic model"
     ):
         group.event("gone", str)  # type: ignore[type-var]
     with pytest.raises(
         ImproperlyConfigured, match=r"the payload of the event cart\.gone cannot be described"
     ):
         group.event("gone", Opaque)
-    with pytest.raises(ImproperlyConfigured, match=r"'cart\.GONE' is no name"):
+    with pytest.raises(ImproperlyConfigured, match=r"'cart\.GONE' is not a valid name"):
         group.event("GONE", Reply)
     group.event("gone", Reply)
     with pytest.raises(
-        ImproperlyConfigured, match=r"cart\.gone is the name of tests\.live\.test_groups\.Reply already"
+        ImproperlyConfigured, match=r"cart\.gone is already the name of tests\.live\.test_groups\.Reply"
     ):
         group.event("gone", Reply)
 
@@ -283,18 +286,23 @@ def test_a_row_that_cannot_be_found() -> None:
 
     async def no_column(payload: Numbered, order: Annotated[Order, Row("number", by="nothing")]) -> None: ...
 
-    assert "found by the payload's order, which Numbered has not. Add order: " in refused(no_field)
-    assert "asks for a row of Reply, which is no model. Write order: Annotated[<model>" in refused(no_model)
+    assert "needs the payload's field order, which Numbered does not have. Add order: " in refused(no_field)
+    assert "asks for a row of Reply, which is not a model. Write order: Annotated[<model>" in refused(
+        no_model
+    )
     for function, field in ((not_unique, "state"), (no_column, "nothing")):
         said = refused(function)
-        assert f'by Order.{field}, which is no unique field. Name one: Row("number", by="<field>")' in said
+        assert (
+            f'by Order.{field}, which is not a unique field. Name a unique field: Row("number", by="<field>")'
+            in said
+        )
 
 
 def test_a_message_that_the_payload_does_not_name() -> None:
     async def about(payload: Numbered, message: Message) -> None: ...
 
     assert refused(about).endswith(
-        "its parameter message is found by the payload's message, which Numbered has not. "
+        "its parameter message needs the payload's field message, which Numbered does not have. "
         "Add message: Uuid to Numbered."
     )
 
@@ -308,9 +316,9 @@ def test_a_function_that_is_asked_and_does_not_fit() -> None:
     async def no_payload(found: Annotated[str, From(own_number)]) -> None: ...
 
     said = refused(status)
-    assert "of_number, which it asks for, cannot be called: its parameter color is annotated with int" in said
+    assert "its dependency of_number cannot be called: its parameter color is annotated with int" in said
     assert (
-        "own_number, which it asks for, cannot be called: its parameter payload takes the payload Numbered"
+        "its dependency own_number cannot be called: its parameter payload is annotated with Numbered, but"
         in (refused(no_payload))
     )
 
