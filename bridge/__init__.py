@@ -1,9 +1,9 @@
-"""ChatBridge: joins a chat on a web page to the services where a team answers."""
+"""ChatBridge: joins a chat on a web page to the services in which a team answers."""
 
 import re
 from pathlib import Path
 
-# Installed, it lies in this package; in a working copy at the top.
+# CHANGELOG.md is in this package if it is installed, and at the top of a working copy.
 _here = Path(__file__).resolve().parent
 _changelogs = [folder / "CHANGELOG.md" for folder in (_here, _here.parent)]
 _changelog = next(path for path in _changelogs if path.exists())

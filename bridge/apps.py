@@ -1,10 +1,10 @@
-"""What Django does with this app at start."""
+"""The app's configuration: what Django does with it at start."""
 
 import django_stubs_ext
 from django.apps import AppConfig
 from django.utils.module_loading import autodiscover_modules
 
-# Lets annotations such as ModelAdmin[Message] exist at run time. Django comes here before it loads what has them.
+# Allows annotations such as ModelAdmin[Message] at run time. Django imports this before the modules with these.
 django_stubs_ext.monkeypatch()
 
 
@@ -20,5 +20,5 @@ class BridgeConfig(AppConfig):
         from bridge.identity.providers import end_login
 
         user_logged_out.connect(end_login, dispatch_uid="bridge.end_login")
-        # Ours first. What does not fit ends the start, with its function and the mend.
+        # After our own commands. A wrong declaration ends the start: the error says where it is and what to write.
         autodiscover_modules("bridge_commands")

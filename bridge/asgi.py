@@ -1,4 +1,4 @@
-"""The chat in a project's ASGI application: one line in its `asgi.py`."""
+"""Adds the chat to a project's ASGI application, with one line in its `asgi.py`."""
 
 import sys
 from collections.abc import Iterable
@@ -12,29 +12,29 @@ def with_chat(pages: Any, *, sockets: Iterable[Any] = (), largest_body: int | No
 
     `sockets`: routes of the project's own sockets, as for Channels' URLRouter.
 
-    What is sent to the chat's own addresses is limited in size and time. `largest_body`: bytes that may be sent to any
-    other; without it nothing is changed there, for the project may have uploads of its own.
+    Requests to the chat's own addresses are limited in size and time. `largest_body`: the most bytes for all other
+    addresses. Without it, these are not limited, because the project may have its own uploads.
 
-    No session or auth middleware on the socket's way: the consumer checks origin and identity itself, and a
-    visitor has no Django session to load.
+    The socket needs no session or auth middleware: the consumer checks origin and identity itself, and visitors have
+    no Django session.
 
-    Raises valkey.ValkeyUnavailable where the embedded Valkey does not come up, ImproperlyConfigured where
-    BRIDGE_THROTTLES is wrong.
+    Raises valkey.ValkeyUnavailable if the embedded Valkey does not start, and ImproperlyConfigured if BRIDGE_THROTTLES
+    is wrong.
     """
-    # Only here, when Django is set up, which `get_asgi_application()` did: these import models.
+    # Imported here because these import models, and `get_asgi_application()` has set up Django by now.
     from bridge.infra import limits, memory, redis
     from bridge.live.routing import websocket_urlpatterns
     from bridge.web.guard import Guard
     from bridge.web.mounting import Mounted
     from bridge.web.uploads import Uploads
 
-    # Here, not in AppConfig.ready(): whoever asks for this serves the site; `migrate` and `check` need no Redis.
-    # A mistake here would be every visitor's “internal”: servers do not run Django's checks.
+    # Not in AppConfig.ready(), because only a server needs Redis; `migrate` and `check` do not.
+    # Servers do not run Django's checks, and with wrong throttles every visitor would get “internal”.
     limits.throttles()
     redis.start()
     memory.keep_little()
     if "daphne.server" in sys.modules:
-        # This process is one. Nobody else needs Twisted.
+        # This process is daphne. Other servers do not need Twisted.
         from bridge.web import daphne_limits
 
         daphne_limits.hold(elsewhere=largest_body)

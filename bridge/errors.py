@@ -1,4 +1,4 @@
-"""What can go wrong and may reach a client, and how a delivery fails."""
+"""Errors: refusals for clients, and failed deliveries."""
 
 from enum import StrEnum
 
@@ -38,14 +38,14 @@ HTTP_STATUS = {
     Code.INTERNAL: 500,
     Code.UNAVAILABLE: 503,
 }
-"""What a refusal is answered with where it goes out over HTTP. `closed` is no 410: it may be opened again."""
+"""The HTTP status of each refusal. `closed` is not a 410, because a conversation may be reopened."""
 
 
 class BridgeError(Exception):
-    """A refusal that the client is meant to see: a stable code and a sentence for a person.
+    """A refusal for the client: a stable code, and a sentence for a person.
 
-    `close`: it ends the socket, for good: its reply is followed by the close code 4403, after which a page does not
-    come again. `details` must be JSON: for `throttled` it holds `retry_after` in seconds.
+    `close`: the socket is closed after the reply, with the code 4403, after which a page does not reconnect. `details`
+    must be JSON: for `throttled` it contains `retry_after` in seconds.
     """
 
     def __init__(self, code: Code, message: str, *, close: bool = False, **details: object) -> None:
@@ -57,16 +57,16 @@ class BridgeError(Exception):
         self.status = HTTP_STATUS[code]
 
     def body(self) -> dict[str, object]:
-        """Its JSON, the same in a frame of the socket and in an answer over HTTP."""
+        """The refusal as JSON, the same in a frame of the socket and in an HTTP response."""
         return {"code": self.code, "message": self.message, "details": self.details}
 
 
 class DeliveryFailed(Exception):
-    """A service could not carry a delivery.
+    """A service could not perform a delivery.
 
-    `permanent`: this content is refused, and will be tomorrow; otherwise it is tried again.
-    `certain`: the service surely did not store it; otherwise nobody knows, and it is looked up
-    before it is repeated.
+    `permanent`: this content will always be refused; otherwise it is tried again.
+    `certain`: the service has certainly not stored it; otherwise this is unknown, and is checked before it is tried
+    again.
     `reason` is a short stable code for staff, `detail` a sentence.
     """
 

@@ -1,4 +1,4 @@
-"""All that another app needs for commands and events of its own, in its `bridge_commands.py`: see docs/commands.md."""
+"""Everything that another app needs to declare commands and events in its `bridge_commands.py`: docs/commands.md."""
 
 from bridge.errors import BridgeError, Code
 from bridge.live.dependencies import From, Row

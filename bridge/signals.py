@@ -1,11 +1,11 @@
-"""Django signals for other apps: what happens to conversations, told once it is committed. Our own code never listens.
+"""Django signals for other apps: what happens in conversations, sent after the commit. Our own code receives none.
 
-Receivers may be functions or async functions. `chat.hooks` calls them in threads of its own: one that raises is logged,
-one that is slow delays other signals and nothing else. Each gets `signal`, `sender` (the model) and what is listed
+Receivers may be functions or async functions. `chat.hooks` calls them in its own threads: an exception is logged, and a
+slow receiver delays only other signals. Each gets `signal`, `sender` (the model) and the arguments that are listed
 here, by name:
 
-`connection`, `message`, `participant`: rows of `bridge.models`, as they are when the receiver is called. Loaded with
-them are a connection's `inbox`, a message's `author` and `connection`, a participant's `connection`.
+`connection`, `message`, `participant`: rows of `bridge.models`, as they are when the receiver is called. A
+connection's `inbox`, a message's `author` and `connection`, and a participant's `connection` are already loaded.
 """
 
 from django.dispatch import Signal
@@ -23,10 +23,10 @@ class Hook(Signal):
 
 
 connection_opened = Hook("connection_opened")
-"""connection, reopened (bool): a conversation begins or a room is made; or one that was closed goes on."""
+"""connection, reopened (bool): a conversation begins or a room is created, or one that was closed is reopened."""
 
 connection_accessed = Hook("connection_accessed")
-"""connection, participant: a visitor who has a conversation is back: his session has started."""
+"""connection, participant: a visitor with a conversation is back, and their session has started."""
 
 connection_closed = Hook("connection_closed")
 """connection."""
@@ -34,31 +34,31 @@ connection_closed = Hook("connection_closed")
 message_posted = Hook("message_posted")
 """connection, message, participant (its author), source (str, the service that it came from, e.g. “web”).
 
-Something was said: once for each message, also where its delivery is tried again. A gap is nothing that was said.
+A message was posted. Sent once for each message, also if its delivery is tried again. A gap is not a message.
 """
 
 message_edited = Hook("message_edited")
-"""connection, message, participant, source, as of `message_posted`: its words are others now."""
+"""connection, message, participant, source, as for `message_posted`: its text has changed."""
 
 message_deleted = Hook("message_deleted")
-"""connection, message, participant, source, as of `message_posted`. The row stays, without content."""
+"""connection, message, participant, source, as for `message_posted`. The row stays, without content."""
 
 message_delivered = Hook("message_delivered")
 """connection, message, participant, source, endpoint (where it arrived), service (that endpoint's, e.g. “email”).
 
-Once for each endpoint. Browsers are none: they read the database.
+Sent once for each endpoint. Browsers are not endpoints: they read the database.
 """
 
 participant_joined = Hook("participant_joined")
 """connection, participant, service (str).
 
-In a room: a visitor came in, whichever of his tabs was first. Whoever speaks from another service, and the visitor of
-a private conversation: with the first that he says in it.
+In a room, a visitor has entered it, with the first of their tabs. Somebody who writes in another service, and the
+visitor of a private conversation, join with their first message.
 """
 
 participant_left = Hook("participant_left")
-"""connection, participant, service (str), clean (bool: he went; else he was lost).
+"""connection, participant, service (str), clean (bool: False if their connection was lost).
 
-A visitor has left a room, with the last of his tabs. Nobody leaves a private conversation, and of other services'
-people nobody knows.
+A visitor has left a room, with the last of their tabs. Nobody leaves a private conversation, and for people in other
+services this is unknown.
 """

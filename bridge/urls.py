@@ -1,4 +1,4 @@
-"""Addresses of the pages, of files, and of what services take by HTTP."""
+"""URLs of the pages, the files, the HTTP API and the services."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from bridge.web import downloads, emoji_pictures, views
 
 
 def _services() -> Iterator[URLResolver]:
-    """Each service's own, under its name: `reverse("bridge:<service>:<view>")`."""
+    """The URLs of each service, under its name: `reverse("bridge:<service>:<view>")`."""
     for name, service in services.usable():
         if patterns := list(service.urls()):
             yield path(f"services/{name}/", include((patterns, name)))
