@@ -1,1 +1,1 @@
-"""The HTTP API: for what does not want a socket, the same commands at addresses of their own."""
+"""The HTTP API: the commands of the socket, for programs without a socket."""

@@ -1,4 +1,4 @@
-"""All operations of the HTTP API."""
+"""All operations of the HTTP API, with their methods and paths."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from bridge.live.registry import entries as commands
 
 
 def _later(reply: Any) -> Mapping[str, Any]:
-    """Where later changes begin."""
+    """The position after these changes."""
     return {"since": reply["revision"]}
 
 
@@ -35,7 +35,7 @@ _REACTION = "messages/{message}/reactions/{emoji}"
 
 
 def operations() -> list[Operation]:
-    """In the order of the description."""
+    """All operations, in the order of the published description."""
     start, text = commands["session.start"], "Start as a new visitor, or continue as the visitor of a token"
     return [
         Operation("POST", "session", start, text, status=201, caller="anyone"),

@@ -1,4 +1,4 @@
-"""The views of the HTTP API: from requests to operations, and back with replies and refusals. No rules in here."""
+"""The views of the HTTP API: they pass requests to operations, and answer with replies or refusals. No rules here."""
 
 import logging
 import re
@@ -26,14 +26,14 @@ from bridge.protocol.values import Payload
 logger = logging.getLogger(__name__)
 
 PREFLIGHT_AGE = 600
-"""Seconds for which browsers cache that another site may."""
+"""Seconds for which browsers cache the answer to a CORS preflight request."""
 _NUMBER = re.compile(r"-?[0-9]{1,17}\Z")
 
 
 class Address:
-    """The view of one address: an operation for each of its methods."""
+    """The view of one path, with an operation for each of its methods."""
 
-    csrf_exempt = True  # tokens are no cookies, and where a cookie counts, CSRF is checked
+    csrf_exempt = True  # tokens are not cookies; where a cookie is used, `staff_permissions` checks CSRF
 
     def __init__(self, operations: Sequence[Operation]) -> None:
         self._operations: dict[str, Operation] = {each.method: each for each in operations}
@@ -52,7 +52,7 @@ class Address:
     async def _answer(self, request: HttpRequest, in_path: Mapping[str, str]) -> HttpResponse:
         if not hasattr(request, "scope"):
             raise BridgeError(Code.UNAVAILABLE, "The HTTP API requires that the site runs under ASGI.")
-        # With or without Redis: what is stored is stored, and pages learn of it later.
+        # Whether Redis is available or not: messages are stored, and pages get them later.
         await Worker.current().ready()
         handshake = read_handshake(request.scope)
         method = "GET" if request.method == "HEAD" else str(request.method)
@@ -76,14 +76,14 @@ class Address:
         return await _perform(self._operations[method], request, handshake, in_path)
 
     async def _tell_origin(self, response: HttpResponse, handshake: Handshake) -> None:
-        """Let another site's page read this if an inbox allows that site. Never with our cookies."""
+        """Let another site's page read the response if an inbox allows that site, but never with our cookies."""
         if not handshake.origin or any(each.caller == "staff" for each in self._operations.values()):
             return
         try:
             if not await Worker.current().database.run(opens_any_inbox, handshake.origin):
                 return
         except (OperationalError, InterfaceError):
-            # The response says so already.
+            # The response already says that the database is unavailable.
             return
         response["Access-Control-Allow-Origin"] = handshake.origin
         response["Access-Control-Expose-Headers"] = "Retry-After"
@@ -129,7 +129,7 @@ def _query(request: HttpRequest, operation: Operation) -> dict[str, str]:
 
 
 def _typed(query: Mapping[str, str], operation: Operation) -> dict[str, Any]:
-    """A query has only text: make integers where the payload has integers."""
+    """The query's values, which are all text, converted to integers for the payload's integer fields."""
     numbers = _numbers(operation.entry.payload)
     return {
         name: int(text) if name in numbers and _NUMBER.match(text) else text for name, text in query.items()
@@ -138,7 +138,7 @@ def _typed(query: Mapping[str, str], operation: Operation) -> dict[str, Any]:
 
 @cache
 def _numbers(payload: type[Payload]) -> frozenset[str]:
-    """The fields that are integers."""
+    """The payload's fields that are integers."""
     fields = payload.model_json_schema().get("properties", {})
     return frozenset(
         name
@@ -166,7 +166,7 @@ def _body(request: HttpRequest) -> dict[str, Any]:
 
 
 def _next(request: HttpRequest, instead: Mapping[str, Any] | None) -> str | None:
-    """The address of the next page: this one, with another position in it."""
+    """The URL of the next page: this one with another position."""
     if instead is None:
         return None
     query = {name: str(value) for name, value in request.GET.items()}

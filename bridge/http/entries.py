@@ -1,4 +1,4 @@
-"""Commands of visitors over HTTP alone: on a socket, the session has the state that these get from the request."""
+"""Visitors' commands that only HTTP has. They get from the request what a socket's session would contain."""
 
 import uuid
 from dataclasses import replace
@@ -77,7 +77,7 @@ async def open_with(session: RequestSession, payload: MessageOpen) -> MessageSen
 
 
 def _in_room(name: str, command: Entry, payload: type[Payload]) -> Entry:
-    """The command of a conversation, for the room of the request: with `room` in place of `connection`."""
+    """A conversation's command for the room of the request: its payload has `room` instead of `connection`."""
 
     async def function(session: Any, payload: Any) -> Any:
         return await command.call(session, _as(command.payload, payload, connection=_room(session)))
@@ -101,6 +101,6 @@ def _room(session: RequestSession) -> uuid.UUID:
 
 
 def _as(model: type[Payload], payload: Payload, **more: Any) -> Any:
-    """The fields that both have, validated already."""
+    """A payload of this model, with the fields that both have. These are already validated."""
     fields = model.model_fields.keys() & type(payload).model_fields
     return model.model_construct(**{name: getattr(payload, name) for name in fields}, **more)

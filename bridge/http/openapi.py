@@ -1,4 +1,4 @@
-"""The description of the HTTP API, made of the same models that its requests are held against."""
+"""The OpenAPI description of the HTTP API, generated from the models that validate its requests."""
 
 from functools import lru_cache
 from typing import Any
@@ -74,13 +74,13 @@ def served(request: HttpRequest) -> HttpResponse:
 
 
 def server() -> str:
-    """Where on this site `bridge.urls` is included."""
+    """The path at which this site includes `bridge.urls`."""
     return reverse("bridge:openapi").removesuffix(f"{API}openapi.json") or "/"
 
 
 @lru_cache(maxsize=4)
 def _described(server: str) -> bytes:
-    """Made once: it takes half a second, and anybody may ask for it."""
+    """Cached, because it takes half a second and anybody may request it."""
     return orjson.dumps(description(server=server))
 
 
@@ -123,7 +123,7 @@ def _parameters(operation: Operation, fields: dict[str, Any], required: list[str
 
 
 def _optional(schema: dict[str, Any]) -> dict[str, Any]:
-    """Of a query, in which there is no null: what is not given is left out."""
+    """The schema without null: a query has no null, and a missing value is left out."""
     if "anyOf" not in schema:
         return schema
     (kept,) = [each for each in schema["anyOf"] if each != {"type": "null"}]

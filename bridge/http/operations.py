@@ -1,4 +1,4 @@
-"""Operations of the HTTP API: each performs a command for a method and an address."""
+"""Operations of the HTTP API: each performs a command for a method and a path."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
@@ -20,29 +20,29 @@ Parameters = Mapping[str, tuple[TypeAdapter[str], str, str]]
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class RequestSession(Session):
-    """The session of one request. It gets no events, and is in a room only while the request lasts."""
+    """The session of one request. It gets no events, and is in a room only during the request."""
 
     request: HttpRequest
     given: Mapping[str, str] = field(default_factory=dict)
     """The parameters of the query that are not part of the payload: `inbox`, `key`."""
     user: Any = None
-    """The member of staff, after they were admitted."""
+    """The staff user, once they are admitted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
     method: Method
     path: str
-    """Below the API's own address, with fields of the payload in braces."""
+    """The path below the API's own, with fields of the payload in braces."""
     entry: Entry
     summary: str
     _: KW_ONLY
     status: int = 200
     caller: Literal["anyone", "visitor", "staff"] = "visitor"
     places: Parameters = field(default_factory=dict)
-    """Parameters of the query beside the payload's fields."""
+    """Parameters of the query that are not fields of the payload."""
     next_page: Next | None = None
-    """From a reply to what changes in the query for the next page; None after the last one."""
+    """Returns what changes in the query for the page after this reply; None after the last page."""
 
     @property
     def in_path(self) -> tuple[str, ...]:
@@ -50,7 +50,7 @@ class Operation:
 
     @property
     def elsewhere(self) -> tuple[str, ...]:
-        """The payload's fields that are not in the path: in the query of a GET, else in the body."""
+        """The payload's fields that are not in the path, but in the query or the body."""
         return tuple(name for name in self.entry.payload.model_fields if name not in self.in_path)
 
     @property
@@ -59,12 +59,12 @@ class Operation:
 
 
 def older(reply: Any) -> Mapping[str, Any] | None:
-    """From a page of messages to the one before it."""
+    """The position of the page of older messages."""
     return {"before": reply["messages"][0]["seq"]} if reply["has_more"] else None
 
 
 def entry(name: str, *, permission: Permission, throttle: str) -> Callable[[Callable[..., Any]], Entry]:
-    """A decorator: make an entry of an async function of session and payload, which sockets cannot use."""
+    """A decorator that makes an entry of an async function of session and payload. Sockets cannot use this entry."""
 
     def make(function: Callable[..., Awaitable[Any]]) -> Entry:
         return Entry(
@@ -82,7 +82,7 @@ def entry(name: str, *, permission: Permission, throttle: str) -> Callable[[Call
 
 
 def guarded(of: Entry, guard: Callable[[Any, Any], Awaitable[None]]) -> Entry:
-    """The same command, with `guard` in front of its own permission."""
+    """The same command, with `guard` checked before its own permission."""
 
     async def permission(session: Session, payload: Any) -> None:
         await guard(session, payload)

@@ -1,4 +1,4 @@
-"""The operations of staff."""
+"""The operations of staff in the HTTP API."""
 
 import uuid
 from collections.abc import Mapping

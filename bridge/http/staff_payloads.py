@@ -1,4 +1,4 @@
-"""What staff's requests carry, and what they are answered with."""
+"""The payloads of staff's requests and replies."""
 
 from typing import Annotated, Any, Literal
 

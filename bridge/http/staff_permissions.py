@@ -1,4 +1,4 @@
-"""Who of staff may do what: users of this site, as far as the permissions go that the admin asks for, too."""
+"""The permissions of staff's requests: users of this site, with the same permissions as in the admin."""
 
 from typing import Any, cast
 
@@ -12,7 +12,7 @@ from bridge.live.permissions import Permission
 
 
 def may(*names: str) -> Permission:
-    """A user of staff who has these permissions: by this site's login, or by a token of his."""
+    """A staff user with these permissions, identified by a login on this site or by a staff token."""
 
     async def permission(session: Any, payload: Any) -> None:
         await session.database.run(_admit, session, names)
@@ -38,11 +38,11 @@ def _logged_in(session: RequestSession) -> Any:
 
 
 class _Csrf(CsrfViewMiddleware):
-    """Django's own check, for the requests that need it: those that come with a cookie."""
+    """Django's own CSRF check, for the requests that need it: those with a login cookie."""
 
     def refusal(self, request: HttpRequest) -> str | None:
         self.process_request(request)
-        # It asks of a view only whether that one is exempt.
+        # It only checks whether the view is exempt.
         return cast(str | None, self.process_view(request, HttpResponse, (), {}))
 
     def _reject(self, request: HttpRequest, reason: str) -> Any:

@@ -1,4 +1,4 @@
-"""Addresses of the HTTP API, below /api/."""
+"""URLs of the HTTP API, below /api/."""
 
 import re
 from itertools import groupby

@@ -1,4 +1,4 @@
-"""The permissions of visitors' requests, checked with each request: nothing is kept between two."""
+"""The permissions of visitors' requests. They are checked for each request: nothing is stored between two."""
 
 import uuid
 from typing import Annotated, Any
@@ -25,7 +25,7 @@ IN_ROOM: Parameters = {**IN_INBOX, "key": (TypeAdapter(Key), "", "The key of a r
 
 
 async def visitor(session: RequestSession, payload: Any) -> None:
-    """The visitor of the token, admitted to this inbox."""
+    """The token's visitor, if this inbox admits them."""
     inbox = await session.database.run(_come_in, session, Worker.current().moderation)
     named = as_nick(session.identity.name) if session.identity else None
     session.opening = Opening(
@@ -37,7 +37,7 @@ async def visitor(session: RequestSession, payload: Any) -> None:
 
 
 async def visitor_at_message(session: RequestSession, payload: Any) -> None:
-    """The same, in the room of the message if they joined it and may still see it."""
+    """The same, and in the message's room, if they have joined it and may still see it."""
     await visitor(session, payload)
     target = await session.database.run(_room_of, session, payload.message)
     if target is not None:
@@ -45,7 +45,7 @@ async def visitor_at_message(session: RequestSession, payload: Any) -> None:
 
 
 async def visitor_in_room(session: RequestSession, payload: Any) -> None:
-    """The same, in a room that they joined once. Each request checks again whether they may see it."""
+    """The same, and in a room that they have joined. Each request checks again whether they may still see it."""
     await visitor(session, payload)
     session.enter(await session.database.run(_joined, session, payload.room))
 
