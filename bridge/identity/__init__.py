@@ -1,1 +1,1 @@
-"""Who a visitor is: which of their credentials count, and who vouches for them."""
+"""Identifies visitors, and lets them in: tokens, JWT and login, handshakes, contacts, revocation."""

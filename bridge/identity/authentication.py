@@ -1,4 +1,4 @@
-"""Who comes: the visitor behind a token, a JWT or this site's login, and what of it counts."""
+"""Authenticates visitors: by token, by JWT, or by this site's login."""
 
 import uuid
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ MOST_SUCCESSORS = 8
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """Who came, and the token they are known by from now on."""
+    """An authenticated visitor, and the token that identifies them from now on."""
 
     visitor: uuid.UUID
     token: Token
@@ -28,14 +28,14 @@ class Authenticated:
     contact: Contact | None = None
     identity: Identity | None = None
     is_new: bool = False
-    """Nobody was here before under this visitor: there is nothing to look for."""
+    """The visitor was created just now, so there is nothing to look up."""
 
 
 def authenticate(inbox: Inbox, shown: Credentials) -> Authenticated:
-    """Identify a visitor. Whether they may come in, `entrance.admit` decides. Blocks the thread.
+    """Identify a visitor. `entrance.admit` decides whether they may come in. Blocks the thread.
 
-    Raises BridgeError (`not_identified`): with `details.reason` `revoked`, `jwt` or `expired`; without, for what is no
-    token.
+    Raises BridgeError (`not_identified`): with `details.reason` `revoked`, `jwt` or `expired`, and without a reason
+    for an invalid token.
     """
     vouched = read_jwt(inbox, shown.vouched_by) if shown.vouched_by else None
     if vouched is None and shown.login and inbox.takes_login:
@@ -59,7 +59,7 @@ def _identified(
 ) -> Authenticated:
     contact = contacts.find_identified(inbox.pk, vouched.identity)
     if contact is None:
-        # Whom the browser was until now they stay, where that was nobody known.
+        # They stay the visitor that this browser was until now, unless that visitor was identified.
         nameless = None
         with suppress(BridgeError):
             nameless = _by_token(inbox, held, login=None, by_cookie=by_cookie).visitor if held else None
@@ -83,13 +83,13 @@ def _by_token(inbox: Inbox, held: Token, *, login: str | None, by_cookie: bool) 
     rows = list(Contact.objects.filter(visitor=held.visitor))
     stands = _stands(held, rows, login=login, by_cookie=by_cookie)
     proof = _proof(held)
-    # Where it stands for its visitor no more, what was revoked of theirs is no concern of who has it now.
+    # If the token no longer identifies its visitor, the revocations of this visitor do not affect its bearer.
     if _is_revoked(proof.digests if stands else _own_digests(held), since=proof.since):
         raise signed_out()
     if not stands:
         return _successor(inbox, held)
     if held.is_dated and not held.grant:
-        # What is vouched for is renewed by whoever vouches. The session rests on both tokens.
+        # Tokens of identified visitors are renewed by the site or the login. The session depends on both tokens.
         held = tokens.issue(held.visitor)
         proof = proof._replace(digests=(*proof.digests, *_own_digests(held)))
     contact = next((row for row in rows if row.inbox_id == inbox.pk), None)
@@ -98,10 +98,10 @@ def _by_token(inbox: Inbox, held: Token, *, login: str | None, by_cookie: bool) 
 
 
 def _stands(held: Token, rows: Sequence[Contact], *, login: str | None, by_cookie: bool) -> bool:
-    """Whether the token alone makes its bearer its visitor.
+    """Whether the token alone is enough to be its visitor.
 
-    For whom somebody vouches, an anonymous token is not enough: it may be left on a computer that others use. A
-    cookie that was set for a login ends with it, also where nobody logged out.
+    For an identified visitor, an anonymous token is not enough: it may remain on a computer that others use. A
+    cookie that was set for a login ends with it, even if nobody logged out.
     """
     if not held.grant:
         return not any(row.is_identified for row in rows)
@@ -113,7 +113,7 @@ def _stands(held: Token, rows: Sequence[Contact], *, login: str | None, by_cooki
 
 
 def _successor(inbox: Inbox, held: Token) -> Authenticated:
-    """A visitor that this browser was not yet, the same in all its tabs until its cookie is replaced."""
+    """A new visitor for this browser, the same in all its tabs until its cookie is replaced."""
     for number in range(MOST_SUCCESSORS):
         visitor = tokens.successor(held, number=number)
         rows = list(Contact.objects.filter(visitor=visitor))

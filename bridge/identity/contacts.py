@@ -1,4 +1,4 @@
-"""What is known of a visitor: what they say of themselves, and whom their site says they are."""
+"""Contacts: a visitor's own name and e-mail address, and the identity that their site confirms."""
 
 import uuid
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ from bridge.models import Connection, Contact, Inbox
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whom a visitor's site says they are."""
+    """The identity of a visitor according to their site."""
 
     issuer: str
-    """`site`: the user of this site's login; `jwt`: whom another site vouches for."""
+    """`site`: a user of this site's login; `jwt`: a user of another site."""
     subject: str
-    """What they are called there for ever: the user's primary key as text; the JWT's `sub`."""
+    """Their permanent ID there: the user's primary key as text, or the JWT's `sub`."""
     name: str = ""
     email: str = ""
-    """As their site says, else as they said themselves; empty where nobody did."""
+    """From their site, otherwise from themselves; empty if unknown."""
     user: Any = None
-    """The primary key of the Django user, None where they are none."""
+    """The primary key of the Django user, or None if they are not one."""
 
     @classmethod
     def of(cls, contact: Contact) -> "Identity":
@@ -35,7 +35,7 @@ class Identity:
 
 
 def is_accepted(contact: Contact, inbox: Inbox) -> bool:
-    """Whether the inbox lets somebody in by what identified this contact."""
+    """Whether the inbox accepts the kind of identification of this contact."""
     return (
         inbox.takes_jwt
         if contact.issuer == Contact.Issuer.JWT
@@ -44,7 +44,7 @@ def is_accepted(contact: Contact, inbox: Inbox) -> bool:
 
 
 def find_identified(inbox: int, claims: Identity) -> Contact | None:
-    """Who was identified by this here before, with what their site says of them now."""
+    """The contact that was identified in this way before, updated with the current claims of their site."""
     found = Contact.objects.filter(inbox=inbox, issuer=claims.issuer, subject=claims.subject).first()
     if found is not None:
         _note(found, claims)
@@ -52,10 +52,10 @@ def find_identified(inbox: int, claims: Identity) -> Contact | None:
 
 
 def identify(inbox: int, claims: Identity, *, visitor: uuid.UUID | None = None) -> Contact:
-    """The contact of whoever their site says this is, made now where there is none.
+    """The contact with this identity, created if there is none.
 
-    A new one is this visitor, so that what they wrote without a name goes on; unless somebody else is. Else whoever
-    they are in another inbox, where it is this site's user.
+    A new contact gets `visitor`, so that an anonymous conversation continues, unless that visitor is somebody else.
+    Otherwise, a user of this site gets the visitor that they are in another inbox.
     """
     if visitor is not None and not _may_be(visitor, claims):
         visitor = None
@@ -64,7 +64,7 @@ def identify(inbox: int, claims: Identity, *, visitor: uuid.UUID | None = None) 
             with transaction.atomic():
                 contact = _make(inbox, claims, candidate)
                 if candidate == visitor:
-                    # Whoever else has an anonymous token of theirs stays out from now on.
+                    # From now on, anonymous tokens of this visitor are invalid, whoever has one.
                     revoke_nameless(visitor)
                 return contact
         except IntegrityError:
@@ -75,9 +75,9 @@ def identify(inbox: int, claims: Identity, *, visitor: uuid.UUID | None = None) 
 
 
 def set_contact(inbox: int, visitor: uuid.UUID, *, name: str | None, email: str | None) -> Contact:
-    """What they say of themselves; None leaves it as it is.
+    """Store what the visitor says about themselves; None changes nothing.
 
-    Raises BridgeError (`not_permitted`) for what their site says of them.
+    Raises BridgeError (`not_permitted`) for values that their site has set.
     """
     changes = {field: text for field, text in (("name", name), ("email", email)) if text is not None}
     with transaction.atomic():
@@ -91,7 +91,7 @@ def set_contact(inbox: int, visitor: uuid.UUID, *, name: str | None, email: str 
                 )
             setattr(contact, field, text)
         if email:
-            # Whoever leaves their address wants mails, also where they ended them once.
+            # A visitor who leaves their address wants e-mails, even if they stopped them before.
             contact.email_stopped = False
         contact.updated_at = timezone.now()
         contact.save(update_fields=[*changes, "email_stopped", "updated_at"])
@@ -102,12 +102,12 @@ def set_contact(inbox: int, visitor: uuid.UUID, *, name: str | None, email: str 
 
 
 def stop_mails(inbox: int, visitor: uuid.UUID) -> None:
-    """They want no more of them. What waits is let go when its time comes."""
+    """Stop e-mails to the visitor. Waiting ones are dropped when they are due."""
     Contact.objects.filter(inbox=inbox, visitor=visitor).update(email_stopped=True)
 
 
 def _may_be(visitor: uuid.UUID, claims: Identity) -> bool:
-    """Whether nobody vouches for this visitor but, in other inboxes, the same login for the same user."""
+    """Whether this visitor is not identified, except as the same user of this site in other inboxes."""
     others = Contact.objects.filter(visitor=visitor).exclude(issuer=Contact.Issuer.NOBODY)
     if claims.issuer == Contact.Issuer.SITE:
         others = others.exclude(issuer=claims.issuer, subject=claims.subject)
@@ -115,7 +115,7 @@ def _may_be(visitor: uuid.UUID, claims: Identity) -> bool:
 
 
 def _elsewhere(claims: Identity) -> uuid.UUID | None:
-    """Each inbox has a secret of its own, so only this site's users are the same in all of them."""
+    """The visitor in another inbox. Each inbox has its own secret, so only users of this site are the same in all."""
     if claims.user is None:
         return None
     rows = Contact.objects.filter(user=claims.user, issuer=claims.issuer, subject=claims.subject)
@@ -123,7 +123,7 @@ def _elsewhere(claims: Identity) -> uuid.UUID | None:
 
 
 def _make(inbox: int, claims: Identity, visitor: uuid.UUID) -> Contact:
-    # What they said of themselves before becomes this contact: if nobody else was faster.
+    # The visitor's anonymous contact becomes this one, unless somebody else was faster.
     contact, _ = Contact.objects.update_or_create(
         inbox_id=inbox,
         visitor=visitor,
@@ -135,7 +135,7 @@ def _make(inbox: int, claims: Identity, visitor: uuid.UUID) -> Contact:
 
 
 def _note(contact: Contact, claims: Identity) -> None:
-    """Written only where it is news."""
+    """Update the contact with these claims. Writes only what has changed."""
     news: dict[str, Any] = {"user_id": claims.user} if contact.user_id != claims.user else {}
     for field in ("name", "email"):
         text, verified = getattr(claims, field), f"{field}_verified"
@@ -154,7 +154,7 @@ def _note(contact: Contact, claims: Identity) -> None:
 
 
 def tell_cards(contact: Contact) -> None:
-    """Have it shown to staff in the visitor's open conversations, after the commit that changes it."""
+    """Show the contact to staff in the visitor's open conversations, after the commit that changes it."""
     transaction.on_commit(partial(_tell, contact), robust=True)
 
 

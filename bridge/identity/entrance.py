@@ -1,4 +1,4 @@
-"""The one entrance for visitors: `admit` for sockets, the HTTP API, uploads and files, `open_inbox` for pages."""
+"""The only entrance for visitors: `admit` for sockets, the HTTP API, uploads and files, `open_inbox` for pages."""
 
 import uuid
 from contextlib import suppress
@@ -20,10 +20,10 @@ class Admitted:
 
 
 def admit(inbox: Inbox | str, credentials: Credentials, handshake: Handshake) -> Admitted:
-    """Let a visitor into an inbox, given by its name or as it was just read. Blocks the thread.
+    """Let a visitor into an inbox, given by its name or as a row just read. Blocks the thread.
 
     Raises BridgeError: `not_found` if there is no such inbox, `not_permitted` for a page of another site,
-    `not_identified` as `authenticate` does, or with `details.reason` `sign_in`, and `blocked`.
+    `not_identified` as `authenticate` does or with `details.reason` `sign_in`, and `blocked`.
     """
     inbox = open_inbox(inbox, handshake)
     visitor = authenticate(inbox, credentials)
@@ -34,7 +34,7 @@ def admit(inbox: Inbox | str, credentials: Credentials, handshake: Handshake) ->
             reason="sign_in",
         )
     known_as = {visitor.visitor}
-    # In a browser whose cookie names a blocked visitor, no other token helps.
+    # A browser whose cookie belongs to a blocked visitor stays blocked, also with another token.
     with suppress(BridgeError):
         known_as.add(tokens.read(handshake.cookie or "").visitor)
     if is_blocked(inbox.pk, known_as):
@@ -64,7 +64,7 @@ def opens_any_inbox(origin: str) -> bool:
 
 
 def claimed_visitor(credentials: Credentials) -> uuid.UUID:
-    """The visitor whose token it is, valid or revoked: for the throttles, before any query.
+    """The visitor of the token, valid or revoked, for the throttles before any query.
 
     Raises BridgeError (`not_identified`) if there is no token, or an invalid one.
     """

@@ -1,4 +1,4 @@
-"""Where a socket or a request comes from, and the credentials in it. Reads nothing but its headers."""
+"""Handshakes: where a socket or a request comes from, and its credentials. Only the headers are read."""
 
 import ipaddress
 import logging
@@ -29,46 +29,46 @@ class Credentials(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """How a socket or a request came in, before its visitor is known."""
+    """What is known about a socket or a request before its visitor is known."""
 
     address: str
     user_agent: str
     origin: str
-    """The page's origin where that is another site; empty for our own pages and for clients without one."""
+    """The page's origin if that is another site; empty for our own pages and for clients without an origin."""
     cookie: str | None
     """The token in the cookie of our own page."""
     login: str | None = None
-    """The key of the Django session that came with it, from our own pages alone."""
+    """The key of the Django session; only from our own pages."""
     doubt: str = ""
-    """What a proxy in front hides, `port` or `scheme`, where `origin` may well be our own page."""
+    """What a proxy seems to hide, `port` or `scheme`, if `origin` may be our own page."""
     bearer: str | None = None
-    """The token in its Authorization header, of a visitor or of staff."""
+    """The token in the Authorization header, of a visitor or of staff."""
     is_ours: bool = True
     """False if a page of another site made the request: its cookies do not count."""
 
     @property
     def credentials(self) -> Credentials:
-        """Those of a request: its bearer token alone, or else the cookie and login of our own page."""
+        """The credentials of a request: only its bearer token, or else the cookie and login of our own page."""
         return Credentials(self.bearer) if self.bearer else self.to_start()
 
     def to_start(self, *, token: str | None = None, vouched_by: str | None = None) -> Credentials:
-        """Those of `session.start`. A login or JWT counts beside the token: who signs in keeps their conversation."""
+        """The credentials of `session.start`. A token is also used with a login or JWT, to keep the conversation."""
         token = token or self.bearer
         cookie, login = (self.cookie, self.login) if self.is_ours else (None, None)
         return Credentials(token or cookie, is_cookie=not token, login=login, vouched_by=vouched_by)
 
 
 def read_handshake(scope: dict[str, Any]) -> Handshake:
-    """Raises OriginRefused where the Host is none of ours or the Origin is none at all."""
+    """The handshake of an ASGI scope. Raises OriginRefused if Host is not one of ours or Origin is invalid."""
     headers: dict[bytes, str] = {}
     for name, value in scope["headers"]:
-        # Repeated headers, as X-Forwarded-For may be, are one list.
+        # Repeated headers, such as X-Forwarded-For, are joined to one list.
         between = "; " if name == b"cookie" else ", "
         text, known = value.decode("latin-1"), headers.get(name)
         headers[name] = text if known is None else f"{known}{between}{text}"
     scheme = _scheme(scope.get("scheme", ""), headers)
     origin, doubt = foreign_origin(headers.get(b"origin"), headers.get(b"host", ""), scheme=scheme)
-    # Another site's page never speaks with our cookies, even where its browser sends them along.
+    # Our cookies do not count for pages of other sites, even if a browser sends them.
     cookies = parse_cookie(headers.get(b"cookie", "") if not origin else "")
     return Handshake(
         address=_address(scope.get("client"), headers.get(b"x-forwarded-for", "")),
@@ -106,9 +106,9 @@ def _bearer(authorization: str) -> str | None:
 
 
 def _is_ours(method: str, headers: Mapping[bytes, str]) -> bool:
-    """Whether no page of another site made this request, if its origin does not already say so.
+    """Whether no page of another site made this request. The origin has been checked before.
 
-    A link on another site may lead here, if the request only reads. `method` is empty for a socket: its origin is
+    Links on other sites may lead here if the request only reads. `method` is empty for a socket: its origin is
     enough, because browsers always send it.
     """
     site = headers.get(b"sec-fetch-site", "")
@@ -121,7 +121,7 @@ def _is_ours(method: str, headers: Mapping[bytes, str]) -> bool:
 
 
 def address_of(request: HttpRequest) -> str | None:
-    """The same address of a request for a page; None where it has none, as on a unix socket."""
+    """The visitor's address for a request of a page, or None if it has none, as on a unix socket."""
     found = _address((request.META.get("REMOTE_ADDR"),), request.META.get("HTTP_X_FORWARDED_FOR", ""))
     try:
         return str(ipaddress.ip_address(found))
@@ -130,10 +130,10 @@ def address_of(request: HttpRequest) -> str | None:
 
 
 def _scheme(spoken: str, headers: Mapping[bytes, str]) -> str:
-    """What the browser speaks, `http` or `https`; empty where nobody can tell.
+    """The scheme that the browser uses, `http` or `https`; empty if unknown.
 
-    A proxy that ends TLS says so in the header of SECURE_PROXY_SSL_HEADER, as Django has it. Without that, what comes
-    to us in clear may have come to a proxy that we know nothing of over HTTPS.
+    A proxy that terminates TLS says so in the header of Django's SECURE_PROXY_SSL_HEADER. Without this setting, a
+    plain HTTP request may have reached an unknown proxy over HTTPS.
     """
     if spoken in {"https", "wss"}:
         return "https"
@@ -146,7 +146,7 @@ def _scheme(spoken: str, headers: Mapping[bytes, str]) -> str:
 
 
 def _address(client: Any, forwarded: str) -> str:
-    """The visitor's, as the nearest of our own proxies saw it; an IPv6 network where it is of that kind."""
+    """The visitor's address as our outermost proxy saw it. For IPv6, the network."""
     address = _forwarded_for(forwarded) or (str(client[0]) if client else "unknown")
     try:
         parsed = ipaddress.ip_address(address)
@@ -155,14 +155,14 @@ def _address(client: Any, forwarded: str) -> str:
     if parsed.version == 4:
         return str(parsed)
     if parsed.ipv4_mapped is not None:
-        # A server that listens on IPv6 alone names the same address so.
+        # A server that listens only on IPv6 writes IPv4 addresses like this.
         return str(parsed.ipv4_mapped)
-    # One household has 2**64 of them. Without the zone, which is a name on the machine that wrote it.
+    # One household has 2**64 addresses. The zone is left out: it has a meaning only on one machine.
     return str(ipaddress.ip_network((int(parsed), 64), strict=False).network_address)
 
 
 def _forwarded_for(forwarded: str) -> str:
-    """The address that our outermost proxy saw. Anybody may have written what stands further left."""
+    """The address that our outermost proxy saw. The entries to the left of it may be forged."""
     hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
     trusted = settings.TRUSTED_PROXIES
     if trusted > len(hops):
@@ -183,7 +183,7 @@ def _forwarded_for(forwarded: str) -> str:
         )
     if not 0 < trusted <= len(hops):
         return ""
-    # Some proxies write the port, too: with it each socket would be another address to the throttles.
+    # Some proxies add the port. With it, each socket would have its own address for the throttles.
     hop = hops[-trusted]
     if hop.startswith("["):
         return hop[1:].partition("]")[0]

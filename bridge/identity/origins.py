@@ -1,4 +1,4 @@
-"""Whose page a socket or a request comes from: ours, or another site's."""
+"""Origins: whether a socket or a request comes from our own page or from another site."""
 
 import logging
 from urllib.parse import SplitResult, urlsplit
@@ -15,19 +15,19 @@ logger = logging.getLogger(__name__)
 LOCAL = [".localhost", "127.0.0.1", "[::1]"]
 """The hosts that Django allows with DEBUG if ALLOWED_HOSTS is empty."""
 MOST_ORIGINS = 20
-"""Pages of other origins that the log names: anybody may make one up."""
+"""How many other origins the log names. Anybody can invent more."""
 
 
 class OriginRefused(BridgeError):
-    """A socket or a request that is for another host, has an invalid origin, or comes from a site that may not."""
+    """A socket or a request is for another host, has an invalid origin, or comes from a site that is not allowed."""
 
     def __init__(self, message: str) -> None:
         super().__init__(Code.NOT_PERMITTED, message, close=True)
 
 
 def foreign_origin(origin: str | None, host: str, *, scheme: str) -> tuple[str, str]:
-    """Empty for our own page and for what is no browser; else the origin, for an inbox to allow, and what may be wrong
-    about it: Handshake.doubt."""
+    """The origin, if it is another site, and a doubt about that (`Handshake.doubt`). The inbox decides whether the
+    origin is allowed. Both are empty for our own pages and for clients that are not browsers."""
     if not validate_host(split_domain_port(host)[0], project.ALLOWED_HOSTS or LOCAL):
         raise OriginRefused(f"The host {host!r} is not in ALLOWED_HOSTS.")
     if origin is None:
@@ -44,10 +44,10 @@ def foreign_origin(origin: str | None, host: str, *, scheme: str) -> tuple[str, 
     if _host(parts.hostname, port) == _host(name, asked_port):
         if not scheme or parts.scheme == scheme:
             return "", ""
-        # Whoever sits between could have written it: to browsers, too, it is another site.
+        # Somebody in between could have changed a page over plain HTTP. For browsers, too, this is another site.
         return _doubted(found, "scheme", scheme)
     if _site(parts) == _site(urlsplit(addresses.origin())):
-        # Whatever Host the proxy passes on: this is where the site says that it is.
+        # This is the site's configured address, whatever Host the proxy passes on.
         return "", ""
     return _doubted(found, "port", host) if parts.hostname == name else (found, "")
 
@@ -76,5 +76,5 @@ def _split(host: str) -> tuple[str, int | None]:
 
 
 def _host(name: str, port: int | None) -> tuple[str, int]:
-    # A proxy in front may speak HTTPS to the browser and HTTP to us: the usual ports are one.
+    # A proxy may use HTTPS with the browser and HTTP with us, so the default ports count as the same.
     return name, 0 if port in {None, 80, 443} else int(port or 0)

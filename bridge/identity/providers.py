@@ -1,4 +1,4 @@
-"""Whom a JWT or this site's login vouches for."""
+"""Reads the identity of a visitor from a JWT or from this site's login."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from bridge.models import Contact, Inbox
 from bridge.protocol.values import Email, Line, as_name
 
 LEEWAY = 10
-"""Seconds that another site's clock may be wrong."""
+"""Seconds by which another site's clock may be wrong."""
 
 
 class _Said(BaseModel):
     sub: Annotated[Line, Field(min_length=1, max_length=255)]
-    # Shown as far as it can be: a name that is odd is no reason to keep its bearer out.
+    # Invalid parts are left out: a strange name is not a reason to refuse its bearer.
     name: Annotated[str, BeforeValidator(lambda name: name or ""), AfterValidator(as_name)] = ""
     email: Email = ""
     exp: float
@@ -34,11 +34,11 @@ class _Said(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ExternalIdentity:
-    """Whom somebody vouches for, by what, since when and until when."""
+    """An identity that a site confirms, how it does that, since when and until when."""
 
     identity: Identity
     grants: tuple[str, ...]
-    """The digests of that by which they vouch, the one that counts now first."""
+    """The digests of the JWT or the login's key, the current one first."""
     since: datetime
     until: datetime | None = None
 
@@ -48,15 +48,15 @@ class ExternalIdentity:
 
 
 def read_jwt(inbox: Inbox, text: str) -> ExternalIdentity:
-    """Raises BridgeError (`not_identified`) for what this inbox's secret did not sign, or signed for somebody else."""
+    """The identity in a JWT. Raises BridgeError (`not_identified`) if it is not valid in this inbox."""
     if not inbox.takes_jwt:
         raise BridgeError(Code.NOT_IDENTIFIED, "This chat does not accept JWTs.", reason="jwt")
     try:
-        # The algorithm is ours to say, not the token's; compares in constant time.
+        # We choose the algorithm, not the token. The comparison takes constant time.
         said = _Said.model_validate(_decoded(inbox, text))
     except jwt.ExpiredSignatureError:
         raise BridgeError(Code.NOT_IDENTIFIED, "This JWT has expired.", reason="expired") from None
-    # Its header is read before its signature: it may be nested as deep as anybody likes.
+    # The header is read before the signature is checked, so an attacker may nest it to any depth.
     except (jwt.InvalidTokenError, ValidationError, OverflowError, UnicodeError, RecursionError) as error:
         raise BridgeError(Code.NOT_IDENTIFIED, _why(error), reason="jwt") from None
     now = timezone.now()
@@ -64,7 +64,7 @@ def read_jwt(inbox: Inbox, text: str) -> ExternalIdentity:
     latest = (now + tokens.VOUCHED_FOR).timestamp()
     return ExternalIdentity(
         identity,
-        # What was signed. The signature itself has several spellings: its last letter's spare bits, padding, line ends.
+        # Only the signed part: a signature has several spellings (unused bits of its last letter, padding, line ends).
         tokens.digests(text.rpartition(".")[0]),
         since=now if said.iat is None else min(now, datetime.fromtimestamp(max(said.iat, 0), UTC)),
         until=datetime.fromtimestamp(min(said.exp, latest), UTC),
@@ -72,7 +72,7 @@ def read_jwt(inbox: Inbox, text: str) -> ExternalIdentity:
 
 
 def _decoded(inbox: Inbox, text: str) -> dict[str, Any]:
-    """What it says, whichever of the inbox's secrets signed it."""
+    """The claims of a JWT that any of the inbox's secrets signed."""
     *before, last = inbox.identity_secrets()
     options: Any = {
         "algorithms": ["HS256"],
@@ -87,7 +87,7 @@ def _decoded(inbox: Inbox, text: str) -> dict[str, Any]:
 
 
 def _why(error: Exception) -> str:
-    """For whoever writes the site: what of their JWT does not fit, without what is in it."""
+    """Explains to the site's developers why their JWT is refused, without its content."""
     if isinstance(error, jwt.MissingRequiredClaimError):
         return f"This JWT has no {error.claim}."
     if isinstance(error, jwt.InvalidAudienceError):
@@ -99,23 +99,23 @@ def _why(error: Exception) -> str:
 
 
 class _Glance(dict[str, Any]):
-    """A login's session that is only looked at: whatever is to be changed in it, its next page changes."""
+    """A session that is only read. Changes are discarded; Django makes them again on the user's next page."""
 
     def flush(self) -> None:
         self.clear()
 
     def cycle_key(self) -> None:
-        """Its cookie could not be told."""
+        """Does nothing, because the new key could not be sent to the browser."""
 
 
 def read_login(session_key: str) -> ExternalIdentity | None:
-    """The user who is logged in with this Django session, as Django itself would say. None: nobody."""
+    """The user who is logged in with this Django session according to Django, or None."""
     store = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
     request: Any = SimpleNamespace(session=_Glance(store.load()))
     user: Any = auth.get_user(request)
     if not user.is_authenticated:
         return None
-    # A project's own kind of user may have no full name.
+    # A project's own user model may have no full name.
     name = getattr(user, "get_full_name", str)() or user.get_username()
     email = getattr(user, user.get_email_field_name(), "") or ""
     identity = Identity(Contact.Issuer.SITE, str(user.pk), as_name(name), email, user.pk)
@@ -123,8 +123,8 @@ def read_login(session_key: str) -> ExternalIdentity | None:
 
 
 def end_login(*, request: Any, **_: Any) -> None:
-    """Whoever logs out: what rests on their login ends. Receives `user_logged_out`, while the session still exists."""
-    # Two, where Django gives it another key as it looks who logs out: after SECRET_KEY has changed.
+    """End all that depends on a login. Receives `user_logged_out`, while the session still exists."""
+    # There are two keys if Django changes the key while it loads the user, after SECRET_KEY has changed.
     given = getattr(request, "COOKIES", {}).get(settings.SESSION_COOKIE_NAME)
     stored = getattr(getattr(request, "session", None), "session_key", None)
     keys = {key for key in (stored, given) if key}

@@ -1,4 +1,4 @@
-"""Whether there is a way by which a visitor comes to see what staff write to them."""
+"""Checks whether a visitor can still see what staff write to them."""
 
 from uuid import UUID
 
@@ -10,9 +10,9 @@ from bridge.models import Connection, Contact, Endpoint, Inbox, RevokedToken
 
 
 def reaches_visitor(endpoint_id: int) -> bool:
-    """Of what came in at this endpoint: on the page, by mail, or at another place where somebody reads.
+    """Whether what comes in from this endpoint reaches the visitor: on the page, by e-mail, or in another service.
 
-    A single token that was revoked says nothing: its visitor may have others.
+    A single revoked token is not a reason to deny it: the visitor may have other tokens.
     """
     endpoint = Endpoint.objects.select_related("connection__inbox").get(pk=endpoint_id)
     connection = endpoint.connection
@@ -22,7 +22,7 @@ def reaches_visitor(endpoint_id: int) -> bool:
     if connection.kind == Connection.Kind.ROOM:
         return connection.inbox.enabled and connection.is_open
     if connection.visitor is None:
-        # Somebody of another service: it reaches them there.
+        # A person in another service, where it reaches them.
         return bool(others)
     return _has_page(connection.inbox, connection.visitor) or any(
         service.reaches_visitor(other) for other in others if (service := services.find(other.service))
@@ -30,7 +30,7 @@ def reaches_visitor(endpoint_id: int) -> bool:
 
 
 def _has_page(inbox: Inbox, visitor: UUID) -> bool:
-    """Whether anybody may still come in as this visitor and read it."""
+    """Whether this visitor can still open the page and read there."""
     if not inbox.enabled or is_blocked(inbox.pk, {visitor}):
         return False
     known = Contact.objects.filter(visitor=visitor).exclude(issuer=Contact.Issuer.NOBODY)
@@ -38,7 +38,7 @@ def _has_page(inbox: Inbox, visitor: UUID) -> bool:
     if not contacts:
         gone = [*tokens.visitor_digests(visitor), *tokens.nameless_digests(visitor)]
         return not inbox.identity_required and not RevokedToken.objects.filter(digest__in=gone).exists()
-    # With a token alone nobody is this visitor any more: somebody has to vouch for them again.
+    # A token alone is not enough for an identified visitor: their site or login has to confirm them again.
     return any(
         contact.inbox_id == inbox.pk
         and is_accepted(contact, inbox)

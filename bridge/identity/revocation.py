@@ -1,4 +1,4 @@
-"""Taking back what somebody is known by: whoever rests on it is signed out, in all processes."""
+"""Revokes tokens and logins. Sessions that depend on them end in all processes."""
 
 import uuid
 from collections.abc import Sequence
@@ -12,40 +12,40 @@ from bridge.identity import tokens
 from bridge.models import RevokedToken
 
 MARGIN = timedelta(hours=1)
-"""For which a row outlives what it revokes: where one machine's clock is ahead, it must not count again on another."""
+"""How long a row is kept after what it revokes has expired, because the clocks of machines differ."""
 
 
 def revoke_token(text: str) -> None:
-    """This one token. Its sockets end; the visitor's other tokens count on.
+    """Revoke one token. Its sockets are closed; the visitor's other tokens stay valid.
 
-    Raises BridgeError (`not_identified`) for what is no token.
+    Raises BridgeError (`not_identified`) if it is not a valid token.
     """
     token = tokens.read(text)
     revoke(tokens.digests(token.text), until=token.expires_at)
 
 
 def revoke_visitor(visitor: uuid.UUID) -> None:
-    """Every token of this visitor that was issued until now, whoever has it.
+    """Revoke all tokens of this visitor that were issued until now, whoever has them.
 
-    His conversations stay his own: who is identified comes back to them as soon as his site vouches for him again;
-    nobody else does.
+    Their conversations stay theirs: an identified visitor has access again as soon as their site confirms them again.
+    Nobody else gets access.
     """
     revoke(tokens.visitor_digests(visitor))
 
 
 def revoke_nameless(visitor: uuid.UUID) -> None:
-    """Every anonymous token of his: he was identified just now, and whoever else has one is not him."""
+    """Revoke all anonymous tokens of a visitor who was just identified, because others may have one."""
     revoke(tokens.nameless_digests(visitor))
 
 
 def revoke_login(session_key: str) -> None:
-    """A login that ended, with all that was issued for it."""
-    # What was issued for it lasts no longer, and the login itself is gone.
+    """Revoke a login that ended, with all tokens that were issued for it."""
+    # These tokens do not last any longer than this, and the login itself no longer exists.
     revoke(tokens.digests(session_key), until=timezone.now() + tokens.VOUCHED_FOR)
 
 
 def revoke(digests: Sequence[str], *, until: datetime | None = None) -> None:
-    """What has one of these digests. `until`: when it would be over by itself; None: never."""
+    """Revoke everything with one of these digests. `until`: when it expires anyway; None: never."""
     now = timezone.now()
     with transaction.atomic():
         for digest in digests:

@@ -1,6 +1,6 @@
-"""Tokens with which a program does what a user of staff may do: signed, and good for some days.
+"""Staff tokens, with which a program can do what a staff user may do. They are signed and valid for some days.
 
-One ends by itself, with its user's password or account, and when it is revoked.
+A token ends when it expires, when its user's password or account changes, and when it is revoked.
 """
 
 import secrets
@@ -18,7 +18,7 @@ from bridge.identity import revocation, tokens
 from bridge.models import RevokedToken
 
 PREFIX = "staff."
-"""So that whoever finds one knows what they found. Without it nothing is a token."""
+"""Makes staff tokens recognisable to people who find one. Texts without it are not accepted."""
 _SALT = "bridge.staff"
 
 
@@ -42,7 +42,7 @@ def read(text: str) -> Any:
 
 
 def _read(text: str) -> tuple[Any, int, str, str]:
-    """What a token says. Its signature is over the text itself, so that there is one spelling of each."""
+    """The values in a token. The text itself is signed, so each token has only one spelling."""
     if not text.startswith(PREFIX):
         raise _unknown()
     try:
@@ -53,12 +53,12 @@ def _read(text: str) -> tuple[Any, int, str, str]:
 
 
 def _digests(text: str) -> Sequence[str]:
-    # An earlier version took tokens without the prefix, and what was revoked without it must not count again.
+    # An earlier version accepted tokens without the prefix. Those revoked without it must stay revoked.
     return (*tokens.digests(text), *tokens.digests(text.removeprefix(PREFIX)))
 
 
 def _password_mark(user: Any, key: str | bytes | None = None) -> str:
-    """Another one after each change of the password. It says nothing about it."""
+    """A value that changes with the password and reveals nothing about it."""
     return salted_hmac(_SALT, user.password, secret=key, algorithm="sha256").hexdigest()[:16]
 
 
@@ -67,6 +67,6 @@ def _unknown() -> BridgeError:
 
 
 def revoke(text: str) -> None:
-    """Let it count no more. Raises BridgeError for what is no token of ours."""
+    """Revoke a staff token. Raises BridgeError if it is not a valid one."""
     _, until, _, _ = _read(text)
     revocation.revoke(tokens.digests(text), until=datetime.fromtimestamp(until, UTC))

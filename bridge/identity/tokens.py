@@ -1,4 +1,4 @@
-"""Tokens: by which a browser says who its visitor is. Signed, and each with a number, so that one can be revoked."""
+"""Tokens, which identify the visitor of a browser. Each is signed and has a number, so that it can be revoked."""
 
 import base64
 import binascii
@@ -20,21 +20,21 @@ from bridge.errors import BridgeError, Code
 COOKIE_NAME = "chatbridge_visitor"
 """Set by the chat page, HttpOnly and SameSite=Lax, with a token as its value."""
 SECURE_COOKIE_NAME = f"__Host-{COOKIE_NAME}"
-"""The same over HTTPS: browsers take it from this very host alone, not from another one of its domain."""
+"""The name over HTTPS: browsers accept such a cookie only from this host, not from another host of its domain."""
 PLAIN_UNTIL = datetime(2027, 3, 1, tzinfo=UTC)
-"""Over HTTPS a token in the plain cookie counts where it was issued before, by a version that knew no other."""
+"""Over HTTPS, a token in the plain cookie is accepted if it was issued before, by a version without the other one."""
 COOKIE_AGE = 400 * 24 * 3600
-"""Seconds. Browsers keep no cookie for longer; each visit to the page starts it again."""
+"""Seconds, the maximum in browsers. Each visit to the page sets the cookie again."""
 VOUCHED_FOR = timedelta(days=1)
-"""How long a token of an identified visitor counts at most. His site, or its login, gives him the next one."""
+"""How long a token of an identified visitor is valid at most. Their site or login gets them the next one."""
 
-# The visitor, when it was issued (milliseconds), a random number; of an identified visitor also until when it
-# counts (seconds) and the digest of what he was identified by.
+# The visitor, the time of issue (milliseconds) and a random number; for an identified visitor also the expiry
+# (seconds) and the digest of what identified them.
 _ANONYMOUS = struct.Struct(">16sQ6s")
 _IDENTIFIED = struct.Struct(">16sQ6sI12s")
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _DIGEST = 12
-"""Bytes: nobody gains by finding two things with one digest."""
+"""Bytes. This is short, but two things with the same digest would not help anybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Token:
     issued_at: datetime
     expires_at: datetime | None = None
     grant: str = ""
-    """The digest of the login or the JWT it was issued for; empty where nobody vouches for the visitor."""
+    """The digest of the login or the JWT for which it was issued; empty for anonymous visitors."""
     signed_with: int = 0
     """Which of `signing_keys` signed it: 0 is SECRET_KEY."""
 
@@ -54,12 +54,12 @@ class Token:
 
     @property
     def is_dated(self) -> bool:
-        """It was signed with a key that counts for a while only, or has no number: another one takes its place."""
+        """Whether it should be replaced: it was signed with a former key, or has no number."""
         return self.signed_with > 0 or self.issued_at == _EPOCH
 
 
 def signing_keys() -> tuple[str | bytes, ...]:
-    """What is signed here counts with any of them: SECRET_KEY, and those that it was before."""
+    """The keys whose signatures are accepted: SECRET_KEY and its former values."""
     return (project.SECRET_KEY, *project.SECRET_KEY_FALLBACKS)
 
 
@@ -68,12 +68,12 @@ def _signer(key: str | bytes | None = None) -> signing.Signer:
 
 
 def issue(visitor: uuid.UUID | None = None) -> Token:
-    """A new token, by default of a visitor who was never here. Nothing is stored until he writes."""
+    """A new token, by default for a new visitor. Nothing is stored until they write."""
     return _issue(_ANONYMOUS, visitor or uuid.uuid4())
 
 
 def issue_identified(visitor: uuid.UUID, *, grant: str, until: datetime | None = None) -> Token:
-    """For a visitor who was identified by what has this digest, until then or for a day, whichever ends first."""
+    """A new token for a visitor identified by what has the digest `grant`. Valid until `until`, at most for a day."""
     end = min(filter(None, (until, timezone.now() + VOUCHED_FOR)))
     return _issue(_IDENTIFIED, visitor, int(end.timestamp()), base64.urlsafe_b64decode(grant))
 
@@ -85,13 +85,13 @@ def _issue(layout: struct.Struct, visitor: uuid.UUID, *more: int | bytes) -> Tok
 
 
 def read(text: str) -> Token:
-    """What the token says, also where it is expired. Raises BridgeError (`not_identified`) for any other text.
+    """The content of a token, even if it has expired. Raises BridgeError (`not_identified`) for any other text.
 
-    Whether it was revoked only the database knows.
+    Does not check whether it was revoked, which only the database knows.
     """
     for number, key in enumerate(signing_keys()):
         try:
-            # Compares in constant time, and the text as a whole: no other spelling of it counts.
+            # Compares in constant time, and the whole text, so no other spelling is accepted.
             value = _signer(key).unsign(text)
             whole = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
             return _unpacked(whole, text, signed_with=number)
@@ -102,7 +102,7 @@ def read(text: str) -> Token:
 
 def _unpacked(value: bytes, text: str, *, signed_with: int = 0) -> Token:
     if len(value) == len(uuid.UUID(int=0).bytes):
-        # Of an earlier version, without a number.
+        # From an earlier version, without a number.
         return Token(text, uuid.UUID(bytes=value), _EPOCH, signed_with=signed_with)
     if len(value) == _ANONYMOUS.size:
         visitor, issued, _ = _ANONYMOUS.unpack(value)
@@ -118,9 +118,9 @@ def _moment(seconds: float) -> datetime:
 
 
 def successor(token: Token, *, number: int) -> uuid.UUID:
-    """The visitor that a token stands for which stands for its own no more: in all tabs the same.
+    """The new visitor for a token that no longer identifies its own visitor, the same in all tabs.
 
-    `number`: of several, one after the other.
+    `number`: there are several, to be tried one after the other.
     """
     said, key = f"{number} {token.text}", signing_keys()[token.signed_with]
     made = salted_hmac("bridge.visitor.successor", said, secret=key, algorithm="sha256")
@@ -128,32 +128,32 @@ def successor(token: Token, *, number: int) -> uuid.UUID:
 
 
 def digests(text: str) -> tuple[str, ...]:
-    """What is kept of a secret, to know it again: of a token, a JWT, a login's session key. The one that counts now,
-    and those that counted with the keys before: what was revoked then stays revoked.
+    """What is stored of a secret (a token, a JWT, a login's session key) to recognise it. The first is the current
+    digest. The others belong to former keys, so that what was revoked with them stays revoked.
 
-    `text` must be what cannot be spelled in another way, or whoever has it could come with another spelling.
+    `text` must have only one spelling. Otherwise another spelling would not be recognised.
     """
     made = (salted_hmac("bridge.revoked", text, secret=key, algorithm="sha256") for key in signing_keys())
     return tuple(base64.urlsafe_b64encode(each.digest()[:_DIGEST]).decode() for each in made)
 
 
 def visitor_digests(visitor: uuid.UUID) -> tuple[str, ...]:
-    """Under which all tokens of a visitor are revoked that were issued until then."""
+    """The digests that revoke all tokens of a visitor issued until then."""
     return digests(f"visitor {visitor}")
 
 
 def nameless_digests(visitor: uuid.UUID) -> tuple[str, ...]:
-    """Under which his anonymous tokens are revoked: once somebody vouches for him, they are not his any more."""
+    """The digests that revoke a visitor's anonymous tokens, which become invalid as soon as they are identified."""
     return digests(f"nameless {visitor}")
 
 
 def public_id(visitor: uuid.UUID) -> str:
-    """What others may know a visitor by. It says nothing about his token."""
+    """A visitor's ID for others. It reveals nothing about their token."""
     return salted_hmac("bridge.visitor.public", visitor.bytes, algorithm="sha256").hexdigest()[:32]
 
 
 def in_cookies(find: Callable[[str], str | None], *, secure: bool) -> str | None:
-    """The token in a request's cookies. `find`: the value of one of them; `secure`: it came over HTTPS."""
+    """The token in a request's cookies. `find` returns the value of a cookie. `secure`: the request used HTTPS."""
     plain = find(COOKIE_NAME)
     if found := find(SECURE_COOKIE_NAME):
         return found
