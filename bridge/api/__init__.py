@@ -1,4 +1,4 @@
-"""The Python API: conversations for code without a socket or a service class of its own.
+"""The Python API: conversations for code that has no socket and no service class of its own.
 
 As in Django's ORM, everything has a synchronous and an async version: `send` and `asend`, `for` and `async for`. See
 `docs/python-api.md`.

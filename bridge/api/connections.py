@@ -1,4 +1,4 @@
-"""A conversation, as other code holds it: opened, joined, spoken in and closed."""
+"""A conversation in the Python API: open it, add endpoints, send messages, close it."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ Id = str | int | UUID
 def connection_for(
     service: str, remote_id: Id, *, inbox: str = "default", nick: str = "", alone: bool = False
 ) -> Connection:
-    """The conversation that this id of this service belongs to; opened now where there is none.
+    """The conversation that belongs to this ID of this service. It is opened if there is none.
 
-    With the service “web” the id is a visitor's, and it is his open conversation. A service that BRIDGE_SERVICES names
-    takes ids of its class's type, any other `str`, `int` and `UUID`; they are given back in the type that they came in.
+    With the service “web”, the ID is a visitor's, and the conversation is their open one. A service in BRIDGE_SERVICES
+    accepts IDs of its class's type, any other service `str`, `int` and `UUID`. IDs are returned in their own type.
 
     Args:
-        inbox: the name of the inbox that a new conversation belongs to.
-        nick: what a new conversation is called, e.g. after who begins it.
-        alone: a new conversation gets this place only, and not those that BRIDGE_SERVICES give to each.
+        inbox: the name of the inbox for a new conversation.
+        nick: the name of a new conversation, e.g. that of the person who begins it.
+        alone: give a new conversation only this endpoint, and not those of the services in BRIDGE_SERVICES.
 
     Raises:
-        BridgeError: `not_found` where there is no such inbox.
-        TypeError, ValueError: where this is no id of this service.
+        BridgeError: `not_found` if there is no such inbox.
+        TypeError, ValueError: if this is not an ID of this service.
     """
     if service == WEB:
         if alone:
@@ -70,10 +70,10 @@ def _of_visitor(visitor: Id, *, inbox: str, nick: str) -> Connection:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A conversation, seen from one of its places, its `endpoint`; without one from the page, or from nowhere.
+    """A conversation, seen from one of its endpoints. Without an `endpoint`, it is seen from the page or from outside.
 
-    `row` is its row in the database, with all that is known of it. A receiver of a signal or a command makes one of
-    the row that it has: `Connection(row)`.
+    `row` is its row in the database. Receivers of signals and commands, which have the row, can create this object
+    with `Connection(row)`.
     """
 
     row: Row
@@ -85,22 +85,22 @@ class Connection:
 
     @property
     def service(self) -> str:
-        """Of this place; empty without one."""
+        """The service of the endpoint; empty without one."""
         return self.endpoint.service if self.endpoint else ""
 
     @property
     def remote_id(self) -> Id | None:
-        """Of this place, in the type that it was given in; None where it is not open yet."""
+        """The ID of the endpoint, in the type in which it was given; None if the endpoint is not open yet."""
         if self.endpoint is None or self.endpoint.remote_id is None:
             return None
         return services.typed(self.endpoint.service, self.endpoint.remote_id, given=self.endpoint.id_type)
 
     def add(self, service: str, remote_id: Id) -> Connection:
-        """Let this place take part: it gets what is said from now on. Returns the conversation as seen from there.
+        """Add an endpoint, which gets all messages from now on. Returns the conversation as seen from there.
 
         Raises:
-            BridgeError: `conflict` where the place is another conversation's.
-            TypeError, ValueError: where this is no id of this service.
+            BridgeError: `conflict` if the endpoint belongs to another conversation.
+            TypeError, ValueError: if this is not an ID of this service.
         """
         return Connection(self.row, linking.join(self.row, linking.place_of(service, remote_id)))
 
@@ -117,21 +117,21 @@ class Connection:
         key: str = "",
         reply_to: UUID | None = None,
     ) -> Message:
-        """Say something. Everybody in the conversation gets it but this place itself, where it comes from.
+        """Send a message. Everybody in the conversation gets it, except this endpoint, where it comes from.
 
         Args:
-            author: the name of who says it. Only what is said as “web”, by the visitor himself, goes without.
-            author_id: what tells him from others of that name in this service; by default the name.
-            staff: he is of the team, and not somebody who is helped.
-            service: who speaks, where that is not this place.
-            key: names this message. The same key again from the same author stores nothing and returns what was
-                stored, so a retry cannot double it.
+            author: the author's name. It is omitted only for the service “web”, where the author is the visitor.
+            author_id: the author's ID in this service; by default the name.
+            staff: the author is a member of the team.
+            service: the author's service, if it is not that of this endpoint.
+            key: identifies this message. If the author uses the same key again, nothing is stored, and the stored
+                message is returned. So a retry cannot double it.
             reply_to: the `uid` of the message that this one answers.
 
         Raises:
-            BridgeError: `closed` for a room that was closed; `not_found` where what it answers is not here;
+            BridgeError: `closed` for a closed room; `not_found` if the answered message is not in this conversation;
                 `too_large`; `conflict` if this service has several endpoints here and none was chosen.
-            ValueError: where it says nothing, or nobody says it.
+            ValueError: if the content or the author is missing.
         """
         content = clean_content(content)
         if len(content) > MAX_CONTENT:
@@ -144,7 +144,7 @@ class Connection:
     asend = sync_to_async(send)
 
     def close(self) -> bool:
-        """False where it was closed already. Both sides are told; what is said in it later opens it again."""
+        """Close the conversation and notify both sides. A later message reopens it. False if it was already closed."""
         return actions.close_connection(self.row, at=self.endpoint)
 
     aclose = sync_to_async(close)
@@ -173,7 +173,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file of a message. `url` opens it for whoever has it; empty while it is still being copied."""
+    """A file of a message. Everybody who has its `url` can open it; it is empty while the file is being copied."""
 
     name: str
     url: str
@@ -183,18 +183,18 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something said, as it was when it was read. `row` is its row in the database."""
+    """A message, in its state when it was read. `row` is its row in the database."""
 
     uid: UUID
     connection: Connection
-    """The conversation, seen from the place that it arrived at: what is sent there comes from this place."""
+    """The conversation, seen from the endpoint at which the message arrived: answers are sent from this endpoint."""
     content: str
     author: str
     staff: bool
     service: str
-    """Where it came from."""
+    """The service that it came from."""
     seq: int
-    """Its place in the conversation."""
+    """Its position in the conversation."""
     created_at: datetime
     files: tuple[File, ...]
     change: Literal["posted", "edited", "deleted"]
@@ -202,14 +202,14 @@ class Message:
 
     @property
     def remote_id(self) -> Id | None:
-        """Of the place that it arrived at."""
+        """The ID of the endpoint at which it arrived."""
         return self.connection.remote_id
 
 
 def message_of(
     row: MessageRow, connection: Connection, *, change: Literal["posted", "edited", "deleted"] = "posted"
 ) -> Message:
-    """Asks the database for its files."""
+    """The message for this row. Its files are read from the database."""
     is_said = row.kind == MessageRow.Kind.MESSAGE
     return Message(
         uid=row.uid,

@@ -1,4 +1,4 @@
-"""Reading the messages for a service, in a loop that a restart may interrupt at any point."""
+"""Reads the messages for a service, in a loop that a restart may interrupt at any point."""
 
 import asyncio
 import contextlib
@@ -152,7 +152,7 @@ def _is_carried(service: str) -> bool:
 
 
 class _Lines:
-    """The lines of a service. What waits in them has not been read."""
+    """The lines of a service. The messages that wait in them have not been read."""
 
     def __init__(self, service: str, *, connection: int | None, changes: bool, lasts: timedelta) -> None:
         self._service, self._connection, self._changes, self._lasts = service, connection, changes, lasts
@@ -161,7 +161,7 @@ class _Lines:
         self._done: tuple[int, ...] = ()
 
     def next(self) -> Message | None:
-        """The message before is finished. None while there is no other. Blocks."""
+        """The next message, or None if there is none. The previous message is finished. Blocks."""
         while (line := self._line or self._claim()) is not None:
             self._line = line
             try:
@@ -188,14 +188,14 @@ class _Lines:
 
     def leave(self) -> None:
         if self._line is not None:
-            # Without a database, the line is free when the claim runs out.
+            # Without a database, the line is free when the claim expires.
             with contextlib.suppress(LineLost, InterfaceError, OperationalError):
                 lines.leave(self._line, clock=self._clock)
             self._line = None
 
 
 class _Bookmark:
-    """One conversation from its beginning. Positions are given under the row's lock, so none is committed late."""
+    """One conversation from its beginning. Positions are taken under the row's lock, so none is committed late."""
 
     def __init__(self, name: str, service: str, connection: Connection) -> None:
         self._name, self._service, self._connection = name, service, connection
@@ -206,7 +206,7 @@ class _Bookmark:
         cursor, _ = Cursor.objects.get_or_create(name=self._name, connection=row)
         if self._passed is not None:
             before, after = self._passed
-            # If another reader of this name was faster, its position counts.
+            # If another reader of this name was faster, its position is used.
             Cursor.objects.filter(pk=cursor.pk, seq=before).update(seq=after)
             self._passed = None
             cursor.refresh_from_db(fields=["seq"])
@@ -215,11 +215,11 @@ class _Bookmark:
         others = unread.exclude(service=self._service).order_by("seq")
         message = others.select_related("author", "reply_to").first()
         if message is None:
-            # Skipped messages need not be skipped again.
+            # Messages that were left out do not have to be looked at again.
             Cursor.objects.filter(pk=cursor.pk, seq=cursor.seq).update(seq=max(head, cursor.seq))
             return None
         self._passed = (cursor.seq, message.seq)
         return message_of(message, self._connection)
 
     def leave(self) -> None:
-        """Nothing is held: other readers have their own position."""
+        """Does nothing, because there is no claim to release."""
