@@ -1,1 +1,1 @@
-"""What can happen in a conversation, and how it is read. No sockets, no services of its own."""
+"""Changes and reads conversations, without knowing about sockets or particular services."""

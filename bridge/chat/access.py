@@ -1,6 +1,6 @@
-"""Which conversations and messages a visitor may know of: one answer for permissions, loaders, actions and downloads.
+"""Decides which conversations and messages a visitor can see, for permissions, loaders, actions and downloads.
 
-Anything else is refused as if it did not exist.
+All others are refused as if they did not exist.
 """
 
 import uuid
@@ -17,10 +17,10 @@ class Viewer(NamedTuple):
     visitor: uuid.UUID
     inbox: int
     rooms: Collection[str] | None
-    """The uids of the rooms that they are in now. None: any room that they ever joined."""
+    """The uids of the rooms that they are in now. None: all rooms that they ever joined."""
 
     def sees(self, connection: Connection) -> bool:
-        """Whether a conversation that they take part in is one of this inbox and theirs, or a room they are in."""
+        """Whether they see this conversation of theirs: a private one in this inbox, or a room that they are in."""
         if connection.inbox_id != self.inbox:
             return False
         if connection.kind == Connection.Kind.ROOM:
@@ -29,7 +29,7 @@ class Viewer(NamedTuple):
 
 
 def find_participant(viewer: Viewer, uid: uuid.UUID | None) -> Participant | None:
-    """The visitor in the conversation `uid`, by default in the one that they have open."""
+    """The visitor's participant in the conversation `uid`, by default in their open one."""
     rows = Participant.objects.filter(visitor=viewer.visitor).select_related("connection__inbox")
     if uid is not None:
         rows = rows.filter(connection__uid=uid)
@@ -39,12 +39,12 @@ def find_participant(viewer: Viewer, uid: uuid.UUID | None) -> Participant | Non
             connection__inbox=viewer.inbox,
             connection__state=Connection.State.OPEN,
         )
-    # Without an order, which a planner might take from the primary key.
+    # Without an order, because a planner might then use the index of the primary key.
     return next((row for row in rows[:1] if viewer.sees(row.connection)), None)
 
 
 def participant_for(viewer: Viewer, uid: uuid.UUID | None) -> Participant:
-    """The same. Raises BridgeError (`not_found`)."""
+    """Like `find_participant`, but raises BridgeError (`not_found`) if there is none."""
     participant = find_participant(viewer, uid)
     if participant is None:
         raise BridgeError(Code.NOT_FOUND, "You have no such conversation.")
@@ -54,17 +54,17 @@ def participant_for(viewer: Viewer, uid: uuid.UUID | None) -> Participant:
 def message_for(viewer: Viewer, uid: uuid.UUID, *, own: bool = False, lock: bool = False) -> Message:
     """The message, if the visitor may read it; with `own`, if they wrote it.
 
-    `lock` takes the lock of its connection first, within a transaction, so that the answer still holds when the caller
-    changes the message.
+    `lock` takes the lock of its connection first, within a transaction, so that the answer is still true when the
+    caller changes the message.
 
-    Raises BridgeError: `not_found`, also for a deleted message; `not_permitted` where somebody else wrote it.
+    Raises BridgeError: `not_found`, also for a deleted message; `not_permitted` if somebody else wrote it.
     """
     message = _readable(viewer, uid)
     if lock:
         Connection.objects.lock(message.connection_id)
         message = _readable(viewer, uid)
     if own and message.kind != Message.Kind.MESSAGE:
-        # A line that says what happened is nobody's to change, not even its author's.
+        # Nobody can change a notice of an event, not even its author.
         raise no_such_message()
     if own and (message.author is None or message.author.visitor != viewer.visitor):
         raise BridgeError(Code.NOT_PERMITTED, "Only the author of a message can change it.")
@@ -82,7 +82,7 @@ def _readable(viewer: Viewer, uid: uuid.UUID) -> Message:
 
 
 def no_such_answered(uid: uuid.UUID) -> BridgeError:
-    """Another conversation's message and one that does not exist get the same answer."""
+    """The same error for a message of another conversation and for one that does not exist."""
     return BridgeError(Code.NOT_FOUND, "The message that you reply to does not exist.", reply_to=str(uid))
 
 

@@ -1,6 +1,6 @@
-"""A visitor's picture outside of our page: their initials, on the colour that they have there.
+"""Avatars of visitors outside our page: their initials on the same colour as on the page.
 
-It shows only the beginning of their nick, which stands beside it anyway.
+An avatar reveals only the initials of the nick, which is shown beside it anyway.
 """
 
 import colorsys
@@ -17,29 +17,29 @@ from bridge.infra import addresses
 SIZE = 128
 _LIGHTNESS, _SATURATION = 0.34, 0.35
 _TEXT = (255, 255, 255)
-# Nothing is in there: what a font draws for it is what it draws for all that it does not know.
+# This is not a character, so the font draws the same for it as for all characters that it does not have.
 _UNKNOWN = "\ue000"
 
 
 def avatar_url(participant: uuid.UUID, nick: str) -> str:
-    """Where everybody may fetch it; empty where this site has no address."""
+    """The public URL of the avatar; empty if SITE_URL is not set."""
     return addresses.whole(f"{addresses.path_to('bridge:avatar', participant)}?v={version_of(nick)}")
 
 
 def version_of(nick: str) -> str:
-    """Another one for another picture: under each address it stays the same for ever."""
+    """The version of the avatar, which changes with the picture, so that each URL can be cached for ever."""
     return blake2s(initials(nick).encode(), digest_size=4).hexdigest()
 
 
 def initials(nick: str) -> str:
-    """As the page shows them, but without accents: the font has none."""
+    """The initials as on the page, but without accents, which the font does not have."""
     words = nick.split()
     chosen = [words[0], words[-1]] if len(words) > 1 else words
     return "".join(unicodedata.normalize("NFKD", word[0])[0].upper()[0] for word in chosen)
 
 
 def colour_of(participant: str) -> tuple[int, int, int]:
-    """The page's: a hue from the id, dark enough for white letters (`.avatar` in chat.css)."""
+    """The same colour as on the page: a hue from the ID, dark enough for white letters (`.avatar` in chat.css)."""
     hue = 0
     for char in participant:
         hue = (hue * 31 + ord(char)) % 360
@@ -49,7 +49,7 @@ def colour_of(participant: str) -> tuple[int, int, int]:
 
 @lru_cache(maxsize=1024)
 def picture(participant: str, letters: str) -> bytes:
-    """A PNG. Where our font does not know the letters it shows a figure."""
+    """The avatar as PNG. If the font does not have the letters, it shows a figure."""
     image = Image.new("RGB", (SIZE, SIZE), colour_of(participant))
     draw = ImageDraw.Draw(image)
     font = ImageFont.load_default(SIZE * 0.42)

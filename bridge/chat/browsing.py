@@ -1,6 +1,6 @@
-"""Conversations as staff look through them: latest activity first, a page at a time, each from where the last ended.
+"""The list of conversations for staff: latest activity first, page by page, each from where the previous one ended.
 
-A filter that no index answers looks at a stretch of the list at most; the next page goes on from there.
+A filter that no index answers looks at a limited stretch of the list; the next page continues from there.
 """
 
 from django.db.models import QuerySet
@@ -14,7 +14,7 @@ BY_ACTIVITY = Keyset("active_at", "id")
 def conversations(
     *, inbox: str = "", state: str = "", kind: str = "", before: Cursor | None = None, limit: int
 ) -> Page[Connection]:
-    """A page of those that fit. One may have fewer than `limit`, or none, and still be followed by another."""
+    """A page of matching conversations. It may have fewer than `limit`, or none, without being the last page."""
     rows: QuerySet[Connection] = Connection.objects.select_related("inbox")
     for path, value in (("inbox__name", inbox), ("state", state), ("kind", kind)):
         rows = narrowed(rows, path, value) if value else rows

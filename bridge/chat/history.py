@@ -1,6 +1,6 @@
-"""Reading: pages of a conversation, what changed since a revision, and where each conversation stands.
+"""Reads conversations: pages of messages, changes since a revision, and current revisions.
 
-Every query walks one index from one place (`message_place`, `message_changed`): its time does not grow with
+Every query reads one index from one position (`message_place`, `message_changed`), so its time does not grow with
 the table.
 """
 
@@ -21,16 +21,16 @@ FEW = 5
 
 
 def page(reader: Target, *, before: int | None = None, limit: int = 50) -> HistoryRead:
-    """The newest messages, or those just before the place `before`; oldest first."""
+    """The newest messages, or those just before the position `before`; oldest first."""
     rows = Message.objects.filter(connection=reader.connection).select_related("author", "reply_to__author")
     found = BY_PLACE.page(rows, after=None if before is None else Cursor([before]), limit=limit)
     return {"messages": _seen_by(reader, found.rows[::-1]), "has_more": found.next is not None}
 
 
 def sync(reader: Target, *, since: int) -> ConnectionSynced:
-    """What changed after the revision `since`, in order of revision; the newest page where that is too much.
+    """What changed after the revision `since`, in order of revision; if that is too much, the newest page.
 
-    The head is read first: what is committed later may be missing, so nobody may believe that he has it.
+    The head is read first: changes that are committed later may be missing, so the answer must not claim them.
     """
     participant = participant_of(reader)
     connection = connection_out(participant.connection, reader=participant)
@@ -50,13 +50,13 @@ def sync(reader: Target, *, since: int) -> ConnectionSynced:
 
 
 def _since(reader: Target, *, since: int, head: int, last_seq: int) -> list[Message]:
-    """The first of what has a revision of (since, head], and one more than a page holds."""
+    """The first messages with a revision in (since, head], one more than a page has."""
     there = Message.objects.filter(connection=reader.connection, revision__gt=since, revision__lte=head)
     there = there.select_related("author", "reply_to__author")
     changed = there.filter(changed=True).order_by("revision")
-    # Each message took a place and a revision: what is new is among the last places, as many as there are revisions.
+    # Each message took a position and a revision, so the new ones are among the last `head - since` positions.
     new = there.filter(changed=False, seq__gt=last_seq - (head - since)).order_by("seq")
-    # In this order: what changes between the two is in neither, and in the next sync.
+    # In this order, a message that changes between the two queries is in neither, but in the next sync.
     found = [*changed[: MAX_PAGE + 1], *new[: MAX_PAGE + 1]]
     return sorted(found, key=lambda message: message.revision)[: MAX_PAGE + 1]
 
@@ -67,7 +67,7 @@ def connection_for(reader: Target) -> ConnectionOut:
 
 
 def first_look(reader: Target) -> tuple[Participant, HistoryRead]:
-    """The head before the page: what comes in between is in the page and in an event."""
+    """The head, then the newest page. A message that arrives in between is in the page and in an event."""
     return participant_of(reader), page(reader)
 
 
@@ -76,7 +76,7 @@ def participant_of(reader: Target) -> Participant:
 
 
 def heads(visitor: uuid.UUID, *, inbox: int, rooms: Collection[str] = ()) -> dict[str, int]:
-    """The revision at which each of their newest conversations stands, the open one first; then each of these rooms."""
+    """The current revisions of the visitor's newest conversations, the open one first, then of these rooms."""
     found = listing.newest(visitor, inbox=inbox, limit=FEW)
     if rooms:
         found += Connection.objects.filter(uid__in=rooms).values_list("uid", "revision")
@@ -88,7 +88,7 @@ def single(message: Message, participant: Participant) -> MessageOut:
 
 
 def _seen_by(reader: Target, messages: Sequence[Message]) -> list[MessageOut]:
-    # Staff who have not written in a conversation have nothing of their own there.
+    # Staff who have not written in a conversation have no participant there.
     participant = reader.participant or 0
     wire.load(messages, reader=participant)
     shown = []

@@ -1,10 +1,10 @@
-"""Sends our signals (`bridge.signals`) to other apps: once, after the commit, and never in its way.
+"""Sends our signals (`bridge.signals`) to other apps: once, after the commit, and without delaying it.
 
-What happens is noted by its rows' keys alone. One thread loads the rows, with one query for each kind of them and
-batch, and hands each signal to one of a few senders: a conversation's to the same one, so that they stay in order.
-A receiver that hangs holds up its sender alone. Without receivers, nothing of this exists.
+Only the keys of the rows are recorded. One thread loads the rows, with one query per model and batch, and passes each
+signal to one of a few senders. A conversation always has the same sender, so its signals stay in order.
+A receiver that hangs delays only its sender. Without receivers, none of this is started.
 
-Signals that wait are lost with their process. Who must not miss anything reads with `bridge.api`.
+Waiting signals are lost with their process. Apps that must not miss anything read with `bridge.api`.
 """
 
 import atexit
@@ -33,12 +33,12 @@ MOST_UNLOADED = 10_000
 """Signals that wait for their rows."""
 SENDERS = 4
 MOST_UNSENT = 1_000
-"""Signals that wait for one sender: their rows are in memory."""
+"""Signals that wait for one sender, with their rows in memory."""
 BATCH = 200
 TRIES, PAUSE = 5, 1.0
-"""How often the rows are asked for, and the seconds between, while the database is away."""
+"""How often the rows are queried while the database is unavailable, and the seconds in between."""
 STOP_LIMIT = 3.0
-"""Seconds that a process that ends gives its receivers."""
+"""Seconds that receivers have when the process ends."""
 
 
 class Notice(NamedTuple):
@@ -48,7 +48,7 @@ class Notice(NamedTuple):
 
 
 class About(NamedTuple):
-    """The row that is loaded for a signal, by which key and with which others."""
+    """Which row is loaded for a signal, by which key, and with which related rows."""
 
     row: type[Model]
     key: str
@@ -56,7 +56,7 @@ class About(NamedTuple):
 
 
 Call = tuple[Hook, dict[str, Any]]
-"""A signal with all that its receivers get."""
+"""A signal, and the arguments for its receivers."""
 
 _MESSAGE = About(Message, "pk", ("connection__inbox", "author"))
 _CONNECTION = About(Connection, "pk", ("inbox",))
@@ -77,7 +77,7 @@ _ABOUT: dict[Hook, About] = {
 def tell(signal: Hook, keys: Iterable[Key], **more: Any) -> None:
     """Send the signal for each of these rows: messages and connections by `pk`, participants by `uid`.
 
-    From any thread. Never waits and never raises. Without receivers it does nothing. `more` is what they get besides
+    From any thread. Never waits and never raises. Without receivers, it does nothing. `more`: arguments in addition to
     the rows.
     """
     if not signal.receivers:
@@ -85,18 +85,18 @@ def tell(signal: Hook, keys: Iterable[Key], **more: Any) -> None:
     try:
         _dispatcher.add([Notice(signal, key, more) for key in keys])
     except RuntimeError:
-        # No thread can be started any more.
+        # No threads can be started any more.
         logger.warning("%s was not sent: the process is ending", signal.name)
 
 
 def tell_on_commit(signal: Hook, keys: Iterable[Key], **more: Any) -> None:
-    """The same, in the order of the keys, once this transaction is committed; never, where it is rolled back."""
+    """Like `tell`, in the order of the keys, after the commit of this transaction. Not if it is rolled back."""
     if signal.receivers:
         transaction.on_commit(partial(tell, signal, sorted(keys), **more), robust=True)
 
 
 def drain(limit: float = 10.0) -> bool:
-    """Wait until the receivers have returned from all that this process has committed so far, at most `limit` seconds.
+    """Wait until all signals of this process so far have been received, at most `limit` seconds.
 
     Returns whether they have. For tests, and for programs that end.
     """
@@ -104,7 +104,7 @@ def drain(limit: float = 10.0) -> bool:
 
 
 class Worker(Generic[Item]):
-    """A thread that works off what is put, in order. What does not fit in is dropped, counted and logged."""
+    """A thread with a queue, processed in order. If the queue is full, items are dropped, counted and logged."""
 
     def __init__(self, name: str, work: Callable[[Sequence[Item]], None], *, room: int) -> None:
         self.name = name
@@ -116,7 +116,7 @@ class Worker(Generic[Item]):
         self._dropped = 0
 
     def put(self, items: Sequence[Item]) -> None:
-        """Never waits."""
+        """Add items to the queue. Never waits."""
         with self._changed:
             fitting = items[: max(0, self._room - len(self._waiting))]
             if len(fitting) < len(items):
@@ -127,11 +127,11 @@ class Worker(Generic[Item]):
             self._changed.notify_all()
 
     def start(self) -> None:
-        # A daemon, since a receiver that hangs must not keep the process from ending.
+        # A daemon thread, because a receiver that hangs must not prevent the process from ending.
         threading.Thread(target=self._run, name=self.name, daemon=True).start()
 
     def drain(self, *, until: float) -> bool:
-        """Whether all is done by then, of `time.monotonic`."""
+        """Wait until the queue is finished, or until this time of `time.monotonic`. Returns whether it is finished."""
         with self._changed:
             return self._changed.wait_for(
                 lambda: not self._waiting and not self._in_hand, max(0.0, until - time.monotonic())
@@ -162,7 +162,7 @@ class Worker(Generic[Item]):
 
 
 class Dispatcher:
-    """Loads what was committed and hands it to the senders, in the order in which it was committed."""
+    """Loads the rows of signals and passes them to the senders, in the order of the commits."""
 
     def __init__(self) -> None:
         self._loader = Worker("signals", self._hand_out, room=MOST_UNLOADED)
@@ -175,7 +175,7 @@ class Dispatcher:
     def add(self, notices: Sequence[Notice]) -> None:
         with self._starting:
             if not self.is_started:
-                # All at once: since Python 3.12 no thread can be started once the main one has ended.
+                # All at once: since Python 3.12, no thread can be started after the main thread has ended.
                 self._loader.start()
                 for sender in self._senders:
                     sender.start()
@@ -191,7 +191,7 @@ class Dispatcher:
         rows = _load(batch)
         for notice in batch:
             row = rows[_ABOUT[notice.signal]].get(notice.key)
-            # None: purged in the meantime.
+            # None if it was deleted in the meantime.
             if row is not None:
                 arguments = {**_arguments(row), **notice.more}
                 if notice.signal is signals.connection_accessed:
@@ -205,7 +205,7 @@ def _send(calls: Sequence[Call]) -> None:
             # Django logs what a receiver raises.
             signal.send_robust(**arguments)
         except RuntimeError as error:
-            # The program has ended: no thread can be had for the async ones, which come after the others.
+            # The program has ended, so no thread can be started for the async receivers, which are called last.
             logger.warning("%s did not reach its async receivers: %r", signal.name, error)
 
 

@@ -1,8 +1,8 @@
-"""A visitor's own conversations in one inbox, as they list them: latest activity first, a page at a time.
+"""Lists a visitor's own conversations in an inbox: latest activity first, page by page.
 
-What has ended is walked along one index (`connection_ended`) from where the page before ended, and of the others there
-is one at most. Unread is what lies behind the visitor's mark, counted in the last places alone: nothing here takes
-longer for who has written for years.
+Ended conversations are read from one index (`connection_ended`), starting where the previous page ended. There is at
+most one open conversation. Unread are the messages after `read_seq`, counted only in the last positions. So nothing
+here takes longer for a visitor who has written for years.
 """
 
 import uuid
@@ -19,19 +19,19 @@ from bridge.protocol.frames import rfc3339
 from bridge.protocol.outgoing import ConnectionsListed, Earlier, ListedConnection
 
 MOST_COUNTED = 100
-"""Places from a conversation's end, or conversations: what is more counts as this."""
+"""The highest count, both of conversations and of positions from a conversation's end."""
 LOOKED_INTO = 20
-"""Ended conversations whose unread messages a new session is told of. A late answer makes its own the first of them."""
+"""Ended conversations whose unread messages are counted for a new session. A late answer makes its own the first."""
 FIRST = 10
-"""Places in which the first words of a conversation are looked for."""
+"""Positions in which the first text of a conversation is searched."""
 
 
 def conversations(
     visitor: uuid.UUID, *, inbox: int, before: uuid.UUID | None = None, limit: int
 ) -> ConnectionsListed:
-    """Those with less activity than the one `before`, the last of the page before.
+    """A page of conversations, after the conversation `before`, the last one of the previous page.
 
-    Raises BridgeError: `not_found` where that is none of theirs.
+    Raises BridgeError: `not_found` if that is not one of theirs.
     """
     after, mine = None, _of(visitor, inbox)
     if before is not None:
@@ -44,7 +44,7 @@ def conversations(
 
 
 def earlier(visitor: uuid.UUID, *, inbox: int, but: int) -> Earlier:
-    """How many of their conversations have ended, besides the one `but`, and how much in them is unread."""
+    """How many of their conversations have ended, not counting `but`, and how many messages in them are unread."""
     ended = _ended(_of(visitor, inbox))
     found = [pk for pk in ended.values_list("pk", flat=True)[: MOST_COUNTED + 1] if pk != but]
     unread = _unread(found[:LOOKED_INTO], visitor) if found else {}
@@ -52,7 +52,7 @@ def earlier(visitor: uuid.UUID, *, inbox: int, but: int) -> Earlier:
 
 
 def latest(visitor: uuid.UUID, *, inbox: int) -> Participant | None:
-    """The visitor in the conversation that they would go on with: the open one, else the one used last."""
+    """The visitor's participant in the conversation to continue: the open one, otherwise the one used last."""
     viewer = Viewer(visitor, inbox, rooms=())
     if (current := find_participant(viewer, None)) is not None:
         return current
@@ -61,7 +61,7 @@ def latest(visitor: uuid.UUID, *, inbox: int) -> Participant | None:
 
 
 def newest(visitor: uuid.UUID, *, inbox: int, limit: int) -> list[tuple[uuid.UUID, int]]:
-    """The uid and the revision of the open one, then of those used last."""
+    """The uid and the revision of the open conversation, then of those used last."""
     mine = _of(visitor, inbox)
     there = [*mine.filter(state=Connection.State.OPEN)[:1].values_list("uid", "revision")]
     return [*there, *_ended(mine).values_list("uid", "revision")[: limit - len(there)]]
@@ -95,7 +95,7 @@ def _shown(rows: Sequence[Connection], visitor: uuid.UUID) -> list[ListedConnect
 
 
 def _titles(connections: Sequence[int]) -> dict[int, str]:
-    """The first words that were said in each."""
+    """The first text in each conversation."""
     said = Message.objects.filter(
         connection__in=connections, seq__lte=FIRST, kind=Message.Kind.MESSAGE, deleted_at__isnull=True
     ).exclude(content="")
@@ -104,7 +104,7 @@ def _titles(connections: Sequence[int]) -> dict[int, str]:
 
 
 def _unread(connections: Sequence[int], visitor: uuid.UUID) -> dict[int, int]:
-    """How many messages of others each has behind the visitor's mark (`message_place`)."""
+    """How many messages of others each conversation has after the visitor's `read_seq` (index `message_place`)."""
     mark = Greatest(F("connection__participants__read_seq"), F("connection__last_seq") - MOST_COUNTED)
     said = Message.objects.filter(
         connection__in=connections,

@@ -1,6 +1,6 @@
-"""What staff forbid and what was revoked, as this process knows it: asked without a query, at most two seconds old.
+"""Mutes, blocks, forbidden words and revoked tokens in the memory of this process: no queries, at most two seconds old.
 
-The database holds the truth. A nudge makes a process look at once, its beat makes it look anyway.
+The database has the truth. A process reads it immediately after a nudge, and regularly without one.
 """
 
 from collections.abc import Collection
@@ -18,7 +18,7 @@ from bridge.protocol.frames import muted
 from bridge.text.filtering import Filter, compiled
 
 RECENT = timedelta(minutes=2)
-"""Whoever was blocked or signed out longer ago has no socket any more, and gets none."""
+"""Visitors who were blocked or signed out longer ago have no socket any more, and get none."""
 NO_FILTER = Filter()
 SAID = {
     "words": "It contains a word that is not allowed here.",
@@ -27,14 +27,14 @@ SAID = {
 
 
 class Proof(NamedTuple):
-    """What a session rests on: digests, any of which may be revoked, and since when it does."""
+    """What a session depends on: digests, any of which may be revoked, and since when."""
 
     digests: tuple[str, ...]
     since: datetime
 
 
 def is_blocked(inbox: int, visitors: Collection[UUID]) -> bool:
-    """Whether one of these, which one browser says it is, may not speak here. From the database."""
+    """Whether one of these visitors, all of one browser, is blocked here, according to the database."""
     return Block.objects.filter(_in_force(), inbox=inbox, visitor__in=visitors).exists()
 
 
@@ -53,7 +53,7 @@ def unfit(refusal: str) -> BridgeError:
 
 
 def check_name_of_file(inbox: Inbox, name: str) -> None:
-    """Raises BridgeError (`not_permitted`): it stands before everybody beside the words of its message."""
+    """Raises BridgeError (`not_permitted`). Everybody sees a file's name, like the text of its message."""
     if refusal := filter_of(inbox).refusal(name):
         raise unfit(refusal)
 
@@ -64,19 +64,19 @@ def filter_of(inbox: Inbox) -> Filter:
 
 class Moderation:
     def __init__(self) -> None:
-        # By (inbox, visitor). In a room who was muted is looked up with each post.
+        # By (inbox, visitor). Mutes in rooms are not here: they are read with each post.
         self._muted: dict[tuple[int, UUID], datetime] = {}
         self._blocked: frozenset[tuple[int, UUID]] = frozenset()
-        # What was revoked, and when.
+        # The revoked digests, and when they were revoked.
         self._revoked: dict[str, datetime] = {}
         self._filters: dict[int, Filter] = {}
 
     def know(self, inbox: Inbox) -> None:
-        """An inbox as it was just read."""
+        """Remember the filter of an inbox that was just read."""
         self._filters[inbox.pk] = filter_of(inbox)
 
     def refresh(self, inboxes: Collection[int]) -> None:
-        """Look into the database: four small queries, however many visitors there are."""
+        """Read the database: four small queries, however many visitors there are."""
         now = timezone.now()
         muted = Participant.objects.filter(
             muted_until__gt=now, visitor__isnull=False, connection__kind=Connection.Kind.PRIVATE
@@ -98,14 +98,14 @@ class Moderation:
         return bool(self._blocked) and (inbox, visitor) in self._blocked
 
     def is_revoked(self, proof: Proof | None) -> bool:
-        """Whether something was revoked just now that a session rests on."""
+        """Whether something that a session depends on was revoked just now."""
         if not self._revoked or proof is None:
             return False
         found = (self._revoked.get(each) for each in proof.digests)
         return any(at is not None and at >= proof.since for at in found)
 
     def check_speaker(self, inbox: int, visitor: UUID) -> None:
-        """Raises BridgeError: `blocked`, which ends the socket, or `not_permitted` with `muted_until`."""
+        """Raises BridgeError: `blocked`, which closes the socket, or `not_permitted` with `muted_until`."""
         if self.is_blocked(inbox, visitor):
             raise blocked()
         if (until := self.muted_until(inbox, visitor)) is not None:
@@ -119,14 +119,14 @@ class Moderation:
         return self._filters.get(inbox, NO_FILTER).refusal(text)
 
     def check_text(self, inbox: int, text: str) -> None:
-        """Raises BridgeError (`not_permitted`) with what it was refused for in `filter`."""
+        """Raises BridgeError (`not_permitted`), with the reason in `filter`."""
         if refusal := self.refusal(inbox, text):
             raise unfit(refusal)
 
     def fit(self, inbox: int, text: str, *, address: bool = False) -> str:
-        """A text that goes with what somebody says, e.g. their page's title: empty where it may not be said.
+        """A text that comes with a message, e.g. the title of the page: empty if it is not allowed.
 
-        `address`: it is one, so that it is a link is no reason.
+        `address`: the text is an address, so it may be a link.
         """
         refusal = self.refusal(inbox, unquote(text) if address else text)
         return "" if refusal == "words" or (refusal and not address) else text

@@ -1,6 +1,6 @@
-"""Whether a first message may open a conversation, and with it a thread, of which a service takes only so many.
+"""Decides whether a first message may open a conversation, and so a thread. Services limit the number of threads.
 
-The database decides, whatever this process knows of mutes and words. Nothing is stored for what is refused here.
+The database decides, whatever this process has in memory about mutes and words. Nothing is stored for a refusal.
 """
 
 import logging
@@ -25,30 +25,30 @@ from bridge.protocol.frames import muted
 logger = logging.getLogger(__name__)
 
 RECENT = 6
-"""“Just now” is this part of the time for which an inbox has its limit: ten minutes of an hour."""
+"""“Lately” is the time of the inbox's limit divided by this: ten minutes of an hour."""
 MANY = 10
-"""Unusually many are this part of that limit: 50 in those ten minutes, of 500 an hour."""
+"""Unusually many is the amount of that limit divided by this: 50 in those ten minutes, for 500 per hour."""
 MOST_COUNTED = 10_000
 TOLD_EVERY = timedelta(hours=1)
 
 
 class Standing(NamedTuple):
-    """How a visitor stands in an inbox who writes without naming a conversation."""
+    """What is known about a visitor in an inbox who writes without naming a conversation."""
 
     inbox: Inbox
     target: Target | None
-    """The visitor in their open conversation, where they have one."""
+    """The visitor in their open conversation, if they have one."""
     is_resend: bool
-    """The message is stored already, wherever."""
+    """The message is already stored, in any conversation."""
     after: int
     """The key of their last conversation, 0 for none."""
     bits: int
-    """Of the proof of work that is asked of whom nobody knows; 0: none is."""
+    """The bits of the proof of work that is required now; 0: none is required."""
     now: datetime
 
 
 def look(opening: Opening, *, client_id: uuid.UUID) -> Standing:
-    """Raises BridgeError where they may not write here: `blocked`, or `not_permitted` with `muted_until`."""
+    """The visitor's standing. Raises BridgeError: `blocked`, or `not_permitted` with `muted_until`."""
     inbox = Inbox.objects.annotate(now=Now()).get(pk=opening.inbox)
     now: datetime = inbox.now
     if is_blocked(inbox.pk, {opening.visitor}):
@@ -60,7 +60,7 @@ def look(opening: Opening, *, client_id: uuid.UUID) -> Standing:
         raise muted(mute.muted_until)
     last = listing.latest(opening.visitor, inbox=inbox.pk)
     target = Target.of(last.connection, last) if last and last.connection.is_open else None
-    # Of theirs alone: anybody may choose the same id.
+    # Only among their own messages, because anybody can choose the same ID.
     resend = Message.objects.filter(author__in=list(mine.values_list("pk", flat=True)), client_id=client_id)
     return Standing(
         inbox,
@@ -73,7 +73,7 @@ def look(opening: Opening, *, client_id: uuid.UUID) -> Standing:
 
 
 def check_proof(standing: Standing, visitor: uuid.UUID, *, challenge: str, answers: Sequence[int]) -> None:
-    """Raises BridgeError (`proof_required`) with the next challenge, where this solves none that counts here."""
+    """Raises BridgeError (`proof_required`) with the next challenge if this does not solve a valid one."""
     demand = Demand(visitor, standing.inbox.pk, standing.after, standing.bits, standing.now)
     if not demand.is_met(challenge, answers):
         text = (
@@ -84,7 +84,7 @@ def check_proof(standing: Standing, visitor: uuid.UUID, *, challenge: str, answe
 
 
 def bits_asked(inbox: Inbox, *, now: datetime) -> int:
-    """More for each doubling of what is unusual; 0 where none is asked."""
+    """The bits required now: one more for each doubling of an unusual load; 0 if no proof is required."""
     limit = throttles()["opening"].inbox
     if inbox.proof == Inbox.Proof.OFF or (limit is None and inbox.proof == Inbox.Proof.AUTOMATIC):
         return 0
@@ -101,7 +101,7 @@ def opened_lately(inbox: Inbox, limit: Limit, *, now: datetime) -> int:
 
 
 def note_full(standing: Standing) -> None:
-    """The inbox's limit refused somebody. Whoever is first within an hour writes it down for staff and the log."""
+    """Record, for staff and in the log, that the inbox's limit refused somebody. Once per hour."""
     inbox, since = standing.inbox, standing.now - TOLD_EVERY
     if inbox.full_at is not None and inbox.full_at > since:
         return

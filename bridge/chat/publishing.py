@@ -1,8 +1,8 @@
-"""Publishes events after a commit: to the web processes, and to whoever carries deliveries.
+"""Publishes events after a commit, to the web processes and to the processes that send deliveries.
 
-Whatever changes a conversation publishes here, from any kind of process. A publisher gathers what one turn
-of its event loop brought into one frame to the group `web`; the hub of each web process hands the events in
-it to its own sockets. An event may be lost without loss: the database holds the truth.
+All changes of a conversation are published here, from any kind of process. A publisher collects the events of a few
+milliseconds in one frame to the group `web`; the hub of each web process passes them to its own sockets. Events may
+get lost without consequences, because the database has the truth.
 """
 
 import asyncio
@@ -24,38 +24,40 @@ from bridge.protocol.frames import event_frame
 WEB_GROUP = "web"
 BOT_GROUP = "bot"
 PUBLISH_TIMEOUT = 1.0
-"""Seconds. A hung Redis must not hold up what is already committed."""
+"""Seconds. If Redis hangs, it must not delay what is already committed."""
 MOST_WAITING = 10_000
 GATHER = 0.003
-"""Seconds before a frame is sent: the answers to those who wrote go first, they wait for them."""
+"""Seconds before a frame is sent, so that the replies to the authors, who wait for them, are sent first."""
 PAUSE = 0.05
-"""Seconds between two frames: under load one carries the events, and one nudge, of a few commits.
+"""Seconds between two frames. Under load, one frame has the events of several commits, with one nudge.
 
-Each of the two costs as much CPU as a few messages. An event right after another waits this long, which nobody notices.
+A frame or a nudge takes as much CPU as a few messages. An event right after another waits this long, which is not
+noticeable.
 """
 
 logger = logging.getLogger(__name__)
 
 
 class Change(NamedTuple):
-    """An event for the sockets that follow a connection; without a connection for the visitor's sockets alone."""
+    """An event for the sockets that follow a connection; without a connection, only for the visitor's sockets."""
 
     connection: str
     frame: bytes
     visitor: str | None = None
-    """Also to every session of this visitor in this inbox (`pages_of`): a conversation that they do not follow yet."""
+    """Also for all sessions of this visitor in this inbox (`pages_of`), which may not follow the conversation yet."""
     skip: str = ""
-    """The name of the socket that need not be told: it wrote this, and its replies say so."""
+    """The name of the socket that does not need the event: it made this change and got a reply."""
 
 
 def pages_of(visitor: uuid.UUID, inbox: int) -> str:
-    """The hub's name for a visitor's sessions in one inbox: who is logged in to the site is one visitor in all."""
+    """The hub's name for a visitor's sessions in one inbox. A user of the site is the same visitor in all inboxes."""
     return f"{inbox}/{visitor}"
 
 
 def pages_beside(connection: Connection) -> str | None:
-    """Those that are told of a closed conversation: no page follows one that ended before it was loaded, and what comes
-    in there is for its visitor, too.
+    """The sessions that also get the changes of a closed conversation, or None.
+
+    A page does not follow conversations that ended before it was loaded, but late answers are for the visitor too.
     """
     if connection.visitor is None or connection.is_open:
         return None
@@ -63,7 +65,7 @@ def pages_beside(connection: Connection) -> str | None:
 
 
 class Publisher:
-    """Sends what is published to the channel layer, from one event loop. At most once, never in the way."""
+    """Sends events to the channel layer, from one event loop. At most once, and without delaying anybody."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -76,7 +78,7 @@ class Publisher:
         self._task: asyncio.Task[None] | None = None
 
     def add(self, entries: Iterable[Change], bot: Iterable[tuple[str, dict[str, Any]]] = ()) -> None:
-        """From any thread."""
+        """Add events, and nudges by key. From any thread."""
         with self._lock:
             self._entries += entries
             self._bot.update(bot)
@@ -116,9 +118,9 @@ class Publisher:
             async with asyncio.timeout(PUBLISH_TIMEOUT):
                 await channel_layer().group_send(group, message)
             self._is_heard = True
-        except Exception as error:  # noqa: BLE001  # whatever it is: the change is committed, sync brings it
+        except Exception as error:  # noqa: BLE001  # any error: the change is committed, and sync gets it
             self.failures += 1
-            # Once, and not with every commit: a program of somebody's may run where no Redis is.
+            # Only once, not with every commit: a program may run where there is no Redis.
             logger.log(
                 logging.WARNING if self._is_heard else logging.DEBUG, "An event was not published: %r", error
             )
@@ -135,9 +137,9 @@ _publisher_lock = threading.Lock()
 
 
 def _current() -> Publisher:
-    """This process's publisher: on the loop of its sockets, else on a thread of its own.
+    """The publisher of this process: on the loop of its sockets, otherwise in a thread of its own.
 
-    An admin action runs in a thread, a management command has no loop at all.
+    An admin action runs in a thread, and a management command has no loop.
     """
     global _publisher
     with _publisher_lock:
@@ -150,14 +152,14 @@ def _current() -> Publisher:
 
 
 def _leave(publisher: Publisher) -> None:
-    """A command may end right after its last change: give it the time to be heard of."""
+    """Wait until everything is sent, because a management command may end right after its last change."""
     until = time.monotonic() + PUBLISH_TIMEOUT
     while not publisher.idle() and time.monotonic() < until:
         time.sleep(0.005)
 
 
 def use_loop(loop: asyncio.AbstractEventLoop) -> Publisher:
-    """Publish from this loop from now on: the one whose sockets the process serves."""
+    """From now on, publish from this loop, which serves the sockets of the process."""
     global _publisher
     with _publisher_lock:
         if _publisher is None or _publisher.loop is not loop:
@@ -166,7 +168,7 @@ def use_loop(loop: asyncio.AbstractEventLoop) -> Publisher:
 
 
 def publish(changes: Sequence[Change], *, nudge: bool = False) -> None:
-    """Tell the browsers, and with `nudge` the bot that deliveries wait. After the commit, from any thread.
+    """Send the events to browsers; with `nudge`, also wake the outboxes. After the commit, from any thread.
 
     Never raises and never waits for Redis.
     """
@@ -174,7 +176,7 @@ def publish(changes: Sequence[Change], *, nudge: bool = False) -> None:
     try:
         _current().add(changes, bot)
     except RuntimeError:
-        # The loop was closed in this very moment.
+        # The loop was closed at this moment.
         logger.warning("%d events were not published, because the process is ending", len(changes))
 
 
@@ -192,31 +194,31 @@ def publish_change(
     pages: str | None,
     nudge: bool = False,
 ) -> None:
-    """The event of a change that took these revisions, once it is committed. `pages`: as `Change.visitor`."""
+    """Publish the event of a change with these revisions, after the commit. `pages`: see `Change.visitor`."""
     uid = str(connection.uid)
     frame = event_frame(event, payload, connection=uid, since=advance.since, revision=advance.revision)
     publish_on_commit([Change(uid, frame, pages)], nudge=nudge)
 
 
 def tell(connection: str, event: str, payload: object, *, skip: str = "") -> None:
-    """An event that changes nothing: typing, receipts, who comes and goes. `skip`: the socket that knows."""
+    """Publish an event that changes no message: typing, receipts, presence. `skip`: see `Change.skip`."""
     frame = event_frame(event, payload, connection=connection)
     _current().add([Change(connection, frame, skip=skip)])
 
 
 def tell_visitor(visitor: str, frame: bytes) -> None:
-    """An event for every page that this visitor has open, whatever it shows."""
+    """Publish an event for all open pages of this visitor, whatever they show."""
     _current().add([Change("", frame, visitor)])
 
 
 def tell_moderation() -> None:
-    """Staff forbade or allowed somebody something: every web process looks at once, after the commit."""
+    """Make every web process read mutes, blocks and revoked tokens, after the commit."""
     message = ("moderation", {"type": "web.moderation"})
     transaction.on_commit(lambda: _current().add([], [message]), robust=True)
 
 
 def tell_bot(news: Literal["typing", "read", "card"], connection: str) -> None:
-    """The visitor is writing in this connection or has read on; or more is known of them than its card says."""
+    """Tell the bot that the visitor of this connection is typing, has read messages, or has new data for the card."""
     _current().add([], [(f"{news} {connection}", {"type": f"bot.{news}", "connection": connection})])
 
 

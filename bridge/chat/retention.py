@@ -1,4 +1,4 @@
-"""Forgetting: files that nobody sent, and those that no row knows any more."""
+"""Deletes uploads that nobody sent, and files without a row."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -15,19 +15,19 @@ from bridge.models import Attachment
 UNSENT_FOR = timedelta(hours=24)
 """How long an uploaded file waits for its message."""
 UNSENT_WHILE_SHORT = timedelta(hours=1)
-"""The same while disks are nearly full."""
+"""The same while the disk is nearly full."""
 AT_ONCE = 200
 
 
 def purge_unsent() -> int:
-    """Delete the uploads that nobody sent within a day, within an hour where room is short, with their files.
+    """Delete uploads that were not sent within a day, or within an hour if disk space is low, with their files.
 
     Returns how many there were.
     """
     before = timezone.now() - (UNSENT_WHILE_SHORT if is_short() else UNSENT_FOR)
     old = Attachment.objects.filter(message__isnull=True, created_at__lt=before).order_by("pk")
     count, gone = 0, 1
-    # Until there are none, or others hold what is left.
+    # Until there are none left, or others have locked the rest.
     while gone:
         pks = list(old.values_list("pk", flat=True)[:AT_ONCE])
         gone = discard(Attachment.objects.filter(pk__in=pks, message__isnull=True))
@@ -36,9 +36,9 @@ def purge_unsent() -> int:
 
 
 def purge_orphans() -> int:
-    """Delete the files that no row knows: what a crash left between the storage and the database.
+    """Delete files without a row, which a crash between the storage and the database can leave behind.
 
-    Lists the whole storage: for now and then, not for every hour.
+    Lists the whole storage, so it should not run every hour.
     """
     before = timezone.now() - UNSENT_FOR
     count = 0

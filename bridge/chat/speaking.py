@@ -1,4 +1,4 @@
-"""Who speaks where, and what, as plain values: what a socket keeps so that a message costs no query."""
+"""Plain values for who writes what in which conversation. A socket keeps them, so that a message needs no query."""
 
 import uuid
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from bridge.protocol.outgoing import Author, MessageOut
 
 
 class Target(NamedTuple):
-    """Who speaks, and in which conversation. Without a participant nobody does: a gap."""
+    """Who writes, and in which conversation. A gap has no participant."""
 
     connection: int
     uid: str
@@ -32,7 +32,7 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """A visitor and what staff may know of them, for a conversation that they may be about to open."""
+    """A visitor, and what staff may know about them, for a conversation that their message may open."""
 
     inbox: int
     visitor: uuid.UUID
@@ -43,11 +43,11 @@ class Opening:
     locale: str = ""
     user_agent: str = ""
     after: int | None = None
-    """The key of their last conversation here, 0 for none: there must be no later one. None: whatever there is."""
+    """The key of their last conversation here, 0 for none. There must not be a later one. None: not checked."""
 
 
 class Uploads(NamedTuple):
-    """Files that go with a message: uploaded by this visitor, for this inbox, and not sent yet."""
+    """Files of a new message: uploaded by this visitor for this inbox, and not sent yet."""
 
     visitor: uuid.UUID
     inbox: int
@@ -55,9 +55,9 @@ class Uploads(NamedTuple):
 
 
 class Post(NamedTuple):
-    """What somebody wrote: for a `target` that is known, or for a visitor's open conversation (`opening`).
+    """A new message, for a known `target` or for the visitor's open conversation (`opening`).
 
-    With both, the target is where that conversation was last seen; a resend is found wherever it is.
+    With both, `target` is that conversation as last known. A resend is found in any of the visitor's conversations.
     """
 
     content: str
@@ -67,11 +67,11 @@ class Post(NamedTuple):
     reply_to: uuid.UUID | None = None
     uploads: Uploads | None = None
     origin: str = ""
-    """The socket it comes from: its reply tells it what the event tells all others."""
+    """The socket that it comes from. This socket gets a reply instead of the event."""
 
 
 class Posted(NamedTuple):
-    """A message that is stored: just now, or before where its post came again."""
+    """A stored message. It may have been stored earlier, if its post was repeated."""
 
     id: int
     target: Target
@@ -79,7 +79,7 @@ class Posted(NamedTuple):
 
 
 class Busy(Exception):
-    """Another transaction holds this conversation just now: nothing was written, try again."""
+    """Another transaction has locked this conversation: nothing was written, try again."""
 
 
 Result = Posted | BridgeError | Busy

@@ -1,4 +1,4 @@
-"""Rows as the wire shows them. The only place that decides what of a row a browser may see."""
+"""Converts rows for the wire. Only this module decides which values of a row a browser may see."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,13 +22,13 @@ from bridge.protocol.outgoing import (
 )
 
 QUOTED = 200
-"""Characters of a message that its replies show."""
+"""How many characters of a message are quoted in replies."""
 
 
 def load(messages: Sequence[Message], *, reader: int | None = None) -> None:
-    """All that `message_out` reads of these, in one query for each kind of thing.
+    """Load everything that `message_out` needs, with one query per model.
 
-    With a `reader`, a participant's key, each reaction says whether it is his `own`, too.
+    With a `reader`, a participant's key, each reaction also says whether it is their `own`.
     """
     prefetch_related_objects(messages, "author", "reply_to__author", "attachments")
     tallies = _tallies([message.pk for message in messages], reader) if messages else {}
@@ -37,7 +37,7 @@ def load(messages: Sequence[Message], *, reader: int | None = None) -> None:
 
 
 def _tallies(messages: Sequence[int], reader: int | None) -> dict[int, list[ReactionOut]]:
-    """In the order in which each emoji was first used. The database counts: in a room there may be a thousand."""
+    """The reactions of each message, in the order of first use. The database counts them: there may be a thousand."""
     found = Reaction.objects.filter(message__in=messages).values_list("message", "emoji")
     counted = found.annotate(
         count=Count("pk"), own=Count("pk", filter=Q(participant=reader)), first=Min("pk")
@@ -63,7 +63,7 @@ def author_out(participant: Participant) -> Author:
 
 
 def message_out(message: Message, *, connection: str) -> MessageOut:
-    """What it needs must be loaded (`load`); `connection` is its connection's uid."""
+    """A message for the wire, which must be loaded (`load`). `connection`: the uid of its connection."""
     return body(
         message,
         connection=connection,
@@ -83,7 +83,7 @@ def body(
     attachments: list[AttachmentOut],
     reactions: list[ReactionOut],
 ) -> MessageOut:
-    """Of a row, or of a message that is just being stored, which has the same attributes."""
+    """The body of a row, or of a message that is just being stored and has the same attributes."""
     return {
         "uid": str(message.uid),
         "connection": connection,
@@ -143,7 +143,7 @@ def attachment_out(attachment: Attachment) -> AttachmentOut:
 
 
 def link_to(attachment: Attachment) -> str:
-    """The address of a file for whoever is not logged in here; empty where the site's own is not known."""
+    """The URL of a file for people who are not logged in here; empty if SITE_URL is not set."""
     if attachment.state == Attachment.State.REMOTE:
         return attachment.remote_url
     path = path_to("bridge:file", attachment.uid)

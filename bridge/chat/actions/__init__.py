@@ -1,4 +1,4 @@
-"""The only code that changes a conversation: synchronous, atomic, published when committed."""
+"""The only code that changes conversations: synchronous, atomic, and published after the commit."""
 
 from bridge.chat.actions.attaching import keep_upload
 from bridge.chat.actions.changing import delete_own_message, edit_own_message

@@ -1,4 +1,4 @@
-"""Telling everybody of messages that changed: browsers by an event, every other endpoint by a delivery."""
+"""Announces changed messages: to browsers by an event, to every other endpoint by a delivery."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,10 +16,10 @@ def change_message(
     more: Mapping[str, object] | None = None,
     **fields: object,
 ) -> None:
-    """Store these fields, and carry the change to browsers and to every endpoint but its `source`: there it is known.
+    """Store these fields, and announce the change to browsers and to every endpoint except its `source`.
 
-    Nothing ever goes back to where it came in, so two services that answer everything make no loop here. Within the
-    transaction that holds the connection's row.
+    Nothing ever goes back to where it came from, so two services that answer everything do not create a loop. Within
+    the transaction that has the connection's lock.
     """
     advance = Connection.objects.advance(message.connection_id)
     Message.objects.filter(pk=message.pk).update(revision=advance.revision, changed=True, **fields)
@@ -39,7 +39,7 @@ def change_message(
 def publish_changed(
     event: str, messages: Sequence[Message], fields: Sequence[str], *, connection: Connection
 ) -> None:
-    """Store these fields of messages of one connection, each as a change of its own, and tell everybody."""
+    """Store these fields of messages of one connection, each as a change of its own, and publish the changes."""
     advance = Connection.objects.advance(connection.pk, revisions=len(messages))
     for revision, message in enumerate(messages, start=advance.since + 1):
         message.revision, message.changed = revision, True
@@ -56,9 +56,9 @@ def publish_messages(
     nudge: bool = False,
     more: Mapping[str, object] | None = None,
 ) -> None:
-    """One frame for all messages that a commit changed in one way. `nudge`: deliveries wait.
+    """Publish one frame for all messages that a commit changed in the same way. `nudge`: deliveries wait.
 
-    `more` is what the event's payload has beside the messages.
+    `more`: further fields of the event's payload.
     """
     wire.load(messages)
     shown = [wire.message_out(message, connection=str(connection.uid)) for message in messages]

@@ -1,4 +1,4 @@
-"""Files: uploaded, put into messages, copied from where they came, and thrown away with their rows."""
+"""Files of messages: stores uploads, attaches them to messages, and deletes them with their rows."""
 
 import uuid
 from collections.abc import Iterable, Sequence
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 
 def keep_upload(kept: Kept, *, inbox: int, visitor: uuid.UUID) -> Attachment:
-    """The row of a file that waits to be sent. Its file is in the storage already."""
+    """Create the row of an upload that waits to be sent. The file is already in the storage."""
     return Attachment.objects.create(inbox_id=inbox, visitor=visitor, **kept._asdict())
 
 
 def claim(items: "Sequence[Item]") -> None:
-    """Give each post its files, or the refusal that is its result.
+    """Give each post its files, or a refusal as its result.
 
-    Within the transaction that stores the messages. Somebody else's file, one that was sent and one that never was
-    get the same answer.
+    Within the transaction that stores the messages. The answer is the same for a file of somebody else, a file that
+    was already sent, and a file that never existed.
     """
     wanted = {uid for item in items if item.post.uploads for uid in item.post.uploads.uids}
-    # Skipped, where another transaction has it: it is being sent there. Waiting, two could wait for each other.
+    # Rows locked by another transaction, which is sending them, are skipped. Waiting for them could be a deadlock.
     unsent = Attachment.objects.select_for_update(skip_locked=True).filter(
         uid__in=wanted, message__isnull=True
     )
@@ -51,13 +51,13 @@ def claim(items: "Sequence[Item]") -> None:
         if len({attachment.pk for attachment in free}) < len(uploads.uids):
             item.result = BridgeError(Code.NOT_FOUND, "A file of this message no longer exists.")
             continue
-        # The same post twice in a batch may have the same files: one of them is stored.
+        # If a post is twice in a batch, both may have the same files: only one of them is stored.
         taken.update(dict.fromkeys(uploads.uids, client_id))
         item.attachments = free
 
 
 def attach(attachments: Sequence[Attachment], *, message: int, after: int = 0) -> list[AttachmentOut]:
-    """Put files into a message, in this order, and show them: uploads that were claimed, and new rows."""
+    """Attach files to a message in this order, and return them for the wire: claimed uploads, and new rows."""
     for position, attachment in enumerate(attachments, after):
         attachment.message_id, attachment.position = message, position
     uploads = [attachment for attachment in attachments if attachment.pk is not None]
@@ -68,8 +68,8 @@ def attach(attachments: Sequence[Attachment], *, message: int, after: int = 0) -
 
 @transaction.atomic
 def discard(attachments: QuerySet[Attachment]) -> int:
-    """Delete these rows, and their files once that is committed. Returns how many there were."""
-    # Locked: a message may be taking one of them just now, and then has it.
+    """Delete these rows, and their files after the commit. Returns how many there were."""
+    # With a lock: a message may be claiming one of them at this moment, and then keeps it.
     rows = list(attachments.select_for_update(skip_locked=True))
     Attachment.objects.filter(pk__in=[row.pk for row in rows]).delete()
     names = [name for row in rows for name in (row.file.name, row.thumbnail.name) if name]
@@ -79,5 +79,5 @@ def discard(attachments: QuerySet[Attachment]) -> int:
 
 
 def link_instead(attachments: Iterable[int]) -> None:
-    """These were refused as too large: services get a link to each of them."""
+    """Send links to these files, which a service refused as too large."""
     Attachment.objects.filter(pk__in=attachments).update(linked=True)

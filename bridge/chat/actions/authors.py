@@ -1,4 +1,4 @@
-"""Who writes from inside a service or as a Django user, and the participant that they are in a conversation."""
+"""Authors in services and Django users, and their participants in conversations."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +13,9 @@ from bridge.text.lookalikes import key_of
 
 @dataclass(frozen=True)
 class RemoteAuthor:
-    """Somebody who writes from inside a service; `remote_id` is their id there.
+    """A person who writes in a service; `remote_id` is their ID there.
 
-    In a private conversation all of them are staff; in a room only who moderates it.
+    In a private conversation, all of them are staff; in a room, only its moderators.
     """
 
     remote_id: str
@@ -26,9 +26,9 @@ class RemoteAuthor:
 
 
 def participant_of(endpoint: Endpoint, author: RemoteAuthor | None) -> Participant:
-    """The author, with the name, the picture and the role that they have today.
+    """The author's participant, with their current name, avatar and role.
 
-    None: the visitor whose private conversation it is.
+    None: the visitor of the private conversation.
     """
     if author is None:
         return endpoint.connection.participants.get(visitor=endpoint.connection.visitor)
@@ -39,7 +39,7 @@ def participant_of(endpoint: Endpoint, author: RemoteAuthor | None) -> Participa
         remote_id=author.remote_id,
         defaults={
             "nick": nick,
-            # Staff's names are kept from visitors. A guest's are not ours to give: there may be two of one name.
+            # Visitors cannot take names of staff. Names of guests are given elsewhere, so two may be the same.
             "nick_key": key_of(nick) if author.is_staff else "",
             "avatar": author.avatar[:300],
             "colour": author.colour,
@@ -54,6 +54,6 @@ def participant_of(endpoint: Endpoint, author: RemoteAuthor | None) -> Participa
 
 
 def user_in(connection: Connection, user: Any) -> Participant:
-    """A Django user as staff in a conversation, under the name that they have today."""
+    """A Django user as staff in a conversation, with their current name."""
     author = RemoteAuthor(f"user:{user.pk}", user.get_full_name() or user.get_username())
     return participant_of(Endpoint(connection=connection, service=WEB), author)

@@ -1,4 +1,4 @@
-"""Change and take back what was said: by its author, in one place for all sides."""
+"""Edits and deletes messages, on behalf of their authors, for all sides."""
 
 from datetime import timedelta
 from typing import Any
@@ -20,11 +20,11 @@ from bridge.models import Connection, Delivery, Message, MessageVersion
 
 @transaction.atomic
 def edit_own_message(viewer: Viewer, uid: UUID, *, content: str) -> Message:
-    """The same as `edit_message`, for the visitor who wrote it.
+    """Like `edit_message`, for the visitor who wrote it.
 
     Raises:
-        BridgeError: as `message_for` does, and `not_permitted` once the inbox's time for that is over or while they
-            may not write here, `throttled` by slow mode, `closed` where the conversation is.
+        BridgeError: as `message_for` does; `not_permitted` if the inbox's time limit has passed or the visitor may
+            not write here; `throttled` by slow mode; `closed` in a closed conversation.
     """
     message = _own(viewer, uid)
     if not message.connection.is_open:
@@ -36,20 +36,20 @@ def edit_own_message(viewer: Viewer, uid: UUID, *, content: str) -> Message:
 
 @transaction.atomic
 def delete_own_message(viewer: Viewer, uid: UUID) -> Message:
-    """The same as `delete_message`, for the visitor who wrote it; in a closed conversation, too.
+    """Like `delete_message`, for the visitor who wrote it; also in a closed conversation.
 
     Raises:
-        BridgeError: as `message_for` does, and `not_permitted` once the inbox's time for that is over.
+        BridgeError: as `message_for` does; `not_permitted` if the inbox's time limit has passed.
     """
     return _delete(_own(viewer, uid))
 
 
 @transaction.atomic
 def edit_message(message_id: int, *, content: str) -> Message:
-    """Give a message new content, and carry that to every other endpoint. The same content again is nothing.
+    """Change the content of a message, on every other endpoint too. Does nothing if the content is the same.
 
     Raises:
-        BridgeError: `not_found` where it was deleted.
+        BridgeError: `not_found` if it was deleted.
     """
     message = _locked(message_id)
     if message.deleted_at:
@@ -59,7 +59,7 @@ def edit_message(message_id: int, *, content: str) -> Message:
 
 @transaction.atomic
 def delete_message(message_id: int) -> Message:
-    """Leave a tombstone without content. Deleting twice is nothing."""
+    """Replace a message by a tombstone without content. Does nothing if it is already deleted."""
     message = _locked(message_id)
     if message.deleted_at:
         return message
@@ -67,7 +67,7 @@ def delete_message(message_id: int) -> Message:
 
 
 def _own(viewer: Viewer, uid: UUID) -> Message:
-    """The visitor's message, as long as they may change it."""
+    """The visitor's message, if they may still change it."""
     message = message_for(viewer, uid, own=True, lock=True)
     window = message.connection.inbox.edit_window
     if not window:
@@ -82,7 +82,7 @@ def _own(viewer: Viewer, uid: UUID) -> Message:
 
 
 def _period(seconds: int) -> str:
-    """For people: 90 seconds, 15 minutes, 2 hours."""
+    """The period in words: 90 seconds, 15 minutes, 2 hours."""
     sizes = {"day": 86_400, "hour": 3600, "minute": 60, "second": 1}
     unit, size = next((unit, size) for unit, size in sizes.items() if seconds % size == 0)
     count = seconds // size
@@ -90,7 +90,7 @@ def _period(seconds: int) -> str:
 
 
 def _locked(pk: int) -> Message:
-    """The message as it is once its connection's row is held: what is decided on is read after the lock."""
+    """The message, read after its connection was locked, so that decisions use its current state."""
     Connection.objects.lock(Message.objects.values_list("connection_id", flat=True).get(pk=pk))
     return Message.objects.select_related("connection").get(pk=pk)
 
@@ -112,5 +112,5 @@ def _delete(message: Message) -> Message:
 
 
 def _change(message: Message, event: str, operation: Delivery.Operation, **fields: Any) -> None:
-    # What came in from a service is not ours to change there.
+    # We cannot change a message in the service that it came from.
     change_message(message, event, operation, source=message.endpoint_id, **fields)

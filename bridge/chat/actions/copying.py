@@ -1,4 +1,4 @@
-"""Files that came from a service: noted with their message at once, copied to us when that is done."""
+"""Files from services: recorded with their message at once, and copied to our storage later."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from bridge.files import Kept
 from bridge.models import Attachment, Connection, Endpoint, Inbox, Message, RemotePart
 
 MOST = 25 * 1024 * 1024
-"""Bytes of a file that staff send, where the inbox takes none of visitors."""
+"""The limit in bytes for files of staff if the inbox accepts no files of visitors."""
 
 
 @dataclass(frozen=True)
@@ -21,16 +21,16 @@ class RemoteFile:
     url: str
     content_type: str = ""
     size: int = 0
-    """Bytes; 0 where it does not say."""
+    """Bytes; 0 if unknown."""
 
 
 def limit_of(inbox: Inbox) -> int:
-    """Bytes of a file that are copied from a service."""
+    """The maximum size in bytes of a file that is copied from a service."""
     return inbox.max_upload_bytes or MOST
 
 
 def to_copy(files: Sequence[RemoteFile], *, inbox: Inbox) -> list[Attachment]:
-    """The rows of files that go with a message. Those that are too large are never copied: they stay where they are."""
+    """The rows for the files of a message. Files that are too large stay in the service and are never copied."""
     limit = limit_of(inbox)
     return [
         Attachment(
@@ -48,7 +48,7 @@ def to_copy(files: Sequence[RemoteFile], *, inbox: Inbox) -> list[Attachment]:
 
 @transaction.atomic
 def add_files(endpoint_id: int, remote_id: str, found: Sequence[RemoteFile]) -> None:
-    """Note files that a message has over there now and had not when it came."""
+    """Record files that were added to a message in the service after it was received."""
     connection_id = Endpoint.objects.values_list("connection_id", flat=True).get(pk=endpoint_id)
     Connection.objects.lock(connection_id)
     parts = RemotePart.objects.filter(
@@ -69,7 +69,7 @@ def add_files(endpoint_id: int, remote_id: str, found: Sequence[RemoteFile]) -> 
 
 
 def drop_files(message_id: int, *, present: Collection[str]) -> None:
-    """Forget the files that its message has no more over there, its connection's row being held."""
+    """Delete the files that the message no longer has in the service. The caller has the connection's lock."""
     gone = Attachment.objects.filter(message=message_id).exclude(remote_id__in=present)
     if discard(gone):
         _show(message_id)
@@ -77,15 +77,15 @@ def drop_files(message_id: int, *, present: Collection[str]) -> None:
 
 @transaction.atomic
 def settle_file(pk: int, kept: Kept | None) -> bool:
-    """A file that was to be copied is in the storage now; without `kept` only its service has it, for good.
+    """Record that a file was copied to the storage, or, without `kept`, that it stays in its service.
 
-    False where its message is gone meanwhile, or it was settled before.
+    False if its message was deleted in the meantime, or if the file was settled before.
     """
     connection_id = Attachment.objects.filter(pk=pk).values_list("message__connection_id", flat=True).first()
     if connection_id is None:
         return False
     Connection.objects.lock(connection_id)
-    # Read after the lock: a deletion takes its files with it.
+    # Read after the lock, because deleting a message also deletes its files.
     pending = Attachment.objects.filter(pk=pk, state=Attachment.State.PENDING)
     message_id = pending.values_list("message_id", flat=True).first()
     if message_id is None:

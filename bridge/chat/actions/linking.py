@@ -1,4 +1,4 @@
-"""Conversations that other services begin or join, for code that has no class of its own for its service."""
+"""Conversations that other services begin or join, for code without a service class of its own."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -12,12 +12,12 @@ from bridge.models import WEB, Connection, Endpoint, Inbox
 from bridge.protocol.values import as_nick
 
 LONGEST = 255
-"""Characters of an id, and 32 of a service's name: as the columns hold them."""
+"""Characters of an ID, as in its column. A service's name has at most 32."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a conversation is in a service: the id as text, and the type that it was given in."""
+    """The address of an endpoint in a service: its ID as text, and the type in which it was given."""
 
     service: str
     remote_id: str
@@ -25,7 +25,7 @@ class Place:
 
 
 def place_of(service: str, remote_id: str | int | UUID) -> Place:
-    """Raises TypeError or ValueError where this can be no place of this service."""
+    """The place with this ID. Raises TypeError or ValueError if the ID is not valid for this service."""
     if not service or len(service) > 32 or service == WEB:
         raise ValueError(f"the name of a service must have 1 to 32 characters and not be “web”: {service!r}")
     found = services.find(service)
@@ -48,11 +48,11 @@ def find_inbox(name: str) -> Inbox:
 
 
 def find_or_open(place: Place, *, inbox: str, nick: str, alone: bool) -> Endpoint:
-    """The endpoint of this place, with its connection; both are made now where there are none.
+    """The endpoint of this place, with its connection. Both are created if they do not exist.
 
-    `alone`: without the endpoints that the installation's services have in every conversation.
+    `alone`: without the endpoints that the services in BRIDGE_SERVICES have in every conversation.
 
-    Raises BridgeError: `not_found` where there is no such inbox.
+    Raises BridgeError: `not_found` if there is no such inbox.
     """
     if (found := _find(place)) is not None:
         return found
@@ -71,16 +71,16 @@ def find_or_open(place: Place, *, inbox: str, nick: str, alone: bool) -> Endpoin
             begin(connection)
             return endpoint
     except IntegrityError:
-        # Another process was first: endpoint_remote.
+        # Another process was faster (constraint endpoint_remote).
         if (found := _find(place)) is None:
             raise
         return found
 
 
 def join(connection: Connection, place: Place) -> Endpoint:
-    """Give a conversation this place, too: it gets what is said from now on. What it has already stays.
+    """Add this place to a conversation as an endpoint, which gets all messages from now on.
 
-    Raises BridgeError: `conflict` where the place is another conversation's.
+    Raises BridgeError: `conflict` if the place belongs to another conversation.
     """
     with transaction.atomic():
         Connection.objects.lock(connection.pk)

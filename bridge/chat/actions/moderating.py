@@ -1,4 +1,4 @@
-"""Keeping somebody from writing: for a while in one conversation, or altogether in an inbox."""
+"""Mutes visitors for a while in a conversation, and blocks them in an inbox."""
 
 from datetime import datetime
 from uuid import UUID
@@ -11,9 +11,9 @@ from bridge.models import Block, Connection, Endpoint, Inbox, Participant, Remot
 
 
 def speaker_of(service: str, remote_id: str) -> Participant | None:
-    """The visitor behind one of our messages over there; behind a card, whose conversation it is.
+    """The visitor who wrote one of our messages in the service. For a card, the visitor of its conversation.
 
-    None where no visitor of the page is.
+    None if it was not a visitor of the page.
     """
     remote = RemoteMessage.objects.filter(
         remote_id=remote_id, endpoint__service=service, ours=True
@@ -21,7 +21,7 @@ def speaker_of(service: str, remote_id: str) -> Participant | None:
     found = remote.first()
     people = Participant.objects.filter(visitor__isnull=False).select_related("connection__inbox")
     if found is None:
-        # A thread that was made with its card in one: the id of both.
+        # A thread that was created together with its card has the same ID as the card.
         here = Endpoint.objects.filter(service=service, remote_id=remote_id).values("connection")
         return people.filter(connection__in=here, connection__kind=Connection.Kind.PRIVATE).first()
     if found.card:
@@ -31,9 +31,9 @@ def speaker_of(service: str, remote_id: str) -> Participant | None:
 
 @transaction.atomic
 def mute(participant: Participant, *, until: datetime | None) -> None:
-    """Until then they may not write: in this room; from a private conversation in none of theirs in this inbox.
+    """Mute a visitor until then: in this room, or for a private conversation, in all of theirs in this inbox.
 
-    None: they may again.
+    None: unmute them.
     """
     Connection.objects.lock(participant.connection_id)
     Participant.objects.filter(pk=participant.pk).update(muted_until=until)
@@ -49,7 +49,7 @@ def mute(participant: Participant, *, until: datetime | None) -> None:
 
 @transaction.atomic
 def block(inbox: Inbox, visitor: UUID, *, reason: str = "", until: datetime | None = None) -> Block:
-    """They are told, and neither write nor hear anything in this inbox any more. Blocking twice is nothing new."""
+    """Block a visitor: they are told, and can no longer read or write in this inbox. May be repeated."""
     made, _ = Block.objects.update_or_create(
         inbox=inbox,
         visitor=visitor,
@@ -62,7 +62,7 @@ def block(inbox: Inbox, visitor: UUID, *, reason: str = "", until: datetime | No
 
 @transaction.atomic
 def unblock(inbox: Inbox, visitor: UUID) -> bool:
-    """False where they were not blocked."""
+    """Unblock a visitor. False if they were not blocked."""
     gone, _ = Block.objects.filter(inbox=inbox, visitor=visitor).delete()
     publishing.tell_moderation()
     return bool(gone)

@@ -1,4 +1,4 @@
-"""Which custom emoji were seen: only those have pictures here, or anybody could fetch through this site."""
+"""Records which custom emoji were used. Only their images are fetched, so that nobody can use this site as a proxy."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from bridge.text import emojis
 
 
 def note_emojis(spelled: Iterable[str] = (), *, content: str = "") -> None:
-    """A server's own emoji, in a reaction or in a text: from now on there is a picture of it here."""
+    """Record custom emoji from reactions or from a text. From now on, this site has their images."""
     seen = emojis.mentioned(content) if content else {}
     for each in spelled:
         name, pk, animated = emojis.parts(each)

@@ -1,4 +1,4 @@
-"""Opening a conversation, with its places in services."""
+"""Opens conversations, with their endpoints in services."""
 
 import uuid
 from collections.abc import Callable, Collection
@@ -14,16 +14,16 @@ from bridge.models import Advance, Connection, Endpoint, Participant
 
 
 class Overtaken(Exception):
-    """The visitor has opened another conversation since: the turn or proof for this one is spent."""
+    """The visitor has opened another conversation since, so the count or proof for this one is invalid."""
 
 
 def open_connection(opening: Opening) -> tuple[Connection, Participant]:
-    """The visitor's open conversation and himself in it; made now, with its endpoints, where there is none.
+    """The visitor's open conversation and their participant. If there is none, it is created with its endpoints.
 
-    Within a transaction of several, call it in the order of (inbox, visitor) and before any row is locked:
-    two processes that insert the same visitor wait for each other.
+    A transaction that opens several must call this in the order of (inbox, visitor) and before it locks any row,
+    because two processes that insert the same visitor wait for each other.
 
-    Raises Overtaken where a new one would not come after the conversation that `opening.after` names.
+    Raises Overtaken if a new conversation would not be the next one after `opening.after`.
     """
     with transaction.atomic():
         connection, created = _find_or_create(opening)
@@ -41,7 +41,7 @@ def open_connection(opening: Opening) -> tuple[Connection, Participant]:
 
 
 def begin(connection: Connection) -> None:
-    """Tell that there is a new one, within the transaction that opens it."""
+    """Announce a new conversation, within the transaction that opens it."""
     advance = Connection.objects.advance(connection.pk)
     connection.revision = advance.revision
     publish_state("connection.opened", connection, advance)
@@ -49,7 +49,7 @@ def begin(connection: Connection) -> None:
 
 
 def add_endpoints(connection: Connection, *, but: Collection[str] = ()) -> None:
-    """Where each service but these has a place for a connection, within the transaction that opens it."""
+    """Create the endpoints of all services except `but`, within the transaction that opens the connection."""
     Endpoint.objects.bulk_create(
         Endpoint(connection=connection, service=name, remote_id=place)
         for name, service in services.classes().items()
@@ -59,8 +59,8 @@ def add_endpoints(connection: Connection, *, but: Collection[str] = ()) -> None:
 
 
 def complete_endpoints(inbox: int, visitor: uuid.UUID) -> None:
-    """In the visitor's open conversations, the places of services that have none there yet: something new is known of
-    them that one of these waited for."""
+    """Create missing endpoints in the visitor's open conversations. A service may have waited for new information
+    about the visitor, such as an e-mail address."""
     rows = Connection.objects.filter(inbox=inbox, visitor=visitor, state=Connection.State.OPEN)
     for connection in rows.order_by("pk"):
         with transaction.atomic():
@@ -69,7 +69,7 @@ def complete_endpoints(inbox: int, visitor: uuid.UUID) -> None:
 
 
 def complete(connection: Connection) -> None:
-    """The same for one conversation, within the transaction that holds its row."""
+    """Create missing endpoints of one conversation, within the transaction that has its lock."""
     add_endpoints(connection, but=set(connection.endpoints.values_list("service", flat=True)))
 
 
@@ -92,12 +92,12 @@ def _find_or_create(opening: Opening) -> tuple[Connection, bool]:
                 **wanted, **{name: getattr(opening, name) for name in about}
             ), True
     except IntegrityError:
-        # Another tab, in another process, was first: one_open_private_connection.
+        # Another tab, in another process, was faster (constraint one_open_private_connection).
         return mine.get(), False
 
 
 def last_of(opening: Opening) -> int:
-    """The key of the visitor's last conversation here; 0 where they had none."""
+    """The key of the visitor's last conversation here; 0 if they had none."""
     mine = Connection.objects.filter(
         visitor=opening.visitor, inbox=opening.inbox, kind=Connection.Kind.PRIVATE
     )
@@ -105,17 +105,17 @@ def last_of(opening: Opening) -> int:
 
 
 def publish_state(event: str, connection: Connection, advance: Advance) -> None:
-    """Tell every page of its visitor, and whoever reads it, within the transaction that changed it."""
-    # By the visitor too: their other tabs do not know this conversation yet.
+    """Publish a connection's new state to its readers and to all pages of its visitor, within the transaction."""
+    # Also by visitor, because their other tabs do not know this conversation yet.
     pages = publishing.pages_of(connection.visitor, connection.inbox_id) if connection.visitor else None
     payload = {"connection": connection_state(connection)}
     publishing.publish_change(event, payload, connection=connection, advance=advance, pages=pages)
 
 
 def add_places(service: str, connections: QuerySet[Connection], place: Callable[[Connection], str]) -> None:
-    """Give conversations that are there already one endpoint more, in which nothing waits yet; not where they have it.
+    """Add an endpoint, without deliveries, to existing conversations that do not have it.
 
-    A thousand at a time, each by itself: nobody who writes waits for all of them.
+    In batches of a thousand without a common transaction, so that no writer waits for all of them.
     """
     after = 0
     while batch := list(connections.filter(pk__gt=after).only("pk", "uid").order_by("pk")[:1000]):

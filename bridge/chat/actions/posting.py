@@ -1,4 +1,4 @@
-"""Posts from the page and the HTTP API: each is resolved, admitted and stored, many in one transaction."""
+"""Posts from the page and the HTTP API: resolves, admits and stores them, many in one transaction."""
 
 import uuid
 from collections import Counter
@@ -22,23 +22,23 @@ from bridge.models import Attachment, Connection, Message, Participant
 
 @dataclass(slots=True)
 class Item:
-    """A post on its way: where it goes and what goes with it, until it has a `result`."""
+    """A post that is being processed: its target and what belongs to it, until it has a `result`."""
 
     post: Post
     target: Target = field(init=False)
     answered: Message | None = None
     attachments: Sequence[Attachment] = ()
     first: "Item | None" = None
-    """The same post earlier in this batch, whose result is its own."""
+    """The same post earlier in this batch; both have the same result."""
     result: Result | None = None
 
 
 def post_messages(batch: Sequence[Post]) -> list[Result]:
-    """Store them, with a delivery for each other endpoint, and answer each: its result at its own place.
+    """Store posts, with a delivery for each other endpoint. Returns the result of each, in the same order.
 
-    A result is what was stored (also for a repeated `client_id`); or why that one was not: `closed`, or
-    `not_found` where the conversation, or the message that it answers, is not there; or Busy. Whatever else goes
-    wrong raises, and nothing of the batch is stored.
+    A result is what was stored (also for a repeated `client_id`), or a refusal: `closed`, or `not_found` if the
+    conversation or the answered message does not exist; or Busy. Any other error is raised, and nothing of the batch
+    is stored.
     """
     items = [Item(post) for post in batch]
     with transaction.atomic():
@@ -49,7 +49,7 @@ def post_messages(batch: Sequence[Post]) -> list[Result]:
 
 
 def _open(items: Iterable[Item]) -> list[Item]:
-    """Those that have no result yet."""
+    """The items without a result."""
     return [item for item in items if item.result is None and item.first is None]
 
 
@@ -61,9 +61,7 @@ def _result(item: Item) -> Result:
 
 
 def _resolve(items: Sequence[Item]) -> None:
-    """Find what came before, what is answered, the files and the conversation; before anything is opened or counted
-    for what is refused.
-    """
+    """Find repeats, answered messages, files and conversations. Nothing is opened or counted for refused posts."""
     _find_repeats(items)
     _find_answered(_open(items))
     if with_uploads := [item for item in _open(items) if item.post.uploads]:
@@ -73,7 +71,7 @@ def _resolve(items: Sequence[Item]) -> None:
 
 
 def _find_repeats(items: Sequence[Item]) -> None:
-    """Posts that came before. Always looked up: a fallback on error cost 44 ms for one resend."""
+    """Find posts that are already stored. This is always looked up: a fallback after an error took 44 ms per resend."""
     known = rows.known([rows.hexed(item.post.client_id) for item in items if item.post.client_id])
     if not known:
         return
@@ -82,7 +80,7 @@ def _find_repeats(items: Sequence[Item]) -> None:
         if (client_id := item.post.client_id) and rows.hexed(client_id) in known:
             by_client_id.setdefault(client_id, []).append(item)
     repeats = [item for several in by_client_id.values() for item in several]
-    # Of their authors alone: anybody may choose the same id.
+    # Only among messages of their authors, because anybody can choose the same ID.
     candidates = Message.objects.filter(
         author__in=_authors([item.post for item in repeats]), client_id__in=by_client_id
     )
@@ -97,7 +95,7 @@ def _find_repeats(items: Sequence[Item]) -> None:
 
 
 def _authors(posts: Sequence[Post]) -> list[int]:
-    """Who may have written them before: their participants, and the visitors in each of their own conversations."""
+    """Who may have written these posts before: their participants, and the visitors in all of their conversations."""
     visitors = [post.opening.visitor for post in posts if post.opening]
     own = Participant.objects.filter(visitor=F("connection__visitor"), connection__visitor__in=visitors)
     participants = {post.target.participant for post in posts if post.target}
@@ -105,8 +103,8 @@ def _authors(posts: Sequence[Post]) -> list[int]:
 
 
 def _is_repeat(post: Post, message: Message) -> bool:
-    """Whether this message, of the same `client_id`, is the post's: its visitor's, in any of their conversations in the
-    inbox; without an opening its participant's.
+    """Whether this message, which has the same `client_id`, is that of the post: written by its visitor in any of their
+    conversations in the inbox, or without an opening, by its participant.
     """
     connection, author = message.connection, message.author
     if author is None:
@@ -120,9 +118,9 @@ def _is_repeat(post: Post, message: Message) -> bool:
 
 
 def _find_answered(items: Sequence[Item]) -> None:
-    """What these replies answer. Refuses the rest.
+    """Find the messages that are answered. Refuses replies to others.
 
-    Read before the lock: a message that is deleted from now on is one that was answered and then deleted.
+    Read before the lock: if such a message is deleted after this, it counts as answered before that.
     """
     replies = [(item, item.post.reply_to) for item in items if item.post.reply_to is not None]
     if not replies:
@@ -140,7 +138,7 @@ def _find_answered(items: Sequence[Item]) -> None:
 
 
 def _may_answer(post: Post, connection: Connection) -> bool:
-    """Whether this is where the post goes: asked before a conversation is opened for it."""
+    """Whether the post goes to this conversation. Checked before a conversation is opened for it."""
     if post.target is not None:
         return connection.pk == post.target.connection
     opening = post.opening
@@ -152,7 +150,7 @@ def _may_answer(post: Post, connection: Connection) -> bool:
 
 
 def _find_targets(items: Sequence[Item]) -> None:
-    """Where each post goes. Conversations are opened in one order everywhere, before any row is locked."""
+    """Find the target of each post. Conversations are always opened in the same order, before any row is locked."""
     openings: dict[tuple[int, str], tuple[Opening, list[Item]]] = {}
     for item in items:
         if item.post.target is not None:
@@ -173,7 +171,7 @@ def _find_targets(items: Sequence[Item]) -> None:
 
 
 def _find_echoes(items: Sequence[Item]) -> None:
-    """Posts that repeat one of this very batch."""
+    """Find posts that repeat another one of the same batch."""
     firsts: dict[tuple[int, uuid.UUID], Item] = {}
     for item in items:
         # A participant belongs to one connection.
@@ -183,7 +181,7 @@ def _find_echoes(items: Sequence[Item]) -> None:
 
 
 def _admit(items: Sequence[Item]) -> None:
-    """Ask their room, and speak under today's name there; private conversations cost nothing here."""
+    """Apply the rules of rooms, and use the visitor's current name there. Private conversations are not affected."""
     in_rooms = [item for item in items if item.target.room]
     if not in_rooms:
         return
@@ -197,7 +195,7 @@ def _admit(items: Sequence[Item]) -> None:
 
 
 def _store(items: Sequence[Item]) -> None:
-    """Those that have a place; a conversation's row is held from now on."""
+    """Store the posts whose conversation has a position for them. From now on, its row is locked."""
     if not items:
         return
     heads = rows.advance(Counter(item.target.connection for item in items), now=timezone.now())
@@ -228,7 +226,7 @@ def _store(items: Sequence[Item]) -> None:
 
 
 def _refuse(items: Collection[Item]) -> None:
-    """Say why their conversations were not advanced: gone, closed, or held by another transaction."""
+    """Refuse posts whose conversations do not exist, are closed, or are locked by another transaction."""
     if not items:
         return
     connections = {item.target.connection for item in items}

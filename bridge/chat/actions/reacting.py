@@ -1,6 +1,6 @@
-"""Reactions: a visitor's from the page, staff's from a service, each once whoever tells of it and how often.
+"""Reactions: from visitors on the page and from staff in services. Each is stored once, however often it is reported.
 
-A service holds one reaction of ours for all visitors together; `bridge.delivery` brings it in line with the rows here.
+A service has one reaction of ours for all visitors together; `bridge.delivery` keeps it in line with the rows here.
 """
 
 import uuid
@@ -25,12 +25,12 @@ from bridge.text import emojis
 
 @transaction.atomic
 def react(viewer: Viewer, uid: uuid.UUID, *, emoji: str, added: bool) -> Message:
-    """A visitor sets a reaction or takes it back. Returns the message as it is then; what is no news changes nothing.
+    """Add or remove a visitor's reaction. Returns the message after that. Does nothing if nothing is different.
 
     Raises:
-        BridgeError: as `message_for` does; `not_found` where a server's own emoji is not on it yet; `conflict` where
-            there are too many already; `closed`, `not_permitted` while they may say nothing here, and `throttled` by
-            slow mode, where they set one.
+        BridgeError: as `message_for` does; `not_found` if a custom emoji is not on the message yet; `conflict` if it
+            has too many; and for a new reaction also `closed`, `not_permitted` if they may not write here, and
+            `throttled` by slow mode.
     """
     message = message_for(viewer, uid, lock=True)
     if message.kind != Message.Kind.MESSAGE:
@@ -48,7 +48,7 @@ def react(viewer: Viewer, uid: uuid.UUID, *, emoji: str, added: bool) -> Message
 
 
 def _allowed(message: Message, emoji: str) -> str:
-    """In the spelling that the message has it in already."""
+    """The emoji, in the spelling that the message already has."""
     there = list(message.reactions.order_by("pk").values_list("emoji", flat=True))
     known = {emojis.key(each): each for each in reversed(there)}
     if found := known.get(emojis.key(emoji)):
@@ -62,7 +62,7 @@ def _allowed(message: Message, emoji: str) -> str:
 
 
 def _same(emoji: str) -> Q:
-    """The rows of an emoji, whatever its name was when they were written."""
+    """The condition for rows of an emoji, whatever its name was when they were written."""
     key = emojis.key(emoji)
     return Q(emoji=emoji) if key == emoji else Q(emoji__endswith=f":{key}")
 
@@ -74,7 +74,7 @@ def _rows(message: Message, participant: Participant, emoji: str) -> QuerySet[Re
 def _set(
     message: Message, participant: Participant, emoji: str, *, added: bool, source: int | None = None
 ) -> bool:
-    """Within the transaction that holds the connection's row. False where nothing changed."""
+    """Add or remove, within the transaction that has the connection's lock. False if nothing changed."""
     rows = _rows(message, participant, emoji)
     if rows.exists() == added:
         return False
@@ -89,7 +89,7 @@ def _set(
 def _changed(
     message: Message, participant: Participant | None, emoji: str | None, *, added: bool, source: int | None
 ) -> None:
-    """Without a participant or emoji: several were cleared."""
+    """Announce a change. Without a participant or an emoji, several were removed."""
     uid = str(participant.uid) if participant else None
     more = {"participant": uid, "emoji": emoji, "added": added}
     change_message(message, "reaction.changed", Delivery.Operation.REACT, source=source, more=more)
@@ -102,9 +102,9 @@ def _changed(
 def receive_reaction(
     endpoint_id: int, remote_id: str, *, author: RemoteAuthor, emoji: str, added: bool
 ) -> bool | None:
-    """Somebody in a service reacted, or took it back. False where that is no news, None where nobody knows the message.
+    """Add or remove a reaction from a service. False if nothing changed, None if the message is unknown.
 
-    Of a message that holds several of ours, joined, it counts on the last one.
+    If several messages of ours were joined there, the reaction belongs to the last one.
     """
     endpoint = locked(endpoint_id)
     holds = _held_by(endpoint, remote_id)
@@ -116,7 +116,7 @@ def receive_reaction(
             return False
         note_emojis([emoji])
         people = Participant.objects.filter(connection=endpoint.connection_id, service=endpoint.service)
-        # Under the name that they wrote under: what lists who reacted knows less of them.
+        # With the name under which they wrote: a list of reactions has less information about them.
         participant = people.filter(remote_id=author.remote_id).first() or participant_of(endpoint, author)
         known = message.reactions.filter(_same(emoji)).values_list("emoji", flat=True).first()
         return _set(message, participant, known or emoji, added=True, source=endpoint.pk)
@@ -126,7 +126,7 @@ def receive_reaction(
 
 @transaction.atomic
 def receive_clearing(endpoint_id: int, remote_id: str, *, emoji: str | None) -> bool | None:
-    """Somebody cleared a message of one emoji, or of all. What visitors set stays on the page: it is theirs."""
+    """Remove the reactions with one emoji, or all, from a message that was cleared. Reactions of visitors remain."""
     endpoint = locked(endpoint_id)
     holds = _held_by(endpoint, remote_id)
     if holds is None:
@@ -153,12 +153,12 @@ def _take_back(
 
 
 Standing = Mapping[str, Iterable[RemoteAuthor]]
-"""Who stands behind each emoji on a message, as the service holds it."""
+"""Who reacted with each emoji on a message in the service."""
 
 
 @transaction.atomic
 def receive_standing(endpoint_id: int, remote_id: str, standing: Standing) -> None:
-    """Who stands behind these emoji on one message: what was missed is set and taken back. Other emoji stay."""
+    """Bring the reactions with these emoji on a message in line with the service. Other emoji are not changed."""
     endpoint = locked(endpoint_id)
     message = _counted_on(_held_by(endpoint, remote_id) or [])
     if message is None:
@@ -178,16 +178,16 @@ def receive_standing(endpoint_id: int, remote_id: str, standing: Standing) -> No
 
 @dataclass(frozen=True)
 class Known:
-    """What is here of the reactions of a service's people on one message: how many behind each emoji, by its key."""
+    """The reactions to one message that we have from people in a service: their number by the emoji's key."""
 
     remote_ids: list[str]
     counts: Mapping[str, int]
 
 
 def known_standing(endpoint_id: int, remote_ids: Iterable[str], *, reacted: Iterable[str]) -> list[Known]:
-    """Of these remote messages, for each message they hold that has reactions here or (`reacted`) there.
+    """What is known for the messages in these remote messages that have reactions here or (`reacted`) in the service.
 
-    One that is in pieces is left out unless all of them are among these.
+    A message that was split is left out unless all of its parts are among these.
     """
     endpoint = Endpoint.objects.get(pk=endpoint_id)
     given = set(remote_ids)
@@ -197,7 +197,7 @@ def known_standing(endpoint_id: int, remote_ids: Iterable[str], *, reacted: Iter
     relevant = alive.filter(Q(remote_id__in=list(reacted)) | Q(parts__message__in=here), remote_id__in=given)
     pieces: dict[int, list[str]] = {}
     for message in {_counted_on(_messages_in(remote)) for remote in relevant.distinct()} - {None}:
-        assert message is not None  # noqa: S101  # taken out above
+        assert message is not None  # noqa: S101  # removed above
         own = alive.filter(parts__message=message).order_by("pk").values_list("remote_id", flat=True)
         ids = [remote_id for remote_id in own if remote_id]
         if given.issuperset(ids):
@@ -209,7 +209,7 @@ def known_standing(endpoint_id: int, remote_ids: Iterable[str], *, reacted: Iter
 
 
 def _held_by(endpoint: Endpoint, remote_id: str) -> list[Message] | None:
-    """The messages inside a remote message, in order; None where it is not known."""
+    """The messages inside a remote message, in order; None if it is unknown."""
     remote = endpoint.remote_messages.filter(remote_id=remote_id, card=False).first()
     return None if remote is None else _messages_in(remote)
 

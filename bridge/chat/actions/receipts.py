@@ -1,10 +1,10 @@
-"""How far somebody has read."""
+"""Receipts: how far somebody has read."""
 
 from bridge.models import Connection, Inbox, Participant
 
 
 def mark_read(participant: int, *, seq: int) -> bool:
-    """Up to `seq`, which is a place in his conversation. False where he had read so far already."""
+    """Record that they have read up to the position `seq` of their conversation. False if this is not new."""
     return bool(
         Participant.objects.filter(pk=participant, read_seq__lt=seq, connection__last_seq__gte=seq).update(
             read_seq=seq
@@ -13,6 +13,6 @@ def mark_read(participant: int, *, seq: int) -> bool:
 
 
 def is_shown(connection: int) -> bool:
-    """Whether staff are to be told."""
+    """Whether staff should see what the visitor has read."""
     inboxes = Inbox.objects.filter(connections=connection, connections__kind=Connection.Kind.PRIVATE)
     return inboxes.exclude(show_read=Inbox.ShowRead.OFF).exists()

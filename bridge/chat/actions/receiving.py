@@ -1,6 +1,6 @@
-"""What a service brings in: its messages, edits and deletions, each once and in order (rules 7 and 8).
+"""Receives messages, edits and deletions from services, each once and in order (rules 7 and 8).
 
-Everything here may be called twice with the same news. The watermark moves in the transaction that stores the message.
+Everything here may be called again for the same event. The watermark moves in the transaction that stores the message.
 """
 
 from collections.abc import Collection
@@ -34,25 +34,25 @@ class Incoming:
 
     remote_id: str
     author: RemoteAuthor | None
-    """None: the visitor whose private conversation it is, who answers from there."""
+    """None: the visitor of the private conversation, who writes from that service."""
     content: str
     created_at: datetime
     edited_at: datetime | None = None
     reply_to: str | None = None
-    """The id there of the message that it answers."""
+    """The ID of the answered message in the service."""
     files: tuple[RemoteFile, ...] = ()
-    """Still to be copied from there."""
+    """Files that still have to be copied from there."""
     uploads: tuple[int, ...] = ()
-    """The keys of attachments that are kept already, and belong to no message yet."""
+    """The keys of attachments that are already stored and do not belong to a message yet."""
 
 
 @transaction.atomic
 def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
-    """Store a message and move the watermark. None where it was here already, or is gone again.
+    """Store a message and move the watermark. None if it is already stored or was already deleted.
 
-    A closed conversation is opened again by it, unless the visitor has begun a newer one: then it is a late answer,
-    which the visitor's pages are told of all the same. It is `sent` until another service has it whose people read it,
-    `delivered` where there is none.
+    It reopens a closed conversation, unless the visitor has begun a newer one. Then it is a late answer, which is
+    shown on the visitor's pages too. It is `sent` until another service with readers has it, and `delivered` if
+    there is no such service.
     """
     endpoint = locked(endpoint_id)
     move_watermark(endpoint_id, incoming.remote_id)
@@ -61,7 +61,7 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
     connection = endpoint.connection
     if not connection.is_open:
         if connection.kind == Connection.Kind.ROOM:
-            # Closed in the admin, where it is opened again.
+            # A room is closed in the admin, and can only be reopened there.
             return None
         open_or_complete(connection)
     answered = answered_there(endpoint, incoming.reply_to)
@@ -72,7 +72,7 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
         incoming.content,
         service=endpoint.service,
         endpoint=endpoint.pk,
-        # When it was written, which may be long ago: nobody looked then. Its place is where it became known.
+        # When it was written, which may be long ago if the bot was away. Its position is where it became known.
         created_at=incoming.created_at,
         edited_at=incoming.edited_at,
         reply_to=answered,
@@ -90,9 +90,9 @@ def receive_message(endpoint_id: int, incoming: Incoming) -> Message | None:
 
 
 def open_or_complete(connection: Connection) -> None:
-    """Before something is said in a closed conversation, within the transaction that holds its row.
+    """Reopen a closed conversation before a message, within the transaction that has its lock.
 
-    Where it stays closed it gets the places that its visitor has by now, e.g. an address that they left later.
+    If it stays closed, add endpoints that have become possible since, e.g. for an e-mail address.
     """
     if not reopen_connection(connection):
         complete(connection)
@@ -100,8 +100,9 @@ def open_or_complete(connection: Connection) -> None:
 
 @transaction.atomic
 def receive_unreadable(endpoint_id: int, remote_id: str, *, edited_at: datetime | None) -> Message | None:
-    """A message, or an edit of one, is over there and cannot be taken in: a gap says so on all sides, and the watermark
-    moves on. None where that was said already, or where it is none of theirs.
+    """Store a gap for a message or an edit that cannot be read, and move the watermark.
+
+    None if there already is a gap for it, or if it is one of our own messages.
     """
     endpoint = locked(endpoint_id)
     connection = endpoint.connection
@@ -131,9 +132,9 @@ def receive_edit(
     edited_at: datetime,
     files: Collection[str] | None = None,
 ) -> bool:
-    """Take over an edit of a message that is known; False where it is not, or the edit is not newer.
+    """Store an edit of a known message. False if the message is unknown or the edit is not newer.
 
-    `files`: the ids of those that it still has over there, None where nobody asked.
+    `files`: the IDs of the files that it still has in the service; None if unknown.
     """
     endpoint = locked(endpoint_id)
     remote = RemoteMessage.objects.filter(
@@ -157,10 +158,10 @@ def receive_edit(
 
 @transaction.atomic
 def receive_delete(endpoint_id: int, remote_id: str, *, deleted_at: datetime) -> bool:
-    """Take over a deletion; False where it was known.
+    """Store a deletion. False if it was already known.
 
-    What is not known leaves a tombstone, so that a create that comes later, or the answer to our own post,
-    finds it deleted.
+    A deletion of an unknown message leaves a tombstone. So if its creation, or the answer to our own post, arrives
+    later, the message is known to be deleted.
     """
     endpoint = locked(endpoint_id)
     remote, new = RemoteMessage.objects.get_or_create(
@@ -173,9 +174,9 @@ def receive_delete(endpoint_id: int, remote_id: str, *, deleted_at: datetime) ->
 
 
 def known_in_thread(endpoint_id: int) -> list[int]:
-    """The newest messages in the present thread, theirs and ours, that are not known to be deleted.
+    """The newest messages in the current thread, theirs and ours, that are not known to be deleted.
 
-    What was said in a thread before it, which was deleted as a whole, stays on the page.
+    Messages from a former thread, which was deleted as a whole, stay on the page.
     """
     thread = int(Endpoint.objects.values_list("remote_id", flat=True).get(pk=endpoint_id) or 0)
     there = RemoteMessage.objects.filter(
@@ -186,8 +187,8 @@ def known_in_thread(endpoint_id: int) -> list[int]:
 
 
 def move_watermark(endpoint_id: int, remote_id: str) -> None:
-    """Everything up to here was looked at. Forward only: what comes late must not open a hole behind it. Other ids than
-    numbers have no order.
+    """Record that everything up to this ID was looked at. Only forward, so that a late event does not move it back.
+    IDs that are not numbers have no order.
     """
     if (position := position_of(remote_id)) is not None:
         behind = Q(watermark__isnull=True) | Q(watermark__lt=position)
@@ -195,6 +196,6 @@ def move_watermark(endpoint_id: int, remote_id: str) -> None:
 
 
 def position_of(remote_id: str) -> int | None:
-    """As far as the column can hold it."""
+    """The ID as a number, if it is one and fits into the column."""
     position = int(remote_id) if remote_id.isascii() and remote_id.isdigit() else None
     return position if position is not None and position < 2**63 else None

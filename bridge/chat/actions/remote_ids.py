@@ -1,6 +1,6 @@
-"""The ids that messages have in a service: ours as they become known, and what is known of a message by its id there.
+"""The IDs of messages in a service: records those of our own messages, and finds messages by their ID there.
 
-Everything here runs within the transaction that holds the connection's row (`locked`).
+Everything here runs within the transaction that has the connection's lock (`locked`).
 """
 
 from datetime import datetime
@@ -14,16 +14,16 @@ from bridge.models import Connection, Endpoint, Message, RemoteMessage, RemotePa
 
 
 def locked(endpoint_id: int) -> Endpoint:
-    """The endpoint, once its connection's row is held: whether something is new is read after the lock."""
+    """The endpoint, read after its connection was locked, so that what follows is checked against current data."""
     connection_id = Endpoint.objects.values_list("connection_id", flat=True).get(pk=endpoint_id)
     Connection.objects.lock(connection_id)
     return Endpoint.objects.select_related("connection__inbox").get(pk=endpoint_id)
 
 
 def answered_there(endpoint: Endpoint, remote_id: str | None) -> Message | None:
-    """What a reply over there answers: of several that went as one, the first that was not deleted.
+    """The message that a reply in the service answers. Of several joined messages, the first that is not deleted.
 
-    None where it is not known here.
+    None if it is unknown.
     """
     if remote_id is None:
         return None
@@ -34,11 +34,11 @@ def answered_there(endpoint: Endpoint, remote_id: str | None) -> Message | None:
 
 
 def take_as_deleted(remote: RemoteMessage, *, deleted_at: datetime) -> None:
-    """It is gone over there, within the transaction that holds the connection's row.
+    """Store that it was deleted in the service, within the transaction that has the connection's lock.
 
-    Staff delete what a visitor wrote, too: it goes from the page, with all that went as one with it, and the other
-    pieces of it go from the service. Only what we deleted ourselves, e.g. the end of a text that became shorter, says
-    nothing of the message. A thread that is deleted as a whole comes another way, and takes nothing with it.
+    Staff can also delete a visitor's message. Then it is deleted on the page, with all messages joined to it, and its
+    other parts are deleted in the service. Our own deletions, e.g. of the last part of a text that became shorter, do
+    not delete the message. The deletion of a whole thread is handled elsewhere and deletes no messages.
     """
     RemoteMessage.objects.filter(pk=remote.pk).update(deleted_at=deleted_at)
     if remote.unwanted:
@@ -50,7 +50,7 @@ def take_as_deleted(remote: RemoteMessage, *, deleted_at: datetime) -> None:
 
 @transaction.atomic
 def receive_echo(endpoint_id: int, *, nonce: str, remote_id: str) -> None:
-    """Our own message, seen with its nonce: its id is known even if the answer was lost."""
+    """Record the ID of our own message, recognised by its nonce, in case the answer to our request was lost."""
     locked(endpoint_id)
     sent = RemoteMessage.objects.filter(
         endpoint=endpoint_id, ours=True, nonce=nonce, remote_id__isnull=True
@@ -60,10 +60,10 @@ def receive_echo(endpoint_id: int, *, nonce: str, remote_id: str) -> None:
 
 
 def learn_remote_id(remote: RemoteMessage, remote_id: str) -> None:
-    """Note the id of one of ours, within the transaction that holds the connection's row.
+    """Record the ID of one of our messages, within the transaction that has the connection's lock.
 
-    Answer, echo and look-up may each be first. A deletion that was seen before all of them left a tombstone: it is
-    this message's, or it would be taken for lost and sent again.
+    The answer, the echo or a look-up may be first. If a deletion came before them, it left a tombstone, which belongs
+    to this message. Otherwise the message would seem lost and be sent again.
     """
     known = RemoteMessage.objects.filter(endpoint=remote.endpoint_id, remote_id=remote_id).first()
     if known is not None and known.ours:
@@ -79,7 +79,7 @@ def learn_remote_id(remote: RemoteMessage, remote_id: str) -> None:
 
 
 def _answer(endpoint: Endpoint, remote_id: str) -> None:
-    """Replies that came before the id of what they answer was known: now they quote it."""
+    """Link replies that arrived before the ID of the answered message was known."""
     replies = RemoteMessage.objects.filter(endpoint=endpoint, answers=remote_id)
     messages = [
         part.message for part in RemotePart.objects.filter(remote__in=replies).select_related("message")

@@ -1,4 +1,4 @@
-"""What a visitor may be called, and by whose leave: nobody else's name, and none that stands for staff."""
+"""Renames visitors: to a name that nobody else has, and that does not stand for staff."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
@@ -21,12 +21,12 @@ MOST_OF_THE_TEAM = 1000
 
 
 def rename(participant: Participant, nick: str, *, reserved: Sequence[str] = ()) -> Participant:
-    """Call a visitor something else, and tell everybody there. The name that they have already is nothing.
+    """Rename a visitor, and tell everybody there. Does nothing if they already have the name.
 
-    Everybody reads it, so what holds for a message holds for it. In a room it must be nobody else's; a private
-    conversation is only theirs and staff's.
+    Everybody reads a name, so the rules for messages apply. In a room, nobody else may have it; a private
+    conversation has only the visitor and staff.
 
-    Raises BridgeError: `conflict`; `not_permitted`, also where they may say nothing just now; `throttled` by slow mode.
+    Raises BridgeError: `conflict`; `not_permitted`, also if they may not write now; `throttled` by slow mode.
     """
     if participant.nick == nick:
         return participant
@@ -34,7 +34,7 @@ def rename(participant: Participant, nick: str, *, reserved: Sequence[str] = ())
         check_free(nick, participant.connection.inbox, reserved=reserved)
     with transaction.atomic():
         Connection.objects.lock(participant.connection_id)
-        # As they are now: somebody may have muted them since they were read.
+        # Read again, because they may have been muted since.
         participant = Participant.objects.select_related("connection__inbox").get(pk=participant.pk)
         if participant.connection.kind == Connection.Kind.ROOM and not participant.connection.is_open:
             raise BridgeError(Code.CLOSED, "This room is closed.")
@@ -42,13 +42,13 @@ def rename(participant: Participant, nick: str, *, reserved: Sequence[str] = ())
         try:
             _call(participant, nick)
         except IntegrityError:
-            # participant_nick_key: also where two take it in the same moment.
+            # The constraint participant_nick_key, also if two take the name at the same moment.
             raise taken() from None
     return participant
 
 
 def _call(participant: Participant, nick: str) -> None:
-    """Within the transaction that holds the connection's row."""
+    """Store and publish the name, within the transaction that has the connection's lock."""
     connection, previous = participant.connection, participant.nick
     in_room = connection.kind == Connection.Kind.ROOM
     participant.nick, participant.nick_key = nick, key_of(nick) if in_room else ""
@@ -62,9 +62,9 @@ def _call(participant: Participant, nick: str) -> None:
 
 
 def yield_on_commit(staff: Participant) -> None:
-    """Staff keep their names: whoever has this one in a room of their inbox is called something else from now on.
+    """Reserve the name of a member of staff: visitors with this name in rooms of the inbox are renamed.
 
-    Once this is committed: no transaction holds the rows of several rooms.
+    This happens after the commit, because no transaction may lock several rooms.
     """
     if staff.nick_key:
         make_way = partial(_make_way, staff.nick_key, staff.connection.inbox_id)
@@ -85,7 +85,7 @@ def _make_way(key: str, inbox: int) -> None:
 
 
 def check_free(nick: str, inbox: Inbox, *, reserved: Sequence[str]) -> None:
-    """Raises BridgeError (`not_permitted`) for what only staff of this inbox may be called."""
+    """Raises BridgeError (`not_permitted`) if only staff of this inbox may have the name."""
     if not is_free(nick, inbox, reserved=reserved):
         raise BridgeError(Code.NOT_PERMITTED, "This name is reserved. Please choose another.")
 
@@ -98,7 +98,7 @@ def is_free(nick: str, inbox: Inbox, *, reserved: Sequence[str]) -> bool:
 
 
 def staff_keys(inbox: int, keys: Iterable[str]) -> set[str]:
-    """Those of the keys that are a name of somebody of this inbox's staff, or of the site's, who may not have spoken
+    """The keys among these that belong to a name of staff: of this inbox, or of the site, even if they have not written
     yet."""
     wanted = set(keys)
     staff = Participant.objects.filter(role=Participant.Role.STAFF, nick_key__in=wanted)
@@ -107,10 +107,10 @@ def staff_keys(inbox: int, keys: Iterable[str]) -> set[str]:
 
 
 def _names_of_the_team() -> Iterator[str]:
-    """As they are shown where they answer from the site itself."""
+    """The names that are shown if they answer from this site."""
     model = get_user_model()
     if not {"is_active", "is_staff"} <= {each.name for each in model._meta.get_fields()}:
-        # A project's own kind of user may tell them by something else.
+        # A project's own user model may distinguish staff in another way.
         return
     for user in model.objects.filter(is_active=True, is_staff=True).order_by("pk")[:MOST_OF_THE_TEAM]:
         yield user.get_full_name() or user.get_username()

@@ -1,4 +1,4 @@
-"""Trying again what failed for good: staff removed the cause, or looked and it is not there."""
+"""Retries deliveries that failed permanently, after the cause was removed or the message was found missing."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -17,15 +17,15 @@ from bridge.chat.actions.speaking_rules import silenced
 from bridge.models import Connection, Delivery, Endpoint, Message, RemoteMessage
 
 SOON = timedelta(seconds=30)
-"""As long as a claim lasts: a line that a worker holds stays held, one that waits longer is due by then."""
+"""The duration of a claim: a worker's claim on a line is not shortened, and a line that waits longer is due by then."""
 
 
 @transaction.atomic
 def retry_deliveries(deliveries: Iterable[Delivery]) -> int:
-    """Set failed deliveries unsettled again and wake their lines. Returns how many; others stay as they are.
+    """Make failed deliveries unsettled again and wake their lines. Ignores other deliveries. Returns how many.
 
-    A delivery keeps its revision, and with it its place among what is still unsettled in its line. A message
-    whose post is tried again is `sent` once more, and everybody sees it so.
+    A delivery keeps its revision, and so its position among the unsettled ones in its line. A message whose post is
+    retried becomes `sent` again for everybody.
     """
     owners: dict[int, list[int]] = defaultdict(list)
     for delivery in deliveries:
@@ -35,10 +35,10 @@ def retry_deliveries(deliveries: Iterable[Delivery]) -> int:
 
 @transaction.atomic
 def retry_own_message(viewer: Viewer, uid: UUID) -> Message:
-    """Carry a failed message once more, for the visitor who wrote it. One that is on its way or arrived stays so.
+    """Retry a failed message for the visitor who wrote it. Does nothing if it has not failed.
 
     Raises:
-        BridgeError: as `message_for` does, and `not_permitted` while they may say nothing here.
+        BridgeError: as `message_for` does; `not_permitted` if they may not write here.
     """
     message = message_for(viewer, uid, own=True, lock=True)
     if message.author and (refusal := silenced(message.author, now=timezone.now())) is not None:
@@ -51,7 +51,7 @@ def retry_own_message(viewer: Viewer, uid: UUID) -> Message:
 
 def _retry(connection_pk: int, pks: Sequence[int]) -> int:
     Connection.objects.lock(connection_pk)
-    # Read under the lock: another member of staff may have pressed the same button.
+    # Read under the lock, because another member of staff may have clicked the same button.
     failed = list(
         Delivery.objects.filter(pk__in=pks, outcome=Delivery.Outcome.FAILED)
         .select_related("message__author")
@@ -62,7 +62,7 @@ def _retry(connection_pk: int, pks: Sequence[int]) -> int:
     Delivery.objects.filter(pk__in=[delivery.pk for delivery in failed]).update(
         settled_at=None, outcome="", reason="", detail=""
     )
-    # The emoji that a service did not take are asked for again.
+    # Emoji that a service refused are sent again.
     reacted = [delivery.message_id for delivery in failed if delivery.operation == Delivery.Operation.REACT]
     for remote in RemoteMessage.objects.filter(parts__message__in=reacted).exclude(reactions=[]).distinct():
         remote.reactions = [pair for pair in remote.reactions if pair[1] != RemoteMessage.Fate.REFUSED]
@@ -83,10 +83,10 @@ def _retry(connection_pk: int, pks: Sequence[int]) -> int:
 
 
 def hurry_lines(endpoint_pks: Iterable[int]) -> None:
-    """Work these lines soon, however long they were to wait. Commits nudge the bot.
+    """Make these lines due soon, however long they were to wait. The commit nudges the bot.
 
-    Never at once where a time is set: it may be the end of a worker's claim, and a second worker would send
-    what the first is just sending.
+    A line with a time is never made due at once: it may be the end of a worker's claim, and a second worker would
+    send what the first is just sending.
     """
     soon = Case(When(due__isnull=True, then=Now()), default=Least(F("due"), Now() + SOON))
     Endpoint.objects.filter(pk__in=list(endpoint_pks)).update(failures=0, failing_since=None, due=soon)

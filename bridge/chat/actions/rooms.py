@@ -1,4 +1,4 @@
-"""Coming into a room, and what one is called there."""
+"""Rooms: saves and lists them, and lets visitors enter under a name."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ SETTINGS = ("name", "slug", "topic", "access", "link_key", "read_only", "slow_mo
 
 
 def save_room(room: Connection, *, endpoints: Mapping[str, str], is_open: bool) -> None:
-    """Store a room as the admin has it, with these remote ids by service, and open or close it."""
+    """Store a room from the admin, with its remote IDs by service, and open or close it."""
     with transaction.atomic():
         if room.pk is None:
             room.kind = Connection.Kind.ROOM
@@ -35,7 +35,7 @@ def save_room(room: Connection, *, endpoints: Mapping[str, str], is_open: bool) 
             add_endpoints(room)
             hooks.tell_on_commit(signals.connection_opened, [room.pk], reopened=False)
         else:
-            # By name: what is said meanwhile counts on, too.
+            # Only these fields, because messages change others at the same time.
             room.save(update_fields=SETTINGS)
         for service, remote_id in endpoints.items():
             Endpoint.objects.update_or_create(
@@ -48,15 +48,15 @@ def save_room(room: Connection, *, endpoints: Mapping[str, str], is_open: bool) 
 
 
 def list_rooms(inbox: int) -> list[Connection]:
-    """The open rooms of an inbox, by name. Those by link are in no list."""
+    """The open rooms of an inbox, ordered by name. Rooms by link are not listed."""
     rooms = Connection.objects.filter(kind=Connection.Kind.ROOM, inbox=inbox, state=Connection.State.OPEN)
     return list(rooms.filter(access=Connection.Access.OPEN).order_by("name", "pk")[:200])
 
 
 def find_room(name: str, *, inbox: int, key: str = "") -> Connection:
-    """The room of this slug or uid, for somebody with this key.
+    """The room with this slug or uid, for somebody with this key.
 
-    Raises BridgeError: `not_found`, for a link room without its key as for none at all; `closed`.
+    Raises BridgeError: `closed`; `not_found` if there is no such room, or if the key of a room by link is wrong.
     """
     rooms = Connection.objects.select_related("inbox").filter(kind=Connection.Kind.ROOM, inbox=inbox)
     room = rooms.filter(slug=name).first() if name else None
@@ -71,7 +71,7 @@ def find_room(name: str, *, inbox: int, key: str = "") -> Connection:
 
 
 def lets_in(room: Connection, *, key: str) -> bool:
-    """Whether its address may be known to who has this key."""
+    """Whether somebody with this key may know the room."""
     if room.access == Connection.Access.OPEN:
         return True
     return bool(room.link_key) and key.isascii() and constant_time_compare(key, room.link_key)
@@ -85,13 +85,13 @@ def enter_room(
     called: str = "",
     reserved: Sequence[str] = (),
 ) -> Participant:
-    """The visitor in this room: as they were when they were here before, else a new participant.
+    """The visitor's participant in this room: the existing one, or a new one.
 
-    With `nick` under that name; not where they may say nothing just now, since everybody reads a name: then as they
-    are called already. `called`: what their site says they are called, which is kept with something behind it where
-    it is somebody else's. `reserved`: names that nobody may take, besides those of the inbox and its staff.
+    `nick`: the name to use. It is ignored if they may not write now, because everybody reads a name. `called`: their
+    name according to their site, to which something is added if somebody else has it. `reserved`: names that nobody
+    may take, in addition to those of the inbox and its staff.
 
-    Raises BridgeError: `conflict` where somebody has the nick, `not_permitted` where it is reserved.
+    Raises BridgeError: `conflict` if somebody has the nick, `not_permitted` if it is reserved.
     """
     viewer = Viewer(visitor, room.inbox_id, rooms=None)
     known = find_participant(viewer, room.uid)
@@ -105,7 +105,7 @@ def enter_room(
     role = Participant.Role.VISITOR
     for name in [nick] if nick else _free_nicks(room, visitor, called, reserved):
         key = key_of(name)
-        # Somebody took it in this moment; or their other tab made them.
+        # Somebody took the name at this moment, or another tab of theirs created the participant.
         with suppress(IntegrityError), transaction.atomic():
             return room.participants.create(role=role, visitor=visitor, nick=name, nick_key=key)
         if (known := find_participant(viewer, room.uid)) is not None:
@@ -114,7 +114,7 @@ def enter_room(
 
 
 def _free_nicks(room: Connection, visitor: uuid.UUID, called: str, reserved: Sequence[str]) -> list[str]:
-    """Some that nobody has, as far as can be seen from here: the table's constraint has the last word."""
+    """Some names that nobody seems to have. The constraint of the table decides."""
     if not called:
         candidates = nicks_for(visitor)
     elif is_free(called, room.inbox, reserved=reserved):
@@ -131,10 +131,10 @@ def _free_nicks(room: Connection, visitor: uuid.UUID, called: str, reserved: Seq
 
 
 def read_members(room: int, uids: Sequence[str]) -> list[Author]:
-    """Those of these participants that are in the room, by name."""
+    """The participants among these that belong to the room, ordered by name."""
     rows = Participant.objects.filter(connection=room, uid__in=uids).order_by("nick")
     columns = ("uid", "nick", "role", "service", "avatar", "colour")
-    # Two hundred objects of the ORM cost four times as much, and each newcomer asks for them.
+    # Two hundred model instances would take four times as long, and each newcomer needs this list.
     return [
         {"id": str(uid), "name": nick, "role": role, "service": service, "avatar": avatar, "colour": colour}
         for uid, nick, role, service, avatar, colour in rows.values_list(*columns)

@@ -1,4 +1,4 @@
-"""What other code says in a conversation, in the name of a service."""
+"""Posts messages from other code, in the name of a service."""
 
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -22,13 +22,13 @@ def say(
     key: str = "",
     reply_to: UUID | None = None,
 ) -> Message:
-    """Store it, once for each `key` of this author. A closed conversation is opened again by it, unless the visitor has
-    a newer one.
+    """Store a message, once for each `key` of this author. It reopens a closed conversation, unless the visitor has a
+    newer one.
 
-    `endpoint` is where it is said. One that is not saved names the conversation and a service that has no place in it.
-    Without an `author` it is the visitor whose private conversation it is.
+    `endpoint`: where the message comes from. An unsaved endpoint names the conversation and a service that has no
+    endpoint in it. Without `author`, the author is the visitor of the private conversation.
 
-    Raises BridgeError: `closed` for a closed room; `not_found` where the message that it answers is not here.
+    Raises BridgeError: `closed` for a closed room; `not_found` if the answered message is not in this conversation.
     """
     Connection.objects.lock(endpoint.connection_id)
     connection = Connection.objects.select_related("inbox").get(pk=endpoint.connection_id)

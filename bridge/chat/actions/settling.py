@@ -1,4 +1,4 @@
-"""What became of deliveries, told to those who wait for it."""
+"""Records the results of deliveries, and publishes them."""
 
 from collections.abc import Sequence
 
@@ -12,16 +12,15 @@ from bridge.models import Delivery, Endpoint, Message
 
 
 def mark_delivered(deliveries: Sequence[Delivery], *, endpoint: Endpoint, outcome: Delivery.Outcome) -> None:
-    """Settle deliveries, within the transaction that holds the connection's row.
+    """Settle deliveries, within the transaction that has the connection's lock.
 
-    A message that its service has now is told to everybody as `message.delivered`, and so is an edit that got through
-    where the one before it was refused. Else an edit or a deletion that arrived, or a post that was not needed any
-    more, changes nothing that anybody sees.
+    `message.delivered` is published for a message that its service now has, and for an edit that succeeded after the
+    previous one was refused. Other edits, deletions, and posts that were no longer needed have no visible effect.
     """
     Delivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries]).update(
         settled_at=Now(), outcome=outcome, reason="", detail=""
     )
-    # Something moved: the line is in order again.
+    # Something was delivered, so the line works again.
     failing = Endpoint.objects.filter(pk=endpoint.pk).exclude(failures=0, trouble="")
     failing.update(failures=0, failing_since=None, trouble="")
     if outcome == Delivery.Outcome.DELIVERED:
@@ -31,21 +30,21 @@ def mark_delivered(deliveries: Sequence[Delivery], *, endpoint: Endpoint, outcom
 
 
 def mark_failed(deliveries: Sequence[Delivery], *, endpoint: Endpoint, reason: str, detail: str) -> None:
-    """Settle deliveries that will never arrive, within the transaction that holds the connection's row.
+    """Settle deliveries that will never arrive, within the transaction that has the connection's lock.
 
-    Everybody sees `message.failed` with the reason, the author above all, unless nobody reads there; staff find it in
-    the admin. A message whose edit is refused stays delivered: its service has what it said before.
+    `message.failed` is published with the reason, unless nobody reads that service; staff see it in the admin.
+    A message whose edit was refused stays delivered, because its service has the previous text.
     """
     Delivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries]).update(
         settled_at=Now(), outcome=Delivery.Outcome.FAILED, reason=reason[:32], detail=detail[:300]
     )
-    # Others that wait have been waiting as long: `failing_since` stays.
+    # `failing_since` stays, because the other deliveries have been waiting since then.
     Endpoint.objects.filter(pk=endpoint.pk).update(failures=0, trouble="")
     _show(deliveries, endpoint=endpoint, state=Message.State.FAILED, failure=reason[:32])
 
 
 def _show(deliveries: Sequence[Delivery], *, endpoint: Endpoint, state: Message.State, failure: str) -> None:
-    """What became of the posts and edits among them, where people read that service and it is news."""
+    """Publish the results of posts and edits if they are new and somebody reads that service."""
     if not services.reports(endpoint.service):
         return
     posted = Message.objects.filter(pk__in=_messages_of(deliveries, Delivery.Operation.POST))

@@ -1,4 +1,4 @@
-"""What a room lets a visitor say, and when: read-only rooms, slow mode, who was muted."""
+"""Decides whether a visitor may write in a room: read-only rooms, slow mode, mutes."""
 
 import math
 from collections.abc import Sequence
@@ -14,16 +14,16 @@ from bridge.protocol.frames import muted
 
 
 def apply(targets: Sequence[Target]) -> list[Target | BridgeError | None]:
-    """Of each post in a room: who speaks, under today's name, or why they may not.
+    """For each post in a room: its target with the author's current name, or the reason for a refusal.
 
-    None where another transaction holds the room, or it is closed. Within the transaction that stores what is let in.
+    None if the room is closed or locked by another transaction. Within the transaction that stores the posts.
     """
     now = timezone.now()
     speakers = _speakers(targets)
     slow = {speaker.connection_id for speaker in speakers.values() if speaker.connection.slow_mode}
     held: set[int] = set()
     if slow:
-        # Two posts of one visitor at once, in two processes: when they last spoke is read under the row's lock.
+        # A visitor may post in two processes at once, so the time of their last post is read under the row's lock.
         held = slow - rows.advance(dict.fromkeys(slow, 0), now=now).keys()
         speakers = _speakers(targets)
     verdicts: list[Target | BridgeError | None] = []
@@ -49,8 +49,8 @@ def _verdict(speaker: Participant | None, *, now: datetime) -> Target | BridgeEr
 
 
 def silenced(speaker: Participant, *, now: datetime) -> BridgeError | None:
-    """Why they may not say anything here, however long they wait between two messages."""
-    # A connection that staff closed is refused as closed, whatever else it is.
+    """Why they may not write here, apart from slow mode."""
+    # A closed connection is refused as closed, even if it is also read-only.
     if speaker.connection.is_open and speaker.connection.read_only:
         return BridgeError(Code.NOT_PERMITTED, "Only staff can write in this room.")
     if speaker.muted_until and speaker.muted_until > now:
@@ -59,8 +59,7 @@ def silenced(speaker: Participant, *, now: datetime) -> BridgeError | None:
 
 
 def refusal(speaker: Participant, *, now: datetime) -> BridgeError | None:
-    """Why they may put nothing before others here just now: by a message or its change, a name, a reaction, a sign
-    that they type."""
+    """Why they may not do anything visible here now: write, edit, change their name, react, or appear as typing."""
     if (never := silenced(speaker, now=now)) is not None:
         return never
     pause = speaker.connection.slow_mode
@@ -72,9 +71,9 @@ def refusal(speaker: Participant, *, now: datetime) -> BridgeError | None:
 
 
 def speak(speaker: Participant, *, now: datetime) -> None:
-    """Something of theirs is about to be put before others: counted, where the room is slow.
+    """Check that they may do something visible now, and count it for slow mode.
 
-    Within the transaction that holds the connection's row. Raises BridgeError.
+    Within the transaction that has the connection's lock. Raises BridgeError.
     """
     if (refused := refusal(speaker, now=now)) is not None:
         raise refused
@@ -88,7 +87,7 @@ def _count(speaker: Participant, *, now: datetime) -> None:
 
 
 def typist(participant: int) -> Participant:
-    """Whoever of a room is writing something, as they are called today. Raises BridgeError where they may not."""
+    """The participant who is typing in a room, with their current name. Raises BridgeError if they may not write."""
     speaker = Participant.objects.select_related("connection").get(pk=participant)
     if (refused := refusal(speaker, now=timezone.now())) is not None:
         raise refused

@@ -1,4 +1,4 @@
-"""Closing and reopening a conversation, and saying so on both sides."""
+"""Closes and reopens conversations, with a notice on both sides."""
 
 from typing import Literal
 
@@ -13,17 +13,17 @@ from bridge.chat.speaking import Target
 from bridge.models import Connection, Endpoint, Message, Participant
 
 Turn = Literal["closed", "reopened"]
-"""What a message of kind `event` has for its content."""
+"""The content of a message of kind `event`."""
 
 
 @transaction.atomic
 def close_connection(
     connection: Connection, *, by: Participant | None = None, at: Endpoint | None = None
 ) -> bool:
-    """Close it; False where it was closed already. Its messages stay, and what waits is still delivered.
+    """Close a conversation; False if it was already closed. Its messages stay, and waiting ones are still delivered.
 
-    A private conversation says so to both sides: `by` whom, None where nobody knows. `at`: where it was said, and so
-    is known already.
+    In a private conversation, both sides get a notice. `by`: who closed it; None if unknown. `at`: the endpoint where
+    it was closed, which does not need the notice.
     """
     if not _change(connection, Connection.State.CLOSED):
         return False
@@ -34,9 +34,9 @@ def close_connection(
 
 @transaction.atomic
 def reopen_connection(connection: Connection, *, by: Participant | None = None) -> bool:
-    """Open it again; False where the visitor has opened a newer one in the meantime, or it is open.
+    """Reopen a conversation; False if it is open, or if the visitor has opened a newer one in the meantime.
 
-    Says so to both sides where it is done `by` somebody; None: by a message, which speaks for itself.
+    Both sides get a notice of `by` whom it was reopened. None: by a message, which needs no notice.
     """
     if not _change(connection, Connection.State.OPEN):
         return False
@@ -57,7 +57,7 @@ def _change(connection: Connection, state: Connection.State) -> bool:
                 .update(state=state, closed_at=timezone.now() if closes else None)
             )
     except IntegrityError:
-        # one_open_private_connection: the newer one is where they read and write.
+        # The constraint one_open_private_connection: the visitor uses the newer conversation.
         return False
     if changed:
         advance = Connection.objects.advance(connection.pk)
@@ -69,7 +69,7 @@ def _change(connection: Connection, state: Connection.State) -> bool:
 def _announce(
     turn: Turn, connection: Connection, *, by: Participant | None, at: Endpoint | None = None
 ) -> None:
-    """A quiet line, within the transaction that holds the row. Rooms have a state of their own to show."""
+    """Store a notice, within the transaction that has the lock. Rooms show their state in another way."""
     if connection.kind != Connection.Kind.PRIVATE:
         return
     event = NewMessage(

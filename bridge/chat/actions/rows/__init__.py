@@ -1,4 +1,4 @@
-"""The multi-row statements under `storing`: what SQLite and PostgreSQL share; each has a module of its own."""
+"""The multi-row statements of `storing`: what SQLite and PostgreSQL share. Each of them has a module of its own."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -13,19 +13,19 @@ from bridge.chat.actions.rows import postgres, sqlite
 from bridge.chat.actions.rows.sqlite import placeholders
 
 ACTIVE_AFTER = timedelta(seconds=10)
-"""How old a conversation's `active_at` may be: two indexes less to write for most messages."""
+"""How old a conversation's `active_at` may be. So most messages do not have to update two indexes."""
 
 
 @dataclass(slots=True)
 class Head:
-    """Where a conversation stands: before this transaction's messages, then after each of them."""
+    """A conversation's latest revision and position: before this transaction's messages, then after each of them."""
 
     revision: int
     seq: int
 
 
 Hex = str
-"""A UUID's 32 digits: as SQLite stores it, as PostgreSQL reads it, and all that its text takes."""
+"""The 32 digits of a UUID: SQLite stores them, PostgreSQL accepts them, and they are fast to create."""
 
 
 def hexed(value: uuid.UUID) -> Hex:
@@ -33,7 +33,7 @@ def hexed(value: uuid.UUID) -> Hex:
 
 
 class Row(NamedTuple):
-    """A new message's row, as far as it differs from one message to another."""
+    """The row of a new message, without the columns that all messages have in common."""
 
     uid: Hex
     connection: int
@@ -43,7 +43,7 @@ class Row(NamedTuple):
     client_id: Hex | None
     content: str
     created_at: datetime
-    # What is the same for most, see `sqlite.PLAIN`.
+    # The same for most messages, see `sqlite.PLAIN`.
     kind: str
     service: str
     state: str
@@ -62,7 +62,7 @@ def _moment(value: datetime) -> Any:
 
 
 def known(client_ids: Sequence[Hex]) -> set[Hex]:
-    """Those of them that messages have already, whoever wrote these."""
+    """The client IDs among these that messages already have, whoever wrote them."""
     if not client_ids:
         return set()
     with database.cursor() as cursor:
@@ -70,10 +70,10 @@ def known(client_ids: Sequence[Hex]) -> set[Hex]:
 
 
 def advance(counts: Mapping[int, int], *, now: datetime) -> dict[int, Head]:
-    """Take `counts[pk]` revisions and places in each open conversation, and with them the rows' locks.
+    """Take `counts[pk]` revisions and positions in each open conversation, and with them the rows' locks.
 
-    In key order: unsorted transactions deadlocked 157 times in 240 forced races. Missing from the answer are
-    those that are closed or gone, and on PostgreSQL those that another transaction holds.
+    In the order of the keys: without it, transactions deadlocked in 157 of 240 forced races. The result leaves out
+    conversations that are closed or deleted, and on PostgreSQL those that another transaction has locked.
     """
     with database.cursor() as cursor:
         found = _engine().advance(cursor, sorted(counts.items()), _moment(now - ACTIVE_AFTER))
@@ -86,12 +86,12 @@ def advance(counts: Mapping[int, int], *, now: datetime) -> dict[int, Head]:
 
 
 def store(new: Sequence[Row]) -> tuple[dict[tuple[int, int], int], bool]:
-    """Insert them, with a delivery for each endpoint but the web's and the one it came in by, and make those lines due.
+    """Insert messages, with a delivery for each endpoint except the web's and the message's own, and make lines due.
 
-    Returns their ids by (connection, seq), as the database returned them: what is missing was not stored. And
+    Returns their IDs by (connection, seq) as returned by the database, without those that were not stored, and
     whether there was any delivery.
     """
-    # Most of a batch have one moment in common, and to adapt it costs as much as a fifth of storing a message.
+    # Most messages of a batch have the same time. Adapting it takes a fifth of the time that storing a message takes.
     moments = {moment: _moment(moment) for moment in {row.created_at for row in new}}
     values = [
         (*row[:7], moments[row.created_at], *row[8:14], _moment(row.edited_at) if row.edited_at else None)
@@ -103,10 +103,10 @@ def store(new: Sequence[Row]) -> tuple[dict[tuple[int, int], int], bool]:
 
 
 def wake(endpoints: Sequence[int]) -> None:
-    """These lines have something to do. One that waits or is being worked keeps its own time.
+    """Make these lines due. A line that waits or is being worked on keeps its own time.
 
-    Only while their connections' rows are held, as whoever empties a line holds them too: else it could be
-    emptied between this look and the commit, and nobody would come for what was just added.
+    The caller must have the locks of their connections, which a worker that empties a line also needs. Otherwise a
+    line could be emptied between this check and the commit, and nobody would work on what was just added.
     """
     if endpoints:
         with database.cursor() as cursor:

@@ -1,10 +1,10 @@
-"""PostgreSQL's half of the multi-row statements: all that a step needs in one statement, one round trip."""
+"""The multi-row statements for PostgreSQL: one statement, and so one round trip, for each step."""
 
 from collections.abc import Sequence
 from typing import Any
 
 NOW = "STATEMENT_TIMESTAMP()"
-"""The database's clock: lines become due by it."""
+"""The database's clock, by which lines become due."""
 
 _LOCKED = (
     "SELECT c.id, d.n FROM bridge_connection c JOIN d ON d.id = c.id"
@@ -22,9 +22,9 @@ def known(cursor: Any, client_ids: Sequence[str]) -> list[Any]:
 
 
 def _table(types: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
-    """A query that gives these rows, and its parameters.
+    """A query that returns these rows, and its parameters.
 
-    A column is one array: binding each value by itself costs the driver more than the query.
+    Each column is one array, because the driver would need more time to bind single values than for the query.
     """
     arrays = ", ".join(f"%s::{each}[]" for each in types)
     return f"SELECT * FROM unnest({arrays})", [list(column) for column in zip(*rows, strict=True)]
@@ -33,9 +33,9 @@ def _table(types: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, li
 def advance(
     cursor: Any, counts: Sequence[tuple[int, int]], stale_before: Any
 ) -> list[tuple[int, int, int, bool]]:
-    """(connection, revision and seq before, whether it was active before that moment), for those that it advanced."""
+    """Returns, for each advanced connection: (key, previous revision, previous seq, whether `active_at` is stale)."""
     values, params = _table(("bigint", "bigint"), counts)
-    # The rows are locked above the sort of the inner query, in its order; an UPDATE alone has none.
+    # The inner query locks the rows after sorting them, so in this order. An UPDATE alone has no order.
     cursor.execute(
         f"WITH d(id, n) AS ({values}), locked AS MATERIALIZED ({_LOCKED})"
         " UPDATE bridge_connection AS c SET revision = c.revision + w.n, last_seq = c.last_seq + w.n"
@@ -66,7 +66,7 @@ _COLUMNS = {
 
 
 def store(cursor: Any, rows: Sequence[tuple[Any, ...]]) -> tuple[list[tuple[int, int, int]], bool]:
-    """(id, connection, seq) of what was stored, and whether there was any delivery."""
+    """Returns (id, connection, seq) of the stored messages, and whether there was any delivery."""
     values, params = _table(list(_COLUMNS.values()), rows)
     cursor.execute(
         f"WITH n AS ({values}), m AS (INSERT INTO bridge_message ({', '.join(_COLUMNS)}, changed, failure)"

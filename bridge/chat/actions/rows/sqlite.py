@@ -1,8 +1,8 @@
-"""SQLite's half of the multi-row statements: each does many rows in one step, and none keeps copies to undo itself.
+"""The multi-row statements for SQLite: each processes many rows in one step, without copies for a rollback of its own.
 
-Between two steps of a statement Python's driver takes the interpreter's lock back, which the event loop may keep for
-milliseconds. And a statement of many rows that may fail half-way first copies each page that it changes, at several
-times its own price, unless it says OR FAIL: whatever fails here undoes the whole transaction anyway.
+Between two steps of a statement, Python's driver acquires the interpreter's lock, which the event loop may keep for
+milliseconds. A statement for many rows that could fail half-way first copies each page that it changes, which takes
+several times as long, unless it uses OR FAIL. Any failure here rolls back the whole transaction anyway.
 """
 
 from collections import defaultdict
@@ -14,9 +14,9 @@ from typing import Any
 import orjson
 
 NOW = "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')"
-"""The database's clock, in the form in which Django stores moments: lines become due by it."""
+"""The database's clock, by which lines become due, in Django's format for times."""
 MOST_ROWS = 64
-"""In one statement. There is one for each number up to this, and the driver keeps them prepared (`infra.sqlite`)."""
+"""Rows in one statement. There is a statement for each number up to this; the driver caches them (`infra.sqlite`)."""
 
 
 def known(cursor: Any, client_ids: Sequence[str]) -> list[Any]:
@@ -32,9 +32,9 @@ def known(cursor: Any, client_ids: Sequence[str]) -> list[Any]:
 def advance(
     cursor: Any, counts: Sequence[tuple[int, int]], stale_before: Any
 ) -> list[tuple[int, int, int, bool]]:
-    """(connection, revision and seq before, whether it was active before that moment), for those that it advanced."""
+    """Returns, for each advanced connection: (key, previous revision, previous seq, whether `active_at` is stale)."""
     ids = _padded([pk for pk, _ in counts])
-    # As one value: each row by itself would be a step.
+    # All rows as one value, because each row would be a step.
     cursor.execute(
         "SELECT JSON_GROUP_ARRAY(JSON_ARRAY(id, revision, last_seq, active_at < %s))"
         f" FROM bridge_connection WHERE state = 'open' AND id IN {placeholders(ids)}",
@@ -57,7 +57,7 @@ def advance(
 
 
 def store(cursor: Any, rows: Sequence[tuple[Any, ...]]) -> tuple[list[tuple[int, int, int]], bool]:
-    """(id, connection, seq) of what was stored, and whether there was any delivery."""
+    """Returns (id, connection, seq) of the stored messages, and whether there was any delivery."""
     before = None
     for at in range(0, len(rows), MOST_ROWS):
         part = rows[at : at + MOST_ROWS]
@@ -70,7 +70,7 @@ def store(cursor: Any, rows: Sequence[tuple[Any, ...]]) -> tuple[list[tuple[int,
             cursor.execute(_insertion(len(part)), list(chain.from_iterable(part)))
         if before is None:
             before = cursor.lastrowid - len(part)
-    # Whoever writes holds the one lock there is: what is above is ours, all of it.
+    # Only one transaction can write, so all rows with higher IDs are ours.
     cursor.execute(_DELIVERIES, [before])
     delivered = cursor.rowcount > 0
     cursor.execute(_STORED, [before, before])
@@ -81,7 +81,7 @@ def store(cursor: Any, rows: Sequence[tuple[Any, ...]]) -> tuple[list[tuple[int,
     return [tuple(row) for row in stored], delivered
 
 
-# CROSS: in this order, whatever ANALYZE may have found.
+# CROSS keeps this order of the tables, whatever ANALYZE has found.
 _LINES_OF_NEW = (
     "bridge_message m CROSS JOIN bridge_endpoint e ON e.connection_id = m.connection_id"
     " WHERE m.id > %s AND e.service <> 'web' AND e.id IS NOT m.endpoint_id"
@@ -101,8 +101,8 @@ _COLUMNS = (
     " kind, service, state, endpoint_id, reply_to_id, gap_size, edited_at"
 )
 PLAIN = ("message", "web", "sent", None, None, None, None)
-"""The last columns of a message from the page that answers nothing. Bound for each row they cost 3.5 µs, three times
-what the others cost."""
+"""The last columns of a message from the page that is not a reply. Binding them takes 3.5 µs per row, three times as
+long as the other columns."""
 _PLAIN_VALUES = "'message', 'web', 'sent', NULL, NULL, NULL, NULL, "
 
 
@@ -116,10 +116,11 @@ def _insertion(count: int, *, plain: bool = False) -> str:
 
 
 def placeholders(values: Sequence[Any]) -> str:
-    """In parentheses, one for each of these."""
+    """One placeholder for each value, in parentheses."""
     return f"({', '.join(['%s'] * len(values))})"
 
 
 def _padded(values: Sequence[Any]) -> list[Any]:
-    """To a power of two with the last one, for what counts once however often it is named: less to prepare."""
+    """The values, with the last one repeated up to a power of two, so that there are fewer statements to prepare. Only
+    for statements in which repeated values make no difference."""
     return [*values, *[values[-1]] * ((1 << (len(values) - 1).bit_length()) - len(values))] if values else []
