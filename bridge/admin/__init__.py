@@ -1,4 +1,4 @@
-"""The admin: inboxes to configure, history to look through, failed deliveries to try again."""
+"""The admin: configures inboxes and rooms, shows conversations, retries failed deliveries."""
 
 from bridge import services
 from bridge.admin import blocks, inboxes, lists, mails, rooms

@@ -1,4 +1,4 @@
-"""Blocks: listed, added from a conversation, deleted."""
+"""Blocks: staff list, add and delete them."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ class BlockAdmin(admin.ModelAdmin[Block]):
     ordering = ("-created_at",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Block]:
-        """With the visitor's last conversation, or else a room, and their name in it."""
+        """Blocks with the visitor's last conversation, or else a room, and their name in it."""
         own = Connection.objects.filter(visitor=OuterRef("visitor"), inbox=OuterRef("inbox")).order_by("-pk")
         in_rooms = Participant.objects.filter(
             visitor=OuterRef("visitor"),

@@ -1,4 +1,4 @@
-"""The page of a conversation: who, from where, and the messages, a page at a time from the newest."""
+"""The page of a conversation: the visitor, and the messages, page by page from the newest."""
 
 from typing import Any
 
@@ -23,9 +23,9 @@ from bridge.text import emojis
 
 PAGE = 50
 VERSIONS = 20
-"""Earlier texts of one message that are shown, however often it was edited."""
+"""How many earlier texts of a message are shown."""
 _OF_ONE = MessageVersion.objects.filter(message=OuterRef("pk")).order_by().values("message")
-# A subquery for each message of the page: a join would group, and so sort, the whole conversation.
+# A subquery for each message of the page, because a join would group, and so sort, the whole conversation.
 _VERSIONS_OF_EACH = Coalesce(Subquery(_OF_ONE.annotate(count=Count("pk")).values("count")), 0)
 
 SIGN_OUT = "bridge.add_revokedtoken"
@@ -33,7 +33,7 @@ SIGN_OUT = "bridge.add_revokedtoken"
 TURN = "bridge.change_connection"
 """The permission to end a conversation and to reopen it."""
 READ = "bridge.view_message"
-"""The permission to read messages, and not only to see that there are some."""
+"""The permission to read messages. Without it, staff only see that there are some."""
 
 
 def show(model_admin: HistoryAdmin, request: HttpRequest, connection: Connection) -> HttpResponse:
@@ -68,7 +68,7 @@ def _title(connection: Connection) -> str:
 
 
 def _is_online(connection: Connection) -> bool | None:
-    """Whether the visitor has a page open, in a room anyone. None if Redis cannot be reached."""
+    """Whether the visitor, or in a room any visitor, has a page open. None if Redis cannot be reached."""
     try:
         return bool(online.sessions(connection=connection))
     except RedisError:
@@ -94,7 +94,7 @@ def _page(connection: Connection, before: Cursor | None) -> tuple[list[dict[str,
 
 
 def _line(message: Any) -> dict[str, Any]:
-    """A message, with what `_page` prefetched, as the template shows it."""
+    """A message for the template, from a row of `_page`."""
     failure = message.failed[0] if message.failed else None
     return {
         "message": message,
@@ -110,7 +110,7 @@ def _line(message: Any) -> dict[str, Any]:
 
 
 def _reactions(reactions: list[Reaction]) -> dict[str, list[str]]:
-    """The nicks behind each emoji. A server's own emoji by its name: `:party:`."""
+    """The nicks by emoji. A custom emoji is shown by its name: `:party:`."""
     shown: dict[str, list[str]] = {}
     for reaction in reactions:
         name, pk, _ = emojis.parts(reaction.emoji)

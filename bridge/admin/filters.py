@@ -1,4 +1,4 @@
-"""The filters beside the history lists."""
+"""The filters of the history lists."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
@@ -20,11 +20,11 @@ FROM, TO = "from", "to"
 
 
 class Narrowing(SimpleListFilter):
-    """Asks each row that the list walks over, since no index answers it."""
+    """A filter that is checked for each row that the list looks at, because no index answers it."""
 
     path: ClassVar[str]
     bare: ClassVar[bool] = False
-    """Whether the path is a column of the row itself that is in no index."""
+    """Whether the path is a column of the row itself, without an index."""
 
     @classmethod
     def parameters(cls) -> list[str]:
@@ -64,7 +64,7 @@ class ByState(Narrowing):
 
 
 class ByService(Narrowing):
-    """Which service it goes to."""
+    """Filters by the service that it goes to."""
 
     title = parameter_name = path = "service"
 
@@ -73,7 +73,7 @@ class ByService(Narrowing):
 
 
 class MessageByService(ByService):
-    """Which service it came from, including the web."""
+    """Filters by the service that it came from, including the web."""
 
     bare = True
 
@@ -90,7 +90,7 @@ class DeliveryByService(ByService):
 
 
 class Dates(ListFilter):
-    """From one day to another, both included. They limit the list in its own order, so no row is walked in vain."""
+    """Filters by date, from one day to another, both included. The list has this order, so no rows are wasted."""
 
     title = "date"
     template = "admin/bridge/dates_filter.html"

@@ -1,6 +1,6 @@
-"""What the search boxes find: IDs and nicks anywhere, through indexes; texts in a stretch of the list.
+"""Searches for the admin: IDs and nicks anywhere, by indexes; texts in a limited stretch of the list.
 
-There is no full text index that both databases share, and every message would pay for another index.
+The two databases have no full-text index in common, and another index would make storing every message slower.
 """
 
 import re
@@ -15,9 +15,9 @@ from bridge.conf import settings
 from bridge.models import Connection, Contact, Endpoint, Message, Participant, RemoteMessage, RemotePart, Room
 
 MOST = 1000
-"""Conversations that one nick may bring up; beyond them its beginning has to be longer."""
+"""Conversations that a search for a nick finds at most. If there are more, a longer beginning is needed."""
 NEWEST = 50
-"""Messages that the id of a whole conversation brings up."""
+"""Messages that a search for the ID of a conversation finds."""
 
 _HEX = re.compile(r"[0-9a-f]{6,32}")
 _LAST = "\U0010ffff"
@@ -25,25 +25,25 @@ _LAST = "\U0010ffff"
 
 @dataclass(frozen=True)
 class Found:
-    """What a search leaves of a list, and what the page says about it."""
+    """The result of a search: a condition for the list, and what the page says about it."""
 
     condition: Q | None = None
-    """None: everything."""
+    """None: all rows."""
     walks: bool = False
-    """Whether `condition` has to be asked of each row."""
+    """Whether `condition` has to be checked for each row."""
     conversations: list[Connection] = field(default_factory=list)
-    """To be linked above the list."""
+    """Conversations that are linked above the list."""
     too_many: bool = False
-    """More than MOST conversations fit."""
+    """Whether more than MOST conversations match."""
 
 
 def find_connections(term: str) -> Found:
-    """By uid, code, a thread's or message's id in a service, a message's uid, an e-mail address, or the beginning of a
-    nick or of a room's name."""
+    """Find conversations by uid or code, by the ID of a thread or message in a service, by a message's uid, by an
+    e-mail address, or by the beginning of a nick or of a room's name."""
     if not term:
         return Found()
     by_nick = _with_nick(term)
-    # Few among many conversations, found through `connection_kind`.
+    # There are few rooms among many conversations; the index `connection_kind` finds them.
     rooms = Room.objects.filter(name__istartswith=term).values_list("pk", flat=True)[:MOST]
     messages = Message.objects.filter(pk__in=_messages_of(term)).values_list("connection_id", flat=True)
     # Also the message that is a thread's card.
@@ -54,7 +54,7 @@ def find_connections(term: str) -> Found:
 
 
 def find_endpoints(term: str, *, column: str = "pk", walks: bool = False) -> Found:
-    """Those of the connections that `find_connections` finds."""
+    """Find the endpoints of the connections that `find_connections` finds."""
     owners = find_connections(term)
     if owners.condition is None:
         return owners
@@ -64,9 +64,9 @@ def find_endpoints(term: str, *, column: str = "pk", walks: bool = False) -> Fou
 
 
 def find_messages(term: str) -> Found:
-    """By the message's uid or id in a service, or a conversation's; else by text or author along the list.
+    """Find messages by their uid or ID in a service, or those of a conversation; otherwise by text or author.
 
-    In "quotation marks" it is a text whatever it looks like.
+    In "quotation marks", the term is always searched as text.
     """
     text = term.strip('"')
     if not text:
@@ -114,12 +114,12 @@ def _messages_of(term: str) -> set[int]:
 
 
 def _with_nick(beginning: str) -> list[tuple[int, int]]:
-    """Participants whose nick begins like this, with their connections: up to MOST + 1 of them."""
+    """Participants whose nick begins with this, with their connections: up to MOST + 1 of them."""
     rows = Participant.objects.alias(folded=Lower("nick"))
     if connection.vendor == "postgresql":
         rows = rows.filter(folded__startswith=beginning.lower())
     else:
-        # SQLite's LIKE looks into no index where it has an escape character, as Django's has.
+        # SQLite's LIKE does not use an index if it has an escape character, as in Django's queries.
         rows = rows.filter(
             folded__gte=Lower(Value(beginning)), folded__lt=Lower(Value(f"{beginning}{_LAST}"))
         )

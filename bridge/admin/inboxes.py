@@ -1,4 +1,4 @@
-"""Inboxes: what is configured in the admin."""
+"""Inboxes: staff configure them here."""
 
 from typing import Any, ClassVar
 
@@ -25,7 +25,7 @@ from bridge.models import Connection, Inbox
 from bridge.presence import online
 
 MOST_SHOWN = 50
-"""Visitors who are named as online."""
+"""How many online visitors are listed by name."""
 
 
 class InboxForm(forms.ModelForm[Inbox]):
@@ -65,7 +65,7 @@ class InboxForm(forms.ModelForm[Inbox]):
         return " ".join(words_of(text, validate_media_type))
 
     def clean_allowed_origins(self) -> str:
-        """As browsers send them: in lower case, without a path."""
+        """The origins as browsers send them: in lower case, without a path."""
         origins = words_of(self.cleaned_data["allowed_origins"], validate_origin)
         return "\n".join(dict.fromkeys(origin.rstrip("/").lower() for origin in origins))
 
@@ -88,7 +88,7 @@ class InboxForm(forms.ModelForm[Inbox]):
 
 @admin.register(Inbox)
 class InboxAdmin(admin.ModelAdmin[Inbox]):
-    """An inbox cannot be deleted, because conversations belong to it. If turned off, it opens no new ones."""
+    """Inboxes cannot be deleted, because conversations belong to them. They can be turned off."""
 
     form = InboxForm
     list_display = (
@@ -182,7 +182,7 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
             self.message_user(request, text, messages.SUCCESS)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Only superusers change the secret."""
+        """Only superusers can change the secret."""
         return super().get_actions(request) if request.user.is_superuser else {}
 
     @admin.display(description="in Discord")

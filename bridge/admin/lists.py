@@ -1,4 +1,4 @@
-"""The lists of history: conversations, messages, deliveries that failed, lines that are held."""
+"""The history lists: conversations, messages, failed deliveries, lines on hold."""
 
 from functools import partial
 from typing import Any
@@ -27,7 +27,7 @@ NAMES_AND_IDS = (
     "The beginning of a nick or a room’s name; or the ID of a conversation, its thread or a message."
 )
 MOST_AT_ONCE = 1000
-"""Deliveries that one press of a button tries again: each conversation among them is locked meanwhile."""
+"""Deliveries that are retried at once. Each of their conversations is locked meanwhile."""
 
 
 @admin.register(Connection)
@@ -56,7 +56,7 @@ class ConnectionAdmin(HistoryAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """The conversation itself in place of a form: there is nothing to change."""
+        """The conversation itself instead of a form, because there is nothing to edit."""
         return conversation.show(self, request, self.viewed(request, object_id))
 
     def get_urls(self) -> list[URLPattern]:
@@ -83,7 +83,7 @@ class ConnectionAdmin(HistoryAdmin):
         return HttpResponseRedirect(words.conversation_url(row.pk))
 
     def sign_out(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Sign the visitor out everywhere: no token that they have opens this conversation any more."""
+        """Sign the visitor out everywhere: none of their tokens opens this conversation any more."""
         row = self._private(request, object_id, permission=conversation.SIGN_OUT)
         revoke_visitor(row.visitor)
         self._report(request, row, "The visitor was signed out everywhere.")
@@ -104,7 +104,7 @@ class ConnectionAdmin(HistoryAdmin):
 
 
 class OfConversation(HistoryAdmin):
-    """Rows without a page of their own: they are shown in their conversation."""
+    """A list of rows without a page of their own, which are shown in their conversation."""
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -119,7 +119,7 @@ class OfConversation(HistoryAdmin):
         return words.conversation_link(row.connection)
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
-        """Who may view may not yet send: that takes the permission “Can change …”."""
+        """Viewing is not enough: retrying requires the permission “Can change …”."""
         return request.user.has_perm(f"bridge.change_{self.opts.model_name}")
 
 
@@ -155,7 +155,7 @@ class MessageAdmin(OfConversation):
 
 @admin.register(Delivery)
 class DeliveryAdmin(OfConversation):
-    """Only what failed for good: what is still on its way needs nobody."""
+    """Only deliveries that failed permanently. Others need no attention."""
 
     list_prefetch = ("message__connection__inbox", "message__author", "endpoint")
     list_display = ("message_text", "conversation", "why", "since")
@@ -167,12 +167,12 @@ class DeliveryAdmin(OfConversation):
     since = words.moment_column("settled_at", "failed at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        # `line`, for `find`: asked of the bare column, the whole history of a line would be read and sorted.
+        # `line` is for `find`. With the plain column, the database would read and sort the whole history of a line.
         rows: QuerySet[Any] = super().get_queryset(request).alias(line=F("endpoint_id") + 0)
         return rows.filter(outcome=Delivery.Outcome.FAILED)
 
     def get_list_display(self, request: HttpRequest) -> Any:
-        """Without the text, for who may not read what was said."""
+        """Without the text, for users who may not read messages."""
         shown = [str(name) for name in super().get_list_display(request)]
         return shown if request.user.has_perm(conversation.READ) else ["work", *shown[1:]]
 
@@ -208,7 +208,7 @@ class DeliveryAdmin(OfConversation):
 
 @admin.register(Endpoint)
 class EndpointAdmin(OfConversation):
-    """Lines in which nothing moves: each is tried again by itself; here one sees what it waits for."""
+    """Lines on hold, with the reason. They are also retried automatically."""
 
     list_prefetch = ("connection__inbox",)
     list_display = ("conversation", "address", "what_for", "next_try")

@@ -1,4 +1,4 @@
-"""E-mails that were refused: staff can read and delete them."""
+"""Refused e-mails: staff can read and delete them."""
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -17,7 +17,7 @@ class RefusedMailAdmin(admin.ModelAdmin[RefusedMail]):
     ordering = ("-received_at",)
     fields = ("received", "sender", "recipient", "subject", "reason", "detail", "inbox", "where", "content")
     readonly_fields = fields
-    # Without a search box: text of strangers is not searched.
+    # Without a search box, because the text comes from strangers.
     show_full_result_count = False
     received = words.moment_column("received_at", "received")
 

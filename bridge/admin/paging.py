@@ -1,7 +1,7 @@
-"""Change lists whose page takes as long at a million rows as at ten thousand: nothing is counted or skipped.
+"""Change lists whose pages take as long with a million rows as with ten thousand: nothing is counted or skipped.
 
-A page starts where the previous one ended (`?before=`). A filter or a text that no index answers walks a limited
-number of rows; the page says how far, and offers to continue from there. Dates are bounds of the walk itself.
+A page starts where the previous one ended (`?before=`). For a filter or a text that no index answers, a limited number
+of rows is looked at; the page says how far, and offers to continue from there. Dates limit these rows themselves.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from bridge.admin.finding import Found
 from bridge.infra.keyset import STRETCH, Cursor, Keyset
 
 FURTHER = 100_000
-"""Rows looked at for each page after the first: somebody chose to wait for it."""
+"""Rows that are looked at for each page after the first, because the user has chosen to wait for it."""
 BEFORE = "before"
 
 
@@ -41,17 +41,17 @@ class KeysetChangeList(ChangeList):
     model_admin: "HistoryAdmin"
     found: Found
     stretch = STRETCH
-    """How many rows a walk looks at."""
+    """How many rows are looked at for this page."""
     newest: str
-    """The query string of the first page; empty on it."""
+    """The query string of the first page; empty on the first page."""
     older: str = ""
-    """The query string of the next page; empty on the last one."""
+    """The query string of the next page; empty on the last page."""
     looked_back_to: Any = None
-    """Where the walk ended before the list did."""
+    """The time of the last row that was looked at, if the list continues after it."""
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         query = request.GET.copy()
-        # Not for Django: it is no filter, and another filter or search starts at the newest row.
+        # Removed, because it is not a filter for Django, and another filter or search starts at the newest row.
         self.before = query.pop(BEFORE, [None])[-1]
         request.GET = query  # type: ignore[assignment]  # a copy can be changed
         super().__init__(request, *args, **kwargs)
@@ -79,18 +79,18 @@ class KeysetChangeList(ChangeList):
         if page.next is not None:
             self.older = self.get_query_string({BEFORE: str(page.next)})
             self.looked_back_to = page.next[0] if page.is_short else None
-        # What Django's own templates use. There are no pages with numbers.
+        # These are for Django's templates. There are no page numbers.
         self.result_list = page.rows
         self.result_count = len(page.rows)
         self.show_full_result_count = False
-        # The same as result_count: "12 results (Show all)" would be about this page only.
+        # The same as result_count. Otherwise "12 results (Show all)" would refer to this page only.
         self.full_result_count = len(page.rows)
         self.show_admin_actions = bool(page.rows)
         self.can_show_all = self.multi_page = False
         self.paginator = Paginator(page.rows, max(1, len(page.rows)))
 
     def _among(self, request: HttpRequest) -> QuerySet[Any] | None:
-        """The rows among which a walk counts its steps; None if an index answers every condition."""
+        """The rows of which a limited number is looked at; None if an index answers every condition."""
         narrowed = any(isinstance(spec, Narrowing) and spec.value() for spec in self.filter_specs)
         if not narrowed and not self.found.walks:
             return None
@@ -102,25 +102,25 @@ class KeysetChangeList(ChangeList):
 
 
 class HistoryAdmin(ModelAdmin[Any]):
-    """A list of what happened. Nobody adds, changes or deletes any of it here, superusers included."""
+    """A list of past events. Nobody can add, change or delete them here, not even superusers."""
 
     title: ClassVar[str]
     find: "ClassVar[staticmethod[[str], Found]]"
-    """What the search box means here."""
+    """The search of this list."""
     keyset: ClassVar[Keyset] = Keyset("id")
     list_prefetch: ClassVar[Sequence[str]] = ()
     list_display_links = None
     list_per_page = 50
     sortable_by = ()
     show_full_result_count = False
-    # "Show counts" beside the filters would count the table for each of them.
+    # "Show counts" would count the table for each filter.
     show_facets = ShowFacets.NEVER
-    # Only makes the search box appear: `find` does the searching.
+    # This only makes the search box appear; `find` searches.
     search_fields = ("pk",)
     change_list_template = "admin/bridge/history_list.html"
 
     def viewed(self, request: HttpRequest, object_id: str) -> Any:
-        """The row, for whoever may see it."""
+        """The row, for users who may view it."""
         row = self.get_object(request, unquote(object_id))
         if not self.has_view_permission(request, row):
             raise PermissionDenied
@@ -134,11 +134,11 @@ class HistoryAdmin(ModelAdmin[Any]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """KeysetChangeList has searched already."""
+        """Does nothing, because KeysetChangeList has already searched."""
         return queryset, False
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        """Nothing but the filters shown: any other lookup in an address could scan the table."""
+        """Only the filters of the list are allowed, because any other lookup in a URL could scan the table."""
         return any(lookup in each.parameters() for each in self.get_list_filter(request))  # type: ignore[arg-type, union-attr]
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:

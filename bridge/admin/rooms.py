@@ -1,4 +1,4 @@
-"""Rooms: made and changed in the admin, each with its Discord channel."""
+"""Rooms: staff create and change them, each with its Discord channel."""
 
 import secrets
 from typing import Any
@@ -47,7 +47,7 @@ class RoomForm(forms.ModelForm[Room]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Optional for the private conversations in the same table.
+        # These are optional in the model, because private conversations are in the same table.
         for name in ("name", "slug"):
             if name in self.fields:
                 self.fields[name].required = True
@@ -94,7 +94,7 @@ class RoomForm(forms.ModelForm[Room]):
 
 @admin.register(Room)
 class RoomAdmin(admin.ModelAdmin[Room]):
-    """No deleting: what was said in a room stays. Closed, it takes nobody in."""
+    """Rooms cannot be deleted, because their messages are preserved. Nobody can enter a closed room."""
 
     form = RoomForm
     list_display = ("name", "address", "inbox", "access", "state", "read_only", "slow_mode", "said")
@@ -112,7 +112,7 @@ class RoomAdmin(admin.ModelAdmin[Room]):
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Room | None = None) -> tuple[str, ...]:
-        """Its visitors and their nicks belong to the inbox in which it was made."""
+        """The inbox cannot be changed, because the room's visitors and their nicks belong to it."""
         return (*self.readonly_fields, "inbox") if obj else self.readonly_fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Room]:

@@ -1,4 +1,4 @@
-"""What staff enter in the admin's forms: Discord's IDs, media types and origins."""
+"""Validators for the admin's forms: IDs of Discord, media types and origins."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Reasons, states and addresses as staff read them."""
+"""Texts and links for staff: reasons, states and addresses."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -27,7 +27,7 @@ UNKNOWN_FATE = "It is unknown whether it arrived: look into the thread, and try 
 
 
 def openings(inbox: Inbox) -> SafeString:
-    """How many conversations were opened in an inbox just now, and what came of that."""
+    """How many conversations were opened in an inbox lately, and what followed from that."""
     limit, now = throttles()["opening"].inbox, timezone.now()
     checked = "Browsers are checked." if bits_asked(inbox, now=now) else "Browsers are not checked."
     if limit is None:
@@ -39,7 +39,7 @@ def openings(inbox: Inbox) -> SafeString:
 
 
 def reason(code: str) -> str:
-    """What a reason code of a delivery means and what to do, as its service says."""
+    """What a delivery's reason code means and what to do, according to the service."""
     if code == UNKNOWN:
         return UNKNOWN_FATE
     reasons = (service.reasons.get(code) for _, service in services.usable())
@@ -47,7 +47,7 @@ def reason(code: str) -> str:
 
 
 def excerpt(message: Message) -> str:
-    """One line that stands for the message."""
+    """One line that represents the message."""
     if message.deleted_at:
         return "(deleted)"
     if message.kind == Message.Kind.GAP:
@@ -68,17 +68,17 @@ def gap(message: Message) -> str:
 
 
 def conversation_url(pk: int, *, seq: int | None = None) -> str:
-    """The conversation's page; with `seq` at that message, with some of what followed it."""
+    """The conversation's page; with `seq`, at that message, with some messages after it."""
     url = reverse("admin:bridge_connection_change", args=[pk])
     return url if seq is None else f"{url}?{urlencode({'before': seq + FOLLOWING})}#message-{seq}"
 
 
 FOLLOWING = 11
-"""A link to a message shows ten that followed it too."""
+"""A link to a message also shows the ten messages after it."""
 
 
 def conversation_link(connection: Connection) -> SafeString:
-    """With its code and inbox."""
+    """A link to the conversation, with its code and inbox."""
     return format_html(
         '<a href="{}">{}</a> <span class="bridge-code">{} {}</span>',
         conversation_url(connection.pk),
@@ -89,8 +89,8 @@ def conversation_link(connection: Connection) -> SafeString:
 
 
 def moment(at: datetime | None) -> SafeString | str:
-    """To the second: two events are often compared; with its zone, since readers sit in others. It may break between
-    date and time."""
+    """A time with seconds, to compare events, and with its time zone, because staff may be in others. The line may
+    break between date and time."""
     if at is None:
         return "–"
     day, time = date_format(localtime(at), "Y-m-d H:i:s T").split(maxsplit=1)
@@ -100,7 +100,7 @@ def moment(at: datetime | None) -> SafeString | str:
 
 
 def moment_column(field: str, description: str) -> Callable[[Any, Any], SafeString | str]:
-    """A method for `list_display`: the moment in this field of the row."""
+    """A method for `list_display`: the time in this field of the row."""
     return admin.display(description=description)(lambda _, row: moment(getattr(row, field)))
 
 
@@ -113,7 +113,7 @@ def message_link(message: Message) -> SafeString:
 
 
 def place_link(endpoint: Endpoint) -> SafeString | str:
-    """Where its conversation is in a service: a link, where that leads there."""
+    """The address of a conversation in a service; a link, if it has a URL."""
     if not endpoint.remote_id:
         return "not opened yet"
     service = dict(services.usable()).get(endpoint.service)
@@ -122,7 +122,7 @@ def place_link(endpoint: Endpoint) -> SafeString | str:
 
 
 def web_link(url: str, *, text: str = "") -> SafeString | str:
-    """A link where it leads to a web page. Anything else, `javascript:` say, stays text."""
+    """A link, if it leads to a web page. Anything else, such as `javascript:`, stays text."""
     try:
         parts = urlsplit(url)
     except ValueError:
