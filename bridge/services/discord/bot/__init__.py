@@ -1,1 +1,1 @@
-"""The Discord bot: what it sees goes to the actions, what waits for Discord goes out."""
+"""The Discord bot: passes Discord's events to the actions, and sends deliveries to Discord."""

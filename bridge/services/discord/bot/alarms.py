@@ -15,7 +15,7 @@ TEXT = (
 
 
 async def tell(client: discord.Client) -> None:
-    """Raises discord.HTTPException where a channel cannot be written to; nobody is told twice."""
+    """Notify staff. Raises discord.HTTPException if a channel cannot be written to. No notice is sent twice."""
     for inbox, channel_id in await db(_untold):
         channel = client.get_channel(channel_id) or await client.fetch_channel(channel_id)
         text = TEXT.format(inbox=plain(str(inbox)))
@@ -26,7 +26,7 @@ async def tell(client: discord.Client) -> None:
 
 
 def _untold() -> list[tuple[Inbox, int]]:
-    """Those that staff have not heard of. From now on they have."""
+    """Return the inboxes that staff were not notified about, and record that they are notified now."""
     full = list(Inbox.objects.filter(full_told=False))
     Inbox.objects.filter(pk__in=[inbox.pk for inbox in full]).update(full_told=True)
     return [(inbox, channel_id) for inbox in full if (channel_id := inbox.channel_id) is not None]

@@ -1,4 +1,4 @@
-"""Work beside the way of the messages, which it must never hold up: what fails is only noted."""
+"""Background tasks, which never delay messages. Their failures are only logged."""
 
 import asyncio
 import logging
@@ -17,16 +17,16 @@ from bridge.services.discord.reading import OddAnswer
 logger = logging.getLogger(__name__)
 
 PROBLEMS = (DatabaseProblem, RedisError, discord.HTTPException, aiohttp.ClientError, OSError, OddAnswer)
-"""What may happen any day to what the bot talks to. Anything else is a mistake of ours."""
+"""Errors of other systems, which may happen at any time. Anything else is a bug of ours."""
 
 
 def passes(error: Exception) -> bool:
-    """Whether it may go well another time. What the database does not take will never go in."""
+    """Return whether a retry may succeed. Data that the database refused will never be accepted."""
     return isinstance(error, PROBLEMS) and not isinstance(error, DataError | IntegrityError)
 
 
 class BackgroundTasks:
-    """Holds its tasks, since the event loop would let them be collected."""
+    """Holds references to its tasks, which could otherwise be garbage-collected."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()

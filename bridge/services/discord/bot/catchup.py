@@ -1,4 +1,4 @@
-"""Find what happened while nobody looked: which threads hold something new, and what was changed (rules 7 and 8)."""
+"""Finds what was missed: threads with new messages, and messages that were changed (rules 7 and 8)."""
 
 import asyncio
 import logging
@@ -21,22 +21,22 @@ from bridge.services.discord.ours import is_me
 logger = logging.getLogger(__name__)
 
 MARGIN = timedelta(minutes=5)
-"""Look back further than the last heartbeat: a connection that hangs is noticed only after a while."""
+"""Looks back further than the last heartbeat, because a connection that hangs is only noticed after a while."""
 OVERLAP = timedelta(seconds=15)
-"""What was written this long before the last heartbeat is read again: events may come in the wrong order."""
+"""Messages from this long before the last heartbeat are read again, because events may arrive in the wrong order."""
 SWEEP_EVERY = 600.0
 SWEEP_RATE = 10.0
-"""Requests a second at most: Discord takes 50 of a bot, and messages go first."""
+"""Maximum requests per second. Discord accepts 50 from a bot, and messages come first."""
 
 
 async def catch_up(client: discord.Client, relay: Relay, inspector: Inspector) -> bool:
-    """After READY: find the threads that have news, and let the relay read those alone.
+    """Find the threads with new messages after READY, and let the relay read only those.
 
-    Archived ones are listed newest first, back to the last heartbeat: a restart costs as much as there is news. Returns
-    False if some threads could not be listed. Each of these is read before what comes in it.
+    Archived threads are listed newest first, back to the last heartbeat, so a restart only costs as much as there is
+    new. Returns False if some threads could not be listed. Each of these is read before its next event.
     """
     since = await db(_since)
-    # Of a channel that could not be read for a while, from then on.
+    # If a channel could not be read for a while, look back to when that began.
     archived_since = min([since, *inspector.unseen.values()]) - MARGIN
     lists = [partial(reading.active_threads, client, guild_id) for guild_id in inspector.guilds]
     archived = partial(reading.archived_threads, client, since=archived_since)
@@ -57,13 +57,13 @@ async def catch_up(client: discord.Client, relay: Relay, inspector: Inspector) -
     newest |= {room: _last_of_room(client, room) for room in rooms}
     behind, known = await db(_behind, newest, since)
     logger.info("Of %d threads, %d have new messages.", len(newest), len(behind))
-    # Opened, but the answer to that is still on its way: what is in them is read once they are known.
+    # Unknown threads of ours were opened, but the answer is still on its way. They are read once they are known.
     relay.caught_up(behind, listed=newest, unknown=ours - known)
     return complete
 
 
 def _last_of_room(client: discord.Client, channel_id: int) -> int | None:
-    """None where that is not known, as while its server is unavailable: it is read then."""
+    """Return its newest message; None if unknown, e.g. while its server is unavailable. Then the room is read."""
     channel = client.get_channel(channel_id)
     if isinstance(channel, discord.TextChannel) and not channel.guild.unavailable:
         return channel.last_message_id
@@ -71,7 +71,7 @@ def _last_of_room(client: discord.Client, channel_id: int) -> int | None:
 
 
 async def sweep(relay: Relay, inspector: Inspector, *, new_session: bool = False) -> None:
-    """Compare the newest page of each open conversation of the last days, slowly. Not where that would be refused."""
+    """Compare the newest page of each recent open conversation, slowly. Skips those where this would be refused."""
     try:
         for thread, inbox in await db(_open_threads):
             if thread not in inspector.held_rooms and not inspector.holds(inbox, thread):
@@ -82,14 +82,14 @@ async def sweep(relay: Relay, inspector: Inspector, *, new_session: bool = False
 
 
 def _since() -> datetime:
-    """The last heartbeat; before the first one, when the first conversation began."""
+    """Return the last heartbeat; before the first one, the time of the first conversation."""
     first = Connection.objects.order_by("pk").values_list("created_at", flat=True).first()
     return lease.last_beat() or first or timezone.now()
 
 
 def _behind(newest: dict[int, int | None], since: datetime) -> tuple[set[int], set[int]]:
-    """Those whose newest message is beyond the watermark or from just before the end, and all that are known."""
-    # Of two neighbours the second may have come first.
+    """Return the threads with a message after the watermark or just before the last heartbeat, and all known ones."""
+    # Of two messages in a row, the second may have arrived first.
     restless = discord.utils.time_snowflake(since - OVERLAP)
     watermarks: dict[int, int] = {}
     for batch in endpoints.batches(sorted(newest)):
@@ -105,7 +105,7 @@ def _behind(newest: dict[int, int | None], since: datetime) -> tuple[set[int], s
 
 
 def _open_threads() -> list[tuple[int, int]]:
-    """The open threads that were used lately, each with its inbox."""
+    """Return the recently used open threads, each with its inbox."""
     connections = Connection.objects.filter(state=Connection.State.OPEN)
     rows = endpoints.lately_used(endpoints.opened(), connections, "remote_id", "connection__inbox")
     return [(int(thread), inbox) for thread, inbox in rows]

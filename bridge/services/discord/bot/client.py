@@ -1,4 +1,4 @@
-"""The discord.py client: its parts, and its sessions at the gateway."""
+"""The discord.py client, with its parts and its gateway sessions."""
 
 import asyncio
 import threading
@@ -28,18 +28,18 @@ from bridge.services.discord.errors import http_trace
 from bridge.services.discord.service import DiscordService
 
 LONGEST_BACKOFF = 60.0
-"""Seconds between two tries to reach the gateway."""
+"""Maximum seconds between two attempts to reach the gateway."""
 SPARE_SESSIONS = 20
-"""Of the 1,000 new sessions that Discord takes in a day, those that are left for whoever mends things."""
+"""How many of the 1,000 new sessions per day are reserved for the people who solve a problem."""
 CALM = 120
-"""Seconds without a try after which the next one is soon again. Discord takes 1,000 new sessions a day."""
+"""Seconds without an attempt after which pauses are short again. Discord allows 1,000 new sessions a day."""
 INTENTS = discord.Intents(
     guilds=True, guild_messages=True, guild_reactions=True, guild_typing=True, message_content=True
 )
 
 
 class SessionsSpent(Exception):
-    """Too few new sessions are left: beyond the last one Discord takes the token away."""
+    """Too few new sessions are left. If all are used up, Discord revokes the token."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"Discord allows too few new sessions in the next {seconds:.0f} s.")
@@ -47,7 +47,7 @@ class SessionsSpent(Exception):
 
 
 class BridgeBot(commands.Bot):
-    """One gateway session after another, until it is closed. Made anew each time that this process gets the lease."""
+    """Runs gateway sessions until it is closed. A new one is created each time this process gets the lease."""
 
     def __init__(self, clock: Clock) -> None:
         brake = Brake(clock)
@@ -68,19 +68,19 @@ class BridgeBot(commands.Bot):
         service = DiscordService(self)
         self.inspector = Inspector(self, service, room_mended=self.relay.read_again)
         self.outbox = Outbox(service, clock=clock, database=thread(), brake=brake, opened=self.relay.opened)
-        # The gateway brings events now.
+        # Whether the gateway is connected and sends events.
         self.attached = False
-        # All threads were listed since the session began.
+        # Whether all threads were listed since the session began.
         self.listed = False
-        # Text channels that are rooms, so that the talk in all the others costs nothing.
+        # Text channels that are rooms. Events of all other text channels are ignored without a query.
         self.rooms: frozenset[int] = frozenset()
-        # Servers that show our commands.
+        # Servers to which our commands were added.
         self.commanded: set[int] = set()
 
     @property
     def is_up_to_date(self) -> bool:
-        """Whether everything that Discord holds was taken in, or will be seen after a restart from now on."""
-        # Nothing is heard of a server that is away.
+        """Whether all of Discord's messages are handled, so that a restart need not look further back than now."""
+        # An unavailable server sends no events.
         guilds = map(self.get_guild, self.inspector.guilds)
         hears_all = all(guild is not None and not guild.unavailable for guild in guilds)
         return self.attached and self.listed and hears_all and not self.relay.is_behind
@@ -91,23 +91,23 @@ class BridgeBot(commands.Bot):
         self.aside.start(self.copier.run())
 
     async def on_message(self, message: discord.Message, /) -> None:
-        """Nothing: no prefix commands. The cog has its own listener."""
+        """Do nothing, because there are no prefix commands. The cog has its own listener."""
 
     async def know_rooms(self) -> frozenset[int]:
-        """Learn which channels are rooms now. Returns those that were none before."""
+        """Update which channels are rooms. Returns the new ones."""
         rooms = frozenset(await db(room_channels))
         new, self.rooms = rooms - self.rooms, rooms
         return new
 
     async def find_gateway(self) -> None:
-        """That of the settings, else the one that the HTTP API names. Raises discord.GatewayNotFound."""
+        """Use the gateway from the settings or from the HTTP API. Raises discord.GatewayNotFound."""
         url = settings.DISCORD_GATEWAY_URL or (await self._gateway())[0]
         if yarl.URL(url).scheme not in {"ws", "wss"}:
             raise discord.GatewayNotFound
         DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(url)
 
     async def spare_sessions(self) -> None:
-        """Raises SessionsSpent."""
+        """Raise SessionsSpent if too few new sessions are left."""
         _, limit = await self._gateway()
         try:
             remaining, seconds = int(limit["remaining"]), int(limit["reset_after"]) / 1000
@@ -117,7 +117,7 @@ class BridgeBot(commands.Bot):
             raise SessionsSpent(seconds)
 
     async def _gateway(self) -> tuple[str, Any]:
-        """Its address, and what the API says of how many sessions may begin."""
+        """Return its address, and the API's limit for new sessions."""
         try:
             _, url, limit = await self.http.get_bot_gateway()
         except (KeyError, TypeError):
@@ -125,20 +125,20 @@ class BridgeBot(commands.Bot):
         return str(url), limit
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
-        """Before each session, those included that discord.py begins by itself."""
+        """Check the limit before each session, including those that discord.py begins by itself."""
         await self.spare_sessions()
         await super().before_identify_hook(shard_id, initial=initial)
 
     def sweep_beside(self) -> None:
-        """What staff should see beside the messages, and do not."""
+        """Update cards and read marks that are outdated."""
         self.aside.start(self.readers.sweep())
         self.aside.start(self.cards.sweep())
 
     async def leave_gateway(self) -> None:
-        """Hear no more of Discord; requests may still be made."""
+        """Leave the gateway. Requests may still be made."""
         self.attached = False
         await self.relay.stop()
-        # There is none before the first connection, whatever discord.py's annotation says.
+        # It is None before the first connection, contrary to discord.py's annotation.
         if self.ws is not None and self.ws.open:
             await self.ws.close(code=1000)
 
@@ -147,14 +147,14 @@ class BridgeBot(commands.Bot):
         await self.relay.stop()
         await self.aside.stop()
         await super().close()
-        # discord.py knows nothing more of a connection whose session was refused here: its thread would go on.
+        # discord.py has forgotten connections whose session was refused here, so their threads would keep running.
         for other in threading.enumerate():
             if isinstance(other, KeepAliveHandler) and other.ws.loop is asyncio.get_running_loop():
                 other.stop()
 
 
 class Backoff(ExponentialBackoff[Literal[False]]):
-    """discord.py's own grows to 17 minutes, in which nobody hears staff, and starts anew only after half an hour."""
+    """Shorter pauses than discord.py's, which grow to 17 minutes without events and are only reset after 30 minutes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -165,8 +165,8 @@ class Backoff(ExponentialBackoff[Literal[False]]):
 
 
 def point_at_discord() -> None:
-    """Use the addresses of the settings: a proxy, or another server that speaks Discord's protocol."""
+    """Use the addresses in the settings: of a proxy, or of another server with Discord's protocol."""
     Route.BASE = settings.DISCORD_API_URL
     discord.client.ExponentialBackoff = Backoff  # type: ignore[attr-defined, assignment]
-    # Libraries for voice are not missed.
+    # The libraries for voice are not needed.
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False

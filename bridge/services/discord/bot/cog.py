@@ -1,4 +1,4 @@
-"""The events of the gateway. The cog only routes: each one goes to the relay, or says what has to be looked at."""
+"""Routes the events of the gateway: each one goes to the relay or causes a check."""
 
 import asyncio
 import logging
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY = 10.0
-"""Seconds between two looks at what is not in order."""
+"""Seconds between two checks of inboxes and rooms with problems."""
 LOOK_AT_ALL = 60
-"""Looks after which everything is looked at again."""
+"""Number of these checks after which everything is checked."""
 
 
 class RelayCog(commands.Cog):
     def __init__(self, bot: "BridgeBot") -> None:
         self.bot = bot
         self._catching_up: asyncio.Task[None] | None = None
-        # Something happened to a server, a channel or a role: all is to be looked at.
+        # Whether a server, a channel or a role changed, so that everything has to be checked.
         self._changed = self._connected = False
         self._looked = 0
 
@@ -49,7 +49,7 @@ class RelayCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_connect(self) -> None:
-        # A new session, not a resumed one: before any of its events. Before the first one everything was looked at.
+        # A new session, not a resumed one, and before any of its events. Before the first one everything was checked.
         self._changed = self._changed or self._connected
         self._connected = True
         self.bot.listed = False
@@ -61,7 +61,7 @@ class RelayCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_resumed(self) -> None:
-        # What was missed has come again before this.
+        # The missed events have been sent again before this one.
         self.bot.attached = True
 
     @commands.Cog.listener()
@@ -80,7 +80,7 @@ class RelayCog(commands.Cog):
     @commands.Cog.listener("on_guild_available")
     @commands.Cog.listener("on_guild_join")
     async def on_guild(self, guild: discord.Guild) -> None:
-        """A server that was away, or is new. Those that come with the session's beginning are listed then."""
+        """Handle a server that was unavailable or is new. Servers at the start of a session are listed then."""
         if not self.bot.attached:
             return
         logger.info("The server “%s” is available again.", guild.name)
@@ -96,7 +96,7 @@ class RelayCog(commands.Cog):
     @commands.Cog.listener("on_guild_remove")
     @commands.Cog.listener("on_member_update")
     async def on_change(self, *_: object) -> None:
-        # Of members Discord tells only of the bot itself without an intent that few are given.
+        # Without a privileged intent, Discord only reports changes of the bot itself as a member.
         self._changed = True
 
     def _show_commands(self, guild: discord.Guild) -> None:
@@ -111,7 +111,7 @@ class RelayCog(commands.Cog):
         self._catching_up = asyncio.create_task(self._catch_up())
 
     async def _catch_up(self) -> None:
-        """Again and again until it succeeds: until then nothing from Discord is taken in."""
+        """Repeat until it succeeds. Until then, no event from Discord is handled."""
         await self._say_present()
         pause = 1.0
         while not await self._list_threads():
@@ -123,12 +123,12 @@ class RelayCog(commands.Cog):
         await catchup.sweep(self.bot.relay, self.bot.inspector, new_session=True)
 
     async def _list_threads(self) -> bool:
-        """False where something could not be asked."""
+        """Return whether everything could be requested."""
         try:
-            # A server that has just appeared may be another's by now.
+            # A server that has just appeared may have changed in the meantime.
             asked = await self.bot.inspector.look(again=not self._changed)
             self._changed = self._changed and not asked
-            # First: what comes from now on is taken in, and what came before shows in the list.
+            # This is first, so that later messages in rooms are handled as events and earlier ones are in the list.
             await self.bot.know_rooms()
             listed = await catchup.catch_up(self.bot, self.bot.relay, self.bot.inspector)
             if listed:
@@ -182,7 +182,7 @@ class RelayCog(commands.Cog):
             self.bot.typists.staff(payload.channel_id, payload.user)
 
     def missed(self, event: str, payload: Payload) -> None:
-        """An event could not be read."""
+        """Handle an event that could not be read."""
         channel_id, pk = id_of(payload, "channel_id"), id_of(payload)
         if channel_id is None or not self._may_be_ours(channel_id):
             return
@@ -197,7 +197,7 @@ class RelayCog(commands.Cog):
             self.bot.relay.see(channel_id, event)
 
     def _may_be_ours(self, channel_id: int) -> bool:
-        """Threads, also archived ones, which are not in discord.py's cache; of other channels only rooms."""
+        """Return whether it is a thread or a room. Archived threads are not in discord.py's cache."""
         channel = self.bot.get_channel(channel_id)
         if channel is None or isinstance(channel, discord.Thread):
             return True
@@ -205,14 +205,14 @@ class RelayCog(commands.Cog):
 
     @tasks.loop(seconds=catchup.SWEEP_EVERY)
     async def sweep(self) -> None:
-        # Not `is_up_to_date`: one thread that may not be read would keep all the others from it.
+        # Not `is_up_to_date`, because one thread that may not be read would prevent this for all others.
         if self.bot.attached and self.bot.relay.is_listed:
             self.bot.sweep_beside()
             await catchup.sweep(self.bot.relay, self.bot.inspector)
 
     @tasks.loop(seconds=LOOK_EVERY)
     async def inspect(self) -> None:
-        """What is not in order is looked at each time, the rest where something changed, and now and then."""
+        """Check what had problems each time, and the rest after changes and at longer intervals."""
         if not self.bot.attached:
             return
         self._looked += 1
@@ -235,7 +235,7 @@ class RelayCog(commands.Cog):
         self.bot.aside.start(alarms.tell(self.bot))
         try:
             for channel_id in await self.bot.know_rooms():
-                # What was said there since it was made.
+                # Read what was written there since the room was created.
                 self.bot.relay.read_again(channel_id)
         except DatabaseProblem as error:
             logger.warning("New rooms will be looked for later: %s", error)

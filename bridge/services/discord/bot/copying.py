@@ -1,6 +1,6 @@
-"""Copy what staff attach: Discord's links run out after a day, and visitors should not have to follow them.
+"""Copies the files of staff, because Discord's links expire after a day, and visitors should not have to use them.
 
-Messages do not wait for it. The database has what is still to be copied, so a restart goes on with it.
+Messages do not wait for this. The database stores which files are still to be copied, so a restart continues.
 """
 
 import asyncio
@@ -30,24 +30,24 @@ logger = logging.getLogger(__name__)
 LOOK_EVERY = 30.0
 AT_ONCE = 3
 BATCH = 9
-"""Files after which it looks again what waits: who comes anew does not wait behind all that failed."""
+"""Files after which to look again for waiting files, so that new ones do not wait behind all that failed."""
 GIVE_UP_AFTER = timedelta(hours=24)
-"""After which a link is as old as links become. Until then it is tried again every LOOK_EVERY."""
+"""The lifetime of a link. Until then, copying is repeated every LOOK_EVERY."""
 WITHIN = aiohttp.ClientTimeout(total=120, sock_connect=10, sock_read=20)
 PIECE = 256 * 1024
 DISCORDS = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
 PROXIES = re.compile(r"images-ext-[0-9]{1,3}\.discordapp\.net")
-"""From which Discord itself shows the pictures of other sites."""
+"""Hosts from which Discord itself shows pictures of other sites."""
 LATER = (aiohttp.ClientError, discord.HTTPException, DatabaseProblem, OSError, TimeoutError)
-"""What may happen any day, whatever the file."""
+"""Temporary errors that have nothing to do with the file."""
 
 
 class NotCopied(Exception):
-    """It will never be: too large, gone, not Discord's, or more than may be spent on looking at it."""
+    """The file will never be copied: it is too large, deleted, not Discord's, or too costly to inspect."""
 
 
 def may_be_fetched(url: str) -> bool:
-    """Whether it is on a file server of Discord's or of the settings': a made-up link could lead into our network."""
+    """Return whether it is on a file server of Discord or the settings. A forged link could lead into our network."""
     try:
         parts, *others = map(urlsplit, (url, settings.DISCORD_API_URL, settings.DISCORD_CDN_URL))
     except ValueError:
@@ -63,11 +63,11 @@ class AttachmentMirror:
         self._client = client
         self._came = asyncio.Event()
         self._room = asyncio.Semaphore(AT_ONCE)
-        # When each that still waits may be tried again.
+        # When each waiting file may be tried again.
         self._again: dict[int, float] = {}
 
     def nudge(self) -> None:
-        """There is something to copy."""
+        """Look for files to copy now."""
         self._came.set()
 
     async def run(self) -> None:
@@ -93,7 +93,7 @@ class AttachmentMirror:
                     group.create_task(self._copy(session, attachment))
 
     def _due(self, pending: list[int]) -> list[int]:
-        """The next to try: those that never failed first, in the order in which they came."""
+        """Return the next files to try: first those that never failed, in the order of their arrival."""
         now = time.monotonic()
         due = sorted((pk in self._again, pk) for pk in pending if self._again.get(pk, 0.0) <= now)
         batch = [pk for _, pk in due[:BATCH]]
@@ -113,7 +113,7 @@ class AttachmentMirror:
                 if timezone.now() - attachment.created_at <= GIVE_UP_AFTER:
                     return
             except Exception:
-                # Whatever it is about this file, it would happen again, and the others go on.
+                # The error would probably happen again with this file. Continue with the others.
                 logger.exception("%s stays in Discord", attachment.name)
             await db(copying.settle_file, attachment.pk, None)
 
@@ -124,7 +124,7 @@ class AttachmentMirror:
                 url = await self._fresh_link(attachment)
                 if not await _download(session, url, body, limit=limit):
                     raise NotCopied("Discord no longer has it")
-            # Staff may send everything: what it is decides only how it is shown.
+            # Staff may send all types of files. The type only decides how a file is displayed.
             kept = await _keep(body, attachment)
         taken = False
         try:
@@ -134,7 +134,7 @@ class AttachmentMirror:
                 await files.in_background(files.discard, kept.file, kept.thumbnail)
 
     async def _fresh_link(self, attachment: Attachment) -> str:
-        """Links run out: their message gives new ones."""
+        """Return a new link from its message, because links expire."""
         if (place := await db(_place, attachment)) is None:
             raise NotCopied("its message is not known")
         thread, message_id = place
@@ -155,13 +155,13 @@ async def _keep(body: IO[bytes], attachment: Attachment) -> files.Kept:
         )
     except BridgeError as refusal:
         if refusal.code == Code.UNAVAILABLE:
-            # Too many files are being looked at.
+            # Too many files are being inspected.
             raise OSError(refusal.message) from None
         raise NotCopied(refusal.message) from None
 
 
 async def _download(session: aiohttp.ClientSession, url: str, body: IO[bytes], *, limit: int) -> bool:
-    """False where the link leads nowhere (any more)."""
+    """Download a file. Returns False if the link does not work (any more)."""
     if not may_be_fetched(url):
         raise NotCopied("its link does not lead to Discord")
     body.seek(0)
@@ -188,7 +188,7 @@ def _read(pks: list[int]) -> list[Attachment]:
 
 
 def _place(attachment: Attachment) -> tuple[int, int] | None:
-    """The thread and the message that it stands in."""
+    """Return the ids of its thread and its message."""
     part = RemotePart.objects.filter(message=attachment.message_id).select_related("remote__endpoint").first()
     if part is None or not part.remote.remote_id or not part.remote.endpoint.remote_id:
         return None

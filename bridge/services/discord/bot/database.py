@@ -1,6 +1,6 @@
-"""The bot's database thread: one, whose connection stays open, since most of what the bot does is short.
+"""The bot's single database thread. Its connection stays open, because most of the bot's queries are short.
 
-The lease has its own (`bot.runner`): behind a thousand look-ups after a restart it was renewed too late.
+The lease has its own thread (`bot.runner`): behind a thousand queries after a restart, it was renewed too late.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ _threads: WeakKeyDictionary[asyncio.AbstractEventLoop, DatabaseThreads] = WeakKe
 
 
 def thread() -> DatabaseThreads:
-    """This event loop's."""
+    """Return the thread of this event loop."""
     loop = asyncio.get_running_loop()
     if loop not in _threads:
         _threads[loop] = DatabaseThreads("bot", threads=1, gives_way=True)
@@ -29,7 +29,7 @@ async def db(function: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
 
 
 async def close() -> None:
-    """Wait for what runs, and give the connection back."""
+    """Wait for running queries, and close the connection."""
     threads = _threads.pop(asyncio.get_running_loop(), None)
     if threads is not None:
         await threads.close()

@@ -1,6 +1,6 @@
-"""What Discord shows of a conversation beside its messages: the card, and how far the visitor has read.
+"""Updates what Discord shows besides messages: the card, and how far the visitor has read.
 
-The endpoint stores what is shown, and before a mark is moved what will be, so that a restarted bot goes on from there.
+The endpoint stores what is shown and, before a mark is moved, where it will be. A restarted bot continues from there.
 """
 
 import asyncio
@@ -20,33 +20,33 @@ from bridge.services.discord.shown import Standing
 from bridge.text.emojis import EYE
 
 CARD_EVERY = 10.0
-"""Seconds between two changes of one card for what the visitor leaves: one field after the other."""
+"""Seconds between two changes of a card, because visitors enter one field after the other."""
 READ_EVERY = {Inbox.ShowRead.REACTION: 5.0, Inbox.ShowRead.CARD: 30.0}
-"""Seconds between two changes of one conversation. Messages older than an hour, as cards soon are, may be edited only
-so often."""
+"""Seconds between two changes of a conversation. Messages older than an hour, such as most cards, can be edited less
+often."""
 
 
 class Display(ABC):
-    """Something that Discord shows of each conversation: changed by one task at a time, with pauses."""
+    """Something that Discord shows for each conversation. One task at a time updates it, with pauses."""
 
     behind: Callable[[], list[str]]
-    """Asks the database for the conversations in which Discord shows something else than it should."""
+    """Queries the conversations in which Discord shows something outdated."""
 
     def __init__(self, client: discord.Client, background: BackgroundTasks) -> None:
         self._client = client
         self._background = background
-        # Conversations whose task runs; True where another change came since it looked.
+        # Conversations with a running task; True if there was another change since it last looked.
         self._busy: dict[str, bool] = {}
 
     def change(self, uid: str) -> None:
-        """There may be something new to show of this conversation."""
+        """Handle a change in this conversation, which may have to be shown."""
         is_running = uid in self._busy
         self._busy[uid] = is_running
         if not is_running:
             self._background.start(self._keep_current(uid))
 
     async def sweep(self) -> None:
-        """Show what came while no bot heard of it."""
+        """Show changes that were made while no bot was running."""
         for uid in await db(self.behind):
             self.change(uid)
 
@@ -65,7 +65,7 @@ class Display(ABC):
 
     @abstractmethod
     async def show(self, uid: str) -> float | None:
-        """Returns the seconds until the next change, or None if there is nothing to show."""
+        """Update it. Returns the seconds until the next change, or None if there is nothing to show."""
 
 
 class Cards(Display):
@@ -111,7 +111,7 @@ class Readers(Display):
 
 @contextlib.contextmanager
 def refusals_pass() -> Iterator[None]:
-    """Refused it would be refused each time: the thread is archived, the message gone, the right missing."""
+    """Ignore refusals, which would be repeated: the thread is archived, the message deleted, a permission missing."""
     try:
         yield
     except discord.HTTPException as error:
@@ -120,11 +120,11 @@ def refusals_pass() -> Iterator[None]:
 
 
 async def edit_card(client: discord.Client, endpoint: Endpoint, card: str) -> None:
-    """Have it say what is known today: who the visitor is and, where staff want it there, how far they have read."""
+    """Update the card: the visitor's details and, if the inbox shows it there, how far they have read."""
     thread = await client.fetch_channel(int(endpoint.remote_id or 0))
     if not isinstance(thread, discord.Thread) or not card:
         return
-    # The card of a forum's post is in the post, any other in the channel in which the thread began.
+    # The card of a forum post is in the post. Any other card is in the channel where its thread was started.
     in_post = isinstance(thread.parent, discord.ForumChannel)
     channel = client.get_partial_messageable(thread.id if in_post else thread.parent_id)
     standing = await db(shown.standing, str(endpoint.connection.uid))

@@ -1,4 +1,4 @@
-"""What the actions want to know of Discord's objects."""
+"""Converts Discord's objects for the actions: messages, authors and files."""
 
 import posixpath
 from dataclasses import replace
@@ -15,20 +15,23 @@ from bridge.services.discord.bot import translate
 from bridge.services.discord.bot.staff import role_ids
 
 MOST_FILES = 40
-"""Of one message. Discord takes ten, and shows those of what is forwarded besides."""
+"""Maximum number of files of a message. Discord allows ten, and adds those of forwarded messages."""
 
 
 def author_of(user: discord.abc.User) -> authors.RemoteAuthor:
     return authors.RemoteAuthor(
         str(user.id),
-        # Some call themselves by what cannot be seen: then they are known by their account.
+        # Some display names are invisible. Then the name of the account is used.
         as_name(user.display_name) or as_name(user.name),
         str(user.display_avatar.url),
     )
 
 
 def speaker_of(endpoint: Endpoint, user: discord.abc.User, place: object) -> authors.RemoteAuthor:
-    """In a room, staff have one of the inbox's roles, or if it names none, may manage messages. Others are guests."""
+    """Return the author, in a room with whether they are staff.
+
+    Staff have one of the inbox's roles or, if it has none, the permission to manage messages. Others are guests.
+    """
     author = author_of(user)
     if endpoint.connection.kind != Connection.Kind.ROOM:
         return author
@@ -55,7 +58,7 @@ def incoming_of(message: discord.Message, author: authors.RemoteAuthor) -> recei
 
 
 def _answered_by(message: discord.Message) -> str | None:
-    """What it answers, in the same thread. Threads, forwards and pins refer to messages, too."""
+    """Return the id of the message it answers, in the same thread. Threads, forwards and pins refer to messages too."""
     reference = message.reference
     if message.type != discord.MessageType.reply or reference is None or reference.message_id is None:
         return None
@@ -63,7 +66,7 @@ def _answered_by(message: discord.Message) -> str | None:
 
 
 def files_of(message: discord.Message) -> tuple[RemoteFile, ...]:
-    """Everything that is a file there: attachments, of what is forwarded too, voice messages, stickers."""
+    """Return all its files: attachments (also of forwarded messages), voice messages, stickers, pictures of GIFs."""
     parts: list[discord.Message | discord.MessageSnapshot] = [message, *message.message_snapshots]
     attached = [each for part in parts for each in part.attachments][:MOST_FILES]
     files = [
@@ -77,7 +80,7 @@ def files_of(message: discord.Message) -> tuple[RemoteFile, ...]:
 
 
 def _name(attachment: discord.Attachment) -> str:
-    """As it was called before Discord took the letters out of its name that it does not like."""
+    """Return its original name. Discord removes some characters from `filename`."""
     title, ending = (attachment.title or "").strip(), splitext(attachment.filename)[1]
     if not title:
         return attachment.filename
@@ -85,7 +88,7 @@ def _name(attachment: discord.Attachment) -> str:
 
 
 def gifs_of(message: discord.Message) -> list[RemoteFile]:
-    """Still pictures of what the GIF picker sends, an address in the text: from Discord's proxy, not other servers."""
+    """Return still pictures of GIFs from the GIF picker, which sends links: from Discord's proxy, not other servers."""
     pictures = [(each.url or "", each.thumbnail.proxy_url) for each in message.embeds if each.type == "gifv"]
     return [
         RemoteFile(f"gif{number}", safe_name(f"{posixpath.basename(address) or 'picture'}.gif"), picture)

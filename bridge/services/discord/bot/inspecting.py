@@ -1,4 +1,4 @@
-"""Whether each inbox and each room can be used in Discord: asked over HTTP, so before there is a session."""
+"""Checks over HTTP, so before a session begins, whether each inbox and each room can be used in Discord."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ from bridge.services.discord.service import DiscordService
 logger = logging.getLogger(__name__)
 
 UNSEEN = timedelta(minutes=15)
-"""How long something may have been wrong before it is found: everything is looked at every ten minutes."""
+"""How long a problem may have existed before it is found, because everything is checked every ten minutes."""
 
 
 class NothingThere(Exception):
@@ -31,7 +31,7 @@ class NothingThere(Exception):
 
 @dataclass(frozen=True)
 class Verdict:
-    """`trouble`: it cannot be used. `hint`: it can, and yet. `guild_id`: its server, where that is known."""
+    """`trouble`: why it cannot be used. `hint`: a lesser problem. `guild_id`: its server, if known."""
 
     trouble: str = ""
     hint: str = ""
@@ -40,13 +40,13 @@ class Verdict:
 
 @dataclass
 class _Answers:
-    """What Discord answered during one look: each server is asked for once."""
+    """Discord's answers during one check, with one request for each server."""
 
     client: discord.Client
     _guilds: dict[int, tuple[Mapping[str, Any], Mapping[str, Any]]] = field(default_factory=dict)
 
     async def place(self, channel_id: int) -> Place | None:
-        """None where the bot cannot see it, or there is none."""
+        """Return a channel; None if it does not exist or the bot cannot see it."""
         http, me = self.client.http, self.client.user
         assert me is not None  # noqa: S101  # logged in
         try:
@@ -65,7 +65,7 @@ class _Answers:
 
 
 class Inspector:
-    """`room_mended` is told the channel of each room that can be used again."""
+    """Checks inboxes and rooms. `room_mended` is called with the channel of each room that can be used again."""
 
     def __init__(
         self, client: discord.Client, service: DiscordService, *, room_mended: Callable[[int], None]
@@ -76,11 +76,11 @@ class Inspector:
         # The channels of the rooms that cannot be used.
         self.held_rooms: set[int] = set()
         self.rooms: set[int] = set()
-        # The channels of the inboxes that can be used, each with its server.
+        # The channels of the usable inboxes, each with its server.
         self.channels: dict[int, int] = {}
-        # Since when what was said in one of them has not been looked at, for each inbox.
+        # For each inbox whose channel could not be read: since when.
         self.unseen: dict[int, datetime] = {}
-        # What was found of each, and in which channel.
+        # The last verdict on each, with the channel that it is about.
         self._verdicts: dict[Inbox | Endpoint, tuple[str | None, Verdict]] = {}
         self._one_at_a_time = asyncio.Lock()
 
@@ -90,13 +90,13 @@ class Inspector:
         return set(self.channels.values())
 
     def holds(self, inbox: int, place: int) -> bool:
-        """Whether this thread of an inbox is in the channel that cannot be used."""
+        """Return whether this thread of an inbox is in a channel that cannot be used."""
         return place not in self.rooms and self._service.holds(inbox, str(place))
 
     async def look(self, *, again: bool = False) -> bool:
-        """Ask for everything; `again`: only for what was not in order, or has been changed. Raises NothingThere.
+        """Check everything; `again`: only what had problems or was changed. Raises NothingThere.
 
-        False where not everything could be asked: what was known of that stays.
+        Returns False if not everything could be checked. Previous verdicts on the rest remain.
         """
         async with self._one_at_a_time:
             return await self._look(again=again)
@@ -130,7 +130,7 @@ class Inspector:
         return verdict if channel == _channel_of(target) and not verdict.trouble else None
 
     async def note_seen(self) -> None:
-        """What was said in all of these channels has been looked at."""
+        """Record that all of these channels have been read."""
         unseen, self.unseen = self.unseen, {}
         if unseen:
             await db(holding.note_seen, unseen)
@@ -169,7 +169,7 @@ class Inspector:
             self._room_mended(channel_id)
 
     def _note(self, target: Inbox | Endpoint, what: str, verdict: Verdict) -> None:
-        """Remember the verdict, and say it once."""
+        """Store the verdict, and log it if it has changed."""
         _, before = self._verdicts.get(target, (None, Verdict()))
         self._verdicts[target] = _channel_of(target), verdict
         if (verdict.trouble or verdict.hint) == (before.trouble or before.hint):
@@ -187,7 +187,7 @@ def _channel_of(target: Inbox | Endpoint) -> str:
 
 
 async def _verdict_of(answers: _Answers, channel_id: int | None, inbox: Inbox | None = None) -> Verdict:
-    """Without an inbox, of a room."""
+    """Return the verdict on a channel: of an inbox, or of a room if `inbox` is None."""
     if channel_id is None:
         text = inbox.channel_text[:30] if inbox else ""
         return Verdict(setup.NO_ID.format(text=text) if text else "")
@@ -215,6 +215,6 @@ def _hint(inbox: Inbox, place: Place) -> str:
 
 
 def _everything() -> tuple[list[Inbox], list[Endpoint]]:
-    """All inboxes that are in use, and the endpoints of all open rooms."""
+    """Return all enabled inboxes, and the endpoints of all open rooms."""
     rooms = endpoints.rooms().select_related("connection").order_by("pk")
     return list(Inbox.objects.filter(enabled=True).order_by("pk")), list(rooms)

@@ -1,4 +1,4 @@
-"""What becomes of the events of a thread: each one ends in an action."""
+"""Handles the events of a thread: each one ends in an action."""
 
 import asyncio
 import logging
@@ -26,13 +26,13 @@ from bridge.services.discord.ours import is_me
 logger = logging.getLogger(__name__)
 
 OVERLAP = timedelta(seconds=5)
-"""Read again from before the watermark: ids are made by many machines, a little out of order."""
+"""Reading starts this long before the watermark, because many machines create ids, a little out of order."""
 READERS = 5
-"""Threads that are read at once. Discord takes 50 requests a second of a bot, and messages go first."""
+"""Threads that are read at once. Discord accepts 50 requests a second from a bot, and messages come first."""
 
 
 class Intake:
-    """`look_soon` is called with a thread in which somebody reacted to what is not known, perhaps not yet."""
+    """Handles events. `look_soon` is called with a thread in which somebody reacted to an unknown message."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Intake:
         self._readers = asyncio.Semaphore(READERS)
 
     async def backfill(self, endpoint: Endpoint) -> None:
-        """Everything after the watermark, oldest first. Each page ends in the same actions as a live event."""
+        """Read all messages after the watermark, oldest first, and handle them like live events."""
         thread_id = int(endpoint.remote_id or 0)
         thread = self._client.get_partial_messageable(thread_id)
         newest = None
@@ -73,7 +73,7 @@ class Intake:
                 await db(receiving.move_watermark, endpoint.pk, str(newest))
 
     async def take(self, endpoint: Endpoint, event: Event) -> bool:
-        """Returns whether something came that no event told of. What is wrong with one event costs only that one."""
+        """Handle an event. Returns whether there are messages without an event. A bad event does not affect others."""
         try:
             return await self._take(endpoint, event)
         except Exception as error:
@@ -120,11 +120,11 @@ class Intake:
             await self._missed(endpoint, message)
 
     async def _missed(self, endpoint: Endpoint, message: discord.Message | Unreadable) -> None:
-        """Said on both sides, once: something is there that could not be brought over."""
+        """Show a notice on both sides, once, that a message could not be relayed."""
         await db(receiving.receive_unreadable, endpoint.pk, str(message.id), edited_at=message.edited_at)
 
     async def _is_for_page(self, endpoint: Endpoint, message: Unreadable) -> bool:
-        """Whether it would have been relayed, as far as it says. Where it does not say it would."""
+        """Return whether it would have been relayed, as far as it can be read; if that is unknown, True."""
         kind = message.payload.get("type")
         if isinstance(kind, int) and kind not in translate.SAID:
             return False
@@ -133,7 +133,7 @@ class Intake:
         return await self.staff.counts(endpoint, message.author)
 
     def _is_ours(self, message: discord.Message | Unreadable) -> bool:
-        """The bot's, or one of our webhooks'. Discord names the application, also where the webhook is gone."""
+        """Return whether the bot or our webhook posted it. Deleted webhooks too are recognised by their application."""
         if isinstance(message, Unreadable):
             author, by_webhook = reading.id_of(message.author), "webhook_id" in message.payload
             application = reading.id_of(message.payload, "application_id")
@@ -181,7 +181,7 @@ class Intake:
             if message.edited_at is not None and await self._is_for_page(endpoint, message):
                 await self._missed(endpoint, message)
             return
-        # Discord sends an update without an edit when it has made a link preview: of what the GIF picker sends, too.
+        # Discord also sends an update without an edit after it has created a link preview, e.g. for its GIF picker.
         gifs = gifs_of(message) if message.edited_at is None else []
         if (message.edited_at is None and not gifs) or not await self.staff.counts(endpoint, message.author):
             return
@@ -202,24 +202,24 @@ class Intake:
         await db(receiving.receive_delete, endpoint.pk, str(message_id), deleted_at=timezone.now())
 
     async def _compare(self, endpoint: Endpoint, event: Compare) -> bool:
-        """Edits and deletions show in no list. Below the watermark only what is known changes.
+        """Find missed edits and deletions. Before the watermark, only known messages change.
 
-        Returns whether there is something new after all: an event never came, or the bot could not see the channel.
+        Returns whether there are new messages: an event never arrived, or the bot could not see the channel.
         """
         thread_id = int(endpoint.remote_id or 0)
         thread = self._client.get_partial_messageable(thread_id)
-        # Before the page: what is sent while it is read is not missing in it.
+        # Read before the page, so that a message that is sent in the meantime does not look deleted.
         known = await db(receiving.known_in_thread, endpoint.pk)
         async with self._readers:
             payloads = await reading.newest_messages(self._client, thread_id)
         page = [message for payload in payloads if (message := read_message(self._client, thread, payload))]
         if not page:
-            # Every thread holds something, its card at least. Who may not read the history is shown nothing instead of
-            # an error: what is known here must not go for that.
+            # Every thread contains at least its card. Without the permission to read the history, Discord returns an
+            # empty list instead of an error. Known messages must not be deleted because of that.
             return False
         present = {message.id for message in page}
         oldest = min(present) if len(payloads) == reading.PAGE else 0
-        # One without an id may be any of those that are known.
+        # A message without an id may be any of the known ones.
         missing = set(known) - present if len(page) == len(payloads) else set()
         for message_id in sorted(missing):
             if message_id >= oldest:
@@ -233,10 +233,10 @@ class Intake:
 
 
 def _begin(endpoint: Endpoint, thread_id: int) -> int:
-    """After what it is to be read."""
+    """Return the id after which to read."""
     moment = discord.utils.snowflake_time(endpoint.watermark or thread_id) - OVERLAP
     if endpoint.connection.kind == Connection.Kind.ROOM:
-        # What was said in the channel before the room was made is not the room's.
+        # Messages from before the room was created do not belong to it.
         moment = max(moment, endpoint.connection.created_at)
     elif not endpoint.watermark:
         return thread_id

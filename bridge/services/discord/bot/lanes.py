@@ -1,4 +1,4 @@
-"""One lane for each thread: what Discord told of it, in the order in which it is taken."""
+"""Lanes: the events of a thread, in the order in which they are handled."""
 
 import asyncio
 from collections import deque
@@ -9,7 +9,7 @@ import discord
 from bridge.services.discord.bot.odd import Unreadable
 
 SETTLE = 0.1
-"""Seconds that an event waits for one with a lower id that is on its way: neighbours may come in the wrong order."""
+"""Seconds for which an event waits for one with a lower id, because two in a row may arrive in the wrong order."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Deleted:
 class Reacted:
     message_id: int
     user_id: int
-    # Discord tells it only of one who is set, and is a member.
+    # Only sent by Discord if a reaction is added, by a member of the server.
     member: discord.Member | None
     emoji: discord.PartialEmoji
     added: bool
@@ -39,7 +39,7 @@ class Reacted:
 
 @dataclass(frozen=True)
 class Cleared:
-    """Without an emoji: of all."""
+    """All reactions with an emoji were removed; without `emoji`, all reactions."""
 
     message_id: int
     emoji: discord.PartialEmoji | None
@@ -47,7 +47,7 @@ class Cleared:
 
 @dataclass(frozen=True)
 class Compare:
-    """Compare the newest page with what is known (rule 8); after a `new_session`, also who reacted to what is young."""
+    """Compare the newest page with what is known (rule 8); after a `new_session`, also reactions to recent messages."""
 
     new_session: bool = False
 
@@ -57,22 +57,22 @@ Event = Posted | Edited | Deleted | Reacted | Cleared | Compare
 
 @dataclass
 class Lane:
-    """One thread's events, oldest first, each with the time at which it may be taken.
+    """A thread's events, oldest first, each with the time from which it may be handled.
 
-    `behind`: the thread holds what is not here, and is read before any event is taken; `reading` until that is done.
-    `opened`: since it was last looked up, the thread has become known.
+    `behind`: the thread has messages that are not here, and is read before any event is handled. `reading`: it is being
+    read. `opened`: the thread has become known since it was last looked up.
     """
 
     events: deque[tuple[float, Event]] = field(default_factory=deque)
     behind: bool = False
     reading: bool = False
     opened: bool = False
-    # Set where a pause after a failure is not worth waiting for any more.
+    # Set to end a pause after a failure early.
     again: asyncio.Event = field(default_factory=asyncio.Event)
     task: "asyncio.Task[None] | None" = None
 
     def add(self, event: Event) -> None:
-        """Behind what is there; a message before those that were written after it, and before what became of it."""
+        """Append an event; a message goes before later messages, and before its own changes."""
         place = len(self.events)
         if isinstance(event, Posted):
             while place and _belongs_after(self.events[place - 1][1], event):
@@ -80,7 +80,7 @@ class Lane:
         self.events.insert(place, (asyncio.get_running_loop().time() + SETTLE, event))
 
     async def settle(self) -> None:
-        """Wait until the event at its head may be taken."""
+        """Wait until the first event may be handled."""
         await asyncio.sleep(self.events[0][0] - asyncio.get_running_loop().time())
 
 

@@ -1,4 +1,4 @@
-"""Who owns the gateway: one process at a time (rule 10). Of two, each would believe that it has seen all events."""
+"""The lease of the gateway: one process owns it at a time (rule 10). Two would each believe they see all events."""
 
 import os
 import secrets
@@ -14,11 +14,11 @@ GATEWAY = "gateway"
 TERM = timedelta(seconds=12)
 RENEW_EVERY = 3.0
 GIVE_UP_AFTER = 8.0
-"""Seconds without a renewal after which the owner stops: before another may start, whatever holds it up."""
+"""Seconds without a renewal after which the owner stops, in any case before another process may start."""
 
 
 def new_holder() -> str:
-    """A name that no other process ever has."""
+    """Return a name that no other process ever has."""
     return f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
@@ -33,12 +33,12 @@ def acquire(holder: str, *, clock: Clock) -> bool:
 
 
 def release(holder: str, *, clock: Clock) -> None:
-    """Let the next one start at once."""
+    """Release the lease, so that the next process can start at once."""
     Lease.objects.filter(name=GATEWAY, holder=holder).update(expires_at=clock.now() - timedelta(seconds=1))
 
 
 def beat(holder: str, *, clock: Clock) -> None:
-    """The gateway is up and everything before now was taken in: the next READY need not look further back."""
+    """Record that the gateway is connected and all events are handled. The next READY need not look further back."""
     Lease.objects.filter(name=GATEWAY, holder=holder).update(heartbeat_at=clock.now())
 
 

@@ -1,4 +1,4 @@
-"""✅ and ⚠ on what staff wrote, where the inbox asks for it; 🚫 on what others wrote, who are no staff."""
+"""Reacts with ✅ and ⚠ to messages of staff, if the inbox has this turned on, and with 🚫 to those of others."""
 
 import discord
 
@@ -12,11 +12,11 @@ class Marks:
     def __init__(self, client: discord.Client, aside: BackgroundTasks) -> None:
         self._client = client
         self._background = aside
-        # Messages with our ⚠, which is taken back once they arrived.
+        # Messages with our ⚠, which is removed once they are stored.
         self._warned: set[int] = set()
 
     def relayed(self, endpoint: Endpoint, message: discord.Message) -> None:
-        """It is stored: ✅ where the visitor can come to see it, else ⚠."""
+        """Mark a stored message: ✅ if the visitor can see it, otherwise ⚠."""
         if endpoint.connection.inbox.mark_relayed:
             self._background.start(self._mark(endpoint.pk, message))
         if message.id in self._warned:
@@ -24,7 +24,7 @@ class Marks:
             self._background.start(self._take_back(message))
 
     def failed(self, inbox: Inbox, message: discord.Message) -> None:
-        """Once, however often it is tried again."""
+        """Mark a message that could not be stored, once for all its attempts."""
         if inbox.mark_relayed and message.id not in self._warned:
             self._warned.add(message.id)
             self._background.start(message.add_reaction("⚠"))
@@ -33,7 +33,7 @@ class Marks:
         await message.add_reaction("✅" if await db(reaches_visitor, endpoint) else "⚠")
 
     def refused(self, message: discord.Message) -> None:
-        """Whoever wrote it has to know that the visitor does not read it."""
+        """Show the author that the visitor does not receive the message."""
         if not any(reaction.me and reaction.emoji == "🚫" for reaction in message.reactions):
             self._background.start(message.add_reaction("🚫"))
 

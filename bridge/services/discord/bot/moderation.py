@@ -1,4 +1,4 @@
-"""What staff find under “Apps” on a visitor's message, in rooms and in threads. Each answers to whoever asked alone."""
+"""The commands under “Apps” on a visitor's message, in rooms and threads. Only their user sees the answers."""
 
 import logging
 from collections.abc import Callable
@@ -68,18 +68,18 @@ COMMANDS: dict[str, Act] = {
     "Unblock visitor": _unblock,
     "End chat": _end,
 }
-"""Discord takes five of an application, and shows them by these names."""
+"""Discord allows five per application, and shows them with these names."""
 
 
 def add_commands(tree: "app_commands.CommandTree[discord.Client]") -> None:
-    """To be synced with each server: only there they appear at once."""
+    """Add the commands. They have to be synced with each server, because only then they appear at once."""
     for name, act in COMMANDS.items():
         tree.add_command(_command(name, act))
 
 
 def _command(name: str, act: Act) -> app_commands.ContextMenu:
     async def answer(interaction: discord.Interaction, message: discord.Message) -> None:
-        # Discord waits three seconds for a first sign.
+        # Discord waits three seconds for a first response.
         await interaction.response.defer(ephemeral=True, thinking=True)
         await interaction.edit_original_response(content=await _reply(act, str(message.id), interaction))
 
@@ -90,7 +90,7 @@ def _command(name: str, act: Act) -> app_commands.ContextMenu:
 
 
 async def _reply(act: Act, message_id: str, interaction: discord.Interaction) -> str:
-    # The server's settings say who sees the command: who may use it is decided here.
+    # The server's settings decide who sees the command. Who may use it is decided here.
     if not interaction.permissions.manage_messages:
         return NOT_YOURS
     by = interaction.user
@@ -111,7 +111,7 @@ def _act(act: Act, message_id: str, by: RemoteAuthor, roles: frozenset[int]) -> 
 
 
 async def sync(tree: "app_commands.CommandTree[discord.Client]", guild: discord.Guild) -> None:
-    """Show the commands on a server. Needs no right there but that the bot was invited for commands."""
+    """Add the commands to a server. This only requires that the bot was invited with the scope for commands."""
     tree.copy_global_to(guild=guild)
     try:
         await tree.sync(guild=guild)
@@ -127,5 +127,5 @@ def _name(visitor: Participant) -> str:
 
 
 def _who(visitor: Participant) -> UUID:
-    assert visitor.visitor is not None  # noqa: S101  # as `speaker_of` finds them
+    assert visitor.visitor is not None  # noqa: S101  # `speaker_of` only returns visitors
     return visitor.visitor

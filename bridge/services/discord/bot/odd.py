@@ -1,6 +1,6 @@
-"""What Discord sends and discord.py cannot read costs only itself.
+"""Reads each of Discord's objects separately, so that an unreadable one does not affect the others.
 
-To discord.py, one missing field is an exception that ends its connection. Here each object is read on its own.
+In discord.py, one missing field is an exception that ends the connection.
 """
 
 import logging
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A message that is there, and is not as discord.py expects."""
+    """A message that discord.py cannot read."""
 
     id: int
     payload: Payload = field(repr=False)
@@ -39,7 +39,7 @@ class Unreadable:
 
 
 def attributes(message: discord.Message | Unreadable) -> str:
-    """What a message is like, without what it says."""
+    """Describe a message without its contents."""
     names = (name for name in message.__slots__ if not name.startswith("_"))
     return shape({name: getattr(message, name, None) for name in names})
 
@@ -47,14 +47,14 @@ def attributes(message: discord.Message | Unreadable) -> str:
 def read_message(
     client: discord.Client, channel: discord.abc.Messageable, payload: object
 ) -> discord.Message | Unreadable | None:
-    """A message of an answer. None where not even its id can be read."""
+    """Read a message in an answer. Returns None if not even its id can be read."""
     pk = id_of(payload)
     if pk is None or not isinstance(payload, Mapping):
         logger.warning("Discord sent a message without an ID: %s", shape(payload))
         return None
     try:
         return client._connection.create_message(channel=channel, data=payload)  # type: ignore[arg-type]
-    except Exception as error:  # noqa: BLE001  # as many kinds as there are mistakes
+    except Exception as error:  # noqa: BLE001  # a bug may raise anything
         logger.warning("Message %d cannot be read (%s): %s", pk, where(error), shape(payload))
         return Unreadable(pk, payload)
 
@@ -62,13 +62,13 @@ def read_message(
 def read_user(client: discord.Client, payload: object) -> discord.User | None:
     try:
         return discord.User(state=client._connection, data=payload)  # type: ignore[arg-type]
-    except Exception as error:  # noqa: BLE001  # as many kinds as there are mistakes
+    except Exception as error:  # noqa: BLE001  # a bug may raise anything
         logger.warning("An author cannot be read (%s): %s", where(error), shape(payload))
         return None
 
 
 def guard(client: discord.Client, missed: Callable[[str, Payload], None]) -> None:
-    """Let no event end the connection. `missed` is told of each one that could not be read."""
+    """Prevent events from ending the connection. `missed` is called with each one that could not be read."""
     parsers = client._connection.parsers
     for event, parse in list(parsers.items()):
         parsers[event] = partial(_parse, client, event, parse, missed)
@@ -81,17 +81,17 @@ def _parse(
     missed: Callable[[str, Payload], None],
     data: Any,
 ) -> None:
-    # A READY that breaks off has made discord.py forget it.
+    # A READY that fails makes discord.py forget this.
     me = client.user
     try:
         parse(data)
         return
-    except Exception as error:  # noqa: BLE001  # as many kinds as there are mistakes
+    except Exception as error:  # noqa: BLE001  # a bug may raise anything
         logger.warning("%s cannot be read (%s): %s", event, where(error), shape(data))
     if not isinstance(data, Mapping):
         return
     if event == "READY":
-        # Without it there is no session: what is left of it, or the exception.
+        # There is no session without READY. Use what is readable of it, or let the exception pass.
         parse(_least_ready(me, data))
     elif event == "GUILD_CREATE" and id_of(data) is not None:
         parse(_sifted(client, data))
@@ -105,7 +105,7 @@ def _least_ready(me: discord.ClientUser | None, data: Payload) -> dict[str, Any]
     guilds = data.get("guilds")
     guild_ids = [id_of(guild) for guild in guilds] if isinstance(guilds, list) else []
     least = {key: value for key, value in data.items() if key != "application"}
-    # As it was told when it logged in, where it is not told again.
+    # Missing values are those from the login.
     least["user"] = {
         "id": str(id_of(known) or (me.id if me is not None else "")),
         "username": str(known.get("username") or (me.name if me is not None else "")),
@@ -117,18 +117,18 @@ def _least_ready(me: discord.ClientUser | None, data: Payload) -> dict[str, Any]
 
 
 def _sifted(client: discord.Client, data: Payload) -> dict[str, Any]:
-    """A server without the fields, and without the channels, roles, members and so on, that cannot be read."""
-    # discord.py keeps what it was told before of how many members there are.
+    """Return a server without the fields and list items (channels, roles, members …) that cannot be read."""
+    # discord.py keeps the number of members that it already knows.
     kept: dict[str, Any] = {"id": data["id"], "member_count": None}
 
     def works(key: str, value: Any) -> bool:
         try:
             discord.Guild(data=kept | {key: value}, state=client._connection)  # type: ignore[arg-type]
-        except Exception:  # noqa: BLE001  # as many kinds as there are mistakes
+        except Exception:  # noqa: BLE001  # a bug may raise anything
             return False
         return True
 
-    # Lists last: what is in them looks at the fields, and channels at the roles.
+    # Lists come last, because their items depend on the fields. Channels depend on the roles.
     for key in sorted(data, key=lambda key: (isinstance(data[key], list), key != "roles", key)):
         value = data[key]
         if works(key, value):
@@ -140,7 +140,7 @@ def _sifted(client: discord.Client, data: Payload) -> dict[str, Any]:
 
 
 def _good(items: list[Any], works: Callable[[list[Any]], bool]) -> list[Any]:
-    """Those that can be read: looked for by halves, since most can."""
+    """Return the readable items. The list is divided in halves, because most items are readable."""
     if not items or works(items):
         return items
     if len(items) == 1:

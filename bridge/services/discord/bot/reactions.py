@@ -1,7 +1,8 @@
-"""Staff's reactions, as they happen and as they are found (rule 8). The bot's own are the visitors': from here.
+"""Handles staff's reactions, from events and by comparison (rule 8). The bot's own represent visitors and are ignored.
 
-The counts in a message that was read are compared with what is known; where they differ, Discord is asked who they
-are. Two who change places leave the count as it was: after a new session Discord is asked about all that is young.
+The counts in a message are compared with those that are known. If they differ, the users are requested from Discord. If
+one person removes a reaction and another adds the same, the count does not change. So after a new session, the users
+are requested for all recent messages.
 """
 
 import logging
@@ -44,7 +45,7 @@ class Reactions:
         self._staff = staff
 
     async def take(self, endpoint: Endpoint, event: Reacted | Cleared) -> bool:
-        """False where the message is not known, perhaps not yet."""
+        """Handle an event. Returns whether the message is known."""
         if isinstance(event, Cleared):
             emoji = spelled(event.emoji) if event.emoji is not None else None
             known = await db(reacting.receive_clearing, endpoint.pk, str(event.message_id), emoji=emoji)
@@ -76,7 +77,7 @@ class Reactions:
     async def compare(
         self, endpoint: Endpoint, page: Sequence[discord.Message], *, new_session: bool = False
     ) -> None:
-        """What these messages hold against what is known of them. Twice is nothing."""
+        """Compare the reactions of these messages with what is known. A repetition changes nothing."""
         messages = {str(message.id): message for message in page}
         reacted = [remote_id for remote_id, message in messages.items() if message.reactions]
         for known in await db(reacting.known_standing, endpoint.pk, list(messages), reacted=reacted):
@@ -118,7 +119,7 @@ class Reactions:
     async def _standing(
         self, endpoint: Endpoint, pieces: Iterable[discord.Message], different: set[str]
     ) -> dict[str, list[RemoteAuthor]]:
-        """Who stands behind these emoji; nobody behind one that is on none of the pieces any more."""
+        """Return the users of these emoji; an empty list for an emoji that is on none of the parts any more."""
         standing: dict[str, list[RemoteAuthor]] = {}
         for reaction in (each for piece in pieces for each in piece.reactions):
             emoji = spelled(reaction.emoji)
@@ -136,7 +137,7 @@ class Reactions:
 
 
 def _counts(pieces: Iterable[discord.Message]) -> dict[str, int]:
-    """How many people stand behind each emoji, without the bot."""
+    """Return the number of users of each emoji, without the bot."""
     counts: Counter[str] = Counter()
     for reaction in (each for piece in pieces for each in piece.reactions):
         if number := reaction.count - int(reaction.me):

@@ -1,8 +1,9 @@
-"""From Discord to the actions: one lane for each thread, in order, live events and backfill alike (rule 7).
+"""Passes Discord's events to the actions in order, through one lane for each thread (rule 7).
 
-discord.py makes a task of each event, and tasks overtake each other. So an event is put into its thread's lane at once,
-and one task works each lane. After a new gateway session (READY, not RESUMED) events may be missing: every lane waits
-until the threads are listed, and one that is behind reads its thread from the watermark on, before its live events.
+discord.py handles each event in a task of its own, and tasks overtake each other. So an event is put into its thread's
+lane at once, and one task works on each lane. After a new gateway session (READY, not RESUMED), events may be missing.
+Then every lane waits until the threads are listed, and a lane that is behind reads its thread from the watermark before
+it handles live events.
 """
 
 import asyncio
@@ -25,10 +26,10 @@ logger = logging.getLogger(__name__)
 
 LONGEST_PAUSE = 30.0
 PAUSE_IF_FORBIDDEN = 300.0
-"""Discord counts refused requests, and bans an address that sends many."""
+"""Seconds. Discord counts refused requests, and bans an address that sends many."""
 REMEMBERED = 1000
 LOOK_AFTER = 5.0
-"""Seconds after which a thread is compared in which somebody reacted to what is not known."""
+"""Seconds after which a thread is compared in which somebody reacted to an unknown message."""
 
 
 class Relay:
@@ -38,41 +39,41 @@ class Relay:
         self._background = aside
         self._intake = Intake(client, aside, files_came=files_came, look_soon=self.look_soon)
         self.staff = self._intake.staff
-        # Threads that are compared soon, since something happened to a message that was not known yet.
+        # Threads that will be compared soon, because something happened to a message that was not known yet.
         self._soon: set[int] = set()
         self._lanes: dict[int, Lane] = {}
         self._listed = asyncio.Event()
-        # Threads of which the last listing, or their opening, says where they stand.
+        # Threads whose state is known from the last listing or from their opening.
         self._placed: set[int] = set()
-        # Threads that were seen before they were known here: perhaps they are being opened just now.
+        # Threads with events that are not known here. Perhaps they are just being opened.
         self._strangers: dict[int, None] = {}
 
     @property
     def is_listed(self) -> bool:
-        """Whether it is known which threads hold something new."""
+        """Whether it is known which threads have new messages."""
         return self._listed.is_set()
 
     @property
     def is_behind(self) -> bool:
-        """Whether something that Discord told, or holds, may still be lost with this process."""
+        """Whether events or messages could be lost if this process ended now."""
         return not self._listed.is_set() or any(lane.behind or lane.reading for lane in self._lanes.values())
 
     def see(self, thread_id: int, event: Event) -> None:
-        """Put an event into its lane. Never waits, so the order of the gateway is kept."""
+        """Put an event into its lane. Never waits, so the order of the gateway is preserved."""
         lane = self._lanes.setdefault(thread_id, Lane())
         lane.add(event)
         self._start(thread_id, lane)
 
     def fall_behind(self) -> None:
-        """A new session: what happened since the last one is not known until the threads are listed."""
+        """Handle a new session: what happened since the last one is unknown until the threads are listed."""
         self._listed.clear()
 
     def forget_places(self) -> None:
-        """Events of some threads may be missing: each one is read before what comes next in it."""
+        """Note that events may be missing: each thread is read before its next event."""
         self._placed.clear()
 
     def caught_up(self, behind: set[int], *, listed: Iterable[int] = (), unknown: Iterable[int] = ()) -> None:
-        """The threads are listed; `behind` hold what is not here yet, `unknown` are ours but not known yet."""
+        """Record the list of threads: `behind` have new messages, `unknown` are ours but not known here yet."""
         self._placed = {*listed, *behind}
         for thread_id in unknown:
             self._remember(thread_id)
@@ -81,7 +82,7 @@ class Relay:
         self._listed.set()
 
     def look_soon(self, thread_id: int) -> None:
-        """Something happened there that could not be read, or came too early: what came of it is read."""
+        """Compare a thread soon, because an event in it could not be read or came too early."""
         self._background.start(self._look_later(thread_id))
 
     def read_again(self, thread_id: int) -> None:
@@ -91,11 +92,11 @@ class Relay:
         self._start(thread_id, lane)
 
     def opened(self, thread_id: str) -> None:
-        """A thread is known from now on; what came for it before is read."""
+        """Handle the opening of a thread: read what was written in it before."""
         pk = int(thread_id)
         self._placed.add(pk)
         if pk in self._lanes:
-            # It may be looked up in this very moment.
+            # It may be being looked up at this moment.
             self._lanes[pk].opened = True
         elif pk not in self._strangers:
             return
@@ -110,7 +111,7 @@ class Relay:
             lane.task = asyncio.create_task(self._work(thread_id, lane), name=f"lane {thread_id}")
 
     async def _work(self, thread_id: int, lane: Lane) -> None:
-        """Until the lane is empty. What cannot be stored stays at its head: nothing overtakes it."""
+        """Work on the lane until it is empty. An event that cannot be stored stays first, so nothing overtakes it."""
         failures = 0
         while lane.behind or lane.events:
             await self._listed.wait()
@@ -119,12 +120,12 @@ class Relay:
                 failures = 0
             except Exception as error:
                 if _is_gone(error):
-                    # Deleted with all that was in it: nothing is left to be read, now or of what is replayed later.
+                    # It was deleted with all its messages, so there is nothing to read, now or after a replay.
                     self._placed.discard(thread_id)
                     lane.behind = False
                     lane.events.clear()
                     continue
-                # Whatever it was, the event is not lost: the lane is behind and is read again.
+                # The event is not lost after any error, because the lane is behind and is read again.
                 lane.behind = True
                 failures += 1
                 pause = _pause_after(error, failures)
@@ -147,9 +148,9 @@ class Relay:
                 lane.events.clear()
             return
         if thread_id in self._strangers or thread_id not in self._placed:
-            # Another process has made it known since: what was passed over is read. Or no list had it: archived long
-            # ago, or deleted since with what was missed, and then a session that is resumed may still bring what came
-            # after that. Nobody is to read on behind a hole.
+            # Either another process has opened it in the meantime, so read the skipped messages. Or it was in no list,
+            # because it was archived long ago or has been deleted. Then a resumed session may still send events after
+            # the missed ones. They must not be handled before the missed messages are read.
             self._strangers.pop(thread_id, None)
             self._placed.add(thread_id)
             lane.behind = True
@@ -161,7 +162,7 @@ class Relay:
         await lane.settle()
         at, event = lane.events.popleft()
         try:
-            # In this order: a new session may mark the lane as behind while a page is read.
+            # The order matters: a new session may mark the lane as behind while a page is read.
             lane.behind = await self._intake.take(endpoint, event) or lane.behind
         except Exception:
             lane.events.appendleft((at, event))
@@ -175,7 +176,7 @@ class Relay:
             del self._strangers[next(iter(self._strangers))]
 
     async def _look_later(self, thread_id: int) -> None:
-        """The answer to what we posted may be on its way, or an event that came too early."""
+        """Wait before the comparison, because the answer to our post or an earlier event may be on its way."""
         if thread_id in self._soon:
             return
         self._soon.add(thread_id)

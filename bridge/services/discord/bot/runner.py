@@ -1,4 +1,4 @@
-"""The life of the bot's process: wait for the lease, own the gateway, hand over cleanly."""
+"""Runs the bot's process: waits for the lease, owns the gateway, and hands it over cleanly."""
 
 import asyncio
 import contextlib
@@ -29,19 +29,19 @@ logger = logging.getLogger(__name__)
 WAIT_FOR_LEASE = 1.0
 PURGE_EVERY = 3600.0
 SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
-"""Seconds between two tries to reach Discord."""
+"""Seconds between two attempts to reach Discord."""
 LASTED = 120.0
-"""Seconds after which a session was one: a next try is soon again."""
+"""Seconds after which a session counts as successful, so that the next pause is short again."""
 WAIT_FOR_HELP = 600.0
-"""Seconds until it is tried again where only a person can help. Nobody may burn the day's 1,000 sessions meanwhile."""
+"""Seconds until the next attempt if only a person can help. Shorter pauses could use up the 1,000 sessions per day."""
 CLOSED = {4004: setup.REFUSED, 4013: setup.NO_INTENT, 4014: setup.NO_INTENT}
-"""Codes with which the gateway closes where only a person can help."""
+"""Close codes of the gateway for problems that only a person can solve."""
 LOOK_FOR_CHANNEL = 5.0
-"""Seconds between two looks for a first channel."""
+"""Seconds between two checks whether an inbox has a channel, while none has."""
 
 
 class Unreachable(Exception):
-    """Discord is away, as it may be at any time."""
+    """Discord cannot be reached for now."""
 
 
 class Runner:
@@ -50,15 +50,15 @@ class Runner:
         self._holder = lease.new_holder()
         self._stopping = asyncio.Event()
         self._pause = SHORTEST_PAUSE
-        # Of its own: whatever else the bot is busy with, the lease is renewed.
+        # A separate thread, so that the lease is renewed however busy the bot is.
         self._database = DatabaseThreads("lease", threads=1)
 
     def stop(self) -> None:
-        """Finish what is in hand, then end."""
+        """Finish what has begun, then end."""
         self._stopping.set()
 
     async def run(self) -> None:
-        """Until `stop`. Raises SetupError, after a wait, where only a person can help and there is no other service."""
+        """Run until `stop`. If only a person can help and there is no other service, wait, then raise SetupError."""
         point_at_discord()
         publishing.use_loop(asyncio.get_running_loop())
         hosted = workers.hosted()
@@ -86,7 +86,7 @@ class Runner:
             await self._sleep(pause)
 
     async def _own_or_pause(self, *, alone: bool) -> float:
-        """Own the gateway while that goes well. Returns the seconds until the next try."""
+        """Own the gateway as long as possible. Returns the seconds until the next attempt."""
         began = self._clock.uptime()
         try:
             await self._own(BridgeBot(self._clock))
@@ -95,7 +95,7 @@ class Runner:
         except SetupError as error:
             logger.error("%s Trying again in %.0f minutes.", error, WAIT_FOR_HELP / 60)
             if alone:
-                # At once it would be started again, and again.
+                # Without a wait, the process would be restarted at once, again and again.
                 await self._sleep(WAIT_FOR_HELP)
                 if not self._stopping.is_set():
                     raise
@@ -122,7 +122,7 @@ class Runner:
             return False
 
     async def _own(self, bot: BridgeBot) -> None:
-        """Own the gateway until stopped, until the lease is lost, or until the session fails for good."""
+        """Own the gateway until stopped, until the lease is lost, or until the session fails."""
         session = asyncio.create_task(self._session(bot), name="session")
         renewing = asyncio.create_task(self._renew(bot), name="lease")
         stopping = asyncio.create_task(self._stopping.wait(), name="stop")
@@ -131,7 +131,7 @@ class Runner:
         try:
             done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
             if renewing in done:
-                # Another process may own the gateway in a moment: what is in hand is finished without it.
+                # Another process may own the gateway in a moment. Finish the current requests without it.
                 session.cancel()
                 await bot.leave_gateway()
             await bot.outbox.stop()
@@ -146,7 +146,7 @@ class Runner:
             task.result()
 
     async def _session(self, bot: BridgeBot) -> None:
-        """Until the gateway closed for good, or something that only a person can mend was found."""
+        """Run until the gateway is closed, or a problem is found that only a person can solve."""
         await _log_in(bot)
         await _look_around(bot)
         gateway = asyncio.create_task(bot.connect(), name="gateway")
@@ -164,7 +164,8 @@ class Runner:
                 raise SetupError(CLOSED[error.code]) from error
             raise Unreachable(f"its gateway closed with {error.code}") from error
         except AttributeError as error:
-            # Its first connection failed: discord.py would go on with a socket that it never had. Nothing else is that.
+            # The first connection failed, and discord.py continues with a socket that does not exist. No other error
+            # looks like this.
             if error.obj is not None or error.name != "sequence":
                 raise
             raise Unreachable("its gateway does not answer") from error
@@ -172,7 +173,7 @@ class Runner:
             await cancel_and_wait(*tasks)
 
     async def _renew(self, bot: BridgeBot) -> None:
-        """Return when the lease is lost, or so late that it may be."""
+        """Renew the lease. Returns when it is lost, or so late that it may be lost."""
         renewed = self._clock.uptime()
         while (left := renewed + lease.GIVE_UP_AFTER - self._clock.uptime()) > 0:
             await asyncio.sleep(min(lease.RENEW_EVERY, left))
@@ -205,7 +206,7 @@ async def _log_in(bot: BridgeBot) -> None:
 
 
 async def _look_around(bot: BridgeBot) -> None:
-    """Before a session begins: what cannot be used is held from the first moment on. Waits for a first channel."""
+    """Check everything before a session, so that unusable inboxes are on hold from the start. Waits for a channel."""
     flags = bot.application_flags
     if not (flags.gateway_message_content or flags.gateway_message_content_limited):
         raise SetupError(setup.NO_INTENT)

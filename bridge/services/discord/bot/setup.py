@@ -1,4 +1,4 @@
-"""What must be right in Discord before the bot is of use, each mistake in one sentence that says what to do."""
+"""The requirements of the bot in Discord, and for each problem a sentence that says what to do."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ NEEDED_IN_ROOM = {
     "manage_webhooks": "Manage Webhooks",
 }
 FORUM_ONLY_SENDING = frozenset({"create_public_threads"})
-"""In a forum, “Send Messages” is the right to make posts."""
+"""In a forum, “Send Messages” is the permission to create posts."""
 TEXT, FORUMS = (0, 5), (15, 16)
 """Types of channels: text and announcements; forums and media channels."""
 REQUIRE_TAG = 1 << 4
@@ -60,7 +60,7 @@ REQUIRE_TAG = 1 << 4
 
 @dataclass(frozen=True)
 class Place:
-    """A channel as Discord's HTTP API describes it, with its server and the bot as a member of that."""
+    """A channel as described by Discord's HTTP API, with its server and the bot as a member of it."""
 
     channel: Mapping[str, Any]
     guild: Mapping[str, Any]
@@ -85,13 +85,13 @@ class Place:
 
     @property
     def wants_tag(self) -> bool:
-        """A tag on each post, and there is none to take."""
+        """Whether each post needs a tag, but the forum has none."""
         flags = self.channel.get("flags")
         wanted = isinstance(flags, int) and bool(flags & REQUIRE_TAG)
         return self.is_forum and wanted and not self.channel.get("available_tags")
 
     def may(self) -> discord.Permissions:
-        """What the bot may do there."""
+        """Return the bot's permissions there."""
         roles = self.me.get("roles")
         mine = {int(role) for role in roles if str(role).isdecimal()} if isinstance(roles, list) else set()
         return self._permissions(mine, self.my_id)
@@ -100,7 +100,7 @@ class Place:
         return self._permissions(set(), None).view_channel
 
     def _permissions(self, roles: set[int], member: int | None) -> discord.Permissions:
-        """As Discord computes them: the roles', then what the channel says of all, of the roles, of the member."""
+        """Compute permissions like Discord: those of the roles, then overwrites for everyone, the roles, the member."""
         if member is not None and id_of(self.guild, "owner_id") == member:
             return discord.Permissions.all()
         granted = 0
@@ -120,7 +120,7 @@ class Place:
 
 
 def lacks(place: Place, *, room: bool) -> str:
-    """The names of the permissions that the bot has not got there; empty where it has all."""
+    """Return the names of the permissions that the bot lacks there; empty if it has all."""
     needed = NEEDED_IN_ROOM if room else NEEDED
     granted = place.may()
     without = FORUM_ONLY_SENDING if place.is_forum else frozenset()

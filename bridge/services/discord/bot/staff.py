@@ -1,6 +1,7 @@
-"""Who somebody is on a server, and who counts as staff in a private conversation whose inbox names roles.
+"""Looks up members of servers, and decides who is staff in a private conversation whose inbox has staff roles.
 
-Events have the roles, a channel's history does not: members are looked up, which discord.py keeps only with an intent.
+Events contain the roles, but a channel's history does not. So members are requested from Discord, because discord.py
+only knows them with a privileged intent.
 """
 
 import time
@@ -15,7 +16,7 @@ from bridge.services.discord.reading import Payload, id_of
 
 REMEMBERED = 500
 FOR = 600.0
-"""Seconds that a member is remembered. What somebody says live says who they are at once."""
+"""Seconds for which a member is cached. Live events always contain the current roles."""
 
 
 class Members:
@@ -24,20 +25,20 @@ class Members:
         self._known: OrderedDict[tuple[int, int], tuple[float, Payload]] = OrderedDict()
 
     async def roles(self, guild_id: int, user_id: int) -> frozenset[int]:
-        """None where they have left, or have none."""
+        """Return their roles; empty if they have left the server."""
         roles = (await self._payload(guild_id, user_id)).get("roles")
         known = roles if isinstance(roles, list) else []
         return frozenset(int(role) for role in known if str(role).isdecimal())
 
     async def find(self, guild: discord.Guild, user: discord.abc.User) -> discord.Member | None:
-        """None where they have left."""
+        """Return the member; None if they have left the server."""
         if isinstance(user, discord.Member):
             return user
         payload: Any = await self._payload(guild.id, user.id)
         return discord.Member(data=payload, guild=guild, state=self._client._connection) if payload else None
 
     async def _payload(self, guild_id: int, user_id: int) -> Payload:
-        """As Discord describes the member; empty where they have left."""
+        """Return Discord's description of the member; empty if they have left the server."""
         key = (guild_id, user_id)
         at, payload = self._known.get(key, (-FOR, {}))
         if time.monotonic() - at < FOR:
@@ -57,11 +58,14 @@ class Staff:
     def __init__(self, client: discord.Client, members: Members) -> None:
         self._client = client
         self._members = members
-        # The servers of threads that discord.py does not keep.
+        # The servers of threads that are not in discord.py's cache.
         self._guilds: OrderedDict[int, int] = OrderedDict()
 
     async def counts(self, endpoint: Endpoint, user: discord.abc.User | Payload) -> bool:
-        """In a room everybody may speak, and bots are a setting of their own. Who has left the server has no roles."""
+        """Return whether their messages are relayed as those of staff.
+
+        In a room everybody may write, and bots have a setting of their own. People who left the server have no roles.
+        """
         if isinstance(user, Mapping):
             user_id, is_bot = id_of(user), user.get("bot") is True
         else:
@@ -92,5 +96,5 @@ class Staff:
 
 
 def role_ids(member: discord.Member) -> frozenset[int]:
-    """All of them: `Member.roles` leaves out those of a server that is not there yet."""
+    """Return all their roles. `Member.roles` omits those of a server that is not loaded yet."""
     return frozenset(member._roles)

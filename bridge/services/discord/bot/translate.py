@@ -1,4 +1,4 @@
-"""Discord's messages, embeds and components as the page's markdown, with names in place of ids. Pure functions."""
+"""Converts Discord's messages, embeds and components to the page's markdown, with names for ids. Pure functions."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -9,16 +9,16 @@ from discord import components as parts
 from bridge.text.markdown import escaped, linked, outside_code
 
 Say = Callable[[str], str]
-"""Puts names in place of the ids in a text."""
+"""Replaces the ids in a text with names."""
 
 _SLASH_COMMAND = re.compile(r"</([^:<>]{1,100}):\d{15,22}>")
 _MENTION = re.compile(r"<(@[!&]?|#)(\d{15,22})>")
-# What a bot stores must be storable everywhere: PostgreSQL refuses NUL, and nobody takes half of a surrogate pair.
+# Texts must be storable everywhere: PostgreSQL refuses NUL, and every database refuses half of a surrogate pair.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 DEEPEST = 4
-"""Components within each other."""
+"""Maximum nesting of components."""
 LONGEST = 30_000
-"""Characters of one message. Discord's own limits keep all that it can hold below that."""
+"""Maximum number of characters in a message. Discord's own limits keep every message below that."""
 KINDS = discord.MessageType
 SAID = frozenset(
     kind.value for kind in (KINDS.default, KINDS.reply, KINDS.chat_input_command, KINDS.context_menu_command)
@@ -26,12 +26,15 @@ SAID = frozenset(
 
 
 def is_said(message: discord.Message) -> bool:
-    """Whether somebody said it: not “Ada pinned a message” or “Ada renamed the thread”."""
+    """Return whether somebody wrote it. Messages like “Ada pinned a message” are written by Discord."""
     return message.type.value in SAID
 
 
 def readable(message: discord.Message) -> str:
-    """What a visitor can read of it. Empty beside files only: what cannot be shown is said to be there."""
+    """Return its text for visitors, with a note if there is only content that cannot be shown.
+
+    It is only empty if there are files.
+    """
     say = _namer(message)
     parts = [say(message.content)]
     parts += [_snapshot(snapshot, say) for snapshot in message.message_snapshots]
@@ -47,7 +50,7 @@ def readable(message: discord.Message) -> str:
 
 
 def is_picture(sticker: discord.StickerItem) -> bool:
-    """Whether it can be copied as a file. The others are programs for a player of Discord's."""
+    """Return whether it can be copied as a file. Lottie stickers are animations for Discord's own player."""
     return sticker.format is not discord.StickerFormatType.lottie
 
 
@@ -56,7 +59,7 @@ def storable(text: str) -> str:
 
 
 def _namer(message: discord.Message) -> Say:
-    """Puts names in place of ids; not in code, where Discord does not either. A name is never more than a name."""
+    """Return a function that replaces ids with names, except in code, like Discord. Names are escaped."""
     users = {user.id: user.display_name for user in message.mentions}
     roles = {role.id: role.name for role in message.role_mentions}
     guild = message.guild
@@ -78,7 +81,7 @@ def _namer(message: discord.Message) -> Say:
 
 
 def _beside(message: discord.Message | discord.MessageSnapshot, say: Say, *, speaks: bool) -> list[str]:
-    """Embeds and components. What people link to has embeds as well: those say nothing new beside the link."""
+    """Return the texts of embeds and components, without the previews of links that people write."""
     embeds = (
         [] if speaks else [embed for embed in message.embeds if not message.content or embed.type == "rich"]
     )
@@ -93,7 +96,7 @@ def _poll(poll: discord.Poll) -> str:
 
 
 def _snapshot(snapshot: discord.MessageSnapshot, say: Say) -> str:
-    """As a quote: somebody else said it, somewhere else."""
+    """Return a forwarded message as a quote, because somebody else wrote it."""
     parts = [say(snapshot.content)]
     parts += [f"[sticker: {escaped(sticker.name)}]" for sticker in snapshot.stickers]
     parts += _beside(snapshot, say, speaks=bool(snapshot.content))
@@ -118,7 +121,7 @@ def embed_text(embed: discord.Embed, *, say: Say) -> str:
 
 
 def component_text(component: parts.Component, *, say: Say, depth: int = 0) -> str:
-    """Nothing for what only orders the others, and for what nobody could answer here."""
+    """Return a component's text; empty for mere layout and for inputs that cannot be used on the page."""
     if depth > DEEPEST:
         return ""
     match component:
@@ -134,7 +137,7 @@ def component_text(component: parts.Component, *, say: Say, depth: int = 0) -> s
             return _joined([*component.children, component.accessory], "\n", say=say, depth=depth)
         case parts.Container():
             text = _joined(component.children, "\n", say=say, depth=depth)
-            # A spoiler has no spoilers inside.
+            # Spoilers cannot be nested.
             return _hidden(text.replace("||", ""), component.spoiler)
         case parts.ThumbnailComponent():
             return _hidden(_picture(component.media.url, component.description), component.spoiler)

@@ -1,4 +1,4 @@
-"""Who is writing, both ways. Kept nowhere, and nothing waits for it."""
+"""Relays who is typing, in both directions. It is not stored, and nothing waits for it."""
 
 import time
 
@@ -15,7 +15,7 @@ from bridge.services.discord.bot.staff import Staff
 from bridge.services.discord.endpoints import endpoint_of, opened
 
 TYPING_EVERY = 8.0
-"""Seconds. Discord shows typing for ten."""
+"""Seconds. Discord shows typing for ten seconds."""
 
 
 class TypingRelay:
