@@ -1,1 +1,1 @@
-"""Pages, uploads and downloads, and what stands in front of them."""
+"""Pages, uploads and downloads, and the checks in front of them."""

@@ -1,4 +1,4 @@
-"""While the database is away a page says so and comes again by itself, as the socket does."""
+"""The page that is shown while the database is unavailable. It reloads itself, as the socket reconnects."""
 
 import logging
 import random
@@ -17,18 +17,18 @@ logger = logging.getLogger(__name__)
 
 AWAY = (OperationalError, InterfaceError)
 SOONEST, LATEST = 3, 8
-"""Seconds until a page comes again. Not all of them at once."""
+"""Seconds until a page reloads, chosen at random, so that not all pages do so at once."""
 
 
 class DatabaseAwayMiddleware(MiddlewareMixin):
-    """503 in place of 500 where a view could not reach the database, or not in time."""
+    """Answers with 503 instead of 500 if a view could not reach the database, or not in time."""
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         return _unavailable(request, exception) if isinstance(exception, AWAY) else None
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    """As a project's `handler500`: the same for what fails around a view, such as storing a session."""
+    """A project's `handler500`: the same for errors outside of views, such as storing a session."""
     error = sys.exc_info()[1]
     return _unavailable(request, error) if isinstance(error, AWAY) else defaults.server_error(request)
 
@@ -36,7 +36,7 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
 def _unavailable(request: HttpRequest, error: BaseException) -> HttpResponse:
     logger.warning("The database is unavailable: %r", error)
     seconds = random.randint(SOONEST, LATEST)  # noqa: S311
-    # What was posted may be stored or not: only a person can know whether to send it again.
+    # A POST is not repeated: it may have been stored, and only a person can decide whether to send it again.
     context = {"seconds": seconds if request.method in {"GET", "HEAD"} else None}
     response = protect(render(request, "bridge/away.html", context, status=503))
     response.headers["Retry-After"] = str(seconds)

@@ -1,4 +1,4 @@
-"""The limits of `guard` for daphne, which reads a body to its end before it asks any application."""
+"""The limits of `guard` for daphne, which reads a whole body before it calls an application."""
 
 import time
 from functools import partial
@@ -14,15 +14,15 @@ from bridge.errors import BridgeError, Code
 from bridge.infra import bodies
 
 LOOK_EVERY = 2.0
-"""Seconds between two looks at how much has come."""
+"""Seconds between two checks of how much has arrived."""
 BUFFERED = 100_000
-"""Bytes above which Twisted puts a body into a file."""
+"""Bytes above which Twisted stores a body in a file."""
 
 clock: Any = reactor
 
 
 def hold(*, elsewhere: int | None) -> None:
-    """Have daphne refuse in time: it makes its factory after it has loaded the application.
+    """Replace daphne's factory, which it creates after it has loaded the application.
 
     `elsewhere`: as for `guard.Guard`.
     """
@@ -40,7 +40,7 @@ class Factory(HTTPFactory):  # type: ignore[misc]
 
 
 class Request(WebRequest):  # type: ignore[misc]
-    """One that looks at its body while it comes in."""
+    """A request that checks its body while it arrives."""
 
     def __init__(self, *args: Any, elsewhere: int | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -55,7 +55,7 @@ class Request(WebRequest):  # type: ignore[misc]
         length = announced or 0
         if announced == 0:
             return
-        # Twisted tells a request its address only after its body.
+        # Twisted gives a request its URL only after its body.
         target = unquote(bytes(getattr(self.channel, "_path", b"")).partition(b"?")[0].decode("latin-1"))
         found = bodies.largest_of(target, root=self.server.root_path)
         self._ours, self._largest = found is not None, self._elsewhere if found is None else found

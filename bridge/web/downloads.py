@@ -1,4 +1,4 @@
-"""Serving files: to who may read the conversation, and as nothing that a browser would run."""
+"""Serves files to those who may read the conversation, and never in a form that a browser would run."""
 
 import asyncio
 import re
@@ -23,11 +23,11 @@ from bridge.identity.handshake import Handshake, handshake_of
 from bridge.infra.bodies import LARGEST_UPLOAD, takes
 from bridge.models import Attachment
 
-# Pictures without scripts, all of them read and written anew by ourselves. Everything else is a download.
+# Formats without scripts. All these pictures were encoded or stripped by us. Everything else is a download.
 INLINE = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"})
 PIECE = 256 * 1024
 READ = ("bridge.view_connection", "bridge.view_message")
-"""What it takes of staff to read what was said."""
+"""The permissions that staff need to read messages."""
 _RANGE = re.compile(r"bytes=(\d{1,15})?-(\d{1,15})?")
 
 
@@ -45,12 +45,12 @@ async def thumbnail(request: HttpRequest, uid: uuid.UUID) -> HttpResponseBase:
 
 @takes(LARGEST_UPLOAD * 1024 * 1024)
 def elsewhere(request: HttpRequest) -> HttpResponse:
-    """Files are taken before Django sees them: only what is no upload comes here."""
+    """Uploads are handled in front of Django, so only other requests reach this view."""
     return HttpResponse("Files are uploaded with POST.", status=405, headers={"Allow": "POST"})
 
 
 def _readable(request: HttpRequest, uid: uuid.UUID) -> Attachment:
-    """The file, for who may read it. To everybody else it does not exist."""
+    """The attachment, if the request may read it. Otherwise Http404, as if it did not exist."""
     found = Attachment.objects.select_related("message", "inbox").filter(uid=uid).first()
     if found is None or not (_is_linked(request, found) or _is_admitted(request, found)):
         raise Http404
@@ -58,7 +58,7 @@ def _readable(request: HttpRequest, uid: uuid.UUID) -> Attachment:
 
 
 def _is_linked(request: HttpRequest, attachment: Attachment) -> bool:
-    # What a visitor has not sent is theirs alone.
+    # Only the visitor can open a file that they have not sent.
     key, is_sent = request.GET.get("key", ""), attachment.message is not None
     return is_sent and files.is_signed(key, uid=attachment.uid, created_at=attachment.created_at)
 
@@ -113,9 +113,9 @@ async def _serve(
 
 
 def _span(header: str, size: int) -> tuple[int, int] | None:
-    """From where up to where: players of films and sounds ask for parts. None where there is no such part.
+    """The first byte, and the one after the last: media players request parts. None if there is no such part.
 
-    What is no range of ours, several of them for one, is answered with the whole.
+    For any other Range header, for example several ranges, the whole file.
     """
     found = _RANGE.fullmatch(header.strip())
     if not found or found[1] is found[2] is None:

@@ -1,7 +1,7 @@
-"""Pictures of custom emoji: fetched from their service's image server once, then served from our storage.
+"""Pictures of custom emoji: fetched once from their service's image server, then served from our storage.
 
-Only of emoji that were seen in a reaction or a message here: nobody fetches anything else through this site. Whoever
-has a page open is not known to that image server.
+Only emoji that were used here in a reaction or a message are fetched, so this site is not an open proxy. The image
+server learns nothing about our visitors.
 """
 
 import logging
@@ -23,19 +23,19 @@ logger = logging.getLogger(__name__)
 
 PATIENCE = aiohttp.ClientTimeout(total=5)
 LARGEST = 512 * 1024
-"""Bytes: twice what services take."""
+"""Bytes: twice what services accept."""
 AGE = 365 * 24 * 3600
-"""Seconds, in effect for ever: another picture has another id."""
+"""Seconds, in effect for ever: another picture has another ID."""
 RETRY_AFTER = 60
-"""Seconds in which one that could not be fetched is not asked for again."""
+"""Seconds after which a failed request is tried again."""
 SIZE = 96
-"""Pixels, of the side: three times the height of a line."""
+"""Width and height in pixels: three times the height of a line."""
 _BEGINS = {"webp": (b"RIFF",), "gif": (b"GIF87a", b"GIF89a")}
 
 
 @require_safe
 async def picture(request: HttpRequest, emoji: str, kind: str) -> HttpResponse:
-    """A still one is `webp`, one that moves `gif`."""
+    """The picture of an emoji: `webp`, or `gif` if it is animated."""
     pk = int(emoji)
     if pk > emojis.LARGEST_ID:
         raise Http404
@@ -52,7 +52,7 @@ async def picture(request: HttpRequest, emoji: str, kind: str) -> HttpResponse:
 
 
 def _stored(emoji: int, kind: str, name: str) -> bytes | None:
-    """Raises Http404 for one that nobody used here."""
+    """The stored picture, or None. Raises Http404 if nobody has used the emoji here."""
     if not Emoji.objects.filter(remote_id=emoji, animated=kind == "gif").exists():
         raise Http404
     if not file_storage().exists(name):
@@ -62,13 +62,13 @@ def _stored(emoji: int, kind: str, name: str) -> bytes | None:
 
 
 def _store(name: str, content: bytes) -> None:
-    # Two may have fetched it at once.
+    # Two requests may have fetched it at the same time.
     if not file_storage().exists(name):
         file_storage().save(name, ContentFile(content))
 
 
 async def _fetched(emoji: int, kind: str) -> bytes:
-    """Raises Http404 where there is none, or what came is no such picture."""
+    """The picture from the service. Raises Http404 if there is none, or if it is not such a picture."""
     failed = f"bridge:emoji:{emoji}.{kind}"
     if await cache.aget(failed):
         raise Http404
@@ -95,7 +95,7 @@ async def _fetched(emoji: int, kind: str) -> bytes:
 
 
 def _is_picture(content_type: str, content: bytes, kind: str) -> bool:
-    """As its bytes say, too."""
+    """Whether type, size and first bytes are those of such a picture."""
     if content_type != f"image/{kind}" or len(content) > LARGEST:
         return False
     return content.startswith(_BEGINS[kind]) and (kind != "webp" or content[8:12] == b"WEBP")

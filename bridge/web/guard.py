@@ -1,7 +1,7 @@
-"""In front of all pages: bodies that are too large, too slow or too many are refused before anything reads them.
+"""Refuses bodies that are too large, too slow or too many, in front of all pages.
 
-uvicorn hands a body on as it comes in, and stops reading where nobody asks for more. daphne reads all of it first:
-there `bridge.web.daphne_limits` holds the same limits.
+uvicorn passes a body on while it arrives, and stops reading if the application does not ask for more. daphne reads the
+whole body first: for it, `bridge.web.daphne_limits` has the same limits.
 """
 
 import asyncio
@@ -25,15 +25,15 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LARGE_AT_ONCE = 60
 LARGE_FROM_ONE_ADDRESS = 20
-"""Requests that one process takes at the same time at addresses that take more than a frame: files and mails."""
+"""Requests at the same time in one process, at addresses that accept more than a frame: files and mails."""
 READ_WITHIN = 60.0
-"""Seconds within which a client reads a piece of what it is sent: 256 KiB of a file."""
+"""Seconds in which a client must read a piece of a response: 256 KiB of a file."""
 
 
 class Guard:
     """An ASGI application around another one.
 
-    `elsewhere`: bytes that a body may have which is for no address of ours; None: it is not looked at.
+    `elsewhere`: the most bytes of a body for an address that is not ours; None: no limit.
     """
 
     def __init__(self, pages: Application, *, elsewhere: int | None = None) -> None:
@@ -68,7 +68,7 @@ class Guard:
 
 
 class Slots:
-    """So many at once, so many of them for one."""
+    """A limited number of slots, in total and for each owner."""
 
     def __init__(self, together: int, each: int) -> None:
         self._together, self._each = together, each
@@ -76,7 +76,7 @@ class Slots:
 
     @contextmanager
     def one_of(self, who: object | None) -> Iterator[None]:
-        """Hold one; None needs none. Raises Refused (`throttled`) where none is free."""
+        """Hold a slot for `who`; None needs no slot. Raises Refused (`throttled`) if none is free."""
         if who is None:
             yield
             return
@@ -92,22 +92,22 @@ class Slots:
 
 
 class _Body:
-    """`receive`, as far as the limits go. What is over them is, for the pages, a client that has left."""
+    """`receive` with limits. If a body exceeds them, the pages see a client that has disconnected."""
 
     def __init__(self, receive: Receive, largest: int) -> None:
         self._receive, self._largest = receive, largest
         self._size, self._waited = 0, 0.0
         self.ended = False
-        """Whether all of it has come."""
+        """Whether the whole body has arrived."""
         self.refusal: BridgeError | None = None
 
     async def __call__(self) -> Mapping[str, Any]:
         if self.ended:
-            # Nothing but its end can come now: a long reply is waited for here.
+            # Only a disconnect can follow. Long responses wait for it here.
             return await self._receive()
         message: Mapping[str, Any] = {"type": "http.disconnect"}
         if self.refusal is None:
-            # Only what the client lets us wait counts, not what we do with what came.
+            # Only the time that we wait for the client counts, not our own processing.
             since = time.monotonic()
             try:
                 async with asyncio.timeout(bodies.seconds_for(self._size) - self._waited):
@@ -123,7 +123,7 @@ class _Body:
 
 
 class _Reply:
-    """`send`, for clients that read."""
+    """`send`, which fails if the client does not read."""
 
     def __init__(self, send: Send, largest: Callable[[], int | None], body: _Body | None = None) -> None:
         self._send, self._largest, self._body = send, largest, body
@@ -131,12 +131,12 @@ class _Reply:
 
     async def __call__(self, message: Mapping[str, Any]) -> None:
         if self._body is not None and self._body.refusal is not None and not self.started:
-            return  # what was refused is answered by the guard
+            return  # the guard answers refused requests
         self.started = True
         if not message.get("more_body") or self._largest() is None:
             await self._send(message)
             return
-        # A file stays open for as long as somebody reads it: not for whoever takes a byte a minute.
+        # A file stays open while a client reads it, so a client must not be too slow.
         try:
             async with asyncio.timeout(READ_WITHIN):
                 await self._send(message)
@@ -145,7 +145,7 @@ class _Reply:
 
 
 async def refuse(error: BridgeError, body: _Body, receive: Receive, send: Send, *, ours: bool) -> None:
-    """Answer a refused request, let go of what is still on its way, and close the connection."""
+    """Answer a refused request, discard the rest of its body, and close the connection."""
     status, headers, content = bodies.answer_to(error, ours=ours)
     headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -164,7 +164,7 @@ def _may_have_body(scope: Scope) -> bool:
 
 
 def announced(scope: Scope) -> int:
-    """Bytes; 0 where it does not say."""
+    """The Content-Length of the request; 0 if it has none."""
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit():
             return int(value[:20])

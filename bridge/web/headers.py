@@ -1,4 +1,4 @@
-"""Headers of the chat's pages, so that they are as safe, and stand in a frame of their own site, in any project."""
+"""Security headers of the chat's pages, the same in any project. Frames of the same site may contain the pages."""
 
 from itertools import chain
 
@@ -13,7 +13,7 @@ POLICY = "; ".join(
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        # Avatars of staff come from where they write.
+        # Avatars of staff are on their service's image server.
         " ".join(("img-src 'self' data: blob:", *_IMAGES)),
         "media-src 'self'",
         "font-src 'self'",
@@ -25,11 +25,11 @@ POLICY = "; ".join(
         "base-uri 'none'",
     )
 )
-"""A Content-Security-Policy: nothing inline, nothing from elsewhere, in no other site's frame."""
+"""The Content-Security-Policy: nothing inline, nothing from other sites, and no frames of other sites."""
 
 
 def protect(response: HttpResponse) -> HttpResponse:
-    """Before a project's own middleware, which leaves alone what is set: with its DENY no page could show the chat."""
+    """Set the headers before the project's middleware, which keeps existing ones: its DENY would forbid all frames."""
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
     return response

@@ -1,5 +1,4 @@
-"""In front of everything: each request has the same path, however server and proxy share it out, and what comes to the
-socket's address and is no WebSocket is told why."""
+"""Normalises the path of each request, however server and proxy split it, and refuses HTTP at the socket's address."""
 
 import logging
 from typing import Any
@@ -14,8 +13,8 @@ logger = logging.getLogger(__name__)
 class Mounted:
     """An ASGI application at the path that SITE_URL or FORCE_SCRIPT_NAME names.
 
-    A proxy may leave that path in front of what it passes on, or take it away: the application sees it in any case,
-    in `path` and `root_path`, as ASGI has it.
+    A proxy may keep or remove that path when it passes a request on. The application always sees it in `path` and
+    `root_path`, as ASGI requires.
     """
 
     def __init__(self, application: Any) -> None:
@@ -34,16 +33,16 @@ def _placed(scope: Any) -> Any:
     told = scope.get("root_path", "").rstrip("/")
     below = addresses.below()
     if told and told != below:
-        # Once: a client of daphne may send it in a header.
+        # Only once, because a client of daphne may send it in a header.
         warn_once(
             logger,
-            "The server says that this site is below %r, but the settings say %r. Links in what services carry, and "
+            "The server says that this site is below %r, but the settings say %r. Links in messages to services, and "
             "links to files, would not work. Set SITE_URL to the address of the site, including that path.",
             told,
             below or "/",
         )
         below = below or told
-    # uvicorn puts its --root-path in front, also where the proxy has left it there; daphne never does.
+    # uvicorn adds its --root-path even if the proxy has kept it; daphne never does.
     inside = _without(below, _without(told, scope["path"]) if told else scope["path"])
     return {**scope, "root_path": below, "path": f"{below}{inside}"}
 
@@ -53,7 +52,7 @@ def _without(beginning: str, path: str) -> str:
 
 
 async def _refuse(scope: Any, send: Any) -> None:
-    """A page whose socket cannot be opened asks here why (`static/bridge/wire/probe.js`)."""
+    """If a page cannot open its socket, it requests this address to find out why (`static/bridge/wire/probe.js`)."""
     if any(name == b"sec-websocket-key" for name, _ in scope["headers"]):
         warn_once(
             logger,

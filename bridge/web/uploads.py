@@ -1,8 +1,8 @@
-"""Uploading: POST /files/?inbox=…&name=… with a file as its body, and nothing else.
+"""Accepts uploads: POST /files/?inbox=…&name=… with only a file as its body.
 
-In front of Django, which reads a body to its end before anybody may refuse it. (daphne does so, too, into a
-temporary file; under uvicorn a file that is too large is refused with its first byte.) `guard` stands before this: how
-slow a file may be and how many an address may send at once is decided there.
+This is in front of Django, which reads a whole body before a view can refuse it. (daphne does so, too, into a temporary
+file; with uvicorn, a file that is too large is refused at its first byte.) `guard` is in front of this: it limits how
+slow an upload may be, and how many an address may send at the same time.
 """
 
 import asyncio
@@ -31,19 +31,19 @@ from bridge.web.guard import Application, Receive, Scope, Send, Slots, announced
 logger = logging.getLogger(__name__)
 
 FROM_ONE_VISITOR = 10
-"""Files that one process takes of a visitor at the same time: as many as go with a message. `guard` counts those of an
-address, and all."""
+"""Uploads of one visitor at the same time in one process: as many as a message can have. `guard` limits those of an
+address, and all together."""
 MEGABYTE = 1024 * 1024
 MAKE_ROOM_EVERY = 60.0
-"""Seconds."""
+"""Seconds between two deletions of old uploads."""
 
 
 class Gone(Exception):
-    """Whoever sent it left in the middle."""
+    """The client disconnected during the upload."""
 
 
 class Uploads:
-    """An ASGI application that takes files, and passes on everything else."""
+    """An ASGI application that accepts uploads, and passes on everything else."""
 
     def __init__(self, pages: Application) -> None:
         self._pages = pages
@@ -108,7 +108,7 @@ def _check_size(size: int, inbox: Inbox) -> None:
 async def _read(
     receive: Receive, body: IO[bytes], *, inbox: Inbox, visitor: uuid.UUID, handshake: Handshake
 ) -> None:
-    """The body, as far as it may go. Each begun megabyte is counted before it is read."""
+    """Read the body within its limits. Each started megabyte is counted against the throttles."""
     throttler = Worker.current().throttler
     size, counted, more = 0, 0, True
     while more:
@@ -123,7 +123,7 @@ async def _read(
                 await throttler.take(throttle, visitor=visitor, address=handshake.address, inbox=inbox.pk)
             files.check_room()
             counted += 1
-        # Into the system's cache: what a disk needs for it is not waited for.
+        # This writes to the system's cache, and does not wait for the disk.
         body.write(piece)
     if not size:
         raise BridgeError(Code.INVALID_PAYLOAD, "The file is empty.", reason="empty")
@@ -143,7 +143,7 @@ _made_room_at = float("-inf")
 
 
 def _make_room(process: Worker) -> None:
-    """Where disks are nearly full, delete what nobody sent: the bot does so too, but once an hour."""
+    """Delete unsent uploads if a disk is nearly full. The bot does so too, but only once an hour."""
     global _made_room_at
     if time.monotonic() - _made_room_at < MAKE_ROOM_EVERY or not files.is_short():
         return

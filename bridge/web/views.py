@@ -1,4 +1,4 @@
-"""The pages: who comes gets a visitor's token in a cookie, and a chat or a room to write in. And visitors' pictures."""
+"""The pages of chats and rooms, which give a visitor their token in a cookie, and visitors' avatars."""
 
 import uuid
 
@@ -25,7 +25,7 @@ from bridge.protocol import MAX_CONTENT, SUBPROTOCOL
 from bridge.web.headers import protect
 
 AVATAR_AGE = 365 * 24 * 3600
-"""Seconds, in effect for ever: another nick has another address."""
+"""Seconds, in effect for ever: another nick has another URL."""
 
 
 @require_safe
@@ -35,13 +35,13 @@ def chat(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def rooms(request: HttpRequest) -> HttpResponse:
-    """The open rooms of an inbox. Those by link are in no list."""
+    """The open rooms of an inbox, except those that are only reached by their link."""
     inbox = _opened(request, request.GET.get("inbox", "default"))
     found = list_rooms(inbox.pk)
     try:
         online = count_in_rooms([str(room.uid) for room in found])
     except RedisError:
-        # They are there; only how many are in them nobody can say.
+        # The rooms are listed without their numbers of members.
         online = {}
     listed = [(room, online.get(str(room.uid))) for room in found]
     response = protect(render(request, "bridge/rooms.html", {"inbox": inbox, "rooms": listed}))
@@ -51,14 +51,14 @@ def rooms(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def room(request: HttpRequest, slug: str, key: str = "") -> HttpResponse:
-    """A room by link is a 404 without its key, as one that does not exist."""
+    """The page of a room. Without its key, a room by link is a 404, as if it did not exist."""
     rooms = Connection.objects.select_related("inbox").filter(kind=Connection.Kind.ROOM, slug=slug)
     found = rooms.first()
     if found is None or not found.is_open or not lets_in(found, key=key):
         raise Http404
     response = _chat(request, _opened(request, found.inbox), room=found, key=key)
     if key:
-        # Whoever knows the address may come in: it goes to nobody, also not to our own server's other pages.
+        # Anybody who knows the URL may enter, so it is not sent to other pages, not even to our own.
         response.headers["Referrer-Policy"] = "no-referrer"
         response.headers["X-Robots-Tag"] = "noindex"
     return response
@@ -94,9 +94,9 @@ def _chat(
 def _set_cookie(request: HttpRequest, response: HttpResponse, inbox: Inbox) -> None:
     handshake = handshake_of(request)
     if handshake.origin:
-        return  # The cookie was not read, since a page of another site asks: a new one would replace it.
+        return  # A page of another site asks, so the cookie was not read, and a new one would replace it.
     secure = request.is_secure()
-    # No script can read it, and with Lax a visitor who follows a link to the page stays who they were.
+    # No script can read it. With Lax, a visitor who follows a link to the page stays the same visitor.
     response.set_cookie(
         tokens.SECURE_COOKIE_NAME if secure else tokens.COOKIE_NAME,
         _token(handshake, inbox),
@@ -111,7 +111,7 @@ def _set_cookie(request: HttpRequest, response: HttpResponse, inbox: Inbox) -> N
 
 @require_safe
 def avatar(request: HttpRequest, participant: uuid.UUID) -> HttpResponse:
-    """For a service's servers, so for everybody: only of those who speak in a room, and only their initials."""
+    """The avatar, with initials only, of a visitor in a room. It is public, because services load it."""
     speaker = get_object_or_404(
         Participant, uid=participant, role=Participant.Role.VISITOR, connection__kind=Connection.Kind.ROOM
     )
@@ -120,19 +120,19 @@ def avatar(request: HttpRequest, participant: uuid.UUID) -> HttpResponse:
     if request.GET.get("v") == avatars.version_of(speaker.nick):
         patch_cache_control(response, public=True, max_age=AVATAR_AGE, immutable=True)
     else:
-        # Its address is that of another nick.
+        # The URL is for another nick.
         patch_cache_control(response, public=True, max_age=60)
     return response
 
 
 def _token(handshake: Handshake, inbox: Inbox) -> str:
-    """The visitor's own, so that the cookie lasts longer; else a new one, for the login or for a new visitor.
+    """The visitor's own token, so that the cookie lasts longer; otherwise a new one, for the login or a new visitor.
 
-    It admits nobody: the page's socket asks `admit`. So a blocked visitor keeps their blocked token.
+    This admits nobody: the page's socket calls `admit`. So a blocked visitor keeps their blocked token.
     """
     try:
         shown = Credentials(handshake.cookie, is_cookie=True, login=handshake.login)
         return authenticate(inbox, shown).token.text
     except BridgeError:
-        # Forged, revoked: whoever it is now begins anew.
+        # A forged or revoked token is replaced by that of a new visitor.
         return tokens.issue().text
