@@ -1,4 +1,4 @@
-"""What the browser can ask for: one short function for each command, in the way that other apps write theirs."""
+"""The commands of browsers: a short function for each, declared as other apps declare theirs."""
 
 from bridge.commands import conversations, messages, rooms, session
 

@@ -31,7 +31,7 @@ async def connection_sync(session: Session, payload: commands.ConnectionSync) ->
 
 @connection.command("list", permission=started, throttle="read")
 async def connection_list(session: Session, payload: commands.ConnectionList) -> outgoing.ConnectionsListed:
-    """The visitor's own, latest activity first."""
+    """The visitor's own conversations, latest activity first."""
     return await session.database.run(
         listing.conversations,
         session.who,
@@ -56,7 +56,7 @@ async def connection_close(session: Session, payload: commands.ConnectionOnly) -
 
 @connection.command("reopen", permission=owner, throttle="change")
 async def connection_reopen(session: Session, payload: commands.ConnectionOnly) -> outgoing.ConnectionChanged:
-    """Go on in a conversation that has ended. One at a time is open."""
+    """Continue a conversation that has ended. Only one can be open at a time."""
     Worker.current().check_speaker(session)
     reader = session.connections[str(payload.connection)]
 
@@ -75,13 +75,13 @@ async def connection_reopen(session: Session, payload: commands.ConnectionOnly) 
 
 @typing.command("start", permission=participant, throttle="signal")
 async def typing_start(session: Session, payload: commands.ConnectionOnly) -> outgoing.Nothing:
-    """Others see a name: the rules of messages apply."""
+    """The rules of messages apply, because others see a name."""
     uid = str(payload.connection)
     target = session.connections[uid]
     Worker.current().check_speaker(session)
     if target.room and target.participant is not None:
         author = author_out(await session.database.run(typist, target.participant))
-        # In a private conversation nobody else reads what a visitor writes.
+        # Not in a private conversation, because no other visitor is in it.
         publishing.tell(uid, "typing.started", {"author": author}, skip=session.name)
     publishing.tell_bot("typing", uid)
     return {}
@@ -91,7 +91,7 @@ async def typing_start(session: Session, payload: commands.ConnectionOnly) -> ou
 async def receipt_read(session: Session, payload: commands.ReceiptRead) -> outgoing.Nothing:
     target = session.connections[str(payload.connection)]
     changed = await session.database.run(actions.mark_read, target.participant or 0, seq=payload.seq)
-    # In a room each of a thousand readers would tell a thousand others.
+    # Not in a room, where each of a thousand readers would notify a thousand others.
     if changed and not target.room and target.author:
         if await session.database.run(actions.is_shown, target.connection):
             publishing.tell_bot("read", target.uid)

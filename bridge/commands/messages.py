@@ -24,7 +24,7 @@ message = CommandGroup("message")
 reaction = CommandGroup("reaction")
 
 LOOKS = 3
-"""How often the conversation to write to is looked for."""
+"""How often the open conversation is looked up."""
 
 
 @message.command("send", permission=participant, throttle="message")
@@ -64,7 +64,7 @@ def _post(
 
 
 async def _post_to_open(process: Worker, session: Session, payload: commands.MessageSend) -> Posted:
-    """To the visitor's open conversation: the one this socket knows of, else whichever it is, else a new one."""
+    """Post to the visitor's open conversation: the one that this socket knows, else any other, else a new one."""
     known = session.open_connection
     if known is not None:
         try:
@@ -79,7 +79,7 @@ async def _post_to_open(process: Worker, session: Session, payload: commands.Mes
         try:
             posted = await _post_to_whichever(process, session, payload)
         except BridgeError as refusal:
-            # Another tab opens and closes them meanwhile.
+            # Another tab has closed it in the meantime.
             if refusal.code != Code.CLOSED:
                 raise
         else:
@@ -90,16 +90,16 @@ async def _post_to_open(process: Worker, session: Session, payload: commands.Mes
 
 
 async def _post_to_whichever(process: Worker, session: Session, payload: commands.MessageSend) -> Posted:
-    """To their open conversation as the database has it, else to a new one.
+    """Post to the open conversation that is in the database, otherwise to a new one.
 
-    Raises BridgeError: `closed` where that changed meanwhile; `proof_required`; `throttled`.
+    Raises BridgeError: `closed` if this has changed in the meantime; `proof_required`; `throttled`.
     """
     standing = await session.database.run(openings.look, session.start, client_id=payload.client_id)
     if standing.target is not None or standing.is_resend:
         return await process.writer.post(
             _post(session, payload, target=standing.target, opening=session.start)
         )
-    # As the database has it by now: what is refused leaves nothing behind, and takes nobody's turn.
+    # With the current rules. A refused message stores nothing, and does not count as an opening.
     process.moderation.know(standing.inbox)
     process.check_speaker(session, payload.content)
     if standing.bits and session.identity is None:

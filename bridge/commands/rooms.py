@@ -46,7 +46,7 @@ async def room_join(session: Session, payload: commands.RoomJoin) -> outgoing.Ro
 
     room, me = await session.database.run(enter)
     target = Target.of(room, me)
-    # Heard before it is read, so that nothing falls between the two.
+    # Subscribe before reading, so that no event is missed in between.
     session.enter(target)
     try:
         me, page = await session.database.run(history.first_look, target)
@@ -65,7 +65,7 @@ async def room_join(session: Session, payload: commands.RoomJoin) -> outgoing.Ro
 
 
 def _wanted(session: Session, nick: str | None) -> str | None:
-    """The nick that they ask for; None keeps the one they have, as for those who are muted."""
+    """The nick that they ask for; None to keep their current one, also if they are muted."""
     moderation = Worker.current().moderation
     if not nick or moderation.muted_until(session.start.inbox, session.who):
         return None
@@ -75,7 +75,7 @@ def _wanted(session: Session, nick: str | None) -> str | None:
 
 @room_group.command("leave", permission=member, throttle="signal")
 async def room_leave(session: Session, payload: commands.RoomOnly) -> outgoing.Nothing:
-    """Their messages stay, and so does their nick for the next time."""
+    """Leave a room. The visitor's messages stay, and their nick is kept for the next time."""
     session.leave(payload.room)
     return {}
 
@@ -93,7 +93,7 @@ async def _members(session: Session, room: str) -> outgoing.MembersOut:
 
 @nick.command("set", permission=participant, throttle="change")
 async def nick_set(session: Session, payload: commands.NickSet) -> outgoing.NickChanged:
-    """In one conversation or room; without one, in the conversation that they will open."""
+    """Change the nick in a conversation or room, or in the next conversation that they open."""
     Worker.current().check_speaker(session, payload.nick)
     if payload.connection is None:
         session.opening = replace(session.start, nick=payload.nick)
@@ -117,5 +117,5 @@ async def _bot_names() -> list[str]:
     try:
         return [name] if (name := await team.bot_name()) else []
     except redis.RedisError:
-        # Then the bot's name is free for once: no reason to keep everybody from renaming.
+        # The bot's name is not reserved meanwhile. That is better than refusing all nicks.
         return []

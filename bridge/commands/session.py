@@ -38,7 +38,7 @@ async def session_start(session: Session, payload: SessionStart) -> SessionStart
     inbox, authenticated = admitted.inbox, admitted.visitor
     visitor = authenticated.visitor
     Worker.current().moderation.know(inbox)
-    # The hub knows the socket before anything is read, so that nothing falls between the two.
+    # Subscribe before reading, so that no event is missed in between.
     session.subscribe_visitor(visitor, inbox=inbox.pk)
     me, page, earlier = await _resume(session, authenticated, inbox=inbox.pk)
     nick = _nick(payload, inbox, authenticated, me)
@@ -49,7 +49,7 @@ async def session_start(session: Session, payload: SessionStart) -> SessionStart
         hooks.tell(signals.connection_accessed, [me.uid])
     return {
         "visitor": tokens.public_id(visitor),
-        # The page's cookie stays out of reach of the page's scripts.
+        # The page's scripts must not see the token in the cookie.
         "token": "" if shown.token and shown.is_cookie and not shown.vouched_by else authenticated.token.text,
         "nick": nick,
         "contact": contact_out(authenticated.contact),
@@ -65,7 +65,7 @@ async def session_start(session: Session, payload: SessionStart) -> SessionStart
 async def _resume(
     session: Session, authenticated: Authenticated, *, inbox: int
 ) -> tuple[Participant | None, HistoryRead, Earlier]:
-    """What the page shows of the conversation used last, and how many there are beside it."""
+    """The first messages of the latest conversation, and the number of earlier ones."""
     visitor, latest = authenticated.visitor, None
     if not authenticated.is_new:
         latest = await session.database.run(listing.latest, visitor, inbox=inbox)
@@ -75,15 +75,15 @@ async def _resume(
     session.know(target)
     me, page = await session.database.run(history.first_look, target)
     earlier = await session.database.run(listing.earlier, visitor, inbox=inbox, but=target.connection)
-    # Last: a start that failed may be tried again as somebody else.
+    # Set last, because a start that failed may be tried again as another visitor.
     if me.connection.is_open:
         session.open_connection = target.uid
     return me, page, earlier
 
 
 def _nick(payload: SessionStart, inbox: Inbox, authenticated: Authenticated, me: Participant | None) -> str:
-    """As they want to be called, else as they were, else as their site calls them, else some name."""
-    # Refused, the page that keeps a word of the list could not start any more: they are called something else.
+    """The nick that they ask for, else their previous one, else the name from their site, else a generated one."""
+    # A forbidden nick is replaced, not refused: otherwise a page that has stored one could not start again.
     if payload.nick and not Worker.current().moderation.refusal(inbox.pk, payload.nick):
         return payload.nick
     if me:
@@ -93,7 +93,7 @@ def _nick(payload: SessionStart, inbox: Inbox, authenticated: Authenticated, me:
 
 
 def about_page(inbox: int, page: Page, locale: str) -> dict[str, Any]:
-    """What staff see of where a visitor writes from. All of it is theirs to choose: without what may not be said."""
+    """What staff see about the visitor's page. The visitor chooses all of it, so forbidden words are removed."""
     fit = Worker.current().moderation.fit
     return {
         "page_url": fit(inbox, page.url, address=True),
@@ -105,7 +105,7 @@ def about_page(inbox: int, page: Page, locale: str) -> dict[str, Any]:
 
 @contact_group.command("set", permission=started, throttle="change")
 async def contact_set(session: Session, payload: ContactSet) -> ContactChanged:
-    """Visitors cannot change what their site says about them."""
+    """Change the visitor's contact, but not what their site says about them."""
     process, inbox, email = Worker.current(), session.start.inbox, payload.email
     process.check_speaker(session, payload.name or "")
     if email and not process.moderation.fit(inbox, email, address=True):
@@ -127,7 +127,7 @@ async def ping(session: Session, payload: NoPayload) -> Pong:
     was_in = tuple(session.rooms)
     heads = await session.database.run(history.heads, session.who, inbox=session.start.inbox, rooms=was_in)
     for uid in heads:
-        # A conversation that another tab opened, whose event was lost. They may have left a room meanwhile.
+        # Another tab may have opened it, and the event was lost. They may have left a room in the meantime.
         if uid not in was_in or uid in session.rooms:
             session.follow(uid)
     return {"heads": heads, "time": rfc3339(timezone.now())}
