@@ -1,1 +1,1 @@
-"""The chat socket: its consumer, its sessions, the commands that they may send, and what they are sent."""
+"""The chat socket: the consumer, sessions, commands and events."""

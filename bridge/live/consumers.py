@@ -1,4 +1,4 @@
-"""The chat socket: gives each frame to its command, sends replies and events out. No rules in here."""
+"""The chat socket: passes each frame to its command, and sends replies and events. No rules in here."""
 
 import asyncio
 import itertools
@@ -27,22 +27,22 @@ _numbers = itertools.count()
 
 START_WITHIN = 15.0
 HEARTBEAT = 75.0
-"""Seconds without any frame from a browser, which sends `ping` every 25, after which it is gone."""
+"""Seconds without any frame after which a browser is gone. It sends `ping` every 25."""
 STALLED_AFTER = 10.0
 MOST_REFUSALS = 40
-"""Refused commands, one a second forgiven, after which the socket is flooding."""
+"""Refused commands after which a socket is flooding. One is forgiven every second."""
 WENT = frozenset({1000, 1001, 1005})
-"""Codes of a browser that closes its socket; any other end is a loss."""
+"""Close codes of a browser that leaves; with any other, the connection was lost."""
 LATER = "Please reconnect in a few seconds, with growing delays."
 TOO_BIG = 1009
-"""WebSocket's own code: a frame was larger than is taken here."""
+"""WebSocket's standard code for a frame that is too large."""
 
 
 class ChatConsumer(AsyncConsumer):
     """One browser tab.
 
-    It has its own receive loop in place of Channels' dispatch, which hops to a thread for every frame, and no
-    channel of its own: the hub hands events to `deliver`.
+    It has its own receive loop instead of Channels' dispatch, which uses a thread for every frame. It has no channel
+    of its own: the hub passes events to `deliver`.
     """
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -74,7 +74,7 @@ class ChatConsumer(AsyncConsumer):
             await close(send, code, reason=_reason(code, handshake))
 
     def _read(self, scope: Any) -> tuple[Handshake | None, int | None]:
-        """Who comes, and the code to close with where the handshake alone says that they may not stay."""
+        """The handshake, and the code to close with if the handshake alone is a reason to refuse the socket."""
         if protocol.SUBPROTOCOL not in scope["subprotocols"]:
             return None, protocol.CLOSE_PROTOCOL
         try:
@@ -93,11 +93,11 @@ class ChatConsumer(AsyncConsumer):
     async def _serve(
         self, scope: Any, handshake: Handshake | None, refusal: int | None, receive: Any
     ) -> int | None:
-        """From the handshake until the other end leaves: None. Else the code to close with."""
+        """Serve the socket from the handshake to its end. Returns the code to close with; None if the browser left."""
         try:
             if handshake is not None and refusal is None:
                 refusal = await self._refusal(handshake)
-            # Accepted first in any case: a browser sees no code of a socket that was refused.
+            # Always accept first, because a browser sees no close code of a socket that was not accepted.
             await self._send({"type": "websocket.accept", "subprotocol": _subprotocol(scope)})
             if handshake is None or refusal is not None:
                 return refusal
@@ -106,13 +106,13 @@ class ChatConsumer(AsyncConsumer):
             self.session = Session(handshake, process.presence, process.database, subscriptions)
             return await self._converse(self.session, receive)
         except asyncio.CancelledError:
-            # Ours, from `end`; or the server's, which is stopping: what waits to be written still is.
+            # From `end`, or from the server, which is stopping. Then posts that wait are still stored.
             if self._close_code is None:
                 await self._process.writer.drained(limit=3.0)
             return self._close_code or protocol.CLOSE_RESTARTING
 
     async def _converse(self, session: Session, receive: Any) -> int | None:
-        """Until the other end leaves: None. Else the code to close with."""
+        """Answer frames. Returns the code to close with; None if the browser left."""
         while True:
             message = await receive()
             if message["type"] != "websocket.receive":
@@ -135,7 +135,7 @@ class ChatConsumer(AsyncConsumer):
                 await self._send_queue.flushed()
 
     def _is_flooding(self) -> bool:
-        """One more refusal, counted against one a second since the socket was opened."""
+        """Count one more refusal, less one for every second since the socket was opened."""
         now = time.monotonic()
         self._refused = max(self._refused, now - MOST_REFUSALS) + 1
         return self._refused > now
@@ -154,20 +154,20 @@ class ChatConsumer(AsyncConsumer):
             self.end(protocol.CLOSE_TRY_LATER)
 
     def end(self, code: int) -> None:
-        """Close it from outside of its own task, once."""
+        """Close the socket from outside its own task, once."""
         if self._close_code is None and self._task is not None:
             self._close_code = code
             self._task.cancel()
 
 
 def _subprotocol(scope: Any) -> str | None:
-    """Ours; else the first that was offered, since a browser hears no close code without one."""
+    """Our subprotocol; otherwise the first one offered, because a browser gets no close code without one."""
     offered = scope["subprotocols"]
     return protocol.SUBPROTOCOL if protocol.SUBPROTOCOL in offered else next(iter(offered), None)
 
 
 def _reason(code: int, handshake: Handshake | None) -> str:
-    """What stands beside the code: for whoever looks into it, and for our page where a proxy is set up wrongly."""
+    """The reason beside the close code, for debugging, and for our page if a proxy is misconfigured."""
     if code == protocol.CLOSE_FORBIDDEN and handshake and handshake.doubt:
         return f"proxy_{handshake.doubt}"
     return LATER if code == protocol.CLOSE_TRY_LATER else ""

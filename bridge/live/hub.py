@@ -1,4 +1,4 @@
-"""Hands the events of other processes to the sockets of this one, each serialised once."""
+"""Passes events from all processes to the sockets of this one. Each event is serialised once."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ from bridge.infra.tasks import cancel_and_wait
 from bridge.protocol import CLOSE_TRY_LATER
 
 STALE_AFTER = 10.0
-"""Seconds on the way after which a frame is not worth handing out: its socket is closed and catches up by itself."""
+"""Seconds of delay above which events are not passed on. The sockets are closed, and catch up when they reconnect."""
 LOST_AFTER = 5.0
 
 logger = logging.getLogger(__name__)
@@ -26,22 +26,22 @@ class Listener(Protocol):
         """Send an event. Never waits."""
 
     def end(self, code: int) -> None:
-        """Close it, with this code."""
+        """Close the socket with this code."""
 
     def follow(self, connection: str) -> None:
-        """Its visitor has this conversation too, from now on."""
+        """Its visitor now has this conversation, too."""
 
 
 class Hub:
-    """The sockets of this process, and which conversations and visitors they listen to."""
+    """The sockets of this process, and the conversations and visitors whose events they get."""
 
     def __init__(self) -> None:
         # By the uid of a conversation, and by the names of a visitor (`Session.subscribed_as`).
         self.listeners: dict[str, set[Listener]] = {}
         self.heard_at = 0.0
-        # What staff forbid has changed.
+        # Set when blocks, mutes or forbidden words have changed.
         self.moderated = asyncio.Event()
-        # How long the last probe was on its way: what waits for us in the layer waits without bound.
+        # The delay of the last probe. The channel layer's queue for us is unbounded.
         self._lag = 0.0
         self._task: asyncio.Task[None] | None = None
         self._channel = ""
@@ -62,7 +62,7 @@ class Hub:
         return self._task is not None and not self._task.done()
 
     async def start(self) -> None:
-        """Subscribe. Raises what the channel layer raises where Redis is away."""
+        """Subscribe. If Redis is unavailable, raises the channel layer's error."""
         layer = channel_layer()
         async with asyncio.timeout(LOST_AFTER):
             self._channel = await layer.new_channel()
@@ -79,19 +79,19 @@ class Hub:
         try:
             async with asyncio.timeout(PUBLISH_TIMEOUT):
                 await channel_layer().group_discard(WEB_GROUP, self._channel)
-        except Exception as error:  # noqa: BLE001  # Redis is away: then the subscription is gone, too
-            logger.info("The subscription was not given back: %r", error)
+        except Exception as error:  # noqa: BLE001  # Redis is unavailable: then the subscription is gone, too
+            logger.info("The subscription could not be removed: %r", error)
 
     async def restart(self) -> None:
-        """Subscribe anew, on new connections."""
+        """Subscribe again, with new connections."""
         await self.stop()
         await channel_layer().flush()
         await self.start()
 
     async def probe(self) -> None:
-        """Send ourselves a note by way of Redis. `heard_at` tells when the last one came.
+        """Send ourselves a message through Redis. `heard_at` is the time of the last one that arrived.
 
-        With our own time, and not that of who publishes: the clocks of two machines may be far apart.
+        The delay is measured with our own clock alone, because the clocks of two machines may differ.
         """
         async with asyncio.timeout(PUBLISH_TIMEOUT):
             await channel_layer().send(self._channel, {"type": "web.probe", "at": time.monotonic()})
@@ -134,5 +134,5 @@ def _hand(listener: Listener, text: str | None) -> None:
         else:
             listener.deliver(text)
     except Exception:
-        # One socket's trouble is not its neighbours'.
-        logger.exception("A socket did not take an event")
+        # An error in one socket must not affect the others.
+        logger.exception("A socket failed to handle an event")

@@ -1,4 +1,4 @@
-"""The rows that a command is given: the caller's own, whatever its permission let through. They block."""
+"""Load the rows that commands get. Always the caller's own, whatever the permission allows. They block."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from bridge.models import Contact, Message, Participant
 
 
 def participant(session: Session, payload: Any) -> Participant:
-    """The caller in the conversation or room that the payload names, else in the one that they have open."""
+    """The caller in the payload's conversation or room; without one, in their open conversation."""
     uid = getattr(payload, "connection", None) or getattr(payload, "room", None) or None
     if isinstance(uid, str) and uid not in session.connections:
         raise BridgeError(Code.NOT_FOUND, "You have no such conversation.")

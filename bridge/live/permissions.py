@@ -1,4 +1,4 @@
-"""Who may do what. Each is awaited with the session and the payload, and raises BridgeError to refuse."""
+"""The permissions of commands. Each is awaited with session and payload, and raises BridgeError to refuse."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -12,7 +12,7 @@ Permission = Callable[[Session, Any], Awaitable[None]]
 
 
 async def anyone(session: Session, payload: Any) -> None:
-    """Anyone, also before `session.start`."""
+    """Anyone, even before `session.start`."""
 
 
 async def started(session: Session, payload: Any) -> None:
@@ -28,10 +28,10 @@ async def signed_in(session: Session, payload: Any) -> None:
 
 
 async def participant(session: Session, payload: Any) -> None:
-    """The visitor whose conversation `payload.connection` is; none, or no such field, means the one they write in.
+    """The visitor of the conversation `payload.connection`. If that is None or missing, their open conversation.
 
-    A room is theirs on the socket on which they joined it, and on no other. Another visitor's conversation, one of
-    another inbox, from which they may be blocked, and one that does not exist get the same answer.
+    They are in a room only on the socket on which they joined it. Another visitor's conversation, one of another inbox
+    (from which they may be blocked), and one that does not exist get the same answer.
     """
     session.who  # noqa: B018  # raises
     uid = getattr(payload, "connection", None)
@@ -42,24 +42,24 @@ async def participant(session: Session, payload: Any) -> None:
 
 
 async def author(session: Session, payload: Any) -> None:
-    """The visitor who wrote `payload.message`. Its action checks this again under the lock."""
+    """The visitor who wrote `payload.message`. The action checks this again under the lock."""
     await session.database.run(message_for, session.viewer, payload.message, own=True)
 
 
 async def message_participant(session: Session, payload: Any) -> None:
-    """A visitor who can read `payload.message`: in a room, one who has joined it on this socket."""
+    """A visitor who can read `payload.message`. In a room, they must have joined it on this socket."""
     await session.database.run(message_for, session.viewer, payload.message)
 
 
 async def owner(session: Session, payload: Any) -> None:
-    """The visitor whose private conversation it is. A room is closed by staff alone."""
+    """The visitor of the private conversation. Only staff can close a room."""
     await participant(session, payload)
     if str(payload.connection) in session.rooms:
         raise BridgeError(Code.NOT_PERMITTED, "Only staff can do this in a room.")
 
 
 async def member(session: Session, payload: Any) -> None:
-    """A visitor who joined the room on this socket. A room that they cannot see looks like one that does not exist."""
+    """A visitor who joined the room on this socket. A room that they cannot see gets the answer of a missing one."""
     session.who  # noqa: B018  # raises
     if payload.room not in session.rooms:
         raise BridgeError(Code.NOT_FOUND, "You are not in this room.")
@@ -71,4 +71,4 @@ NEEDS: dict[Permission, str] = {
     message_participant: "message",
     member: "room",
 }
-"""The field of the payload that says what each asks about."""
+"""The field of the payload that each permission needs."""

@@ -1,4 +1,4 @@
-"""Which function answers which command, and what guards it."""
+"""The registry of commands, and how they are performed and answered."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -22,21 +22,21 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A command: who answers it, with what, and its guards."""
+    """A command: its function, payload, reply and guards."""
 
     name: str
     function: Callable[..., Awaitable[Any]]
     call: Callable[[Session, Any], Awaitable[Any]]
-    """The function with whatever else it takes; itself where that is just the session and its payload."""
+    """Calls the function with all its arguments; the function itself if these are just session and payload."""
     payload: type[Payload]
     reply: Any
-    """What its reply carries, as the function's annotation says."""
+    """The type of the reply's payload, from the function's annotation."""
     dump: Callable[[Any], Any] | None
-    """Makes JSON of what the function returned, where it is not that already."""
+    """Converts what the function returns to JSON, if it is not JSON already."""
     permission: Permission
     throttle: str
     deprecated: bool | str = False
-    """True, or what to use in its place."""
+    """True, or what to use instead."""
 
     @property
     def is_ours(self) -> bool:
@@ -44,24 +44,24 @@ class Entry:
 
     @property
     def warning(self) -> str:
-        """What its replies say beside their payload, empty where it is not deprecated."""
+        """The warning in its replies; "" if it is not deprecated."""
         instead = f": {self.deprecated}" if isinstance(self.deprecated, str) else ""
         return f"{self.name} is deprecated{instead}" if self.deprecated else ""
 
 
 def is_ours(declared: Any) -> bool:
-    """Whether the bridge declares it itself: this function, or this model."""
+    """Whether this function or model is ChatBridge's own."""
     return str(getattr(declared, "__module__", "")).startswith("bridge.")
 
 
 entries: dict[str, Entry] = {}
-"""By name, in the order in which they were declared (`bridge.live.groups`)."""
+"""All commands by name, in the order of their declaration (`bridge.live.groups`)."""
 
 
 async def perform(session: Session, entry: Entry, body: object, throttler: Throttler) -> Any:
-    """What the reply to this command carries: the one way of every command, whichever door it came in by.
+    """Perform a command, and return the reply's payload. Every command is performed here, over the socket and HTTP.
 
-    `body` is the payload as it came in. Raises BridgeError, and nothing else, where it is refused.
+    `body` is the unvalidated payload. Raises BridgeError, and no other error, if the command is refused or fails.
     """
     try:
         payload = entry.payload.model_validate(body)
@@ -84,7 +84,7 @@ async def perform(session: Session, entry: Entry, body: object, throttler: Throt
 
 
 async def answer(session: Session, text: str, throttler: Throttler) -> tuple[bytes, BridgeError | None]:
-    """The one reply to a socket's frame, and what was refused in it."""
+    """The reply to a frame, and the refusal, if there is one."""
     command_id: str | None = None
     try:
         frame = _frame(text)
@@ -118,7 +118,7 @@ def _entry(frame: dict[str, Any], command_id: str | None) -> Entry:
 
 
 def refusal_of(error: ValidationError) -> BridgeError:
-    """Which field and why, without what was sent."""
+    """The refusal of an invalid payload: which field and why, without the value."""
     fields = {
         ".".join(map(str, each["loc"])) or "payload": each["msg"].removeprefix("Value error, ")
         for each in error.errors(include_url=False, include_context=False, include_input=False)[:5]

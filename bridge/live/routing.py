@@ -1,4 +1,4 @@
-"""Addresses of the sockets."""
+"""The URL of the chat socket."""
 
 from typing import Any
 

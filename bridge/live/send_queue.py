@@ -1,4 +1,4 @@
-"""What goes out on one socket: in order, without a task while the server takes it, never without bound."""
+"""Sends the frames of one socket in order: without a task if the server takes them, otherwise from a bounded queue."""
 
 import asyncio
 import time
@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any
 
 MOST_WAITING = 1024 * 1024
-"""Characters that may wait for a socket that takes nothing just now."""
+"""The most characters that may wait for a socket."""
 
 Send = Callable[[Any], Awaitable[None]]
 
 
 class SendQueue:
-    """Sends text frames. `stalled` is called once where the socket takes too little for too long."""
+    """Sends text frames. `stalled` is called once if too much waits."""
 
     __slots__ = ("_closed", "_held", "_send", "_since", "_size", "_stalled", "_task")
 
@@ -28,7 +28,7 @@ class SendQueue:
         self._closed = False
 
     def put(self, text: str) -> None:
-        """Never waits and never raises: what cannot be sent is not needed any more."""
+        """Send a frame. Never waits and never raises: if the socket is gone, the frame is dropped."""
         if self._closed:
             return
         if self._task is not None:
@@ -36,8 +36,8 @@ class SendQueue:
             return
         sending = self._sending(text)
         try:
-            # The servers take a frame without waiting, as long as their own buffer has room: then this
-            # coroutine ends at its first step, and a task, at several times the price, is not needed.
+            # A server takes a frame without waiting while its own buffer has room. Then this coroutine ends at its
+            # first step, and needs no task, which would take several times as long.
             waits_for = sending.send(None)
         except StopIteration:
             return
@@ -48,7 +48,7 @@ class SendQueue:
         try:
             await self._send({"type": "websocket.send", "text": text})
         except (OSError, RuntimeError):
-            # The other end left: the receiving side hears of it and ends.
+            # The browser left. The receive loop notices this and ends.
             self._closed = True
 
     def _hold(self, text: str) -> None:
@@ -74,7 +74,7 @@ class SendQueue:
             self._size = 0
 
     def stalled_for(self, now: float) -> float:
-        """Seconds for which the frame at the front has been waiting."""
+        """Seconds for which the first frame has been waiting."""
         return now - self._since if self._task is not None else 0.0
 
     @property
@@ -82,12 +82,12 @@ class SendQueue:
         return self._task is not None
 
     async def flushed(self) -> None:
-        """Wait until nothing waits: nothing is read from a client that does not read."""
+        """Wait until the queue is empty: no frame is read from a client that does not read."""
         if self._task is not None:
             await asyncio.shield(self._task)
 
     def close(self) -> None:
-        """Nothing more goes out."""
+        """Send nothing more."""
         self._closed = True
         if self._task is not None:
             self._task.cancel()
@@ -95,7 +95,7 @@ class SendQueue:
 
 @types.coroutine
 def _go_on(started: Coroutine[Any, None, None], waits_for: Any) -> Generator[Any, None, None]:
-    """Await a coroutine that has made its first step and waits for this future."""
+    """Await a coroutine that has done its first step and waits for this future."""
     try:
         yield waits_for
     except BaseException:

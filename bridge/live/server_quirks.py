@@ -1,4 +1,4 @@
-"""Closing a socket with the code that was meant, on every server."""
+"""Works around differences between servers: closing sockets, their buffers, and daphne's shutdown."""
 
 import asyncio
 import logging
@@ -9,11 +9,11 @@ from typing import Any
 logger = logging.getLogger(__name__)
 
 LIMIT = 1.0
-"""Seconds. A stalled socket takes no close frame either."""
+"""Seconds, because a stalled socket does not take a close frame either."""
 
 
 async def close(send: Any, code: int, *, reason: str = "") -> None:
-    """Send the close frame. Where the socket is gone already, that is what was wanted."""
+    """Send the close frame. It does not matter if the socket is already gone."""
     try:
         async with asyncio.timeout(LIMIT):
             if code < 3000 and (protocol := _daphne(send)):
@@ -25,9 +25,9 @@ async def close(send: Any, code: int, *, reason: str = "") -> None:
 
 
 def backlog(send: Any) -> int:
-    """Bytes that wait in the server for a client that does not read, where the server takes whatever it is given.
+    """Bytes that wait in daphne for a client that does not read; 0 on other servers.
 
-    uvicorn makes a sender wait; daphne never does, and would keep everything in memory.
+    uvicorn makes the sender wait; daphne does not, and would keep everything in memory.
     """
     protocol = _daphne(send)
     if protocol is None:
@@ -37,9 +37,9 @@ def backlog(send: Any) -> int:
 
 
 def before_daphne_stops(act: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Where this loop is daphne's, have this done before it stops.
+    """If this loop is daphne's, perform this before it stops.
 
-    It means to cancel what runs, but fails over the HTTP half of each socket first (4.2: KeyError), and drops them.
+    daphne would cancel what runs, but first fails on the HTTP part of each socket (4.2: KeyError), and drops them all.
     """
     reactor = sys.modules.get("twisted.internet.reactor")
     loop = asyncio.get_running_loop()
@@ -51,10 +51,10 @@ def before_daphne_stops(act: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 def _daphne(send: Any) -> Any:
-    """daphne's protocol object behind an open socket, None on other servers.
+    """daphne's protocol object for an open socket; None on other servers.
 
-    Its WebSocket library takes only codes from 3000 on from an application, so that 1012 and 1013 would end as
-    1011, "internal error", and a traceback. The protocol object itself sends what it is told.
+    Its WebSocket library accepts only codes from 3000 on from an application: 1012 and 1013 would become 1011,
+    "internal error", with a traceback. The protocol object itself sends any code.
     """
     protocol: Any = next(iter(getattr(send, "args", ())), None)
     if not hasattr(protocol, "sendCloseFrame") or protocol.state != protocol.STATE_OPEN:

@@ -1,4 +1,4 @@
-"""Who is on a socket: the visitor, and whom their site says they are."""
+"""The session of a socket or a request: its visitor, and the conversations and rooms that they use."""
 
 import uuid
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from bridge.presence.shared import Scope
 
 @dataclass(frozen=True, slots=True)
 class Subscriptions:
-    """How a socket hears events."""
+    """How a socket gets events."""
 
     hub: Hub
     listener: Listener
@@ -26,32 +26,32 @@ class Subscriptions:
 
 @dataclass(slots=True, eq=False)
 class Session:
-    """One socket's visitor, or one request's. Without `visitor` until `session.start`."""
+    """The session of one socket or one request. `visitor` is None until `session.start`."""
 
     handshake: Handshake
     presence: Registry
     database: DatabaseThreads
     subscriptions: Subscriptions | None = None
-    """None: it hears nothing and is seen by nobody, as a request over HTTP."""
+    """None for a request over HTTP: it gets no events, and nobody sees that its visitor is online."""
     visitor: uuid.UUID | None = None
     identity: Identity | None = None
-    """None: no site vouches for them."""
+    """None if no site vouches for them."""
     proof: Proof | None = None
     opening: Opening | None = None
-    """What a conversation that they open now would store about them."""
+    """What is stored about the visitor if they open a conversation now."""
     open_connection: str | None = None
-    """The conversation for a message that names none, as far as this socket knows."""
+    """The conversation for a message that names none, if this socket knows it."""
     connections: dict[str, Target] = field(default_factory=dict)
-    """Their own conversations that this socket has used, and the rooms that they joined on it."""
+    """The visitor's own conversations that this socket has used, and the rooms that they joined on it."""
     rooms: dict[str, str] = field(default_factory=dict)
-    """The rooms that they are in, each with the uid of their participant."""
+    """The uids of the rooms that they are in, each with the uid of their participant."""
     following: set[str] = field(default_factory=set)
     subscribed_as: tuple[str, ...] = ()
-    """The hub's names of its visitor, in all inboxes and in this one, from before the session starts."""
+    """The hub's names for the visitor, in all inboxes and in this one. Set before the session starts."""
 
     @property
     def name(self) -> str:
-        """Its own events are not sent to the socket of this name; empty without a socket."""
+        """The socket's name, to which its own events are not sent; "" without a socket."""
         return self.subscriptions.listener.name if self.subscriptions else ""
 
     @property
@@ -71,8 +71,8 @@ class Session:
         return Viewer(self.who, self.start.inbox, tuple(self.rooms))
 
     def subscribe_visitor(self, visitor: uuid.UUID, *, inbox: int) -> None:
-        """Get the events of what this visitor opens elsewhere, and of their earlier conversations."""
-        # A start that failed half-way may be tried again as somebody else, who inherits nothing.
+        """Get events of conversations that this visitor opens elsewhere, and of their earlier ones."""
+        # A start that failed may be tried again as another visitor, who must not inherit anything.
         self.end(clean=True)
         self.connections.clear()
         self.subscribed_as = (str(visitor), pages_of(visitor, inbox))
@@ -82,7 +82,7 @@ class Session:
     def begin(
         self, opening: Opening, *, identity: Identity | None = None, proof: Proof | None = None
     ) -> None:
-        """The session is this visitor's from now on, and others may see that they are online."""
+        """Make this the visitor's session. From now on, others may see that they are online."""
         self.opening, self.identity, self.proof = opening, identity, proof
         self.visitor = opening.visitor
         if self.subscriptions:
@@ -98,14 +98,14 @@ class Session:
             self.open_connection = None
 
     def follow(self, connection: str) -> None:
-        """Get this conversation's events from now on."""
+        """Get the events of this conversation from now on."""
         if connection not in self.following:
             self.following.add(connection)
             if self.subscriptions:
                 self.subscriptions.hub.join(self.subscriptions.listener, connection)
 
     def enter(self, target: Target) -> None:
-        """Enter a room: get its events, write in it, be one of its members."""
+        """Enter a room: get its events, be able to write in it, and be one of its members."""
         self.know(target)
         if target.author is not None and target.uid not in self.rooms:
             self.rooms[target.uid] = target.author["id"]
@@ -121,7 +121,7 @@ class Session:
             self.subscriptions.hub.leave(self.subscriptions.listener, room)
 
     def end(self, *, clean: bool) -> None:
-        """Get no events any more. `clean`: the browser closed the socket."""
+        """End the session: it gets no more events. `clean`: the browser closed the socket itself."""
         if self.subscriptions:
             for room, participant in self.rooms.items():
                 self.presence.leave(Scope("room", room), participant, clean=clean)

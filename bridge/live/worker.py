@@ -1,4 +1,4 @@
-"""What the sockets of one process share: hub, writer, throttles, presence, and who looks after them."""
+"""What the sockets of one process share: hub, writer, throttles, presence, moderation, and periodic checks."""
 
 import asyncio
 import contextlib
@@ -31,9 +31,9 @@ from bridge.protocol.frames import error_frame, event_frame
 logger = logging.getLogger(__name__)
 
 BEAT = 2.0
-"""Seconds between two looks at Redis and at the sockets."""
+"""Seconds between two checks of Redis and of the sockets."""
 LOST_AFTER = 8.0
-"""Seconds without our own probe after which the subscription is made anew."""
+"""Seconds without our own probe after which we subscribe again."""
 STOP_LIMIT = 3.0
 
 
@@ -43,11 +43,11 @@ class Socket(Listener, Protocol):
     session: Session | None
 
     def check(self, now: float) -> None:
-        """End it where its time is over."""
+        """Close the socket if it has timed out."""
 
 
 class Worker:
-    """One for each event loop that serves sockets."""
+    """The shared state of an event loop that serves sockets."""
 
     _current: "dict[asyncio.AbstractEventLoop, Worker]" = {}
 
@@ -77,7 +77,7 @@ class Worker:
         return process
 
     async def ready(self) -> bool:
-        """Whether new sockets can be served: the hub hears what happens elsewhere."""
+        """Whether new sockets can be served, that is, whether the hub gets events from other processes."""
         if not self._tasks:
             async with self._starting:
                 if not self._tasks:
@@ -93,17 +93,17 @@ class Worker:
         return self.redis_up
 
     async def say_goodbye(self) -> None:
-        """Write what waits, then close every socket with 1012."""
+        """Store the posts that wait, then close every socket with 1012."""
         await self.writer.drained(limit=STOP_LIMIT)
         for socket in tuple(self.sockets):
             socket.end(protocol.CLOSE_RESTARTING)
         if self.sockets:
-            # Each leaves in its own task.
+            # Each socket leaves in its own task.
             self._empty = asyncio.Event()
             await asyncio.wait([asyncio.create_task(self._empty.wait())], timeout=CLOSING_LIMIT)
 
     async def stop(self) -> None:
-        """Write what waits, then let go of everything."""
+        """Store the posts that wait, then release everything."""
         await cancel_and_wait(*self._tasks)
         await self.writer.stop(limit=STOP_LIMIT)
         await self.hub.stop()
@@ -116,7 +116,7 @@ class Worker:
         Worker._current.pop(asyncio.get_running_loop(), None)
 
     def enter(self, socket: Socket, address: str) -> int | None:
-        """Count it, or return the code to close it with. Waits for nothing: of a burst no more get in than may."""
+        """Count the socket, or return the code to close it with. Never waits, so a burst cannot exceed the limits."""
         if self.addresses[address] >= settings.BRIDGE_SOCKETS_PER_ADDRESS:
             return protocol.CLOSE_FLOODING
         if len(self.sockets) >= settings.BRIDGE_SOCKETS:
@@ -135,14 +135,14 @@ class Worker:
             self._empty.set()
 
     def check_speaker(self, session: Session, *texts: str) -> None:
-        """Refuse what staff forbid this visitor to write. From memory: this is the hot path."""
+        """Refuse what this visitor may not write. From memory, because this is the hot path."""
         inbox = session.start.inbox
         self.moderation.check_speaker(inbox, session.who)
         for text in texts:
             self.moderation.check_text(inbox, text)
 
     async def staff_online(self, inbox: int) -> bool:
-        """As all the inbox's sockets here were told: whoever comes now hears of the next change, too."""
+        """Whether staff are online, as last sent to the inbox's sockets here. New sockets also get the next change."""
         if inbox not in self._staff:
             try:
                 self._staff[inbox] = await team.staff_online(inbox)
@@ -159,7 +159,7 @@ class Worker:
         return {session.start.inbox for _, session in self._started()}
 
     async def _moderated(self) -> None:
-        """Until staff say that they forbid something, or for a few seconds in case that was lost."""
+        """Wait until the moderation rules change, but only a few seconds, in case that event was lost."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(BEAT):
                 await self.hub.moderated.wait()
@@ -192,7 +192,7 @@ class Worker:
             lost = time.monotonic() - self.hub.heard_at > LOST_AFTER
             if lost:
                 logger.warning(
-                    "The channel layer answers, but does not deliver our own note: subscribing again"
+                    "The channel layer answers, but does not deliver our own message: subscribing again"
                 )
                 await self.hub.restart()
         except Exception as error:  # noqa: BLE001  # redis-py raises its own, the system's and time-outs
@@ -203,15 +203,15 @@ class Worker:
             self.redis_up = not lost
 
     async def _tell_staff(self) -> None:
-        """Tell each inbox's sockets when its team comes or goes."""
+        """Notify each inbox's sockets when its team comes online or goes offline."""
         online = await team.staff_online_in(list(self._inboxes()))
         for socket, session in self._started():
             inbox = session.start.inbox
-            # What nobody was told yet is no change.
+            # If the sockets do not know the previous state, this is not a change.
             if inbox in online and self._staff.get(inbox, online[inbox]) != online[inbox]:
                 frame = event_frame("presence.changed", {"staff_online": online[inbox]})
                 socket.deliver(frame.decode())
-        # Who came in the meantime was told, and hears of the next change.
+        # Sockets that came in the meantime know the state in `_staff`, so it is kept.
         known = self._staff | online
         self._staff = {inbox: known[inbox] for inbox in known.keys() & self._inboxes()}
 
@@ -226,4 +226,4 @@ async def _repeat(act: Callable[[], Awaitable[None]], *, pause: Callable[[], Awa
         except (OperationalError, InterfaceError) as error:
             logger.warning("The database is unavailable: %r", error)
         except Exception:
-            logger.exception("What is done every few seconds failed")
+            logger.exception("A periodic check failed")

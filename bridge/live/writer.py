@@ -1,7 +1,7 @@
-"""One queue a process: posts that wait together are written together, then answered and published.
+"""Stores posts from one queue for each process: posts that wait together are stored in one transaction.
 
-A transaction costs more than the messages in it. Nothing waits for a batch to fill: while one is being
-written the next one gathers.
+A transaction costs more than the messages in it. The writer never waits for a batch to fill: while one is stored, the
+next one gathers.
 """
 
 import asyncio
@@ -24,12 +24,12 @@ logger = logging.getLogger(__name__)
 MOST_WAITING = 2_000
 BATCH = 200
 PATIENCE = 5.0
-"""Seconds for which a post waits for a conversation that somebody else holds."""
+"""Seconds for which a post waits for a conversation that another transaction has locked."""
 LEAST_PAUSE, MOST_PAUSE = 0.001, 0.005
-"""Seconds between two transactions: half of what the last one took, within these.
+"""Seconds between two transactions: half of what the last one took, within these limits.
 
-SQLite's lock is unfair: without a pause the bot waited over a second. And visitors who write again as soon as they are
-answered still find the next batch open: at 50 visitors, batches grew from 34 posts to 47.
+SQLite's lock is unfair: without a pause, the bot waited for over a second. With it, visitors who write again as soon as
+they are answered are still in the next batch: with 50 visitors, batches grew from 34 posts to 47.
 """
 BUSY_PAUSE = 0.005
 
@@ -41,7 +41,7 @@ class Waiting(NamedTuple):
 
 
 class Writer:
-    """The posts of one process on their way into the database."""
+    """The queue of posts of one process, and the task that stores them."""
 
     def __init__(self) -> None:
         self._database = DatabaseThreads("writer", threads=1)
@@ -52,17 +52,17 @@ class Writer:
         self._in_hand = 0
 
     def __len__(self) -> int:
-        """Posts that were not answered yet."""
+        """Posts that are not answered yet."""
         return len(self._queue) + self._in_hand
 
     async def post(self, post: Post) -> Posted:
-        """The message as it is stored, once it is. Raises BridgeError where it is not."""
+        """Store a post, and return the message as stored. Raises BridgeError if it is not stored."""
         if self._stopping:
             raise _restarting()
         if len(self._queue) >= MOST_WAITING:
             raise BridgeError(Code.THROTTLED, "The server is busy. Please wait a moment.", retry_after=1)
         if self._task is None or self._task.done():
-            # Runs when this waits.
+            # It starts to run when this method waits.
             self._loop = asyncio.get_running_loop()
             self._task = self._loop.create_task(self._run())
         answer: asyncio.Future[Posted] = self._loop.create_future()
@@ -70,7 +70,7 @@ class Writer:
         return await answer
 
     async def stop(self, *, limit: float) -> None:
-        """Write what waits, within `limit` seconds. What is not written by then was not acknowledged."""
+        """Store what waits, within `limit` seconds. Posts that are not stored by then are not acknowledged."""
         self._stopping = True
         await self.drained(limit=limit)
         if self._task is not None:
@@ -81,7 +81,7 @@ class Writer:
         await self._database.close()
 
     async def drained(self, *, limit: float) -> None:
-        """Once nothing waits, or after `limit` seconds."""
+        """Wait until nothing waits, at most `limit` seconds."""
         if self._task is not None:
             await asyncio.wait([self._task], timeout=limit)
 
@@ -93,7 +93,7 @@ class Writer:
             try:
                 results = await self._database.run(write, [waiting.post for waiting in batch])
             except asyncio.CancelledError:
-                # Stopped: it may still be stored, but nobody was told so.
+                # Stopped. The batch may still be stored, but was not acknowledged.
                 for waiting in batch:
                     _settle(waiting, _restarting())
                 raise
@@ -106,7 +106,7 @@ class Writer:
             await asyncio.sleep(BUSY_PAUSE if busy else pause)
 
     def _settle(self, batch: Sequence[Waiting], results: Sequence[Result]) -> bool:
-        """Answer each; those whose conversation is held elsewhere go back to the front, in their order."""
+        """Answer each post. Those whose conversation is locked elsewhere go back to the front, in order."""
         now = time.monotonic()
         again: list[Waiting] = []
         for waiting, result in zip(batch, results, strict=True):
@@ -125,7 +125,7 @@ def _restarting() -> BridgeError:
 
 
 def _settle(waiting: Waiting, result: Posted | BridgeError) -> None:
-    # Its socket may have gone: a cancelled future that is answered kills whoever answers it.
+    # If the socket is gone, the future is cancelled, and setting its result would raise an error.
     if waiting.answer.done():
         return
     if isinstance(result, BridgeError):
@@ -135,11 +135,11 @@ def _settle(waiting: Waiting, result: Posted | BridgeError) -> None:
 
 
 def write(posts: Sequence[Post], *, again: bool = True) -> list[Result]:
-    """Write them all, or halve the batch until what cannot be written hurts only itself."""
+    """Store all posts. If that fails, halve the batch until only the post that cannot be stored fails."""
     try:
         return post_messages(posts)
     except (InterfaceError, OperationalError) as error:
-        # Perhaps it was committed and only the answer was lost: the second run looks that up first.
+        # It may have been committed, and only the answer lost. The second run finds such posts.
         connections.close_all()
         if again:
             return write(posts, again=False)
@@ -150,7 +150,7 @@ def write(posts: Sequence[Post], *, again: bool = True) -> list[Result]:
             half = len(posts) // 2
             return write(posts[:half]) + write(posts[half:])
         if again:
-            # The same client_id in another process at the same moment: now it is found.
+            # Another process stored the same client_id at the same moment: now it is found.
             return write(posts, again=False)
         logger.exception("A message could not be stored")
         return [BridgeError(Code.INTERNAL, "The message could not be stored.")]
