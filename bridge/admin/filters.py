@@ -90,7 +90,7 @@ class DeliveryByService(ByService):
 
 
 class Dates(ListFilter):
-    """Filters by date, from one day to another, both included. The list has this order, so no rows are wasted."""
+    """Filters by date, from one day to another, both included. The list has this order, so no rows are read in vain."""
 
     title = "date"
     template = "admin/bridge/dates_filter.html"

@@ -86,7 +86,7 @@ def tell(signal: Hook, keys: Iterable[Key], **more: Any) -> None:
         _dispatcher.add([Notice(signal, key, more) for key in keys])
     except RuntimeError:
         # No threads can be started any more.
-        logger.warning("%s was not sent: the process is ending", signal.name)
+        logger.warning("%s was not sent, because the process is ending", signal.name)
 
 
 def tell_on_commit(signal: Hook, keys: Iterable[Key], **more: Any) -> None:
@@ -121,7 +121,7 @@ class Worker(Generic[Item]):
             fitting = items[: max(0, self._room - len(self._waiting))]
             if len(fitting) < len(items):
                 if not self._dropped:
-                    logger.error("%s: receivers are too slow, from here on they miss signals", self.name)
+                    logger.error("%s: receivers are too slow and now miss signals", self.name)
                 self._dropped += len(items) - len(fitting)
             self._waiting.extend(fitting)
             self._changed.notify_all()

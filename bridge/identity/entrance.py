@@ -46,7 +46,7 @@ def open_inbox(named: Inbox | str, handshake: Handshake) -> Inbox:
     """The inbox, if it is enabled and the page's site may open it. Raises BridgeError as `admit` does."""
     inbox: Inbox | None
     if isinstance(named, str):
-        # PostgreSQL accepts no NUL in a query.
+        # PostgreSQL does not accept NUL in a query.
         inbox = Inbox.objects.filter(name=named).first() if named.isprintable() else None
     else:
         inbox = named

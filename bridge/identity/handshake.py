@@ -183,7 +183,7 @@ def _forwarded_for(forwarded: str) -> str:
         )
     if not 0 < trusted <= len(hops):
         return ""
-    # Some proxies add the port. With it, each socket would have its own address for the throttles.
+    # Some proxies add the port. With it, the throttles would see another address for each socket.
     hop = hops[-trusted]
     if hop.startswith("["):
         return hop[1:].partition("]")[0]

@@ -52,7 +52,7 @@ def read_jwt(inbox: Inbox, text: str) -> ExternalIdentity:
     if not inbox.takes_jwt:
         raise BridgeError(Code.NOT_IDENTIFIED, "This chat does not accept JWTs.", reason="jwt")
     try:
-        # We choose the algorithm, not the token. The comparison takes constant time.
+        # We choose the algorithm, not the token. Signatures are compared in constant time.
         said = _Said.model_validate(_decoded(inbox, text))
     except jwt.ExpiredSignatureError:
         raise BridgeError(Code.NOT_IDENTIFIED, "This JWT has expired.", reason="expired") from None

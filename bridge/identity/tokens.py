@@ -73,7 +73,7 @@ def issue(visitor: uuid.UUID | None = None) -> Token:
 
 
 def issue_identified(visitor: uuid.UUID, *, grant: str, until: datetime | None = None) -> Token:
-    """A new token for a visitor identified by what has the digest `grant`. Valid until `until`, at most for a day."""
+    """A new token for an identified visitor. Valid until `until`, at most for a day. `grant`: see `Token.grant`."""
     end = min(filter(None, (until, timezone.now() + VOUCHED_FOR)))
     return _issue(_IDENTIFIED, visitor, int(end.timestamp()), base64.urlsafe_b64decode(grant))
 

@@ -20,8 +20,8 @@ USUAL = 64 * 1024
 """Bytes, as many as a frame of the socket (`protocol.MAX_FRAME`)."""
 GRACE = 20.0
 SLOWEST = 8 * 1024
-"""A body may take GRACE seconds, and another second for each SLOWEST bytes received. A phone with bad reception sends
-twice as fast."""
+"""A body may take GRACE seconds, and another second for each SLOWEST bytes received. Even a phone with bad reception
+sends twice as fast."""
 LONGEST_ADDRESS = 8 * 1024
 """Bytes of a request's path and query that common proxies accept."""
 LONGEST = 900.0
@@ -33,7 +33,7 @@ _SAFE = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"
 JSON_HEADERS = [(b"content-type", b"application/json"), *_SAFE]
 TEXT_HEADERS = [(b"content-type", b"text/plain; charset=utf-8"), *_SAFE]
 LARGEST_UPLOAD = 100
-"""The highest limit of an inbox for one file, in megabytes. Some servers buffer a body before they pass it on."""
+"""The highest limit of an inbox for one file, in megabytes. Servers that buffer whole bodies accept this much."""
 
 
 class Refused(BridgeError):

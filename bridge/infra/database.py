@@ -17,7 +17,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 RENEW_AFTER = 60.0
-"""Seconds after which a connection is opened anew, so that no connection outlives its state on the server."""
+"""Seconds after which a connection is opened anew, in case the server has lost the state of the old one."""
 
 
 LONGEST_WAY = 0.02

@@ -90,7 +90,7 @@ def throttles() -> dict[str, Throttle]:
         raise ImproperlyConfigured("BRIDGE_THROTTLES is not a dict.") from None
     if unused := sorted(set(map(str, changed)) - set(THROTTLES)):
         raise ImproperlyConfigured(
-            f"BRIDGE_THROTTLES: there is no throttle {unused[0]!r}. There are {', '.join(sorted(THROTTLES))}."
+            f"BRIDGE_THROTTLES: there is no throttle {unused[0]!r}. Use one of {', '.join(sorted(THROTTLES))}."
         )
     return THROTTLES | {name: _read(name, value) for name, value in changed.items()}
 

@@ -11,7 +11,7 @@ import emoji as unicode
 MOST_ON_A_MESSAGE = 20
 """The maximum number of different emoji on one message."""
 MARKS = frozenset({"✅", "⚠️"})
-"""The bot's own reactions to messages of staff, if the inbox wants them. They are not removed with a visitor's."""
+"""The bot's own reactions to messages of staff, if the inbox wants them. They stay when a visitor's are removed."""
 EYE = "👁️"
 """The bot's reaction to the newest message that the visitor has read, if the inbox wants it."""
 

@@ -315,7 +315,7 @@ def test_one_that_hangs_holds_up_the_conversations_of_its_sender_and_no_other(
             say(target, "1", "2")
         until(lambda: sum(pk != stuck.connection for pk, _ in contents) >= 2 * len(beside))
         say(stuck, *map(str, range(3, 12)))
-        until(lambda: "receivers are too slow, from here on they miss signals" in caplog.text)
+        until(lambda: "receivers are too slow and now miss signals" in caplog.text)
         assert not dispatcher.drain(0.1)
         assert [content for pk, content in contents if pk == stuck.connection] == ["hang"]
     finally:
@@ -345,7 +345,7 @@ def test_a_process_that_ends_in_this_very_moment_fails_at_nothing(
     monkeypatch.setattr(hooks._dispatcher, "add", starts_no_thread)
     say(opened(inbox), "Hello")
     assert Message.objects.get().content == "Hello"
-    assert "message_posted was not sent: the process is ending" in caplog.text
+    assert "message_posted was not sent, because the process is ending" in caplog.text
 
 
 def test_what_is_too_much_is_dropped_and_counted(
@@ -358,7 +358,7 @@ def test_what_is_too_much_is_dropped_and_counted(
     say(opened(inbox), *map(str, range(8)))
     assert hooks.drain(60)
     assert heard.contents() == ["0", "1", "2", "3", "4"]
-    assert "receivers are too slow, from here on they miss signals" in caplog.text
+    assert "receivers are too slow and now miss signals" in caplog.text
     until(lambda: "receivers have missed 3 signals" in caplog.text)
 
 

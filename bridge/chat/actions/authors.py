@@ -39,7 +39,7 @@ def participant_of(endpoint: Endpoint, author: RemoteAuthor | None) -> Participa
         remote_id=author.remote_id,
         defaults={
             "nick": nick,
-            # Visitors cannot take names of staff. Names of guests are given elsewhere, so two may be the same.
+            # Visitors cannot take names of staff. Guests have their names from the service, so two may be the same.
             "nick_key": key_of(nick) if author.is_staff else "",
             "avatar": author.avatar[:300],
             "colour": author.colour,

@@ -77,7 +77,7 @@ def _retry(connection_pk: int, pks: Sequence[int]) -> int:
         message.state, message.failure = Message.State.SENT, ""
     if posted:
         connection = Connection.objects.get(pk=connection_pk)
-        # Clients put in what they do not have and replace what they have.
+        # Clients insert messages that they do not have, and replace the others.
         publish_changed("message.posted", [*posted.values()], ["state", "failure"], connection=connection)
     return len(failed)
 

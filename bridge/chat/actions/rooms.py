@@ -71,7 +71,7 @@ def find_room(name: str, *, inbox: int, key: str = "") -> Connection:
 
 
 def lets_in(room: Connection, *, key: str) -> bool:
-    """Whether somebody with this key may know the room."""
+    """Whether somebody with this key may see and enter the room."""
     if room.access == Connection.Access.OPEN:
         return True
     return bool(room.link_key) and key.isascii() and constant_time_compare(key, room.link_key)

@@ -36,7 +36,7 @@ def close_connection(
 def reopen_connection(connection: Connection, *, by: Participant | None = None) -> bool:
     """Reopen a conversation; False if it is open, or if the visitor has opened a newer one in the meantime.
 
-    Both sides get a notice of `by` whom it was reopened. None: by a message, which needs no notice.
+    `by`: who reopened it, which both sides see in a notice. None: a message reopened it, so no notice is needed.
     """
     if not _change(connection, Connection.State.OPEN):
         return False
