@@ -171,7 +171,10 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
             "<details><summary>Show</summary><code>{}</code></details>{}", inbox.identity_secret, note
         )
 
-    @admin.action(description="Create a new secret for JWTs; the previous one stays valid for 24 hours")
+    @admin.action(
+        description="Create a new secret for JWTs; the previous one stays valid for 24 hours",
+        permissions=["secret"],
+    )
     def rotate_secret(self, request: HttpRequest, queryset: QuerySet[Inbox]) -> None:
         for inbox in queryset.exclude(identity_secret=""):
             inbox.renew_identity_secret(keep=Inbox.ROTATION)
@@ -181,9 +184,8 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
             text = f"{inbox} has a new secret. The previous one stays valid for 24 hours."
             self.message_user(request, text, messages.SUCCESS)
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Only superusers can change the secret."""
-        return super().get_actions(request) if request.user.is_superuser else {}
+    def has_secret_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
 
     @admin.display(description="in Discord")
     def in_discord(self, inbox: Inbox) -> str:
