@@ -1,4 +1,4 @@
-"""Files: what is kept of them, where, and under what name. No rows and no requests in here."""
+"""Stores files: what is stored of them, where, and under what name. No database rows and no requests in here."""
 
 from bridge.files.keeping import FILES, THUMBNAILS, Kept, discard, keep, keep_in_turn
 from bridge.files.links import is_signed, link

@@ -1,7 +1,7 @@
-"""Have a file looked at, in a process of its own: see `bridge.inspection`.
+"""Inspects a file in a separate process: see `bridge.inspection`.
 
-A new one for each file: it starts in a tenth of what a photo takes, needs no memory while there is nothing to do, and
-no file meets what the one before left behind.
+Each file gets a new process: it starts in a tenth of the time that a photo takes, needs no memory while there is
+nothing to do, and no file is affected by the one before.
 """
 
 import json
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 LIMITS = Limits()
 _STOPPED = frozenset({-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP})
-"""How it ends where the whole service is stopped: no fault of the file's."""
+"""Exit codes if the whole service is stopped, which is not the file's fault."""
 _MOST_TOLD = 2000
 
 
@@ -33,12 +33,12 @@ def inspect(
     data: IO[bytes],
     thumbnail: IO[bytes],
 ) -> dict[str, Any]:
-    """What it is: `kind`, and of a picture that can be shown `width` and `height`. Such a one is in `data`, then, and
-    in `thumbnail` where it is not small itself. All three are files of the system. Blocks.
+    """The file's `kind`, and for a picture that can be shown, `width` and `height`. The picture is then in `data`, and
+    its thumbnail in `thumbnail`, unless it is small itself. All three must be real files. Blocks.
 
     Raises:
-        BridgeError: `invalid_payload` with a `reason`: `mismatch`, `type` or, where its process did not live through
-            it, `costly`. `unavailable` where the machine has no room for the process now.
+        BridgeError: `invalid_payload` with a `reason`: `mismatch`, `type`, or `costly` if the process did not survive
+            the file. `unavailable` if the machine cannot start a process now.
     """
     outputs = {"data": data.fileno(), "thumbnail": thumbnail.fileno()}
     job = {"name": name, "allowed": allowed, **outputs, "limits": LIMITS, "parent": os.getpid()}
@@ -67,7 +67,7 @@ def _result(code: int, answer: IO[bytes], trouble: IO[bytes]) -> dict[str, Any]:
 
 
 def _run(job: str, source: IO[bytes], answer: IO[bytes], trouble: IO[bytes], kept: Sequence[int]) -> int:
-    """Its exit code, negative: what signal ended it."""
+    """The process's exit code; a negative one is the signal that ended it."""
     source.flush()
     try:
         done = subprocess.run(  # a program of ours, with a name that is JSON
@@ -76,9 +76,9 @@ def _run(job: str, source: IO[bytes], answer: IO[bytes], trouble: IO[bytes], kep
             stdout=answer,
             stderr=trouble,
             pass_fds=kept,
-            # Nothing that is secret, and what this process can import.
+            # No secrets, but everything that this process can import.
             env={"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)), "MALLOC_ARENA_MAX": "1"},
-            # Ctrl-C in a terminal is for who started it.
+            # Ctrl-C in a terminal must not stop it directly.
             start_new_session=True,
             timeout=LIMITS.wall,
             check=False,

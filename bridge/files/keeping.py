@@ -1,4 +1,4 @@
-"""Keep a file: have it looked at, and put it into the storage of the settings under a name that nobody guesses."""
+"""Inspects a file and stores it in the storage of the settings, under a name that cannot be guessed."""
 
 import logging
 import tempfile
@@ -23,7 +23,7 @@ FILES, THUMBNAILS = "attachments", "thumbnails"
 
 
 class Kept(NamedTuple):
-    """A file in the storage: what an Attachment's row says of it."""
+    """A file in the storage, with the values for an Attachment's row."""
 
     name: str
     content_type: str
@@ -35,23 +35,23 @@ class Kept(NamedTuple):
 
 
 async def keep_in_turn(source: IO[bytes], *, name: str, allowed: Sequence[str] | None, owner: str) -> Kept:
-    """As `keep`, in a thread, when it is `owner`'s turn.
+    """Like `keep`, but in a thread, when it is `owner`'s turn.
 
     Raises:
-        BridgeError: as `keep`; `unavailable` where too many wait.
+        BridgeError: as `keep`; also `unavailable` if too many wait.
     """
     return await in_turn(partial(keep, source, name=name, allowed=allowed), owner=owner)
 
 
 def keep(source: IO[bytes], *, name: str, allowed: Sequence[str] | None) -> Kept:
-    """Store a file; `allowed` are the media types that are taken, None: all.
+    """Store a file. `allowed` are the accepted media types; None: all.
 
-    Pictures are stored anew, without what they tell of their maker. What cannot be shown is stored as it is. Blocks,
-    for seconds where a picture is large.
+    Pictures are encoded again or stripped, without metadata about their authors. Files that cannot be shown are stored
+    as they are. Blocks, for seconds if a picture is large.
 
     Raises:
-        BridgeError: `invalid_payload` with a `reason`, or `unavailable`. Nothing is stored then.
-        OSError: the storage takes nothing; NoRoom where the disk is full.
+        BridgeError: `invalid_payload` with a `reason`, or `unavailable`. Then nothing is stored.
+        OSError: the storage failed; NoRoom if the disk is full.
     """
     name = safe_name(name)
     with (
@@ -59,7 +59,7 @@ def keep(source: IO[bytes], *, name: str, allowed: Sequence[str] | None) -> Kept
         tempfile.TemporaryFile() as data,
         tempfile.TemporaryFile() as thumbnail,
     ):
-        # A file of its own: whoever brought it may be gone before it was looked at.
+        # A copy, because the request may end before the file is inspected.
         source.seek(0)
         copyfileobj(source, original)
         found = inspect(original, name=name, allowed=allowed, data=data, thumbnail=thumbnail)
@@ -74,7 +74,7 @@ def keep(source: IO[bytes], *, name: str, allowed: Sequence[str] | None) -> Kept
 
 
 def _store(folder: str, source: IO[bytes]) -> tuple[str, int]:
-    """Its name in the storage, and its size."""
+    """Store the file, and return its name in the storage and its size."""
     size = source.seek(0, 2)
     check_room(size)
     source.seek(0)
@@ -83,10 +83,10 @@ def _store(folder: str, source: IO[bytes]) -> tuple[str, int]:
 
 
 def discard(*names: str) -> None:
-    """Take files out of the storage. What cannot be taken out now is found by `manage.py purge_files`."""
+    """Delete files from the storage. `manage.py purge_files` finds those that cannot be deleted now."""
     for name in filter(None, names):
         try:
             file_storage().delete(name)
         except Exception:
-            # Any storage has errors of its own.
+            # Each storage has its own exceptions.
             logger.exception("The file %s could not be deleted", name)

@@ -1,4 +1,4 @@
-"""Signed links: for staff who follow one from a service, where nobody is logged in here."""
+"""Signed links to files, for staff who open them from a service without a login here."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -9,8 +9,8 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 LINK_AGE = timedelta(days=365)
-"""How long a link opens its file, counted from when the file was uploaded. The text with it must never change:
-what a service holds is compared with it."""
+"""How long a link is valid after the upload. A link must never change, because the text that a service has is compared
+with ours."""
 
 
 def key_of(uid: UUID, *, key: str | bytes | None = None) -> str:
@@ -18,7 +18,7 @@ def key_of(uid: UUID, *, key: str | bytes | None = None) -> str:
 
 
 def link(address: str, *, site: str, uid: UUID) -> str:
-    """The whole address of a file, with the key that opens it. Empty where the site's own is not known."""
+    """The full URL of a file, with the key that opens it; "" if the site's own address is unknown."""
     return f"{site}{address}?key={key_of(uid)}" if site else ""
 
 

@@ -1,4 +1,4 @@
-"""What a file may be called."""
+"""Makes the names of files safe."""
 
 import re
 
@@ -6,11 +6,11 @@ from bridge.text.characters import clean, is_blank, shortened
 
 LONGEST_NAME = 120
 LONGEST_GIVEN = 1000
-"""Of a longer name the beginning counts."""
+"""Characters of the given name that are used."""
 
 
 def safe_name(text: str) -> str:
-    """The last part of a path, without what cannot be seen, turns text around or means something to a system."""
+    """The last part of a path, without invisible, direction-changing and special characters."""
     text = clean(re.split(r"[/\\]", text)[-1][:LONGEST_GIVEN])
     text = re.sub(r'[<>:"|?*\s]+', lambda found: " " if found[0].isspace() else "_", text).strip(". ")
     stem, dot, extension = text.rpartition(".")

@@ -1,4 +1,4 @@
-"""Room on the disks that files go to. Storages elsewhere, as S3, keep count of their own."""
+"""Checks the free space on the disks for files. Remote storages such as S3 have their own limits."""
 
 import errno
 import logging
@@ -13,24 +13,24 @@ logger = logging.getLogger(__name__)
 
 MEGABYTE = 1024 * 1024
 SAID_EVERY = 60.0
-"""Seconds between two lines in the log that say that a disk is full."""
+"""Seconds between two log entries that say that a disk is full."""
 SHORT_BELOW = 2
-"""Room is short where there is less than so many times what is kept free: old uploads go sooner then."""
+"""Space is short below this multiple of the reserve. Then unsent uploads are deleted sooner."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _said_at = float("-inf")
 
 
 class NoRoom(OSError):
-    """A disk has too little left for a file: others need it, the database above all."""
+    """A disk has too little free space for a file. The rest is reserved, above all for the database."""
 
     def __init__(self, folder: str, free: int) -> None:
         super().__init__(errno.ENOSPC, f"only {free // MEGABYTE} MiB are left for files in", folder)
 
 
 def check_room(size: int = 0) -> None:
-    """Raises NoRoom where so many bytes more would take what BRIDGE_DISK_RESERVE keeps free.
+    """Raises NoRoom if `size` more bytes would use the space that BRIDGE_DISK_RESERVE keeps free.
 
-    Looks at the folder of temporary files, too: what comes in is written there first.
+    This also checks the folder of temporary files, where uploads are written first.
     """
     global _said_at
     for folder in _folders():
@@ -43,13 +43,13 @@ def check_room(size: int = 0) -> None:
 
 
 def is_short() -> bool:
-    """Whether there is room still, but not for long."""
+    """Whether a disk is nearly full."""
     enough = SHORT_BELOW * settings.BRIDGE_DISK_RESERVE * MEGABYTE
     return any(shutil.disk_usage(folder).free < enough for folder in _folders())
 
 
 def is_full(error: OSError) -> bool:
-    """Whether this is what a disk says that has nothing left: ours was asked first, but others write as well."""
+    """Whether this error means a full disk. It can be filled by others after `check_room`."""
     return error.errno in _FULL
 
 
@@ -59,7 +59,7 @@ def _folders() -> list[str]:
         folder = file_storage().path("")
     except NotImplementedError:
         return folders
-    # It is made with the first file.
+    # It is created with the first file.
     while not os.path.isdir(folder):
         folder = os.path.dirname(folder)
     return [*folders, folder]

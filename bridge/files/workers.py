@@ -1,4 +1,4 @@
-"""Threads for what takes long: one line for files that are looked at, other threads for those that are read."""
+"""Threads for slow work: one queue for files that are inspected, and other threads for those that are read."""
 
 import asyncio
 import threading
@@ -14,27 +14,27 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 AT_ONCE = 2
-"""Files that one process has looked at at the same time: each may take the memory of `inspection.limits`."""
+"""Files that one process inspects at the same time. Each may need the memory in `inspection.limits`."""
 MOST_WAITING = 40
-"""Beyond which who comes is sent away, to come again."""
+"""The most files that may wait; more are refused, and can be sent again."""
 PATIENCE = 60.0
-"""Seconds that one waits before it is sent away, too."""
+"""Seconds that a file waits before it is refused, too."""
 READERS = 8
 
 
 class Line:
-    """Work that waits for one of a few threads. Whoever brings much of it waits behind those who bring little."""
+    """A queue for a few threads. Its owners take turns, so that one with many files does not delay the others."""
 
     def __init__(self, *, threads: int, most: int) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="chatbridge-inspection")
         self._most = most
         self._lock = threading.Lock()
         self._waiting = 0
-        # In the order of their turns; who was served goes to the end.
+        # In the order of their turns; an owner who was served goes to the end.
         self._owners: dict[str, deque[tuple[Future[Any], Callable[[], Any]]]] = {}
 
     def put(self, work: Callable[[], T], *, owner: str) -> Future[T]:
-        """Raises BridgeError (`unavailable`) where too much waits already."""
+        """Raises BridgeError (`unavailable`) if too much waits already."""
         future: Future[T] = Future()
         with self._lock:
             if self._waiting >= self._most:
@@ -56,7 +56,7 @@ class Line:
             return
         try:
             future.set_result(work())
-        except BaseException as error:  # noqa: BLE001  # it is whoever waits who hears of it
+        except BaseException as error:  # noqa: BLE001  # the caller who waits gets it
             future.set_exception(error)
 
 
@@ -69,14 +69,14 @@ _readers = ThreadPoolExecutor(READERS, thread_name_prefix="chatbridge-files")
 
 
 async def in_background(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Its result. For what only reads, opens or deletes. Cancelled, the function still runs to its end."""
+    """The function's result, for work that only reads, opens or deletes. If cancelled, it still runs to its end."""
     return await asyncio.get_running_loop().run_in_executor(_readers, partial(function, *args, **kwargs))
 
 
 async def in_turn(work: Callable[[], T], *, owner: str) -> T:
-    """Its result, when it was `owner`'s turn. Cancelled before that it is not done at all.
+    """The result of the work, done when it is `owner`'s turn. If cancelled before that, it is not done at all.
 
-    Raises BridgeError (`unavailable`) where too many wait, or it did for too long.
+    Raises BridgeError (`unavailable`) if too many wait, or if this has waited for too long.
     """
     future = _line.put(work, owner=owner)
     waiting = asyncio.wrap_future(future)
