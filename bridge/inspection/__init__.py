@@ -1,6 +1,6 @@
-"""Looks at a file in a process of its own: what it is, and what of it is shown.
+"""Inspects a file in a separate process: its type, and the picture that is shown of it.
 
-Somebody else made the file, and may have made it to take all memory and all time, or to break whoever opens it. So
-nothing here runs in a process that serves anybody: `files.inspecting` starts `python -m bridge.inspection` for
-each file. Nothing of Django is in here, which would take longer to start than most files take to be looked at.
+A file may be malicious: it may be made to use all memory and time, or to exploit a bug in a decoder. So this code never
+runs in a process that serves anybody: `files.inspecting` starts `python -m bridge.inspection` for each file. It does
+not import Django, whose start takes longer than most files.
 """

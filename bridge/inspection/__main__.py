@@ -1,7 +1,7 @@
-"""The process that looks at one file: `python -m bridge.inspection JOB`, started by `bridge.files.inspecting`.
+"""The process that inspects one file: `python -m bridge.inspection JOB`, started by `bridge.files.inspecting`.
 
-The file is its standard input. What is to be kept in its place and its thumbnail go into the two descriptors that the
-job names, and what it is, as JSON, to its standard output.
+It reads the file from standard input. It writes the picture to store instead, and its thumbnail, to the two descriptors
+in the job, and the result as JSON to standard output.
 """
 
 import contextlib
@@ -36,19 +36,19 @@ def main(job: dict[str, Any]) -> None:
 def look(
     source: BinaryIO, *, name: str, allowed: Sequence[str] | None, data: int, thumbnail: int
 ) -> dict[str, Any]:
-    """Its `kind`; of a picture that can be shown `width` and `height`, too: those two files have it then."""
+    """The file's `kind`, and `width` and `height` if it is a picture that can be shown. It is then in the two files."""
     kind = kind_of(source)
     if allowed is not None:
         check_allowed(kind, name=name, allowed=allowed)
     if not kind.startswith("image/"):
         return {"kind": kind}
-    # Not before it is needed: most of the time that this process takes to start is Pillow's.
+    # Imported only if needed, because importing Pillow takes most of the start of this process.
     from bridge.inspection.images import MAX_PIXELS, NotShown, picture
 
     try:
         found = picture(source, kind=kind)
     except NotShown:
-        # Kept as it is. Nobody's browser is asked to show it under the name of a picture that it may be none of.
+        # Stored as it is, but not as a picture, because no browser should try to show it.
         return {"kind": UNKNOWN if kind in MAX_PIXELS else kind}
     for descriptor, content in ((data, found.data), (thumbnail, found.thumbnail)):
         with open(descriptor, "wb", closefd=False) as out:
@@ -57,7 +57,7 @@ def look(
 
 
 def _limit(limits: Limits, *, parent: int) -> None:
-    """From here on nothing that the file asks for goes beyond this."""
+    """Limit the resources of this process from now on."""
     for limit, most in (
         (resource.RLIMIT_AS, limits.memory),
         (resource.RLIMIT_CPU, limits.cpu),
@@ -65,15 +65,15 @@ def _limit(limits: Limits, *, parent: int) -> None:
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(limit, (most, most))
-    # Whoever serves visitors goes first.
+    # Processes that serve visitors have priority.
     os.nice(5)
-    # Where the machine's memory runs out all the same, this one is taken.
+    # If the machine runs out of memory, this process is killed first.
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
         score.write("1000")
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PARENT_DEATH, signal.SIGKILL)
     if os.getppid() != parent:
-        sys.exit("whoever asked is gone")
+        sys.exit("the process that started this one is gone")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Containers that hold many kinds of content: ISO's base media file format, QuickTime's before it, and Ogg.
+"""Recognises what is in media containers: ISO's base media file format, QuickTime's older one, and Ogg.
 
-Which brand a device writes first says little: https://mp4ra.org/registered-types/brands
+The first brand that a device writes says little: https://mp4ra.org/registered-types/brands
 """
 
 import struct
@@ -9,14 +9,14 @@ from typing import BinaryIO
 _HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
 _AVIF = frozenset({b"avif", b"avis"})
 _SOUND = frozenset({b"M4A ", b"M4B ", b"M4P "})
-# What films of QuickTime begin with that have no brand.
+# QuickTime films without a brand begin with one of these.
 _QUICKTIME = frozenset({b"moov", b"mdat", b"wide", b"pnot"})
 _MOST_BOXES = 1000
 _MOST_OF_MOOV = 1 << 20
 
 
 def container_kind(file: BinaryIO, head: bytes) -> str:
-    """The media type; empty where this is no such container."""
+    """The media type; "" if the file is not such a container."""
     if head.startswith(b"OggS"):
         return "video/ogg" if b"\x80theora" in head else "audio/ogg"
     name = head[4:8]
@@ -43,7 +43,7 @@ def _branded(file: BinaryIO, head: bytes) -> str:
 
 
 def _is_sound(file: BinaryIO) -> bool:
-    """Whether all of its tracks are: recorders of voices write the brands of films."""
+    """Whether all tracks are sound, because voice recorders write the brands of films."""
     at = 0
     for _ in range(_MOST_BOXES):
         file.seek(at)

@@ -1,7 +1,7 @@
-"""Pictures: how large they are, without what they tell of their maker, and small.
+"""Processes pictures: their size, the same picture without metadata about its author, and a thumbnail.
 
-What a picture claims to be is read before anything of it is decoded: 20,000 by 20,000 pixels fit into a kilobyte
-and take 1.6 GB of memory.
+A picture's declared size is read before anything is decoded: 20,000 by 20,000 pixels fit into a kilobyte, and take
+1.6 GB of memory.
 """
 
 import warnings
@@ -21,21 +21,21 @@ MAX_PIXELS = {
     "image/webp": 16_800_000,
     "image/avif": 16_800_000,
 }
-"""Of what is shown, by format. A telephone of today takes 48 million, as JPEG, which takes 250 MB and 2 s to be written
-anew; 16.8 million take 500 MB and 5 s as WebP or AVIF. Other formats are not read at all: each is one more decoder
-to trust."""
+"""The most pixels of a picture that is shown, by format. Today's phones take photos of 48 million pixels, as JPEG:
+encoding these again takes 250 MB and 2 s. As WebP or AVIF, 16.8 million take 500 MB and 5 s. Other formats are not
+read at all, because each is one more decoder to trust."""
 MAX_MOVING_PIXELS = 300_000_000
-"""All pictures of a moving one together: those of ten seconds at 1,280 by 720. As WebP they take 16 s."""
+"""Pixels of all frames of an animation: those of ten seconds at 1,280 by 720. As WebP they take 16 s."""
 MAX_FRAMES = 3000
-"""Of a moving one, however small: each costs 0.2 ms beside its pixels."""
+"""Frames of an animation, however small: each takes 0.2 ms in addition to its pixels."""
 THUMBNAIL = (640, 640)
 SMALL_ENOUGH = 100_000
-"""Bytes up to which a picture is its own thumbnail; one that moves, up to SMALL_ENOUGH_MOVING."""
+"""Bytes up to which a picture needs no thumbnail; for an animation, SMALL_ENOUGH_MOVING."""
 SMALL_ENOUGH_MOVING = 3_000_000
 
 _FORMATS = {kind: kind.removeprefix("image/").upper() for kind in MAX_PIXELS}
 _MOVING = frozenset({"image/gif", "image/webp", "image/png"})
-# AVIF at its usual speed takes three times as long; PNG at its usual level, too, and is not smaller.
+# AVIF at its default speed takes three times as long. So does PNG at its default level, and is not smaller.
 _QUALITY: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 90},
     "PNG": {"compress_level": 3},
@@ -46,30 +46,30 @@ _THUMBNAIL_MODES = frozenset({"L", "RGB", "RGBA"})
 
 Image.MAX_IMAGE_PIXELS = max(MAX_PIXELS.values())
 warnings.simplefilter("error", Image.DecompressionBombWarning)
-# Half a photo, as a full memory card leaves it, is shown as browsers show it.
+# A truncated photo, for example from a full memory card, is shown as browsers show it.
 ImageFile.LOAD_TRUNCATED_IMAGES = True
-# Each has a copy of the picture.
+# Each thread has a copy of the picture.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 
 class NotShown(Exception):
-    """A picture that cannot be opened, or is too large for that."""
+    """The picture cannot be opened, or is too large."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as it is kept."""
+    """A picture as it is stored."""
 
     content_type: str
     data: bytes
     width: int
     height: int
     thumbnail: bytes
-    """Empty where it is small enough itself."""
+    """Empty if the picture is small enough itself."""
 
 
 def picture(file: BinaryIO, *, kind: str) -> Picture:
-    """Raises NotShown; MemoryError where it takes more of that than there may be."""
+    """The picture as it is stored. Raises NotShown, and MemoryError if it needs too much memory."""
     if kind not in _FORMATS:
         raise NotShown(f"{kind} is not read")
     try:
@@ -78,12 +78,12 @@ def picture(file: BinaryIO, *, kind: str) -> Picture:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise NotShown("it has too many pixels") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError) as error:
-        # Pillow raises whatever its decoders do for a broken picture.
+        # For a broken picture, Pillow raises whatever its decoders raise.
         raise NotShown(f"it is broken: {error}") from error
 
 
 def _stripped(file: BinaryIO, kind: str) -> Stripped | None:
-    """A moving picture, whose frames are counted before one of them is decoded. None: it stands still."""
+    """The stripped animation; None if the picture is not one. Its frames are counted before any is decoded."""
     if kind not in _MOVING:
         return None
     file.seek(0)
@@ -102,7 +102,7 @@ def _open(file: BinaryIO, kind: str) -> Image.Image:
 
 
 def _still(file: BinaryIO, kind: str) -> Picture:
-    """Encoded anew, upright: what it knew of time and place, and whatever was hidden behind it, is gone."""
+    """Encodes a picture again, upright, so that metadata and anything that is hidden in the file are gone."""
     with _open(file, kind) as image:
         profile = image.info.get("icc_profile")
         image.load()
@@ -119,7 +119,7 @@ def _still(file: BinaryIO, kind: str) -> Picture:
 def _moving(found: Stripped, kind: str) -> Picture:
     with _open(BytesIO(found.data), kind) as image:
         thumbnail = b"" if len(found.data) <= SMALL_ENOUGH_MOVING else _thumbnail(image.convert("RGBA"), None)
-        # Each is looked at: what does not decode is not shown.
+        # Each frame is decoded: if one fails, the picture is not shown.
         for number in range(1, MAX_FRAMES):
             try:
                 image.seek(number)
@@ -130,7 +130,7 @@ def _moving(found: Stripped, kind: str) -> Picture:
 
 
 def _thumbnail(image: Image.Image, profile: bytes | None) -> bytes:
-    """Made of the picture itself, which is not needed any more: a copy of it would take as much again."""
+    """Makes the thumbnail from the picture itself, which is not needed any more, to save the memory of a copy."""
     if image.mode not in _THUMBNAIL_MODES:
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     image.thumbnail(THUMBNAIL)
@@ -139,7 +139,7 @@ def _thumbnail(image: Image.Image, profile: bytes | None) -> bytes:
 
 def _encoded(image: Image.Image, shape: str, profile: bytes | None) -> bytes:
     out = BytesIO()
-    # Named, since Pillow writes on what it has read where nothing is said.
+    # Set explicitly, because otherwise Pillow writes the metadata that it has read.
     image.info = {key: value for key, value in image.info.items() if key in {"transparency", "gamma"}}
     image.save(out, shape, icc_profile=profile, exif=b"", **_QUALITY.get(shape, {}))
     return out.getvalue()

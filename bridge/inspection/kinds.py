@@ -1,4 +1,4 @@
-"""What a file is: its bytes decide, its name only has to agree with them."""
+"""Determines a file's type from its content; its name only has to agree with it."""
 
 import mimetypes
 from codecs import BOM_UTF8
@@ -17,25 +17,25 @@ TEXT = "text/plain"
 PDF = "application/pdf"
 
 _NAMES = {"image/apng": "image/png", "audio/x-wav": "audio/wav", "audio/x-flac": "audio/flac"}
-# What the library does not know.
+# Types that the library does not know.
 _SIGNATURES = (
     (b"\xff\x0a", "image/jxl"),
     (b"\0\0\0\x0cJXL \r\n\x87\n", "image/jxl"),
     (b"#!AMR-WB\n", "audio/amr-wb"),
     (b"caff\0\1", "audio/x-caf"),
 )
-# What a script may hide in: only where an inbox names it in so many words.
+# Types that can contain scripts. An inbox must name them explicitly.
 _ACTIVE = frozenset({"image/svg+xml", "text/html", "text/xml"})
-# What text may call itself: not a picture, a film or a page.
+# Types that the name of a plain text must not claim: pictures, films, pages.
 _NOT_TEXT = ("image/*", "audio/*", "video/*", "font/*", "text/html", "application/xhtml+xml")
 _PACKED = (PDF, "application/zip", "application/vnd.*", "application/msword", "application/gzip")
-# Without the system's own tables: a file is taken on every machine or on none.
+# Without the system's own tables, so that all machines accept the same files.
 _claims = mimetypes.MimeTypes()
 _claims.add_type("application/xhtml+xml", ".xhtml")
 
 
 def kind_of(file: BinaryIO) -> str:
-    """The media type of what its bytes are; `application/octet-stream` where nobody knows."""
+    """The media type of the file's content; `application/octet-stream` if it is unknown."""
     text = text_kind(file)
     if text not in {TEXT, ""}:
         return text
@@ -50,9 +50,10 @@ def kind_of(file: BinaryIO) -> str:
 
 
 def _is_pdf(file: BinaryIO, head: bytes, *, is_text: bool) -> bool:
-    """By a header in its first kilobyte, as Acrobat reads it: printers and servers write lines of their own before.
+    """Whether there is a PDF header in the first kilobyte, as in Acrobat: printers and servers add lines before it.
 
-    What is known as something else is no PDF that has such lines. Text that mentions a header does not end as a PDF.
+    Content of another known type is not a PDF with such lines. A text that only mentions a header does not end like a
+    PDF.
     """
     at = head.find(b"%PDF-", 0, 1024)
     if at <= 0:
@@ -70,17 +71,17 @@ def _guessed(head: bytes) -> str:
 
 
 def check_allowed(kind: str, *, name: str, allowed: Sequence[str]) -> None:
-    """Raises BridgeError (`invalid_payload`) where this is not taken, or is not what its name says."""
+    """Raises BridgeError (`invalid_payload`) if this type is not allowed, or if the name claims another one."""
     claimed = _claims.guess_type(name)[0] or ""
     if not _agree(kind, claimed):
         raise refusal("mismatch", "Its content does not match its name.")
-    # "image/*" is meant for pictures: what may carry a script has to be named.
+    # "image/*" means pictures; types that can contain scripts must be named explicitly.
     if not any(kind == each if kind in _ACTIVE else fnmatch(kind, each) for each in allowed):
         raise refusal("type", "Files of this type are not allowed here.")
 
 
 def _agree(kind: str, claimed: str) -> bool:
-    """Whether content of this kind may go under a name that claims something."""
+    """Whether content of this type may have a name that claims another one."""
     if not claimed or kind == claimed:
         return True
     if kind in _ACTIVE:
@@ -89,11 +90,11 @@ def _agree(kind: str, claimed: str) -> bool:
         return not any(fnmatch(claimed, each) for each in (*_NOT_TEXT, *_PACKED))
     media = kind.partition("/")[0]
     if media in {"audio", "video"}:
-        # One container for both: a voice message may be called .mp4.
+        # They share containers: a voice message may be called .mp4.
         return claimed.startswith(("audio/", "video/")) or claimed == "application/ogg"
     if media == "image":
         return claimed.startswith("image/")
-    # Documents are zip files, and programs come in many guises: only what claims to be harmless is refused.
+    # Many documents are zip files, and other types vary, too. Only a name that claims a harmless type is refused.
     return not claimed.startswith(("image/", "audio/", "video/", "text/"))
 
 

@@ -1,8 +1,8 @@
-"""Take comments, locations and other data about a moving picture out of it, and leave the picture as it is.
+"""Removes comments, locations and other metadata from an animation, without changing its frames.
 
-Only for what moves: encoded anew it would lose colours or timing, and take minutes. What stands behind its end is left
-out, and what ends too early, as many programs write it, ends with its last whole part. What is no such picture raises
-ValueError. Nothing is decoded for it, so it also says what decoding would cost.
+Only for animations: encoded again, they would lose colours or timing, and take minutes. Data after the end is removed.
+If the file is truncated, as many programs write it, it ends after its last complete part. A file that is not such a
+picture raises ValueError. Nothing is decoded, so this also tells what decoding would cost.
 """
 
 import struct
@@ -12,23 +12,23 @@ from dataclasses import dataclass
 
 _PNG_DROPPED = frozenset({b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"tIME"})
 _WEBP_DROPPED = frozenset({b"EXIF", b"XMP "})
-_WEBP_FLAGS = 0x08 | 0x04  # of VP8X: that there is EXIF, and XMP
+_WEBP_FLAGS = 0x08 | 0x04  # in VP8X: the file has EXIF, and XMP
 _GIF_LOOPS = frozenset({b"NETSCAPE2.0", b"ANIMEXTS1.0"})
 
 
 @dataclass
 class Stripped:
-    """A picture without what it tells of its maker."""
+    """A picture without metadata about its author."""
 
     data: bytes = b""
     frames: int = 0
     width: int = 0
     height: int = 0
-    """Of what all of its frames are drawn on."""
+    """Width and height of the canvas on which the frames are drawn."""
 
     @property
     def pixels(self) -> int:
-        """Of all frames together: decoded, each is as large as the whole."""
+        """Pixels of all frames: when decoded, each is as large as the canvas."""
         return self.width * self.height * self.frames
 
     def has(self, width: int, height: int) -> None:
@@ -92,7 +92,7 @@ def _gif(data: bytes, found: Stripped) -> Iterator[bytes]:
     found.has(*struct.unpack_from("<HH", data, 6))
     at = 13 + _colours(data[10])
     yield data[:at]
-    # Its last block may not be whole: the ones before are.
+    # The last block may be incomplete; those before it are kept.
     with suppress(IndexError):
         yield from _gif_blocks(data, at, found)
     yield b";"
@@ -104,7 +104,7 @@ def _gif_blocks(data: bytes, at: int, found: Stripped) -> Iterator[bytes]:
         if data[at] == 0x21:
             label, at = data[at + 1], _blocks_end(data, at + 2)
             name = data[start + 3 : start + 14]
-            # Kept: when a picture is shown and for how long, and how often all of it.
+            # Kept: the timing of each frame, and how often the animation is repeated.
             if label == 0xF9 or (label == 0xFF and name in _GIF_LOOPS):
                 yield data[start:at]
         elif data[at] == 0x2C:
@@ -114,12 +114,12 @@ def _gif_blocks(data: bytes, at: int, found: Stripped) -> Iterator[bytes]:
             found.frames += 1
             yield data[start:at]
         else:
-            # Zeros and other rubbish, behind all that is shown.
+            # Zeros and other garbage after the last frame.
             return
 
 
 def _colours(flags: int) -> int:
-    """Bytes of a colour table."""
+    """The size of a colour table in bytes."""
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 

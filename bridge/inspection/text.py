@@ -1,4 +1,4 @@
-"""Text, in whichever encoding, and text that a browser would run as a page."""
+"""Recognises text in any encoding, and text that a browser would run as a page."""
 
 import codecs
 import re
@@ -6,19 +6,19 @@ import unicodedata
 from typing import BinaryIO
 
 HEAD = 8192
-"""Bytes by which a file is known."""
+"""Bytes at the beginning of a file that determine its type."""
 PIECE = 1 << 20
 
-# What may stand before the first element of what a browser would run as a page, and where each of it ends.
+# What may come before the first element of a page, and how each of these ends.
 _BEFORE_MARKUP = ((b"<!--", b"-->"), (b"<?xml", b"?>"))
 _ELEMENT = re.compile(rb"<(?:!doctype\s++)?([a-z][\w:-]*)", re.IGNORECASE)
 _PAGE_ELEMENTS = frozenset(
     b"html head body script iframe style title meta link table div h1 p a b br font img object embed"
     b" form input button textarea base template video audio math".split()
 )
-# What no text has: controls but for tab, line ends, form feed and escape.
+# Control characters that no text contains: all but tab, line ends, form feed and escape.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
-# The longer ones first: UTF-32's begins as UTF-16's does.
+# The longer ones first, because UTF-32's mark begins with UTF-16's.
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -28,26 +28,26 @@ _MARKS = (
 
 
 def text_kind(file: BinaryIO) -> str:
-    """`text/plain`, or what a browser would run: `text/html`, `text/xml`, `image/svg+xml`. Empty: it is no text."""
+    """`text/plain`, or what a browser would run: `text/html`, `text/xml`, `image/svg+xml`. "" if it is not text."""
     file.seek(0)
     head = file.read(HEAD)
     encoding = _wide_encoding(head)
     words = head.decode(encoding, "ignore").lstrip("\ufeff").encode() if encoding else head
     if markup := _markup(words):
         return markup
-    # In any other encoding controls are the bytes that they are in Latin-1.
+    # In all other encodings, control characters have the same bytes as in Latin-1.
     return "text/plain" if _is_text(file, encoding or "latin-1") else ""
 
 
 def _markup(head: bytes) -> str:
-    """Scanned once, from left to right: whoever made the file chose what a search would have to try again."""
+    """The type of a page, or "". Scans once from left to right: a file could make a regular expression backtrack."""
     head = head.removeprefix(codecs.BOM_UTF8)
     is_xml = head.lstrip().startswith(b"<?xml")
     at = _skip_space(head, 0)
     while ending := next((end for begin, end in _BEFORE_MARKUP if head.startswith(begin, at)), None):
         found = head.find(ending, at)
         if found < 0:
-            # It goes on behind what was read: whatever follows, it begins as no other text does.
+            # It does not end in what was read. Only pages begin like this, whatever follows.
             return "text/xml" if is_xml else "text/html"
         at = _skip_space(head, found + len(ending))
     element = _ELEMENT.match(head, at)
@@ -66,7 +66,7 @@ def _skip_space(data: bytes, at: int) -> int:
 
 
 def _wide_encoding(head: bytes) -> str:
-    """UTF-16 or UTF-32, by its mark; without one UTF-16 by where its zeros stand. Empty: neither."""
+    """UTF-16 or UTF-32, by the byte order mark; without one, UTF-16 by the positions of zeros. "" if neither."""
     for mark, encoding in _MARKS:
         if head.startswith(mark):
             return encoding
