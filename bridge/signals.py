@@ -1,8 +1,8 @@
-"""Django signals for other apps: what happens in conversations, sent after the commit. Our own code receives none.
+"""Django signals for other apps: what happens in conversations, sent after the commit.
 
-Receivers may be functions or async functions. `chat.hooks` calls them in its own threads: an exception is logged, and a
-slow receiver delays only other signals. Each gets `signal`, `sender` (the model) and the arguments that are listed
-here, by name:
+ChatBridge itself receives none of them. Receivers may be functions or async functions. `chat.hooks` calls them in its
+own threads: an exception is logged, and a slow receiver delays only other signals. Each gets `signal`, `sender` (the
+model) and the arguments that are listed here, by name:
 
 `connection`, `message`, `participant`: rows of `bridge.models`, as they are when the receiver is called. A
 connection's `inbox`, a message's `author` and `connection`, and a participant's `connection` are already loaded.

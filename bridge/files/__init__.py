@@ -1,4 +1,4 @@
-"""Stores files: what is stored of them, where, and under what name. No database rows and no requests in here."""
+"""Inspects, names, stores and links files, without database rows and requests."""
 
 from bridge.files.keeping import FILES, THUMBNAILS, Kept, discard, keep, keep_in_turn
 from bridge.files.links import is_signed, link

@@ -1,4 +1,4 @@
-"""Checks the free space on the disks for files. Remote storages such as S3 have their own limits."""
+"""Checks the free space on the disks for files; remote storages such as S3 have their own limits."""
 
 import errno
 import logging

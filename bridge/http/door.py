@@ -1,4 +1,7 @@
-"""The views of the HTTP API: they pass requests to operations, and answer with replies or refusals. No rules here."""
+"""The views of the HTTP API, which pass requests to operations and answer with replies or refusals.
+
+They contain no rules.
+"""
 
 import logging
 import re

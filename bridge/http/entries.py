@@ -1,4 +1,4 @@
-"""Visitors' commands that only HTTP has. They get from the request what a socket's session would contain."""
+"""Visitors' commands that only HTTP has: they get from the request what a socket's session would contain."""
 
 import uuid
 from dataclasses import replace

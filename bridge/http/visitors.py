@@ -1,4 +1,4 @@
-"""The permissions of visitors' requests. They are checked for each request: nothing is stored between two."""
+"""The permissions of visitors' requests, checked for each request: nothing is stored between two."""
 
 import uuid
 from typing import Annotated, Any

@@ -1,4 +1,7 @@
-"""The chat socket: passes each frame to its command, and sends replies and events. No rules in here."""
+"""The consumer of the chat socket, which passes frames to commands and sends replies and events.
+
+It contains no rules.
+"""
 
 import asyncio
 import itertools

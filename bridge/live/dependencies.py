@@ -1,4 +1,4 @@
-"""Provides the arguments of commands. Annotations are read once, when a command is declared."""
+"""Provides the arguments of commands, from annotations that are read once, when a command is declared."""
 
 import inspect
 import typing

@@ -1,4 +1,4 @@
-"""Declares commands and events: ChatBridge's own and those of other apps. Mistakes are reported at start."""
+"""Declares commands and events, ChatBridge's own and those of other apps, and reports mistakes at start."""
 
 import inspect
 import re

@@ -1,4 +1,4 @@
-"""Passes events from all processes to the sockets of this one. Each event is serialised once."""
+"""Passes events from all processes to the sockets of this one, and serialises each of them once."""
 
 import asyncio
 import logging

@@ -1,4 +1,7 @@
-"""Load the rows that commands get. Always the caller's own, whatever the permission allows. They block."""
+"""Loads the rows that commands get: always the caller's own, whatever the permission allows.
+
+These functions block.
+"""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The permissions of commands. Each is awaited with session and payload, and raises BridgeError to refuse."""
+"""The permissions of commands: each is awaited with session and payload, and raises BridgeError to refuse."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The page that is shown while the database is unavailable. It reloads itself, as the socket reconnects."""
+"""The page that is shown while the database is unavailable, and that reloads itself."""
 
 import logging
 import random

@@ -1,4 +1,4 @@
-"""Security headers of the chat's pages, the same in any project. Frames of the same site may contain the pages."""
+"""Security headers of the chat's pages, the same in any project, which allow frames of the same site."""
 
 from itertools import chain
 

@@ -1,4 +1,4 @@
-"""Formats messages as lines of a terminal. Pure.
+"""Formats messages as lines of a terminal, with pure functions.
 
 A terminal obeys control characters: with these, a message could clear the screen, change earlier output, or type into
 the shell. With line breaks, or spaces up to the edge, it could look like somebody else's message.

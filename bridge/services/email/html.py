@@ -1,4 +1,4 @@
-"""Converts the HTML of a mail to plain text. Quoted lines begin with “>”, as in plain-text mails.
+"""Converts the HTML of a mail to plain text, in which quoted lines begin with “>”.
 
 lxml parses it without building a tree. Measured on malicious documents (100,000 open elements, closed in the wrong
 order): selectolax, and html.parser in some versions of Python, take minutes. The time that lxml takes grows with the

@@ -1,4 +1,4 @@
-"""Receives visitors' answers by mail and posts them in their conversations. No mail is dropped silently."""
+"""Posts visitors' answers by mail in their conversations, and never drops a mail silently."""
 
 import logging
 from collections.abc import Sequence

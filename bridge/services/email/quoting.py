@@ -1,8 +1,9 @@
-"""Extracts what somebody wrote in an answer, without the mail that they quote. Pure, and linear in the text.
+"""Extracts what somebody wrote in an answer, without the mail that they quote.
 
-The libraries for this consist of regular expressions for the words of some languages: one took 73 seconds for 20,000
-empty lines. Here the quoted mail is always ours, so most of the quote is known word for word. What is not known to be
-a quote stays: a line too many is better than one of the visitor's too few.
+The functions are pure, and take time linear in the text. Existing libraries consist of regular expressions for the
+words of some languages: one took 73 seconds for 20,000 empty lines. Here the quoted mail is always ours, so most of
+the quote is known word for word. A line that is not known to be a quote stays: it is better to keep a line too many
+than to lose one of the visitor's.
 """
 
 from collections.abc import Sequence
