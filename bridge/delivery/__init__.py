@@ -17,7 +17,7 @@ each one prevents:
    permission puts the line on hold (`failing.fail`).
    *One refused message stopped a conversation for ever; without a permission, all waiting messages failed.*
 6. An opening continues from what already exists (`planning._opening`). *A crash created two threads.*
-7. Events from Discord go through one queue per thread, with a watermark before which nothing is missing (`bot.relay`,
+7. Events from outside go through one queue per thread, with a watermark before which nothing is missing (`bot.relay`,
    `chat.actions.receiving`). *Events overtook each other; messages written while the bot was away were lost.*
 8. Edits and deletions that were missed are found by comparison (`bot.catchup`, `bot.intake`). *They appear in no list.*
    A deletion in the service that we did not request also deletes the message on the page

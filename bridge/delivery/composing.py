@@ -205,6 +205,6 @@ def _link_line(attachment: Attachment, format_text: Callable[[str], str]) -> str
     size = f"{attachment.size / (1024 * 1024):.1f} MB"
     path = addresses.path_to("bridge:file", attachment.uid)
     address = files.link(path, site=addresses.origin(), uid=attachment.uid)
-    # Discord shows no preview of a link in these brackets.
+    # No preview is shown of a link in these brackets.
     where = f"<{address}>" if address else "too large to be sent: it is in the admin"
     return f"📎 {format_text(attachment.name)} ({size}) {where}"
