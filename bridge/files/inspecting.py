@@ -70,7 +70,7 @@ def _run(job: str, source: IO[bytes], answer: IO[bytes], trouble: IO[bytes], kep
     """The process's exit code; a negative one is the signal that ended it."""
     source.flush()
     try:
-        done = subprocess.run(  # a program of ours, with a name that is JSON
+        done = subprocess.run(  # our own program, whose argument is JSON
             [sys.executable, "-P", "-m", "bridge.inspection", job],
             stdin=source,
             stdout=answer,

@@ -105,7 +105,7 @@ def _adapter(of: Any) -> TypeAdapter[Any]:
 
 
 def explain(model: str, schema: Schema) -> None:
-    """Describe the fields of one of our models with the strings below them in the source.
+    """Add descriptions to the fields of one of our models: the strings below them in the source.
 
     Pydantic can do this too, but takes seconds, because it reads the source again for each validator.
     """

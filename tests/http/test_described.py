@@ -60,7 +60,7 @@ def test_the_published_description_is_current(tmp_path: Path, settings: Any) -> 
             call_command("http_schema", option)
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / PUBLISHED.name).write_text("{}")
-    with pytest.raises(CommandError, match="not current"):
+    with pytest.raises(CommandError, match="is out of date"):
         call_command("http_schema", "--check")
     call_command("http_schema", "--write")
     call_command("http_schema", "--check")

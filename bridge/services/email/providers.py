@@ -170,7 +170,7 @@ def _has_secret(authorization: str) -> bool:
 
 
 def read_postmark(body: bytes) -> Mail:
-    """Raises Unreadable."""
+    """Read a mail from Postmark's JSON. Raises Unreadable."""
     try:
         mail = json.loads(body)
         headers = _headers((header["Name"], header["Value"]) for header in mail.get("Headers") or [])

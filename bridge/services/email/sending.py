@@ -15,7 +15,7 @@ TIMEOUT = 10
 
 
 def send(mail: EmailMessage) -> None:
-    """Raises DeliveryFailed. Blocks."""
+    """Send a mail. Raises DeliveryFailed. Blocks."""
     backend = _backend()
     try:
         backend.open()

@@ -60,7 +60,7 @@ class Sender:
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     async def send(self, webhook: Webhook, *, event: str, body: bytes) -> None:
-        """Raises NotAccepted."""
+        """Send an event to a webhook. Raises NotAccepted."""
         attempt = current_attempt() or Attempt(clock=Clock(), until=math.inf)
         attempt.begin(write=True)
         signed = signing.headers(event=event, body=body, secrets=webhook.secrets(), now=time.time())
