@@ -99,7 +99,7 @@ worker.wait()
     )
     assert parent.stdout is not None
     worker = psutil.Process(int(parent.stdout.readline()))
-    until(lambda: worker.nice() == 5, "it is limited")
+    until(lambda: worker.nice() == os.nice(0) + 5, "it is limited")
     parent.kill()
     parent.wait()
     parent.stdout.close()
