@@ -147,7 +147,7 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
             return self.fieldsets
         hidden = {"secret", "new_secret"}
         return [
-            (title, {"fields": tuple(each for each in options["fields"] if each not in hidden)})
+            (title, {"fields": tuple(field for field in options["fields"] if field not in hidden)})
             for title, options in self.fieldsets
         ]
 
@@ -203,9 +203,11 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
             visitors = online.sessions(inbox=inbox)[:MOST_SHOWN]
         except RedisError:
             return "Unknown, because Redis cannot be reached."
-        latest = Connection.objects.filter(inbox=inbox, visitor__in=[each.visitor for each in visitors])
+        latest = Connection.objects.filter(inbox=inbox, visitor__in=[session.visitor for session in visitors])
         links = {row.visitor: conversation_link(row) for row in latest.select_related("inbox").order_by("pk")}
-        rows = [(_name(each), moment(each.since), links.get(each.visitor, "")) for each in visitors]
+        rows = [
+            (_name(session), moment(session.since), links.get(session.visitor, "")) for session in visitors
+        ]
         listed = format_html_join("", "<li>{}, since {} {}</li>", rows)
         return format_html(
             "{} ({} identified)<ul class='bridge-online'>{}</ul>", count.visitors, count.identified, listed

@@ -139,7 +139,7 @@ class HistoryAdmin(ModelAdmin[Any]):
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         """Only the filters of the list are allowed, because any other lookup in a URL could scan the table."""
-        return any(lookup in each.parameters() for each in self.get_list_filter(request))  # type: ignore[arg-type, union-attr]
+        return any(lookup in list_filter.parameters() for list_filter in self.get_list_filter(request))  # type: ignore[arg-type, union-attr]
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

@@ -220,7 +220,7 @@ def message_of(
         service=row.service,
         seq=row.seq,
         created_at=row.created_at,
-        files=tuple(_file(each) for each in row.attachments.order_by("position")),
+        files=tuple(_file(attachment) for attachment in row.attachments.order_by("position")),
         change=change,
         row=row,
     )

@@ -147,8 +147,8 @@ messages = Messages
 
 
 def _is_carried(service: str) -> bool:
-    found = services.find(service)
-    return found is not None and not issubclass(found, Everything)
+    service_class = services.find(service)
+    return service_class is not None and not issubclass(service_class, Everything)
 
 
 class _Lines:

@@ -23,8 +23,8 @@ FEW = 5
 def page(reader: Target, *, before: int | None = None, limit: int = 50) -> HistoryRead:
     """The newest messages, or those just before the position `before`; oldest first."""
     rows = Message.objects.filter(connection=reader.connection).select_related("author", "reply_to__author")
-    found = BY_PLACE.page(rows, after=None if before is None else Cursor([before]), limit=limit)
-    return {"messages": _seen_by(reader, found.rows[::-1]), "has_more": found.next is not None}
+    result = BY_PLACE.page(rows, after=None if before is None else Cursor([before]), limit=limit)
+    return {"messages": _seen_by(reader, result.rows[::-1]), "has_more": result.next is not None}
 
 
 def sync(reader: Target, *, since: int) -> ConnectionSynced:
@@ -51,14 +51,14 @@ def sync(reader: Target, *, since: int) -> ConnectionSynced:
 
 def _since(reader: Target, *, since: int, head: int, last_seq: int) -> list[Message]:
     """The first messages with a revision in (since, head], one more than a page has."""
-    there = Message.objects.filter(connection=reader.connection, revision__gt=since, revision__lte=head)
-    there = there.select_related("author", "reply_to__author")
-    changed = there.filter(changed=True).order_by("revision")
+    messages = Message.objects.filter(connection=reader.connection, revision__gt=since, revision__lte=head)
+    messages = messages.select_related("author", "reply_to__author")
+    changed = messages.filter(changed=True).order_by("revision")
     # Each message took a position and a revision, so the new ones are among the last `head - since` positions.
-    new = there.filter(changed=False, seq__gt=last_seq - (head - since)).order_by("seq")
+    new = messages.filter(changed=False, seq__gt=last_seq - (head - since)).order_by("seq")
     # In this order, a message that changes between the two queries is in neither, but in the next sync.
-    found = [*changed[: MAX_PAGE + 1], *new[: MAX_PAGE + 1]]
-    return sorted(found, key=lambda message: message.revision)[: MAX_PAGE + 1]
+    rows = [*changed[: MAX_PAGE + 1], *new[: MAX_PAGE + 1]]
+    return sorted(rows, key=lambda message: message.revision)[: MAX_PAGE + 1]
 
 
 def connection_for(reader: Target) -> ConnectionOut:
@@ -77,10 +77,10 @@ def participant_of(reader: Target) -> Participant:
 
 def heads(visitor: uuid.UUID, *, inbox: int, rooms: Collection[str] = ()) -> dict[str, int]:
     """The current revisions of the visitor's newest conversations, the open one first, then of these rooms."""
-    found = listing.newest(visitor, inbox=inbox, limit=FEW)
+    revisions = listing.newest(visitor, inbox=inbox, limit=FEW)
     if rooms:
-        found += Connection.objects.filter(uid__in=rooms).values_list("uid", "revision")
-    return {str(uid): revision for uid, revision in found}
+        revisions += Connection.objects.filter(uid__in=rooms).values_list("uid", "revision")
+    return {str(uid): revision for uid, revision in revisions}
 
 
 def single(message: Message, participant: Participant) -> MessageOut:

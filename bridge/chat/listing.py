@@ -33,11 +33,11 @@ def conversations(
 
     Raises BridgeError: `not_found` if that is not one of theirs.
     """
-    after, mine = None, _of(visitor, inbox)
+    after, connections = None, _of(visitor, inbox)
     if before is not None:
         after = BY_ACTIVITY.cursor(participant_for(Viewer(visitor, inbox, rooms=()), before).connection)
-    ended = BY_ACTIVITY.page(_ended(mine), after=after, limit=limit)
-    current = BY_ACTIVITY.page(mine.filter(state=Connection.State.OPEN), after=after, limit=1)
+    ended = BY_ACTIVITY.page(_ended(connections), after=after, limit=limit)
+    current = BY_ACTIVITY.page(connections.filter(state=Connection.State.OPEN), after=after, limit=1)
     rows = sorted([*current.rows, *ended.rows], key=BY_ACTIVITY.cursor, reverse=True)
     has_more = ended.next is not None or len(rows) > limit
     return {"connections": _shown(rows[:limit], visitor), "has_more": has_more}
@@ -46,9 +46,9 @@ def conversations(
 def earlier(visitor: uuid.UUID, *, inbox: int, but: int) -> Earlier:
     """How many of their conversations have ended, not counting `but`, and how many messages in them are unread."""
     ended = _ended(_of(visitor, inbox))
-    found = [pk for pk in ended.values_list("pk", flat=True)[: MOST_COUNTED + 1] if pk != but]
-    unread = _unread(found[:LOOKED_INTO], visitor) if found else {}
-    return {"connections": min(len(found), MOST_COUNTED), "unread": sum(unread.values())}
+    pks = [pk for pk in ended.values_list("pk", flat=True)[: MOST_COUNTED + 1] if pk != but]
+    unread = _unread(pks[:LOOKED_INTO], visitor) if pks else {}
+    return {"connections": min(len(pks), MOST_COUNTED), "unread": sum(unread.values())}
 
 
 def latest(visitor: uuid.UUID, *, inbox: int) -> Participant | None:
@@ -62,55 +62,56 @@ def latest(visitor: uuid.UUID, *, inbox: int) -> Participant | None:
 
 def newest(visitor: uuid.UUID, *, inbox: int, limit: int) -> list[tuple[uuid.UUID, int]]:
     """The uid and the revision of the open conversation, then of those used last."""
-    mine = _of(visitor, inbox)
-    there = [*mine.filter(state=Connection.State.OPEN)[:1].values_list("uid", "revision")]
-    return [*there, *_ended(mine).values_list("uid", "revision")[: limit - len(there)]]
+    connections = _of(visitor, inbox)
+    current = [*connections.filter(state=Connection.State.OPEN)[:1].values_list("uid", "revision")]
+    return [*current, *_ended(connections).values_list("uid", "revision")[: limit - len(current)]]
 
 
 def _of(visitor: uuid.UUID, inbox: int) -> QuerySet[Connection]:
     return Connection.objects.filter(visitor=visitor, inbox=inbox)
 
 
-def _ended(mine: QuerySet[Connection]) -> QuerySet[Connection]:
-    return BY_ACTIVITY.after(mine.filter(closed_at__isnull=False), None)
+def _ended(connections: QuerySet[Connection]) -> QuerySet[Connection]:
+    return BY_ACTIVITY.after(connections.filter(closed_at__isnull=False), None)
 
 
 def _shown(rows: Sequence[Connection], visitor: uuid.UUID) -> list[ListedConnection]:
     pks = [row.pk for row in rows]
-    mine = {
-        each.connection_id: each for each in Participant.objects.filter(connection__in=pks, visitor=visitor)
+    participants = {
+        participant.connection_id: participant
+        for participant in Participant.objects.filter(connection__in=pks, visitor=visitor)
     }
     titles, unread = _titles(pks), _unread(pks, visitor)
     return [
         {
-            **connection_out(row, reader=mine[row.pk]),
+            **connection_out(row, reader=participants[row.pk]),
             "title": titles.get(row.pk, ""),
             "unread": unread.get(row.pk, 0),
             "created_at": rfc3339(row.created_at),
             "active_at": rfc3339(row.active_at),
         }
         for row in rows
-        if row.pk in mine
+        if row.pk in participants
     ]
 
 
 def _titles(connections: Sequence[int]) -> dict[int, str]:
     """The first text in each conversation."""
-    said = Message.objects.filter(
+    messages = Message.objects.filter(
         connection__in=connections, seq__lte=FIRST, kind=Message.Kind.MESSAGE, deleted_at__isnull=True
     ).exclude(content="")
-    words = said.order_by("-seq").values_list("connection", Left("content", QUOTED))
+    words = messages.order_by("-seq").values_list("connection", Left("content", QUOTED))
     return dict(words)
 
 
 def _unread(connections: Sequence[int], visitor: uuid.UUID) -> dict[int, int]:
     """How many messages of others each conversation has after the visitor's `read_seq` (index `message_place`)."""
     mark = Greatest(F("connection__participants__read_seq"), F("connection__last_seq") - MOST_COUNTED)
-    said = Message.objects.filter(
+    messages = Message.objects.filter(
         connection__in=connections,
         connection__participants__visitor=visitor,
         seq__gt=mark,
         kind=Message.Kind.MESSAGE,
         deleted_at__isnull=True,
     ).exclude(author__role=Participant.Role.VISITOR)
-    return dict(said.values_list("connection").annotate(count=Count("pk")).order_by())
+    return dict(messages.values_list("connection").annotate(count=Count("pk")).order_by())

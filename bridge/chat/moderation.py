@@ -101,8 +101,8 @@ class Moderation:
         """Whether something that a session depends on was revoked just now."""
         if not self._revoked or proof is None:
             return False
-        found = (self._revoked.get(each) for each in proof.digests)
-        return any(at is not None and at >= proof.since for at in found)
+        times = (self._revoked.get(digest) for digest in proof.digests)
+        return any(at is not None and at >= proof.since for at in times)
 
     def check_speaker(self, inbox: int, visitor: UUID) -> None:
         """Raises BridgeError: `blocked`, which closes the socket, or `not_permitted` with `muted_until`."""

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from bridge.chat.actions.posting import Item
 
 
-def keep_upload(kept: Kept, *, inbox: int, visitor: uuid.UUID) -> Attachment:
+def keep_upload(upload: Kept, *, inbox: int, visitor: uuid.UUID) -> Attachment:
     """Create the row of an upload that waits to be sent. The file is already in the storage."""
-    return Attachment.objects.create(inbox_id=inbox, visitor=visitor, **kept._asdict())
+    return Attachment.objects.create(inbox_id=inbox, visitor=visitor, **upload._asdict())
 
 
 def claim(items: "Sequence[Item]") -> None:

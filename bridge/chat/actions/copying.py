@@ -47,7 +47,7 @@ def to_copy(files: Sequence[RemoteFile], *, inbox: Inbox) -> list[Attachment]:
 
 
 @transaction.atomic
-def add_files(endpoint_id: int, remote_id: str, found: Sequence[RemoteFile]) -> None:
+def add_files(endpoint_id: int, remote_id: str, files: Sequence[RemoteFile]) -> None:
     """Record files that were added to a message in the service after it was received."""
     connection_id = Endpoint.objects.values_list("connection_id", flat=True).get(pk=endpoint_id)
     Connection.objects.lock(connection_id)
@@ -61,7 +61,7 @@ def add_files(endpoint_id: int, remote_id: str, found: Sequence[RemoteFile]) -> 
     if part is None:
         return
     known = set(part.message.attachments.values_list("remote_id", flat=True))
-    new = [file for file in found if file.remote_id not in known]
+    new = [file for file in files if file.remote_id not in known]
     if new:
         attachments = to_copy(new, inbox=part.message.connection.inbox)
         attach(attachments, message=part.message_id, after=len(known))
@@ -76,8 +76,8 @@ def drop_files(message_id: int, *, present: Collection[str]) -> None:
 
 
 @transaction.atomic
-def settle_file(pk: int, kept: Kept | None) -> bool:
-    """Record that a file was copied to the storage, or, without `kept`, that it stays in its service.
+def settle_file(pk: int, copy: Kept | None) -> bool:
+    """Record that a file was copied to the storage, or, without `copy`, that it stays in its service.
 
     False if its message was deleted in the meantime, or if the file was settled before.
     """
@@ -90,10 +90,10 @@ def settle_file(pk: int, kept: Kept | None) -> bool:
     message_id = pending.values_list("message_id", flat=True).first()
     if message_id is None:
         return False
-    if kept is None:
+    if copy is None:
         pending.update(state=Attachment.State.REMOTE)
     else:
-        pending.update(state=Attachment.State.STORED, **kept._asdict())
+        pending.update(state=Attachment.State.STORED, **copy._asdict())
     _show(message_id)
     return True
 

@@ -28,15 +28,15 @@ def place_of(service: str, remote_id: str | int | UUID) -> Place:
     """The place with this ID. Raises TypeError or ValueError if the ID is not valid for this service."""
     if not service or len(service) > 32 or service == WEB:
         raise ValueError(f"the name of a service must have 1 to 32 characters and not be “web”: {service!r}")
-    found = services.find(service)
-    expected: tuple[type, ...] = (found.id_type,) if found else (str, int, UUID)
+    service_class = services.find(service)
+    expected: tuple[type, ...] = (service_class.id_type,) if service_class else (str, int, UUID)
     if not isinstance(remote_id, expected) or isinstance(remote_id, bool):
-        names = ", ".join(each.__name__ for each in expected)
+        names = ", ".join(id_type.__name__ for id_type in expected)
         raise TypeError(f"an ID of {service} must be a {names}, not {remote_id!r}")
     text = str(remote_id)
     if not text or len(text) > LONGEST or "\0" in text:
         raise ValueError(f"an ID must have 1 to {LONGEST} characters")
-    kind = next((each.__name__ for each in (int, UUID) if isinstance(remote_id, each)), "")
+    kind = next((id_type.__name__ for id_type in (int, UUID) if isinstance(remote_id, id_type)), "")
     return Place(service, text, kind)
 
 
@@ -54,8 +54,8 @@ def find_or_open(place: Place, *, inbox: str, nick: str, alone: bool) -> Endpoin
 
     Raises BridgeError: `not_found` if there is no such inbox.
     """
-    if (found := _find(place)) is not None:
-        return found
+    if (match := _find(place)) is not None:
+        return match
     owner = find_inbox(inbox)
     try:
         with transaction.atomic():
@@ -72,9 +72,9 @@ def find_or_open(place: Place, *, inbox: str, nick: str, alone: bool) -> Endpoin
             return endpoint
     except IntegrityError:
         # Another process was faster (constraint endpoint_remote).
-        if (found := _find(place)) is None:
+        if (match := _find(place)) is None:
             raise
-        return found
+        return match
 
 
 def join(connection: Connection, place: Place) -> Endpoint:

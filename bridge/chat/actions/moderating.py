@@ -18,15 +18,15 @@ def speaker_of(service: str, remote_id: str) -> Participant | None:
     remote = RemoteMessage.objects.filter(
         remote_id=remote_id, endpoint__service=service, ours=True
     ).select_related("endpoint__connection")
-    found = remote.first()
+    match = remote.first()
     people = Participant.objects.filter(visitor__isnull=False).select_related("connection__inbox")
-    if found is None:
+    if match is None:
         # A thread that was created together with its card has the same ID as the card.
         here = Endpoint.objects.filter(service=service, remote_id=remote_id).values("connection")
         return people.filter(connection__in=here, connection__kind=Connection.Kind.PRIVATE).first()
-    if found.card:
-        return people.filter(connection=found.endpoint.connection_id).first()
-    return people.filter(messages__remote_parts__remote=found).first()
+    if match.card:
+        return people.filter(connection=match.endpoint.connection_id).first()
+    return people.filter(messages__remote_parts__remote=match).first()
 
 
 @transaction.atomic

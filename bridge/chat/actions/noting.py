@@ -9,8 +9,8 @@ from bridge.text import emojis
 def note_emojis(spelled: Iterable[str] = (), *, content: str = "") -> None:
     """Record custom emoji from reactions or from a text. From now on, this site has their images."""
     seen = emojis.mentioned(content) if content else {}
-    for each in spelled:
-        name, pk, animated = emojis.parts(each)
+    for spelling in spelled:
+        name, pk, animated = emojis.parts(spelling)
         if pk is not None:
             seen[pk] = (name, animated)
     if not seen:

@@ -80,9 +80,9 @@ def _find_or_create(opening: Opening) -> tuple[Connection, bool]:
         "state": Connection.State.OPEN,
         "kind": Connection.Kind.PRIVATE,
     }
-    mine = Connection.objects.filter(**wanted)
-    if found := mine.first():
-        return found, False
+    connections = Connection.objects.filter(**wanted)
+    if connection := connections.first():
+        return connection, False
     if opening.after is not None and opening.after != last_of(opening):
         raise Overtaken
     about = ("nick", "page_url", "page_title", "referrer", "locale", "user_agent")
@@ -93,15 +93,15 @@ def _find_or_create(opening: Opening) -> tuple[Connection, bool]:
             ), True
     except IntegrityError:
         # Another tab, in another process, was faster (constraint one_open_private_connection).
-        return mine.get(), False
+        return connections.get(), False
 
 
 def last_of(opening: Opening) -> int:
     """The key of the visitor's last conversation here; 0 if they had none."""
-    mine = Connection.objects.filter(
+    connections = Connection.objects.filter(
         visitor=opening.visitor, inbox=opening.inbox, kind=Connection.Kind.PRIVATE
     )
-    return mine.order_by("-pk").values_list("pk", flat=True).first() or 0
+    return connections.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
 def publish_state(event: str, connection: Connection, advance: Advance) -> None:
@@ -120,7 +120,10 @@ def add_places(service: str, connections: QuerySet[Connection], place: Callable[
     after = 0
     while batch := list(connections.filter(pk__gt=after).only("pk", "uid").order_by("pk")[:1000]):
         Endpoint.objects.bulk_create(
-            [Endpoint(connection=each, service=service, remote_id=place(each)) for each in batch],
+            [
+                Endpoint(connection=connection, service=service, remote_id=place(connection))
+                for connection in batch
+            ],
             ignore_conflicts=True,
         )
         after = batch[-1].pk

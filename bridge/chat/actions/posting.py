@@ -125,10 +125,10 @@ def _find_answered(items: Sequence[Item]) -> None:
     replies = [(item, item.post.reply_to) for item in items if item.post.reply_to is not None]
     if not replies:
         return
-    found = Message.objects.filter(
+    messages = Message.objects.filter(
         uid__in=[uid for _, uid in replies], kind=Message.Kind.MESSAGE, deleted_at__isnull=True
     ).select_related("author", "connection")
-    by_uid = {message.uid: message for message in found}
+    by_uid = {message.uid: message for message in messages}
     for item, uid in replies:
         message = by_uid.get(uid)
         if message is not None and _may_answer(item.post, message.connection):

@@ -49,10 +49,10 @@ def react(viewer: Viewer, uid: uuid.UUID, *, emoji: str, added: bool) -> Message
 
 def _allowed(message: Message, emoji: str) -> str:
     """The emoji, in the spelling that the message already has."""
-    there = list(message.reactions.order_by("pk").values_list("emoji", flat=True))
-    known = {emojis.key(each): each for each in reversed(there)}
-    if found := known.get(emojis.key(emoji)):
-        return found
+    spellings = list(message.reactions.order_by("pk").values_list("emoji", flat=True))
+    known = {emojis.key(spelling): spelling for spelling in reversed(spellings)}
+    if match := known.get(emojis.key(emoji)):
+        return match
     if emojis.is_custom(emoji):
         raise BridgeError(Code.NOT_FOUND, "This emoji is not on this message.")
     if len(known) >= emojis.MOST_ON_A_MESSAGE:
@@ -120,8 +120,8 @@ def receive_reaction(
         participant = people.filter(remote_id=author.remote_id).first() or participant_of(endpoint, author)
         known = message.reactions.filter(_same(emoji)).values_list("emoji", flat=True).first()
         return _set(message, participant, known or emoji, added=True, source=endpoint.pk)
-    mine = {"participant__service": endpoint.service, "participant__remote_id": author.remote_id}
-    return _take_back(holds, Reaction.objects.filter(_same(emoji), **mine), emoji=emoji, endpoint=endpoint)
+    owner = {"participant__service": endpoint.service, "participant__remote_id": author.remote_id}
+    return _take_back(holds, Reaction.objects.filter(_same(emoji), **owner), emoji=emoji, endpoint=endpoint)
 
 
 @transaction.atomic

@@ -179,10 +179,10 @@ def known_in_thread(endpoint_id: int) -> list[int]:
     Messages from a former thread, which was deleted as a whole, stay on the page.
     """
     thread = int(Endpoint.objects.values_list("remote_id", flat=True).get(pk=endpoint_id) or 0)
-    there = RemoteMessage.objects.filter(
+    messages = RemoteMessage.objects.filter(
         endpoint=endpoint_id, card=False, deleted_at__isnull=True, remote_id__isnull=False
     )
-    newest = there.order_by("-pk").values_list("remote_id", flat=True)[:100]
+    newest = messages.order_by("-pk").values_list("remote_id", flat=True)[:100]
     return [int(known) for known in newest if known and int(known) >= thread]
 
 

@@ -109,7 +109,7 @@ def staff_keys(inbox: int, keys: Iterable[str]) -> set[str]:
 def _names_of_the_team() -> Iterator[str]:
     """The names that are shown if they answer from this site."""
     model = get_user_model()
-    if not {"is_active", "is_staff"} <= {each.name for each in model._meta.get_fields()}:
+    if not {"is_active", "is_staff"} <= {field.name for field in model._meta.get_fields()}:
         # A project's own user model may distinguish staff in another way.
         return
     for user in model.objects.filter(is_active=True, is_staff=True).order_by("pk")[:MOST_OF_THE_TEAM]:

@@ -84,9 +84,9 @@ def store(messages: Sequence[NewMessage], heads: Mapping[int, Head], *, pages: s
             reactions=[],
         )
         by_connection.setdefault(message.target.uid, []).append(message)
-    publishing.publish_on_commit([_posted(each, pages) for each in by_connection.values()], nudge=nudge)
+    publishing.publish_on_commit([_posted(group, pages) for group in by_connection.values()], nudge=nudge)
     hooks.tell_on_commit(
-        signals.message_posted, [each.id for each in messages if each.kind == Message.Kind.MESSAGE]
+        signals.message_posted, [message.id for message in messages if message.kind == Message.Kind.MESSAGE]
     )
 
 

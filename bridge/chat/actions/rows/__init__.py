@@ -76,13 +76,13 @@ def advance(counts: Mapping[int, int], *, now: datetime) -> dict[int, Head]:
     conversations that are closed or deleted, and on PostgreSQL those that another transaction has locked.
     """
     with database.cursor() as cursor:
-        found = _engine().advance(cursor, sorted(counts.items()), _moment(now - ACTIVE_AFTER))
-        if stale := [row[0] for row in found if row[3]]:
+        rows = _engine().advance(cursor, sorted(counts.items()), _moment(now - ACTIVE_AFTER))
+        if stale := [row[0] for row in rows if row[3]]:
             cursor.execute(
                 f"UPDATE bridge_connection SET active_at = %s WHERE id IN {placeholders(stale)}",
                 [_moment(now), *stale],
             )
-    return {pk: Head(revision, seq) for pk, revision, seq, _ in found}
+    return {pk: Head(revision, seq) for pk, revision, seq, _ in rows}
 
 
 def store(new: Sequence[Row]) -> tuple[dict[tuple[int, int], int], bool]:

@@ -26,7 +26,7 @@ def _table(types: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, li
 
     Each column is one array, because the driver would need more time to bind single values than for the query.
     """
-    arrays = ", ".join(f"%s::{each}[]" for each in types)
+    arrays = ", ".join(f"%s::{name}[]" for name in types)
     return f"SELECT * FROM unnest({arrays})", [list(column) for column in zip(*rows, strict=True)]
 
 
@@ -80,5 +80,5 @@ def store(cursor: Any, rows: Sequence[tuple[Any, ...]]) -> tuple[list[tuple[int,
         " SELECT id, connection_id, seq, EXISTS (SELECT 1 FROM d) FROM m",
         params,
     )
-    found = cursor.fetchall()
-    return [(row[0], row[1], row[2]) for row in found], any(row[3] for row in found)
+    results = cursor.fetchall()
+    return [(row[0], row[1], row[2]) for row in results], any(row[3] for row in results)

@@ -40,10 +40,10 @@ def advance(
         f" FROM bridge_connection WHERE state = 'open' AND id IN {placeholders(ids)}",
         [stale_before, *ids],
     )
-    found = orjson.loads(cursor.fetchone()[0])
+    rows = orjson.loads(cursor.fetchone()[0])
     steps: dict[int, list[int]] = defaultdict(list)
     taken = dict(counts)
-    for pk, *_ in found:
+    for pk, *_ in rows:
         steps[taken[pk]].append(pk)
     for step, pks in steps.items():
         if step:
@@ -53,7 +53,7 @@ def advance(
                 f" WHERE id IN {placeholders(pks)}",
                 [step, step, *pks],
             )
-    return [tuple(row) for row in found]
+    return [tuple(row) for row in rows]
 
 
 def store(cursor: Any, rows: Sequence[tuple[Any, ...]]) -> tuple[list[tuple[int, int, int]], bool]:
