@@ -43,10 +43,10 @@ class Setting(Generic[T]):
     def __get__(self, instance: object, owner: type) -> "Setting[T] | T":
         if instance is None:
             return self
-        found: Any = getattr(project, self.name, None)
-        if found is None or found == "":
+        value: Any = getattr(project, self.name, None)
+        if value is None or value == "":
             return self._default()
-        return self._read(found) if self._read else found
+        return self._read(value) if self._read else value
 
     def __set__(self, instance: object, value: T) -> None:
         """For this process only, e.g. for a command's option."""

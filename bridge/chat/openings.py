@@ -53,15 +53,19 @@ def look(opening: Opening, *, client_id: uuid.UUID) -> Standing:
     now: datetime = inbox.now
     if is_blocked(inbox.pk, {opening.visitor}):
         raise blocked()
-    mine = Participant.objects.filter(
+    participants = Participant.objects.filter(
         visitor=opening.visitor, connection__visitor=opening.visitor, connection__inbox=inbox
     )
-    if (mute := mine.filter(muted_until__gt=now).order_by("-muted_until").first()) and mute.muted_until:
+    if (
+        mute := participants.filter(muted_until__gt=now).order_by("-muted_until").first()
+    ) and mute.muted_until:
         raise muted(mute.muted_until)
     last = listing.latest(opening.visitor, inbox=inbox.pk)
     target = Target.of(last.connection, last) if last and last.connection.is_open else None
     # Only among their own messages, because anybody can choose the same ID.
-    resend = Message.objects.filter(author__in=list(mine.values_list("pk", flat=True)), client_id=client_id)
+    resend = Message.objects.filter(
+        author__in=list(participants.values_list("pk", flat=True)), client_id=client_id
+    )
     return Standing(
         inbox,
         target,

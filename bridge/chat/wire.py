@@ -38,8 +38,8 @@ def load(messages: Sequence[Message], *, reader: int | None = None) -> None:
 
 def _tallies(messages: Sequence[int], reader: int | None) -> dict[int, list[ReactionOut]]:
     """The reactions of each message, in the order of first use. The database counts them: there may be a thousand."""
-    found = Reaction.objects.filter(message__in=messages).values_list("message", "emoji")
-    counted = found.annotate(
+    reactions = Reaction.objects.filter(message__in=messages).values_list("message", "emoji")
+    counted = reactions.annotate(
         count=Count("pk"), own=Count("pk", filter=Q(participant=reader)), first=Min("pk")
     )
     tallies: dict[int, list[ReactionOut]] = {}
@@ -118,7 +118,8 @@ def quote_out(message: Message) -> Quote:
 
 def attachments_out(message: Message) -> list[AttachmentOut]:
     return [
-        attachment_out(each) for each in sorted(message.attachments.all(), key=lambda each: each.position)
+        attachment_out(attachment)
+        for attachment in sorted(message.attachments.all(), key=lambda attachment: attachment.position)
     ]
 
 

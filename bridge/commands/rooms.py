@@ -87,8 +87,8 @@ async def room_members(session: Session, payload: commands.RoomOnly) -> outgoing
 
 async def _members(session: Session, room: str) -> outgoing.MembersOut:
     online, uids = await session.presence.roster(Scope("room", room))
-    found = await session.database.run(read_members, session.connections[room].connection, uids)
-    return {"online": online, "members": found}
+    members = await session.database.run(read_members, session.connections[room].connection, uids)
+    return {"online": online, "members": members}
 
 
 @nick.command("set", permission=participant, throttle="change")

@@ -94,16 +94,16 @@ def _open_fence(text: str) -> str:
     at = fence = 0
     opening = ""
     while (fence := text.find(FENCE, at)) >= 0:
-        found = _OPENING.match(text, fence)
-        opening = "" if opening or found is None else found[0]
+        match = _OPENING.match(text, fence)
+        opening = "" if opening or match is None else match[0]
         at = fence + len(FENCE)
     return opening
 
 
 def is_closed(text: str) -> bool:
     """Return whether no markup in it affects following text, e.g. a code block, bold text or an endless quote."""
-    found = Counter(_PAIRED.findall(text))
-    return not _ENDLESS.search(text) and all(count % 2 == 0 for count in found.values())
+    counts = Counter(_PAIRED.findall(text))
+    return not _ENDLESS.search(text) and all(count % 2 == 0 for count in counts.values())
 
 
 def _fitting(text: str, limit: int) -> int:

@@ -66,7 +66,9 @@ def _result(code: int, answer: IO[bytes], trouble: IO[bytes]) -> dict[str, Any]:
     return {"refused": TOO_MUCH} if code else dict(json.load(answer))
 
 
-def _run(job: str, source: IO[bytes], answer: IO[bytes], trouble: IO[bytes], kept: Sequence[int]) -> int:
+def _run(
+    job: str, source: IO[bytes], answer: IO[bytes], trouble: IO[bytes], descriptors: Sequence[int]
+) -> int:
     """The process's exit code; a negative one is the signal that ended it."""
     source.flush()
     try:
@@ -75,7 +77,7 @@ def _run(job: str, source: IO[bytes], answer: IO[bytes], trouble: IO[bytes], kep
             stdin=source,
             stdout=answer,
             stderr=trouble,
-            pass_fds=kept,
+            pass_fds=descriptors,
             # No secrets, but everything that this process can import.
             env={"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)), "MALLOC_ARENA_MAX": "1"},
             # Ctrl-C in a terminal must not stop it directly.

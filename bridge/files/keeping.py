@@ -62,15 +62,15 @@ def keep(source: IO[bytes], *, name: str, allowed: Sequence[str] | None) -> Kept
         # A copy, because the request may end before the file is inspected.
         source.seek(0)
         copyfileobj(source, original)
-        found = inspect(original, name=name, allowed=allowed, data=data, thumbnail=thumbnail)
-        shown = "width" in found
+        result = inspect(original, name=name, allowed=allowed, data=data, thumbnail=thumbnail)
+        shown = "width" in result
         file, size = _store(FILES, data if shown else original)
         try:
             small = _store(THUMBNAILS, thumbnail)[0] if thumbnail.seek(0, 2) else ""
         except BaseException:
             discard(file)
             raise
-    return Kept(name, found["kind"], size, found.get("width"), found.get("height"), file, small)
+    return Kept(name, result["kind"], size, result.get("width"), result.get("height"), file, small)
 
 
 def _store(folder: str, source: IO[bytes]) -> tuple[str, int]:

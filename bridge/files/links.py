@@ -24,5 +24,5 @@ def link(address: str, *, site: str, uid: UUID) -> str:
 
 def is_signed(key: str, *, uid: UUID, created_at: datetime) -> bool:
     keys = (project.SECRET_KEY, *project.SECRET_KEY_FALLBACKS)
-    fits = key.isascii() and any(constant_time_compare(key, key_of(uid, key=each)) for each in keys)
+    fits = key.isascii() and any(constant_time_compare(key, key_of(uid, key=secret)) for secret in keys)
     return fits and timezone.now() < created_at + LINK_AGE

@@ -39,7 +39,7 @@ class Address:
     csrf_exempt = True  # tokens are not cookies; where a cookie is used, `staff_permissions` checks CSRF
 
     def __init__(self, operations: Sequence[Operation]) -> None:
-        self._operations: dict[str, Operation] = {each.method: each for each in operations}
+        self._operations: dict[str, Operation] = {operation.method: operation for operation in operations}
         markcoroutinefunction(self)
 
     async def __call__(self, request: HttpRequest, **in_path: str) -> HttpResponse:
@@ -80,7 +80,9 @@ class Address:
 
     async def _tell_origin(self, response: HttpResponse, handshake: Handshake) -> None:
         """Let another site's page read the response if an inbox allows that site, but never with our cookies."""
-        if not handshake.origin or any(each.caller == "staff" for each in self._operations.values()):
+        if not handshake.origin or any(
+            operation.caller == "staff" for operation in self._operations.values()
+        ):
             return
         try:
             if not await Worker.current().database.run(opens_any_inbox, handshake.origin):
@@ -146,7 +148,7 @@ def _numbers(payload: type[Payload]) -> frozenset[str]:
     return frozenset(
         name
         for name, schema in fields.items()
-        if any(each.get("type") == "integer" for each in [schema, *schema.get("anyOf", [])])
+        if any(variant.get("type") == "integer" for variant in [schema, *schema.get("anyOf", [])])
     )
 
 

@@ -62,17 +62,17 @@ async def end(session: RequestSession, payload: NoPayload) -> Nothing:
 @entry("message.open", permission=started, throttle="message")
 async def open_with(session: RequestSession, payload: MessageOpen) -> MessageSent:
     """Write in the visitor's open conversation, or open one."""
-    mine = await session.database.run(listing.latest, session.who, inbox=session.start.inbox)
+    participant = await session.database.run(listing.latest, session.who, inbox=session.start.inbox)
     if payload.nick:
         Worker.current().moderation.check_text(session.start.inbox, payload.nick)
     session.opening = replace(
         session.start,
-        nick=payload.nick or (mine.nick if mine else session.start.nick),
+        nick=payload.nick or (participant.nick if participant else session.start.nick),
         **about_page(session.start.inbox, payload.page, payload.locale),
     )
-    if mine and mine.connection.is_open:
-        session.know(Target.of(mine.connection, mine))
-        session.open_connection = str(mine.connection.uid)
+    if participant and participant.connection.is_open:
+        session.know(Target.of(participant.connection, participant))
+        session.open_connection = str(participant.connection.uid)
     return await message_send(session, _as(MessageSend, payload))
 
 

@@ -88,7 +88,7 @@ def _operation(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     payload = _schema(operation.entry.payload, schemas)
     fields: dict[str, Any] = payload.get("properties", {})
     required = payload.get("required", [])
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "operationId": _id(operation),
         "summary": operation.summary,
         "tags": [operation.path.split("/")[0]],
@@ -96,10 +96,10 @@ def _operation(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
         "responses": _responses(operation, schemas),
     }
     if operation.takes_body and operation.elsewhere:
-        found["requestBody"] = _request_body(operation, fields, required)
+        result["requestBody"] = _request_body(operation, fields, required)
     if operation.caller != "anyone":
-        found["security"] = [{operation.caller: []}]
-    return found
+        result["security"] = [{operation.caller: []}]
+    return result
 
 
 def _id(operation: Operation) -> str:
@@ -108,26 +108,28 @@ def _id(operation: Operation) -> str:
 
 
 def _parameters(operation: Operation, fields: dict[str, Any], required: list[str]) -> list[dict[str, Any]]:
-    found = [
+    parameters = [
         {"name": name, "in": "path", "required": True, "schema": fields[name]} for name in operation.in_path
     ]
     if not operation.takes_body:
-        found += [
+        parameters += [
             {"name": name, "in": "query", "required": name in required, "schema": _optional(fields[name])}
             for name in operation.elsewhere
         ]
     for name, (adapter, default, text) in operation.places.items():
         schema = adapter.json_schema() | {"default": default}
-        found.append({"name": name, "in": "query", "required": False, "schema": schema, "description": text})
-    return found
+        parameters.append(
+            {"name": name, "in": "query", "required": False, "schema": schema, "description": text}
+        )
+    return parameters
 
 
 def _optional(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema without null: a query has no null, and a missing value is left out."""
     if "anyOf" not in schema:
         return schema
-    (kept,) = [each for each in schema["anyOf"] if each != {"type": "null"}]
-    return {**{name: value for name, value in schema.items() if name not in {"anyOf", "default"}}, **kept}
+    (base,) = [variant for variant in schema["anyOf"] if variant != {"type": "null"}]
+    return {**{name: value for name, value in schema.items() if name not in {"anyOf", "default"}}, **base}
 
 
 def _request_body(operation: Operation, fields: dict[str, Any], required: list[str]) -> dict[str, Any]:
@@ -149,21 +151,21 @@ def _responses(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
 
 
 def _refusals(operation: Operation) -> list[int]:
-    found = {401, 403, 404, 414, 422, 429, 500, 503}
+    statuses = {401, 403, 404, 414, 422, 429, 500, 503}
     if operation.takes_body:
-        found |= {400, 408, 409, 413, 415}
+        statuses |= {400, 408, 409, 413, 415}
     if operation.method == "DELETE" or "{room}" in operation.path:
-        found.add(409)
+        statuses.add(409)
     if "proof" in operation.entry.payload.model_fields:
-        found.add(428)
-    assert found <= {*HTTP_STATUS.values(), 408, 414, 415}  # noqa: S101  # what the door can answer
-    return sorted(found)
+        statuses.add(428)
+    assert statuses <= {*HTTP_STATUS.values(), 408, 414, 415}  # noqa: S101  # what the door can answer
+    return sorted(statuses)
 
 
 def _schema(of: Any, schemas: dict[str, Any]) -> dict[str, Any]:
-    found = TypeAdapter(of).json_schema(ref_template="#/components/schemas/{model}")
-    definitions = found.pop("$defs", {})
-    for name, schema in (definitions | {of.__name__: found}).items():
+    root = TypeAdapter(of).json_schema(ref_template="#/components/schemas/{model}")
+    definitions = root.pop("$defs", {})
+    for name, schema in (definitions | {of.__name__: root}).items():
         explain(name, schema)
     schemas.update(definitions)
-    return found
+    return root

@@ -12,8 +12,8 @@ from bridge.http.addresses import operations
 def _patterns() -> list[URLPattern]:
     by_path = sorted(operations(), key=lambda operation: operation.path)
     return [
-        path(re.sub(r"{(\w+)}", r"<str:\1>", address), door.Address(list(found)))
-        for address, found in groupby(by_path, key=lambda operation: operation.path)
+        path(re.sub(r"{(\w+)}", r"<str:\1>", address), door.Address(list(group)))
+        for address, group in groupby(by_path, key=lambda operation: operation.path)
     ]
 
 

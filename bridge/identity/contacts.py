@@ -45,10 +45,10 @@ def is_accepted(contact: Contact, inbox: Inbox) -> bool:
 
 def find_identified(inbox: int, claims: Identity) -> Contact | None:
     """The contact that was identified in this way before, updated with the current claims of their site."""
-    found = Contact.objects.filter(inbox=inbox, issuer=claims.issuer, subject=claims.subject).first()
-    if found is not None:
-        _note(found, claims)
-    return found
+    contact = Contact.objects.filter(inbox=inbox, issuer=claims.issuer, subject=claims.subject).first()
+    if contact is not None:
+        _note(contact, claims)
+    return contact
 
 
 def identify(inbox: int, claims: Identity, *, visitor: uuid.UUID | None = None) -> Contact:
@@ -69,8 +69,8 @@ def identify(inbox: int, claims: Identity, *, visitor: uuid.UUID | None = None) 
                 return contact
         except IntegrityError:
             # Another socket was faster: with the same identity, or another identity with the same visitor.
-            if found := find_identified(inbox, claims):
-                return found
+            if known := find_identified(inbox, claims):
+                return known
     raise BridgeError(Code.UNAVAILABLE, "The server cannot do this right now. Please try again.")
 
 

@@ -122,9 +122,9 @@ def _is_ours(method: str, headers: Mapping[bytes, str]) -> bool:
 
 def address_of(request: HttpRequest) -> str | None:
     """The visitor's address for a request of a page, or None if it has none, as on a unix socket."""
-    found = _address((request.META.get("REMOTE_ADDR"),), request.META.get("HTTP_X_FORWARDED_FOR", ""))
+    address = _address((request.META.get("REMOTE_ADDR"),), request.META.get("HTTP_X_FORWARDED_FOR", ""))
     try:
-        return str(ipaddress.ip_address(found))
+        return str(ipaddress.ip_address(address))
     except ValueError:
         return None
 
@@ -139,9 +139,9 @@ def _scheme(spoken: str, headers: Mapping[bytes, str]) -> str:
         return "https"
     if project.SECURE_PROXY_SSL_HEADER:
         name, secure = project.SECURE_PROXY_SSL_HEADER
-        said = headers.get(name.removeprefix("HTTP_").replace("_", "-").lower().encode())
-        if said is not None:
-            return "https" if said.split(",")[0].strip() == secure else "http"
+        value = headers.get(name.removeprefix("HTTP_").replace("_", "-").lower().encode())
+        if value is not None:
+            return "https" if value.split(",")[0].strip() == secure else "http"
     return "https" if project.SECURE_SSL_REDIRECT else ""
 
 

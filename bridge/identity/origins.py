@@ -39,17 +39,17 @@ def foreign_origin(origin: str | None, host: str, *, scheme: str) -> tuple[str, 
         raise OriginRefused("The origin is invalid.") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise OriginRefused("The origin is invalid.")
-    found = origin.lower().rstrip("/")
+    page = origin.lower().rstrip("/")
     name, asked_port = _split(host.lower())
     if _host(parts.hostname, port) == _host(name, asked_port):
         if not scheme or parts.scheme == scheme:
             return "", ""
         # Somebody in between could have changed a page over plain HTTP. For browsers, too, this is another site.
-        return _doubted(found, "scheme", scheme)
+        return _doubted(page, "scheme", scheme)
     if _site(parts) == _site(urlsplit(addresses.origin())):
         # This is the site's configured address, whatever Host the proxy passes on.
         return "", ""
-    return _doubted(found, "port", host) if parts.hostname == name else (found, "")
+    return _doubted(page, "port", host) if parts.hostname == name else (page, "")
 
 
 def _site(parts: SplitResult) -> tuple[str, str | None, int | None]:

@@ -53,21 +53,21 @@ def read_jwt(inbox: Inbox, text: str) -> ExternalIdentity:
         raise BridgeError(Code.NOT_IDENTIFIED, "This chat does not accept JWTs.", reason="jwt")
     try:
         # We choose the algorithm, not the token. Signatures are compared in constant time.
-        said = _Said.model_validate(_decoded(inbox, text))
+        claims = _Said.model_validate(_decoded(inbox, text))
     except jwt.ExpiredSignatureError:
         raise BridgeError(Code.NOT_IDENTIFIED, "This JWT has expired.", reason="expired") from None
     # The header is read before the signature is checked, so an attacker may nest it to any depth.
     except (jwt.InvalidTokenError, ValidationError, OverflowError, UnicodeError, RecursionError) as error:
         raise BridgeError(Code.NOT_IDENTIFIED, _why(error), reason="jwt") from None
     now = timezone.now()
-    identity = Identity(Contact.Issuer.JWT, said.sub, said.name, said.email)
+    identity = Identity(Contact.Issuer.JWT, claims.sub, claims.name, claims.email)
     latest = (now + tokens.VOUCHED_FOR).timestamp()
     return ExternalIdentity(
         identity,
         # Only the signed part: a signature has several spellings (unused bits of its last letter, padding, line ends).
         tokens.digests(text.rpartition(".")[0]),
-        since=now if said.iat is None else min(now, datetime.fromtimestamp(max(said.iat, 0), UTC)),
-        until=datetime.fromtimestamp(min(said.exp, latest), UTC),
+        since=now if claims.iat is None else min(now, datetime.fromtimestamp(max(claims.iat, 0), UTC)),
+        until=datetime.fromtimestamp(min(claims.exp, latest), UTC),
     )
 
 
@@ -93,7 +93,7 @@ def _why(error: Exception) -> str:
     if isinstance(error, jwt.InvalidAudienceError):
         return "This JWT is for another chat."
     if isinstance(error, ValidationError):
-        fields = ", ".join(str(each["loc"][0]) for each in error.errors(include_url=False))
+        fields = ", ".join(str(problem["loc"][0]) for problem in error.errors(include_url=False))
         return f"This JWT has an invalid value in {fields}."
     return "This JWT was not signed with this chat's secret."
 

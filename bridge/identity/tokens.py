@@ -122,8 +122,8 @@ def successor(token: Token, *, number: int) -> uuid.UUID:
 
     `number`: there are several, to be tried one after the other.
     """
-    said, key = f"{number} {token.text}", signing_keys()[token.signed_with]
-    made = salted_hmac("bridge.visitor.successor", said, secret=key, algorithm="sha256")
+    text, key = f"{number} {token.text}", signing_keys()[token.signed_with]
+    made = salted_hmac("bridge.visitor.successor", text, secret=key, algorithm="sha256")
     return uuid.UUID(bytes=made.digest()[:16], version=4)
 
 
@@ -134,7 +134,7 @@ def digests(text: str) -> tuple[str, ...]:
     `text` must have only one spelling. Otherwise another spelling would not be recognised.
     """
     made = (salted_hmac("bridge.revoked", text, secret=key, algorithm="sha256") for key in signing_keys())
-    return tuple(base64.urlsafe_b64encode(each.digest()[:_DIGEST]).decode() for each in made)
+    return tuple(base64.urlsafe_b64encode(mac.digest()[:_DIGEST]).decode() for mac in made)
 
 
 def visitor_digests(visitor: uuid.UUID) -> tuple[str, ...]:
@@ -155,8 +155,8 @@ def public_id(visitor: uuid.UUID) -> str:
 def in_cookies(find: Callable[[str], str | None], *, secure: bool) -> str | None:
     """The token in a request's cookies. `find` returns the value of a cookie. `secure`: the request used HTTPS."""
     plain = find(COOKIE_NAME)
-    if found := find(SECURE_COOKIE_NAME):
-        return found
+    if cookie := find(SECURE_COOKIE_NAME):
+        return cookie
     if secure and plain:
         with suppress(BridgeError):
             return plain if read(plain).issued_at < PLAIN_UNTIL else None

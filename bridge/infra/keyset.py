@@ -48,9 +48,9 @@ class Keyset:
 
     def parse(self, text: str) -> Cursor:
         """The cursor for this text. Raises ValueError if it is not a position in a list of these columns."""
-        numbers = [int(each) for each in text.split("-")] if _NUMBERS.fullmatch(text) else []
+        numbers = [int(number) for number in text.split("-")] if _NUMBERS.fullmatch(text) else []
         try:
-            times = [_EPOCH + each * _TICK for each in numbers[:-1]]
+            times = [_EPOCH + number * _TICK for number in numbers[:-1]]
         except OverflowError:
             numbers = []
         if len(numbers) != len(self.columns):
@@ -81,10 +81,10 @@ class Keyset:
             # If there are two, more rows follow the last row of the stretch.
             end = Cursor(ends[0]) if len(ends) == 2 else None
             rows = rows if end is None else rows.filter(self._beyond(end, "gt", or_at="e"))
-        found = list(self.after(rows, after)[: limit + 1])
-        if len(found) > limit:
-            return Page(found[:limit], self.cursor(found[limit - 1]), is_short=False)
-        return Page(found, end, is_short=end is not None)
+        matches = list(self.after(rows, after)[: limit + 1])
+        if len(matches) > limit:
+            return Page(matches[:limit], self.cursor(matches[limit - 1]), is_short=False)
+        return Page(matches, end, is_short=end is not None)
 
     def _beyond(self, cursor: Cursor, side: str, *, or_at: str = "") -> Q:
         """The rows on one side of the cursor. The database uses the bound of the first column to search the index."""

@@ -10,9 +10,9 @@ _said: defaultdict[str, set[tuple[Any, ...]]] = defaultdict(set)
 
 def warn_once(logger: logging.Logger, text: str, *args: Any, most: int = 1) -> None:
     """Log a warning with at most `most` different arguments in the life of a process. Ignore later ones."""
-    said = _said[text]
-    if args not in said and len(said) < most:
-        said.add(args)
+    record = _said[text]
+    if args not in record and len(record) < most:
+        record.add(args)
         logger.warning(text, *args)
 
 

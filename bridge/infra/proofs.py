@@ -77,5 +77,5 @@ def _seed(challenge: str) -> bytes:
 
 
 def _fits(seed: bytes, at: int, answer: int, bits: int) -> bool:
-    found = sha256(seed + f"{at}:{answer}".encode()).digest()
-    return int.from_bytes(found[:8], "big") >> (64 - bits) == 0
+    digest = sha256(seed + f"{at}:{answer}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> (64 - bits) == 0

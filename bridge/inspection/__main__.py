@@ -25,12 +25,12 @@ def main(job: dict[str, Any]) -> None:
     _limit(Limits(*job["limits"]), parent=job["parent"])
     with open(0, "rb", closefd=False) as source:
         try:
-            found = look(source, **{key: job[key] for key in ("name", "allowed", "data", "thumbnail")})
+            result = look(source, **{key: job[key] for key in ("name", "allowed", "data", "thumbnail")})
         except BridgeError as refusal:
-            found = {"refused": refusal.details["reason"], "message": refusal.message}
+            result = {"refused": refusal.details["reason"], "message": refusal.message}
         except MemoryError:
-            found = {"refused": TOO_MUCH}
-    sys.stdout.write(json.dumps(found))
+            result = {"refused": TOO_MUCH}
+    sys.stdout.write(json.dumps(result))
 
 
 def look(
@@ -46,14 +46,14 @@ def look(
     from bridge.inspection.images import MAX_PIXELS, NotShown, picture
 
     try:
-        found = picture(source, kind=kind)
+        image = picture(source, kind=kind)
     except NotShown:
         # Stored as it is, but not as a picture, because no browser should try to show it.
         return {"kind": UNKNOWN if kind in MAX_PIXELS else kind}
-    for descriptor, content in ((data, found.data), (thumbnail, found.thumbnail)):
+    for descriptor, content in ((data, image.data), (thumbnail, image.thumbnail)):
         with open(descriptor, "wb", closefd=False) as out:
             out.write(content)
-    return {"kind": found.content_type, "width": found.width, "height": found.height}
+    return {"kind": image.content_type, "width": image.width, "height": image.height}
 
 
 def _limit(limits: Limits, *, parent: int) -> None:

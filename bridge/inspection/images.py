@@ -87,10 +87,10 @@ def _stripped(file: BinaryIO, kind: str) -> Stripped | None:
     if kind not in _MOVING:
         return None
     file.seek(0)
-    found = strip(file.read(), kind=kind)
-    if found.frames > MAX_FRAMES or (found.frames > 1 and found.pixels > MAX_MOVING_PIXELS):
-        raise NotShown(f"it has {found.frames} frames of {found.pixels} pixels together")
-    return found if found.frames > 1 else None
+    animation = strip(file.read(), kind=kind)
+    if animation.frames > MAX_FRAMES or (animation.frames > 1 and animation.pixels > MAX_MOVING_PIXELS):
+        raise NotShown(f"it has {animation.frames} frames of {animation.pixels} pixels together")
+    return animation if animation.frames > 1 else None
 
 
 def _open(file: BinaryIO, kind: str) -> Image.Image:
@@ -116,9 +116,11 @@ def _still(file: BinaryIO, kind: str) -> Picture:
     return Picture(content_type, data, width, height, thumbnail)
 
 
-def _moving(found: Stripped, kind: str) -> Picture:
-    with _open(BytesIO(found.data), kind) as image:
-        thumbnail = b"" if len(found.data) <= SMALL_ENOUGH_MOVING else _thumbnail(image.convert("RGBA"), None)
+def _moving(animation: Stripped, kind: str) -> Picture:
+    with _open(BytesIO(animation.data), kind) as image:
+        thumbnail = (
+            b"" if len(animation.data) <= SMALL_ENOUGH_MOVING else _thumbnail(image.convert("RGBA"), None)
+        )
         # Each frame is decoded: if one fails, the picture is not shown.
         for number in range(1, MAX_FRAMES):
             try:
@@ -126,7 +128,7 @@ def _moving(found: Stripped, kind: str) -> Picture:
             except EOFError:
                 break
             image.load()
-        return Picture(kind, found.data, image.width, image.height, thumbnail)
+        return Picture(kind, animation.data, image.width, image.height, thumbnail)
 
 
 def _thumbnail(image: Image.Image, profile: bytes | None) -> bytes:

@@ -76,7 +76,7 @@ def check_allowed(kind: str, *, name: str, allowed: Sequence[str]) -> None:
     if not _agree(kind, claimed):
         raise refusal("mismatch", "Its content does not match its name.")
     # "image/*" means pictures; types that can contain scripts must be named explicitly.
-    if not any(kind == each if kind in _ACTIVE else fnmatch(kind, each) for each in allowed):
+    if not any(kind == pattern if kind in _ACTIVE else fnmatch(kind, pattern) for pattern in allowed):
         raise refusal("type", "Files of this type are not allowed here.")
 
 
@@ -87,7 +87,7 @@ def _agree(kind: str, claimed: str) -> bool:
     if kind in _ACTIVE:
         return claimed in _ACTIVE or claimed == "application/xhtml+xml"
     if kind == TEXT:
-        return not any(fnmatch(claimed, each) for each in (*_NOT_TEXT, *_PACKED))
+        return not any(fnmatch(claimed, pattern) for pattern in (*_NOT_TEXT, *_PACKED))
     media = kind.partition("/")[0]
     if media in {"audio", "video"}:
         # They share containers: a voice message may be called .mp4.

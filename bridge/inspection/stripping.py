@@ -36,13 +36,13 @@ class Stripped:
 
 
 def strip(data: bytes, *, kind: str) -> Stripped:
-    found = Stripped()
-    parts = {"image/gif": _gif, "image/webp": _webp, "image/png": _png}[kind](data, found)
-    found.data = b"".join(parts)
-    return found
+    picture = Stripped()
+    parts = {"image/gif": _gif, "image/webp": _webp, "image/png": _png}[kind](data, picture)
+    picture.data = b"".join(parts)
+    return picture
 
 
-def _png(data: bytes, found: Stripped) -> Iterator[bytes]:
+def _png(data: bytes, picture: Stripped) -> Iterator[bytes]:
     yield data[:8]
     at, name = 8, b""
     while name != b"IEND" and at + 12 <= len(data):
@@ -52,8 +52,8 @@ def _png(data: bytes, found: Stripped) -> Iterator[bytes]:
         if end > len(data):
             break
         if name == b"IHDR" and length >= 8:
-            found.has(*struct.unpack_from(">II", data, at + 8))
-        found.frames += name == b"fcTL"
+            picture.has(*struct.unpack_from(">II", data, at + 8))
+        picture.frames += name == b"fcTL"
         if name not in _PNG_DROPPED:
             yield data[at:end]
         at = end
@@ -61,7 +61,7 @@ def _png(data: bytes, found: Stripped) -> Iterator[bytes]:
         yield b"\0\0\0\0IEND\xae\x42\x60\x82"
 
 
-def _webp(data: bytes, found: Stripped) -> Iterator[bytes]:
+def _webp(data: bytes, picture: Stripped) -> Iterator[bytes]:
     if len(data) < 12:
         raise ValueError("it ends too early")
     (length,) = struct.unpack_from("<I", data, 4)
@@ -76,9 +76,9 @@ def _webp(data: bytes, found: Stripped) -> Iterator[bytes]:
             break
         chunk = data[at:stop]
         if name == b"VP8X" and size >= 10:
-            found.has(*(int.from_bytes(chunk[start : start + 3], "little") + 1 for start in (12, 15)))
+            picture.has(*(int.from_bytes(chunk[start : start + 3], "little") + 1 for start in (12, 15)))
             chunk = chunk[:8] + bytes([chunk[8] & ~_WEBP_FLAGS]) + chunk[9:]
-        found.frames += name == b"ANMF"
+        picture.frames += name == b"ANMF"
         if name not in _WEBP_DROPPED:
             chunks.append(chunk)
         at = stop
@@ -86,19 +86,19 @@ def _webp(data: bytes, found: Stripped) -> Iterator[bytes]:
     yield b"RIFF" + struct.pack("<I", len(body)) + body
 
 
-def _gif(data: bytes, found: Stripped) -> Iterator[bytes]:
+def _gif(data: bytes, picture: Stripped) -> Iterator[bytes]:
     if len(data) < 13:
         raise ValueError("it ends too early")
-    found.has(*struct.unpack_from("<HH", data, 6))
+    picture.has(*struct.unpack_from("<HH", data, 6))
     at = 13 + _colours(data[10])
     yield data[:at]
     # The last block may be incomplete; those before it are kept.
     with suppress(IndexError):
-        yield from _gif_blocks(data, at, found)
+        yield from _gif_blocks(data, at, picture)
     yield b";"
 
 
-def _gif_blocks(data: bytes, at: int, found: Stripped) -> Iterator[bytes]:
+def _gif_blocks(data: bytes, at: int, picture: Stripped) -> Iterator[bytes]:
     while data[at] != 0x3B:
         start = at
         if data[at] == 0x21:
@@ -110,8 +110,8 @@ def _gif_blocks(data: bytes, at: int, found: Stripped) -> Iterator[bytes]:
         elif data[at] == 0x2C:
             at = _blocks_end(data, at + 11 + _colours(data[at + 9]))
             left, top, width, height = struct.unpack_from("<HHHH", data, start + 1)
-            found.has(left + width, top + height)
-            found.frames += 1
+            picture.has(left + width, top + height)
+            picture.frames += 1
             yield data[start:at]
         else:
             # Zeros and other garbage after the last frame.
