@@ -45,11 +45,11 @@ def _markup(head: bytes) -> str:
     is_xml = head.lstrip().startswith(b"<?xml")
     at = _skip_space(head, 0)
     while ending := next((end for begin, end in _BEFORE_MARKUP if head.startswith(begin, at)), None):
-        found = head.find(ending, at)
-        if found < 0:
+        index = head.find(ending, at)
+        if index < 0:
             # It does not end in what was read. Only pages begin like this, whatever follows.
             return "text/xml" if is_xml else "text/html"
-        at = _skip_space(head, found + len(ending))
+        at = _skip_space(head, index + len(ending))
     element = _ELEMENT.match(head, at)
     name = element[1].lower() if element else b""
     if name == b"svg" or name.endswith(b":svg"):

@@ -156,10 +156,10 @@ class Plan:
 
         def get(payload: Any) -> models.Model:
             value = getattr(payload, row.field)
-            found = model._default_manager.filter(**{by: value}).first() if value is not None else None
-            if found is None:
+            instance = model._default_manager.filter(**{by: value}).first() if value is not None else None
+            if instance is None:
                 raise BridgeError(Code.NOT_FOUND, f"There is no such {model._meta.verbose_name}.")
-            return found
+            return instance
 
         return self._add((model, row), get, {"payload": 1})
 

@@ -112,9 +112,9 @@ class Hub:
         for connection, frame, visitor, skip in entries:
             listeners = self._listeners(connection, visitor)
             if listeners:
-                told = [listener for listener in listeners if listener.name != skip]
-                text = frame.decode() if told and not stale else None
-                for listener in told:
+                recipients = [listener for listener in listeners if listener.name != skip]
+                text = frame.decode() if recipients and not stale else None
+                for listener in recipients:
                     _hand(listener, text)
 
     def _listeners(self, connection: str, visitor: str | None) -> Iterable[Listener] | None:

@@ -27,7 +27,7 @@ def message(session: Session, payload: Any) -> Message:
 def contact(session: Session) -> Contact:
     """The caller's contact, with their Django user if they have one."""
     contacts = Contact.objects.filter(visitor=session.who, inbox=session.start.inbox)
-    found = contacts.select_related("user").first()
-    if found is None:
+    row = contacts.select_related("user").first()
+    if row is None:
         raise BridgeError(Code.NOT_IDENTIFIED, "Please identify yourself first.", reason="sign_in")
-    return found
+    return row

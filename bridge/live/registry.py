@@ -120,8 +120,8 @@ def _entry(frame: dict[str, Any], command_id: str | None) -> Entry:
 def refusal_of(error: ValidationError) -> BridgeError:
     """The refusal of an invalid payload: which field and why, without the value."""
     fields = {
-        ".".join(map(str, each["loc"])) or "payload": each["msg"].removeprefix("Value error, ")
-        for each in error.errors(include_url=False, include_context=False, include_input=False)[:5]
+        ".".join(map(str, detail["loc"])) or "payload": detail["msg"].removeprefix("Value error, ")
+        for detail in error.errors(include_url=False, include_context=False, include_input=False)[:5]
     }
     name, problem = next(iter(fields.items()))
     return BridgeError(Code.INVALID_PAYLOAD, f"{name}: {problem}"[:300], fields=fields)

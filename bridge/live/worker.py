@@ -71,7 +71,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         process = cls._current.get(loop)
         if process is None:
-            for old in [each for each in cls._current if each.is_closed()]:
+            for old in [candidate for candidate in cls._current if candidate.is_closed()]:
                 del cls._current[old]
             process = cls._current[loop] = cls()
         return process

@@ -149,6 +149,6 @@ def _ask(client: Any, questions: Sequence[Question]) -> Any:
     return pipeline
 
 
-def _answer(online: int, *found: bytes) -> Answer:
-    texts = [text.decode() for text in found]
+def _answer(online: int, *items: bytes) -> Answer:
+    texts = [text.decode() for text in items]
     return Answer(online, list(zip(texts[::2], texts[1::2], strict=True)))

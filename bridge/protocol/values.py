@@ -28,8 +28,8 @@ def _plain(text: str) -> str:
         # Most texts are one line of visible characters. None of these is refused.
         return text.strip()
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
-    if found := _REFUSED.search(text):
-        raise ValueError(f"the character U+{ord(found[0]):04X} is not allowed")
+    if match := _REFUSED.search(text):
+        raise ValueError(f"the character U+{ord(match[0]):04X} is not allowed")
     return text
 
 
@@ -62,10 +62,10 @@ def as_name(name: str) -> str:
 
 
 def _emoji(text: str) -> str:
-    found = emojis.full(text) or (text if emojis.is_custom(text) else None)
-    if found is None:
+    emoji = emojis.full(text) or (text if emojis.is_custom(text) else None)
+    if emoji is None:
         raise ValueError("this is not an emoji")
-    return found
+    return emoji
 
 
 def _email(text: str) -> str:

@@ -97,7 +97,7 @@ def with_tables(text: str) -> str:
     tables = {"commands": commands, "events": events, "codes": "".join(f"- `{code}`\n" for code in Code)}
     before, *rest = BEGIN.split(text)
     names, texts = rest[::2], rest[1::2]
-    if sorted(names) != sorted(tables) or not all(END in each for each in texts):
+    if sorted(names) != sorted(tables) or not all(END in section for section in texts):
         raise CommandError(
             f"{REFERENCE} needs exactly one place for each of these tables: {', '.join(tables)}."
         )

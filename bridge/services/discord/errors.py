@@ -128,27 +128,27 @@ def failure_of(error: Exception, *, request: Request) -> DeliveryFailed:
 
 def _verdict(error: discord.HTTPException, *, opening: bool) -> tuple[str, str, bool]:
     """Return the reason, a sentence for staff, and whether the content was refused."""
-    said = f"Discord said: {error.text or error.status} ({error.status}, code {error.code})"[:300]
+    detail = f"Discord said: {error.text or error.status} ({error.status}, code {error.code})"[:300]
     if error.code in REFUSALS:
-        return REFUSALS[error.code], said, True
+        return REFUSALS[error.code], detail, True
     if error.code == UNKNOWN_CHANNEL and opening:
         return NOT_PERMITTED, "The inbox's Discord channel was deleted: set another one in the admin.", False
     if error.code in PLACES:
-        return PLACES[error.code], said, False
+        return PLACES[error.code], detail, False
     if error.code in {THREAD_LOCKED, THREAD_ARCHIVED}:
         # A post makes an archived thread active, unless the thread is also locked.
         return NOT_PERMITTED, LOCKED, False
     if error.status in {401, 403} or error.code == UNKNOWN_GUILD:
         sentence = "The bot is not allowed to do this in Discord: check its permissions."
-        return NOT_PERMITTED, f"{sentence} {said}", False
+        return NOT_PERMITTED, f"{sentence} {detail}", False
     if error.status == 429 or error.code in SLOW_DOWN:
         return "rate_limited", "Discord limits the rate of requests.", False
     if error.status >= 500:
-        return "unreachable", said, False
+        return "unreachable", detail, False
     if error.status == 413:
-        return "too_large", said, True
+        return "too_large", detail, True
     # An error without a code does not come from Discord but from something in between.
-    return f"refused_{error.code or error.status}", said, error.code != 0
+    return f"refused_{error.code or error.status}", detail, error.code != 0
 
 
 def http_trace(on_invalid: Callable[[], None]) -> aiohttp.TraceConfig:

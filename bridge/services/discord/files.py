@@ -20,12 +20,12 @@ logger = logging.getLogger(__name__)
 async def opened(keys: Sequence[int]) -> AsyncIterator[list[discord.File]]:
     """Open the attachments that still exist, in this order. Do it before the request, which must begin in time."""
     async with AsyncExitStack() as stack:
-        found = []
+        files = []
         for attachment in await database_sync_to_async(_rows)(keys) if keys else ():
             if (file := await in_background(_open, attachment)) is not None:
                 stack.callback(file.close)
-                found.append(discord.File(file, filename=attachment.name))
-        yield found
+                files.append(discord.File(file, filename=attachment.name))
+        yield files
 
 
 def _rows(keys: Sequence[int]) -> list[Attachment]:

@@ -60,9 +60,9 @@ async def _all_after(after: int, ask: Callable[[int], Awaitable[object]]) -> Asy
     """Yield the objects with a higher id than this, lowest first. `ask` returns a page."""
     while True:
         page = _list(await ask(after))
-        for payload in sorted(page, key=lambda each: id_of(each) or 0):
+        for payload in sorted(page, key=lambda item: id_of(item) or 0):
             yield payload
-        last = max((id_of(each) or 0 for each in page), default=0)
+        last = max((id_of(item) or 0 for item in page), default=0)
         if len(page) < PAGE or last <= after:
             return
         after = last
@@ -77,17 +77,17 @@ async def newest_messages(
     client: discord.Client, channel_id: int, *, limit: int = PAGE, after: int = 0
 ) -> list[object]:
     """Return the newest messages after this id, newest first, including messages without an id."""
-    found: list[object] = []
+    messages: list[object] = []
     before = None
-    while len(found) < limit:
-        wanted = min(PAGE, limit - len(found))
+    while len(messages) < limit:
+        wanted = min(PAGE, limit - len(messages))
         page = _list(await client.http.logs_from(channel_id, wanted, before=before))
-        found += [each for each in page if (id_of(each) or after + 1) > after]
-        oldest = min((pk for each in page if (pk := id_of(each))), default=None)
+        messages += [message for message in page if (id_of(message) or after + 1) > after]
+        oldest = min((pk for message in page if (pk := id_of(message))), default=None)
         if len(page) < wanted or oldest is None or oldest <= after or oldest == before:
             break
         before = oldest
-    return found
+    return messages
 
 
 def reaction_users(
@@ -116,15 +116,15 @@ async def active_threads(client: discord.Client, guild_id: int) -> list[Listed]:
 
 async def archived_threads(client: discord.Client, channel_id: int, *, since: datetime) -> list[Listed]:
     """Return the threads that were archived since then, latest first."""
-    found: list[Listed] = []
+    threads: list[Listed] = []
     before: Any = None
     while True:
         answer = await client.http.get_public_archived_threads(channel_id, before=before, limit=PAGE)
         page = _listed(answer)
-        found += [thread for thread in page if thread.archived_at is None or thread.archived_at >= since]
+        threads += [thread for thread in page if thread.archived_at is None or thread.archived_at >= since]
         times = [thread.archived_at for thread in page if thread.archived_at is not None]
         if not times or min(times) < since or not answer.get("has_more"):
-            return found
+            return threads
         before = min(times).isoformat()
 
 

@@ -46,19 +46,19 @@ def format_text(text: str, inbox: Inbox) -> str:
 def format_quote(message: Message, address: str = "") -> str:
     """Return an excerpt with a link to the message, if there is one: a webhook cannot reply. Never empty."""
     if message.deleted_at:
-        said = "(deleted)"
+        quote = "(deleted)"
     else:
         line = one_line(message.content)
         excerpt = line if len(line) <= EXCERPT else f"{line[:EXCERPT].rstrip()}…"
-        said = format_text(plain(excerpt), message.connection.inbox) or "(a file)"
+        quote = format_text(plain(excerpt), message.connection.inbox) or "(a file)"
     name = plain(message.author.nick) if message.author else "ChatBridge"
-    return f"> **{name}**: {said}" + (f" · [↗]({address})" if address else "")
+    return f"> **{name}**: {quote}" + (f" · [↗]({address})" if address else "")
 
 
 def _guarded(text: str, *, breaks_invites: bool) -> str:
     if breaks_invites:
         text = _INVITE.sub(_broken, text)
-    return _MEANT_BY_DISCORD.sub(lambda found: found[0] if found[0][0] == "\\" else f"\\{found[0]}", text)
+    return _MEANT_BY_DISCORD.sub(lambda match: match[0] if match[0][0] == "\\" else f"\\{match[0]}", text)
 
 
 def _broken(match: re.Match[str]) -> str:

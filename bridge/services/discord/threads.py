@@ -51,8 +51,8 @@ class ActiveThreads:
         channel = self._client.get_channel(of) or await self._client.fetch_channel(of)
         assert isinstance(channel, discord.abc.GuildChannel | discord.Thread)  # noqa: S101  # `of` is in a server
         active = await reading.active_threads(self._client, channel.guild.id)
-        mine = {thread.pk: thread for thread in active if is_me(self._client, thread.owner_id)}
-        ours = await database_sync_to_async(_conversations)(list(map(str, mine)))
+        threads = {thread.pk: thread for thread in active if is_me(self._client, thread.owner_id)}
+        ours = await database_sync_to_async(_conversations)(list(map(str, threads)))
         if not ours:
             raise DeliveryFailed(
                 TOO_MANY_THREADS,
@@ -61,7 +61,7 @@ class ActiveThreads:
                 permanent=False,
                 certain=True,
             )
-        idle = min((mine[pk] for pk in ours), key=lambda thread: thread.last_message_id or thread.pk)
+        idle = min((threads[pk] for pk in ours), key=lambda thread: thread.last_message_id or thread.pk)
         with beside():
             await self._client.http.edit_channel(idle.pk, archived=True)
 

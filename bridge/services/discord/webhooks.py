@@ -88,7 +88,11 @@ class Webhooks:
     async def _of(self, channel_id: int) -> dict[int, Webhook]:
         if channel_id not in self._channels:
             webhooks = await _permitted(self._client.http.channel_webhooks(channel_id))
-            ours = [Webhook(int(each["id"]), each["token"]) for each in webhooks if self._is_ours(each)]
+            ours = [
+                Webhook(int(payload["id"]), payload["token"])
+                for payload in webhooks
+                if self._is_ours(payload)
+            ]
             self._channels[channel_id] = {webhook.pk: webhook for webhook in ours}
         return self._channels[channel_id]
 
@@ -107,7 +111,7 @@ class Webhooks:
                 "The channel has the maximum number of webhooks: delete one that is not needed."
             )
         # The one that has rested longest, so that all take turns.
-        first = min(webhooks.values(), key=lambda each: each.rests_until)
+        first = min(webhooks.values(), key=lambda webhook: webhook.rests_until)
         pause = first.rests_until - time.monotonic()
         if pause > WORTH_WAITING:
             raise rate_limited()

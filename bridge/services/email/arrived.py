@@ -44,10 +44,10 @@ class Mail:
     @property
     def message_id(self) -> str:
         """Identifies the mail if it arrives again. An ID that is too long for the column is replaced by a digest."""
-        found = self.headers.get("message-id", "").strip()
-        if 0 < len(found) <= 200 and found.isprintable():
-            return found
-        whole = found or f"{self.sender}\n{self.headers.get('date', '')}\n{self.text}"
+        header = self.headers.get("message-id", "").strip()
+        if 0 < len(header) <= 200 and header.isprintable():
+            return header
+        whole = header or f"{self.sender}\n{self.headers.get('date', '')}\n{self.text}"
         return f"<{sha256(whole.encode(errors='replace')).hexdigest()}@without-an-id>"
 
     @property

@@ -156,11 +156,11 @@ def _keep_one(file: MailFile, reader: Participant) -> int | None:
         return None
     try:
         allowed = None if file.is_whole else inbox.upload_types.split()
-        kept = files.keep(BytesIO(file.data), name=file.name, allowed=allowed)
+        copy = files.keep(BytesIO(file.data), name=file.name, allowed=allowed)
     except BridgeError as refusal:
         logger.info("A file of an e-mail was not accepted: %s", refusal)
         return None
-    return keep_upload(kept, inbox=inbox.pk, visitor=visitor).pk
+    return keep_upload(copy, inbox=inbox.pk, visitor=visitor).pk
 
 
 def _mark_read(mail: Mail, endpoint: Endpoint, reader: Participant) -> None:

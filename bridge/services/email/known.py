@@ -21,7 +21,7 @@ class Known:
 
     def __init__(self, texts: Iterable[str]) -> None:
         lines = [line for text in texts for line in text.split("\n")]
-        self._addresses = {each for line in lines for each in addresses_of(line)}
+        self._addresses = {address for line in lines for address in addresses_of(line)}
         self._words: list[str] = []
         self._ends: set[int] = set()
         self._starts: dict[str, deque[int]] = defaultdict(deque)
@@ -44,14 +44,14 @@ class Known:
         wanted = [words_of(line) for line in lines]
         self._tries = TRIES * (sum(map(len, wanted)) + len(self._words))
         ours = [
-            not words and all(each in self._addresses for each in addresses_of(line))
+            not words and all(address in self._addresses for address in addresses_of(line))
             for words, line in zip(wanted, lines, strict=True)
         ]
         at = 0
         while at < len(wanted):
             behind = self._take_whole(wanted, at) if wanted[at] else at
-            for each in range(at, behind):
-                ours[each] = ours[each] or bool(wanted[each])
+            for index in range(at, behind):
+                ours[index] = ours[index] or bool(wanted[index])
             at = max(behind, at + 1)
         for at, words in enumerate(wanted):
             ours[at] = ours[at] or (parts and len(words) >= LEAST and self._take_part(words))
@@ -100,28 +100,28 @@ class Known:
     def _candidates(self, places: dict[str, deque[int]], word: str) -> Iterable[int]:
         """Where a line may begin: after the previous one, or where its first word occurs and was not taken."""
         yield self._next
-        found = places.get(word, deque())
-        while found and self._taken[found[0]]:
-            found.popleft()
-        yield from islice(found, PLACES)
+        positions = places.get(word, deque())
+        while positions and self._taken[positions[0]]:
+            positions.popleft()
+        yield from islice(positions, PLACES)
 
 
 def once(text: str, other: str) -> list[str]:
     """The plain-text version of a mail, and those lines of its HTML version that are not in it."""
-    said = Counter(tuple(words_of(line)) for line in text.split("\n"))
+    counts = Counter(tuple(words_of(line)) for line in text.split("\n"))
     only: list[str] = []
     for line in other.split("\n"):
         key = tuple(words_of(line))
-        said[key] -= 1
-        if said[key] < 0:
+        counts[key] -= 1
+        if counts[key] < 0:
             only.append(line)
     return [text, "\n".join(only)]
 
 
 def words_of(text: str) -> list[str]:
     """Without the punctuation around them, and without URLs, because some mail servers replace these."""
-    found = (word.strip(_AROUND).casefold() for word in text.replace("\u00a0", " ").split())
-    return [word for word in found if word and "://" not in word]
+    words = (word.strip(_AROUND).casefold() for word in text.replace("\u00a0", " ").split())
+    return [word for word in words if word and "://" not in word]
 
 
 def addresses_of(text: str) -> list[str]:

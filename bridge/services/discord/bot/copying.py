@@ -125,13 +125,13 @@ class AttachmentMirror:
                 if not await _download(session, url, body, limit=limit):
                     raise NotCopied("Discord no longer has it")
             # Staff may send all types of files. The type only decides how a file is displayed.
-            kept = await _keep(body, attachment)
+            copy = await _keep(body, attachment)
         taken = False
         try:
-            taken = await db(copying.settle_file, attachment.pk, kept)
+            taken = await db(copying.settle_file, attachment.pk, copy)
         finally:
             if not taken:
-                await files.in_background(files.discard, kept.file, kept.thumbnail)
+                await files.in_background(files.discard, copy.file, copy.thumbnail)
 
     async def _fresh_link(self, attachment: Attachment) -> str:
         """Return a new link from its message, because links expire."""

@@ -68,10 +68,16 @@ def _answered_by(message: discord.Message) -> str | None:
 def files_of(message: discord.Message) -> tuple[RemoteFile, ...]:
     """Return all its files: attachments (also of forwarded messages), voice messages, stickers, pictures of GIFs."""
     parts: list[discord.Message | discord.MessageSnapshot] = [message, *message.message_snapshots]
-    attached = [each for part in parts for each in part.attachments][:MOST_FILES]
+    attached = [attachment for part in parts for attachment in part.attachments][:MOST_FILES]
     files = [
-        RemoteFile(str(each.id), safe_name(_name(each)), each.url, each.content_type or "", each.size)
-        for each in attached
+        RemoteFile(
+            str(attachment.id),
+            safe_name(_name(attachment)),
+            attachment.url,
+            attachment.content_type or "",
+            attachment.size,
+        )
+        for attachment in attached
     ]
     for sticker in filter(translate.is_picture, message.stickers):
         ending = "gif" if sticker.format is discord.StickerFormatType.gif else "png"
@@ -89,7 +95,9 @@ def _name(attachment: discord.Attachment) -> str:
 
 def gifs_of(message: discord.Message) -> list[RemoteFile]:
     """Return still pictures of GIFs from the GIF picker, which sends links: from Discord's proxy, not other servers."""
-    pictures = [(each.url or "", each.thumbnail.proxy_url) for each in message.embeds if each.type == "gifv"]
+    pictures = [
+        (embed.url or "", embed.thumbnail.proxy_url) for embed in message.embeds if embed.type == "gifv"
+    ]
     return [
         RemoteFile(f"gif{number}", safe_name(f"{posixpath.basename(address) or 'picture'}.gif"), picture)
         for number, (address, picture) in enumerate(pictures)

@@ -26,10 +26,10 @@ def new_holder() -> str:
 def acquire(holder: str, *, clock: Clock) -> bool:
     """Take the lease if it is free or has expired by the database's time, or renew it if it is ours."""
     Lease.objects.get_or_create(name=GATEWAY, defaults={"expires_at": datetime.fromtimestamp(0).astimezone()})
-    mine = Lease.objects.filter(name=GATEWAY, holder=holder)
+    lease = Lease.objects.filter(name=GATEWAY, holder=holder)
     expired = Lease.objects.filter(name=GATEWAY, expires_at__lt=clock.now())
     changes = {"holder": holder, "expires_at": clock.now() + TERM}
-    return bool(mine.update(**changes) or expired.update(**changes))
+    return bool(lease.update(**changes) or expired.update(**changes))
 
 
 def release(holder: str, *, clock: Clock) -> None:

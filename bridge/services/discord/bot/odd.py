@@ -119,11 +119,11 @@ def _least_ready(me: discord.ClientUser | None, data: Payload) -> dict[str, Any]
 def _sifted(client: discord.Client, data: Payload) -> dict[str, Any]:
     """Return a server without the fields and list items (channels, roles, members …) that cannot be read."""
     # discord.py keeps the number of members that it already knows.
-    kept: dict[str, Any] = {"id": data["id"], "member_count": None}
+    guild: dict[str, Any] = {"id": data["id"], "member_count": None}
 
     def works(key: str, value: Any) -> bool:
         try:
-            discord.Guild(data=kept | {key: value}, state=client._connection)  # type: ignore[arg-type]
+            discord.Guild(data=guild | {key: value}, state=client._connection)  # type: ignore[arg-type]
         except Exception:  # noqa: BLE001  # a bug may raise anything
             return False
         return True
@@ -132,11 +132,11 @@ def _sifted(client: discord.Client, data: Payload) -> dict[str, Any]:
     for key in sorted(data, key=lambda key: (isinstance(data[key], list), key != "roles", key)):
         value = data[key]
         if works(key, value):
-            kept[key] = value
+            guild[key] = value
         elif isinstance(value, list):
-            kept[key] = _good(value, lambda some, key=key: works(key, some))  # type: ignore[misc]
-    kept.setdefault("unavailable", False)
-    return kept
+            guild[key] = _good(value, lambda some, key=key: works(key, some))  # type: ignore[misc]
+    guild.setdefault("unavailable", False)
+    return guild
 
 
 def _good(items: list[Any], works: Callable[[list[Any]], bool]) -> list[Any]:

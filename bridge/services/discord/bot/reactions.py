@@ -121,7 +121,7 @@ class Reactions:
     ) -> dict[str, list[RemoteAuthor]]:
         """Return the users of these emoji; an empty list for an emoji that is on none of the parts any more."""
         standing: dict[str, list[RemoteAuthor]] = {}
-        for reaction in (each for piece in pieces for each in piece.reactions):
+        for reaction in (item for piece in pieces for item in piece.reactions):
             emoji = spelled(reaction.emoji)
             if emojis.key(emoji) not in different:
                 continue
@@ -139,7 +139,7 @@ class Reactions:
 def _counts(pieces: Iterable[discord.Message]) -> dict[str, int]:
     """Return the number of users of each emoji, without the bot."""
     counts: Counter[str] = Counter()
-    for reaction in (each for piece in pieces for each in piece.reactions):
+    for reaction in (item for piece in pieces for item in piece.reactions):
         if number := reaction.count - int(reaction.me):
             counts[emojis.key(spelled(reaction.emoji))] += number
     return counts

@@ -93,8 +93,10 @@ class Place:
     def may(self) -> discord.Permissions:
         """Return the bot's permissions there."""
         roles = self.me.get("roles")
-        mine = {int(role) for role in roles if str(role).isdecimal()} if isinstance(roles, list) else set()
-        return self._permissions(mine, self.my_id)
+        role_ids = (
+            {int(role) for role in roles if str(role).isdecimal()} if isinstance(roles, list) else set()
+        )
+        return self._permissions(role_ids, self.my_id)
 
     def everyone_sees(self) -> bool:
         return self._permissions(set(), None).view_channel
@@ -109,7 +111,9 @@ class Place:
                 granted |= _bits(role, "permissions")
         if granted & discord.Permissions(administrator=True).value:
             return discord.Permissions.all()
-        overwrites = {id_of(each): each for each in _objects(self.channel.get("permission_overwrites"))}
+        overwrites = {
+            id_of(overwrite): overwrite for overwrite in _objects(self.channel.get("permission_overwrites"))
+        }
         for step in ({self.guild_id}, roles - {self.guild_id}, {member}):
             denied = allowed = 0
             for pk in step & overwrites.keys():
@@ -130,7 +134,7 @@ def lacks(place: Place, *, room: bool) -> str:
 
 
 def _objects(value: object) -> Iterable[Mapping[str, Any]]:
-    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
 def _bits(payload: Mapping[str, Any], name: str) -> int:

@@ -38,13 +38,17 @@ def readable(message: discord.Message) -> str:
     say = _namer(message)
     parts = [say(message.content)]
     parts += [_snapshot(snapshot, say) for snapshot in message.message_snapshots]
-    parts += [f"[sticker: {escaped(each.name)}]" for each in message.stickers if not is_picture(each)]
+    parts += [
+        f"[sticker: {escaped(sticker.name)}]" for sticker in message.stickers if not is_picture(sticker)
+    ]
     if message.poll is not None:
         parts.append(_poll(message.poll))
     parts += _beside(message, say, speaks=bool(message.content) and not message.author.bot)
     text = "\n".join(part for part in parts if part).strip()
     text = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
-    attached = bool(message.attachments) or any(each.attachments for each in message.message_snapshots)
+    attached = bool(message.attachments) or any(
+        snapshot.attachments for snapshot in message.message_snapshots
+    )
     has_files = attached or any(map(is_picture, message.stickers))
     return storable(text) or ("" if has_files else "[something that cannot be displayed here]")
 

@@ -30,7 +30,7 @@ class TypingRelay:
 
     def visitor(self, uid: str) -> None:
         now = time.monotonic()
-        self._shown = {each: at for each, at in self._shown.items() if now - at < TYPING_EVERY}
+        self._shown = {key: at for key, at in self._shown.items() if now - at < TYPING_EVERY}
         if uid not in self._shown:
             self._shown[uid] = now
             self._background.start(self._show_in_discord(uid))
