@@ -56,7 +56,7 @@ def clean(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    text = _STRAY.sub(lambda found: found["meant"] or "", unicodedata.normalize("NFC", text))
+    text = _STRAY.sub(lambda match: match["meant"] or "", unicodedata.normalize("NFC", text))
     return _HEAP.sub("", text)
 
 
@@ -70,7 +70,7 @@ def clean_line(text: str, *, longest: int | None = None) -> str:
 
 def hides_something(text: str) -> bool:
     """Whether the text has meaningless invisible characters. Superfluous joiners do not count: keyboards write them."""
-    return any(not found["meant"] and found[0] not in _FORGIVEN for found in _STRAY.finditer(text))
+    return any(not match["meant"] and match[0] not in _FORGIVEN for match in _STRAY.finditer(text))
 
 
 def is_blank(text: str) -> bool:
@@ -83,11 +83,11 @@ def shortened(text: str, longest: int, *, size: Callable[[str], int] = len) -> s
     if size(text) <= longest:
         return text
     end, used = 0, 0
-    for found in _GRAPHEME.finditer(text):
-        used += size(found[0])
+    for match in _GRAPHEME.finditer(text):
+        used += size(match[0])
         if used > longest:
             break
-        end = found.end()
+        end = match.end()
     return text[:end].rstrip()
 
 

@@ -48,19 +48,19 @@ def spell(*, name: str, pk: int | None, animated: bool = False) -> str:
 
 def key(text: str) -> str:
     """The key that all spellings of one emoji share."""
-    found = _CUSTOM.fullmatch(text)
-    return found["id"] if found else text
+    match = _CUSTOM.fullmatch(text)
+    return match["id"] if match else text
 
 
 def parts(text: str) -> tuple[str, int | None, bool]:
     """Name, ID and whether it is animated. A Unicode emoji has only its characters, as the name."""
-    found = _CUSTOM.fullmatch(text)
-    if found is None:
+    match = _CUSTOM.fullmatch(text)
+    if match is None:
         return text, None, False
-    return found["name"], int(found["id"]), bool(found["animated"])
+    return match["name"], int(match["id"]), bool(match["animated"])
 
 
 def mentioned(content: str) -> dict[int, tuple[str, bool]]:
     """The custom emoji in a text of staff: the name and whether it is animated, by ID."""
-    found = ((int(pk), name, bool(animated)) for animated, name, pk in _IN_TEXT.findall(content))
-    return {pk: (name, animated) for pk, name, animated in found if pk <= LARGEST_ID}
+    emojis = ((int(pk), name, bool(animated)) for animated, name, pk in _IN_TEXT.findall(content))
+    return {pk: (name, animated) for pk, name, animated in emojis if pk <= LARGEST_ID}

@@ -46,7 +46,7 @@ def _readings(text: str) -> set[str]:
     if text.isascii():
         return {text}
     letters = normalize("NFD", text)
-    return {normalize("NFC", letters.translate(each)) for each in (twins(), twins_of_capitals())}
+    return {normalize("NFC", letters.translate(table)) for table in (twins(), twins_of_capitals())}
 
 
 class _Words:
@@ -85,16 +85,16 @@ def has_link(text: str) -> bool:
 
 
 def _hosts(text: str) -> Iterator[str]:
-    for found in _DOTTED.finditer(text):
-        if "." not in found[0]:
+    for match in _DOTTED.finditer(text):
+        if "." not in match[0]:
             continue
-        *whole, last = _HOLE.split(found[0])
-        if found.start() and text[found.start() - 1] == "@":
+        *whole, last = _HOLE.split(match[0])
+        if match.start() and text[match.start() - 1] == "@":
             # The beginning belongs to an e-mail address.
             whole, last = whole[1:], last if whole else ""
         for name in (*whole, last):
             ending = _ending(name)
-            followed = name is last and _PATH_OR_PORT.match(text, found.end())
+            followed = name is last and _PATH_OR_PORT.match(text, match.end())
             if ending in _ENDINGS or (ending and followed and name.endswith(ending)):
                 yield name
 
@@ -102,11 +102,11 @@ def _hosts(text: str) -> Iterator[str]:
 def _ending(name: str) -> str:
     """The name's last label: ASCII letters up to its end or to another script (example.comです). May be empty."""
     labels = name.strip(".").rsplit(".", 1)
-    found = _ASCII_LETTERS.match(labels[-1]) if len(labels) > 1 else None
-    if found is None:
+    match = _ASCII_LETTERS.match(labels[-1]) if len(labels) > 1 else None
+    if match is None:
         return ""
-    rest = labels[-1][found.end() :]
-    return found[0] if not rest or not rest[0].isascii() else ""
+    rest = labels[-1][match.end() :]
+    return match[0] if not rest or not rest[0].isascii() else ""
 
 
 @dataclass(frozen=True)

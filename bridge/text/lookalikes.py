@@ -59,10 +59,12 @@ def readings(nick: str) -> frozenset[str]:
 
     They are compared with the keys of names that nobody else may have.
     """
-    found = {
-        _skeleton(each, look)[:LONGEST] for each in _spellings(nick) for look in (_by_capital, _by_itself)
+    keys = {
+        _skeleton(spelling, look)[:LONGEST]
+        for spelling in _spellings(nick)
+        for look in (_by_capital, _by_itself)
     }
-    return frozenset(found - {""} | {key_of(nick)})
+    return frozenset(keys - {""} | {key_of(nick)})
 
 
 def is_reserved(nick: str, *, names: str) -> bool:
@@ -84,11 +86,13 @@ def _names_staff(spelling: str, reserved: "_Reserved", look: Look) -> bool:
     ]
     joined = ["".join(group) for group in groups if group]
     whole = "".join(joined)
-    single = ("".join(run) for is_letter, run in groupby(joined, lambda each: len(each) == 1) if is_letter)
+    single = (
+        "".join(run) for is_letter, run in groupby(joined, lambda letters: len(letters) == 1) if is_letter
+    )
     return (
         whole == reserved.whole
         or not reserved.words.isdisjoint((whole, *single, *_stretches(groups)))
-        or any(_is_made_of(each, reserved.words) for each in joined)
+        or any(_is_made_of(letters, reserved.words) for letters in joined)
         or not reserved.phrases.isdisjoint(_stretches([joined]))
         or any(word in whole for word in reserved.running)
     )
@@ -126,11 +130,11 @@ class _Reserved(NamedTuple):
 @lru_cache(maxsize=128)
 def _reserved(names: str, look: Look) -> _Reserved:
     every = [*_RESERVED, *_RESERVED_PHRASES, *filter(None, (line.strip() for line in names.splitlines()))]
-    keys = {each: _skeleton(_spellings(each)[0], look) for each in every}
+    keys = {word: _skeleton(_spellings(word)[0], look) for word in every}
     return _Reserved(
-        words=frozenset(key for each, key in keys.items() if key and len(each.split()) == 1),
-        phrases=frozenset(key for each, key in keys.items() if key and len(each.split()) > 1),
-        running=frozenset(key for each, key in keys.items() if key and RUNNING.search(each)),
+        words=frozenset(key for word, key in keys.items() if key and len(word.split()) == 1),
+        phrases=frozenset(key for word, key in keys.items() if key and len(word.split()) > 1),
+        running=frozenset(key for word, key in keys.items() if key and RUNNING.search(word)),
         whole=_skeleton(_RESERVED_WHOLE, look),
     )
 
@@ -193,15 +197,15 @@ def _skeletons() -> dict[str, str]:
         _bare(char): {_bare(other["c"]) for other in others} - {_bare(char)}
         for char, others in confusables_data.items()
     }
-    found: dict[str, str] = {}
+    prototypes: dict[str, str] = {}
     for char, others in alike.items():
         if len(char) != 1 or len(others) != 1:
             continue
         (other,) = others
         # If two list only each other, the shorter, then the smaller one is the prototype.
         if len(alike.get(other, ())) > 1 or (len(other), other) < (len(char), char) or len(other) > 1:
-            found[char] = other
-    return found
+            prototypes[char] = other
+    return prototypes
 
 
 @cache

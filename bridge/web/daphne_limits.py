@@ -57,8 +57,8 @@ class Request(WebRequest):  # type: ignore[misc]
             return
         # Twisted gives a request its URL only after its body.
         target = unquote(bytes(getattr(self.channel, "_path", b"")).partition(b"?")[0].decode("latin-1"))
-        found = bodies.largest_of(target, root=self.server.root_path)
-        self._ours, self._largest = found is not None, self._elsewhere if found is None else found
+        limit = bodies.largest_of(target, root=self.server.root_path)
+        self._ours, self._largest = limit is not None, self._elsewhere if limit is None else limit
         if self._largest is None:
             return
         if length > self._largest:

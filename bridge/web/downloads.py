@@ -51,10 +51,10 @@ def elsewhere(request: HttpRequest) -> HttpResponse:
 
 def _readable(request: HttpRequest, uid: uuid.UUID) -> Attachment:
     """The attachment, if the request may read it. Otherwise Http404, as if it did not exist."""
-    found = Attachment.objects.select_related("message", "inbox").filter(uid=uid).first()
-    if found is None or not (_is_linked(request, found) or _is_admitted(request, found)):
+    attachment = Attachment.objects.select_related("message", "inbox").filter(uid=uid).first()
+    if attachment is None or not (_is_linked(request, attachment) or _is_admitted(request, attachment)):
         raise Http404
-    return found
+    return attachment
 
 
 def _is_linked(request: HttpRequest, attachment: Attachment) -> bool:
@@ -86,9 +86,9 @@ def _is_staff(request: HttpRequest, handshake: Handshake) -> bool:
 
 
 async def _serve(
-    request: HttpRequest, attachment: Attachment, kept: FieldFile, content_type: str
+    request: HttpRequest, attachment: Attachment, content: FieldFile, content_type: str
 ) -> HttpResponseBase:
-    name = kept.name
+    name = content.name
     if attachment.state != Attachment.State.STORED or not name:
         raise Http404
     try:
@@ -117,13 +117,13 @@ def _span(header: str, size: int) -> tuple[int, int] | None:
 
     For any other Range header, for example several ranges, the whole file.
     """
-    found = _RANGE.fullmatch(header.strip())
-    if not found or found[1] is found[2] is None:
+    match = _RANGE.fullmatch(header.strip())
+    if not match or match[1] is match[2] is None:
         return 0, size
-    if found[1] is None:
-        first, after = max(0, size - int(found[2])), size
+    if match[1] is None:
+        first, after = max(0, size - int(match[2])), size
     else:
-        first, after = int(found[1]), min(size, int(found[2]) + 1 if found[2] else size)
+        first, after = int(match[1]), min(size, int(match[2]) + 1 if match[2] else size)
     return (first, after) if first < after else None
 
 

@@ -70,8 +70,8 @@ class Guard:
 class Slots:
     """A limited number of slots, in total and for each owner."""
 
-    def __init__(self, together: int, each: int) -> None:
-        self._together, self._each = together, each
+    def __init__(self, together: int, share: int) -> None:
+        self._together, self._each = together, share
         self._taken: Counter[object] = Counter()
 
     @contextmanager

@@ -30,20 +30,20 @@ class Mounted:
 
 
 def _placed(scope: Any) -> Any:
-    told = scope.get("root_path", "").rstrip("/")
+    root = scope.get("root_path", "").rstrip("/")
     below = addresses.below()
-    if told and told != below:
+    if root and root != below:
         # Only once, because a client of daphne may send it in a header.
         warn_once(
             logger,
             "The server says that this site is below %r, but the settings say %r. Links in messages to services, and "
             "links to files, would not work. Set SITE_URL to the address of the site, including that path.",
-            told,
+            root,
             below or "/",
         )
-        below = below or told
+        below = below or root
     # uvicorn adds its --root-path even if the proxy has kept it; daphne never does.
-    inside = _without(below, _without(told, scope["path"]) if told else scope["path"])
+    inside = _without(below, _without(root, scope["path"]) if root else scope["path"])
     return {**scope, "root_path": below, "path": f"{below}{inside}"}
 
 

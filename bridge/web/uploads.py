@@ -86,8 +86,8 @@ async def _take(scope: Scope, receive: Receive, running: Slots) -> Any:
         with running.one_of(signed_for), tempfile.TemporaryFile() as body:
             await _read(receive, body, inbox=inbox, visitor=visitor, handshake=handshake)
             allowed = inbox.upload_types.split()
-            kept = await files.keep_in_turn(body, name=name, allowed=allowed, owner=handshake.address)
-        return await _write_down(kept, inbox=inbox, visitor=visitor)
+            upload = await files.keep_in_turn(body, name=name, allowed=allowed, owner=handshake.address)
+        return await _write_down(upload, inbox=inbox, visitor=visitor)
     except OSError as error:
         if not files.is_full(error):
             raise
@@ -129,11 +129,13 @@ async def _read(
         raise BridgeError(Code.INVALID_PAYLOAD, "The file is empty.", reason="empty")
 
 
-async def _write_down(kept: Kept, *, inbox: Inbox, visitor: uuid.UUID) -> Any:
+async def _write_down(upload: Kept, *, inbox: Inbox, visitor: uuid.UUID) -> Any:
     try:
-        row = await Worker.current().database.run(actions.keep_upload, kept, inbox=inbox.pk, visitor=visitor)
+        row = await Worker.current().database.run(
+            actions.keep_upload, upload, inbox=inbox.pk, visitor=visitor
+        )
     except BaseException:
-        await files.in_background(files.discard, kept.file, kept.thumbnail)
+        await files.in_background(files.discard, upload.file, upload.thumbnail)
         raise
     return wire.attachment_out(row)
 

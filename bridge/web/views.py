@@ -37,13 +37,13 @@ def chat(request: HttpRequest) -> HttpResponse:
 def rooms(request: HttpRequest) -> HttpResponse:
     """The open rooms of an inbox, except those that are only reached by their link."""
     inbox = _opened(request, request.GET.get("inbox", "default"))
-    found = list_rooms(inbox.pk)
+    open_rooms = list_rooms(inbox.pk)
     try:
-        online = count_in_rooms([str(room.uid) for room in found])
+        online = count_in_rooms([str(room.uid) for room in open_rooms])
     except RedisError:
         # The rooms are listed without their numbers of members.
         online = {}
-    listed = [(room, online.get(str(room.uid))) for room in found]
+    listed = [(room, online.get(str(room.uid))) for room in open_rooms]
     response = protect(render(request, "bridge/rooms.html", {"inbox": inbox, "rooms": listed}))
     patch_cache_control(response, private=True, no_cache=True)
     return response
@@ -53,10 +53,10 @@ def rooms(request: HttpRequest) -> HttpResponse:
 def room(request: HttpRequest, slug: str, key: str = "") -> HttpResponse:
     """The page of a room. Without its key, a room by link is a 404, as if it did not exist."""
     rooms = Connection.objects.select_related("inbox").filter(kind=Connection.Kind.ROOM, slug=slug)
-    found = rooms.first()
-    if found is None or not found.is_open or not lets_in(found, key=key):
+    connection = rooms.first()
+    if connection is None or not connection.is_open or not lets_in(connection, key=key):
         raise Http404
-    response = _chat(request, _opened(request, found.inbox), room=found, key=key)
+    response = _chat(request, _opened(request, connection.inbox), room=connection, key=key)
     if key:
         # Anybody who knows the URL may enter, so it is not sent to other pages, not even to our own.
         response.headers["Referrer-Policy"] = "no-referrer"

@@ -214,7 +214,7 @@ def _headers(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def _named(headers: Iterable[tuple[str, str]], name: str) -> list[str]:
-    return [value for each, value in headers if each == name]
+    return [value for header, value in headers if header == name]
 
 
 def _passed(results: Sequence[str], *, sender: str, envelope: str) -> bool:

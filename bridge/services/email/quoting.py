@@ -160,7 +160,7 @@ def is_rule(text: str) -> bool:
 
 def _header_blocks(lines: Sequence[Line], names: Sequence[str], known: Known) -> list[tuple[int, int]]:
     """The start and end of each block of headers that names our sender and has our text below it."""
-    found: list[tuple[int, int]] = []
+    blocks: list[tuple[int, int]] = []
     at = 0
     while at < len(lines):
         start = at
@@ -171,9 +171,9 @@ def _header_blocks(lines: Sequence[Line], names: Sequence[str], known: Known) ->
         if at - first >= LEAST_HEADERS:
             below = next((line for line in lines[at : at + 5] if not line.is_blank), None)
             if below is not None and (below.quoted or MARK in below.text or known.begins(below.text)):
-                found.append((first, at))
+                blocks.append((first, at))
         at = max(at, start + 1)
-    return found
+    return blocks
 
 
 def is_header(text: str) -> bool:

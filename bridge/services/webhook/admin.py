@@ -66,8 +66,8 @@ class WebhookAdmin(admin.ModelAdmin[Webhook]):
         super().save_model(request, obj, form, change)
         if obj.enabled and (not change or "enabled" in form.changed_data):
             # Add it to open conversations that began without it.
-            there = Connection.objects.filter(inbox=obj.inbox_id, state=Connection.State.OPEN)
-            add_places("webhook", there, lambda connection: place(obj, connection))
+            connections = Connection.objects.filter(inbox=obj.inbox_id, state=Connection.State.OPEN)
+            add_places("webhook", connections, lambda connection: place(obj, connection))
 
     @admin.display(description="address")
     def host(self, webhook: Webhook) -> str:

@@ -13,8 +13,8 @@ _ENDS = ".,;:!?'*_~’”»…"
 
 def address_at(text: str, at: int) -> str:
     """The address at this position, or an empty string."""
-    found = _ADDRESS.match(text, at)
-    address = trimmed(found[0]) if found and len(found[0]) <= LONGEST else ""
+    match = _ADDRESS.match(text, at)
+    address = trimmed(match[0]) if match and len(match[0]) <= LONGEST else ""
     return address if is_address(address) else ""
 
 

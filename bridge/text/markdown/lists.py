@@ -31,9 +31,9 @@ def list_at(text: str, at: int) -> tuple[int, List] | None:
     item: Item | None = None
     while at < len(text):
         line = text[at : line_end(text, at)]
-        found = _ITEM.fullmatch(line)
-        if found:
-            item = _add(lists, open_, len(found[1]), found[2], found[3])
+        match = _ITEM.fullmatch(line)
+        if match:
+            item = _add(lists, open_, len(match[1]), match[2], match[3])
         elif item is not None and _GOES_ON.match(line):
             item.text += "\n" + line.strip()
         else:

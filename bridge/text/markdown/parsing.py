@@ -58,8 +58,8 @@ def _parse(text: str, state: State) -> list[Node]:
     nodes: list[Node] = []
     at = 0
     while at < len(text):
-        end, found = _next(text, at, state)
-        nodes += found
+        end, part = _next(text, at, state)
+        nodes += part
         state.at_line_start = text[end - 1] == "\n"
         at = end
     return nodes
@@ -72,8 +72,8 @@ def _next(text: str, at: int, state: State) -> tuple[int, list[Node]]:
     if state.at_line_start:
         rules = [*_BLOCKS.get(char, ()), *rules]
     for rule in rules:
-        if (found := rule(text, at, state)) is not None:
-            return found
+        if (result := rule(text, at, state)) is not None:
+            return result
     match = _SIGN.search(text, at + 1)
     end = match.start() if match else len(text)
     return end, [Node("text", text[at:end])]
@@ -88,12 +88,12 @@ def _deeper(text: str, state: State, *, at_line_start: bool = False) -> list[Nod
 
 
 def _heading(text: str, at: int, state: State) -> Found:
-    found = _HEADING.match(text, at)
+    match = _HEADING.match(text, at)
     end = line_end(text, at)
-    if found is None or end - found.end(1) < 2:
+    if match is None or end - match.end(1) < 2:
         return None
-    content = _deeper(text[found.end(1) : end].strip(), state)
-    return min(end + 1, len(text)), [Node("heading", content=content, level=len(found[1]))]
+    content = _deeper(text[match.end(1) : end].strip(), state)
+    return min(end + 1, len(text)), [Node("heading", content=content, level=len(match[1]))]
 
 
 def _subtext(text: str, at: int, state: State) -> Found:
@@ -111,9 +111,9 @@ def _quote(text: str, at: int, state: State) -> Found:
         return len(text), [_quoted(text[endless.end() :], state)]
     lines: list[str] = []
     end = at
-    while found := _QUOTED.match(text, end):
+    while match := _QUOTED.match(text, end):
         end = line_end(text, end) + 1
-        lines.append(text[found.end() : end - 1])
+        lines.append(text[match.end() : end - 1])
     if not lines:
         return None
     ended = end <= len(text)
@@ -125,26 +125,27 @@ def _quoted(text: str, state: State) -> Node:
 
 
 def _code_block(text: str, at: int, state: State) -> Found:
-    if (found := spans.span("```", text, at, state.hopeless)) is None:
+    if (match := spans.span("```", text, at, state.hopeless)) is None:
         return None
-    inner = found[1]
+    inner = match[1]
     language = _LANGUAGE.match(inner)
     lang = language[0][:-1] if language and inner[language.end() :].strip() else ""
     # What follows a block begins on a new line anyway.
-    end = found.end() + text.startswith("\n", found.end())
+    end = match.end() + text.startswith("\n", match.end())
     return end, [Node("codeBlock", inner[len(lang) :].strip("\n"), lang=lang)]
 
 
 def _list(text: str, at: int, state: State) -> Found:
-    if state.in_list or (found := list_at(text, at)) is None:
+    if state.in_list or (result := list_at(text, at)) is None:
         return None
-    end, made = found
+    end, made = result
     return end, [_list_node(made, replace(state, in_list=True))]
 
 
 def _list_node(made: List, state: State) -> Node:
     items = [
-        [*_deeper(item.text, state), *(_list_node(each, state) for each in item.lists)] for item in made.items
+        [*_deeper(item.text, state), *(_list_node(child, state) for child in item.lists)]
+        for item in made.items
     ]
     return Node("list", items=items, ordered=made.ordered, start=made.start)
 
@@ -157,12 +158,12 @@ def _escape(text: str, at: int, state: State) -> Found:
 
 
 def _angles(text: str, at: int, state: State) -> Found:
-    if found := _EMOJI.match(text, at):
-        return found.end(), [Node("emoji", name=found[1])]
-    if found := _MOMENT.match(text, at):
-        return found.end(), [Node("timestamp", seconds=int(found[1]), format=found[2] or "")]
-    found = None if state.in_link else _IN_ANGLES.match(text, at)
-    return (found.end(), [_address(found[1])]) if found else None
+    if match := _EMOJI.match(text, at):
+        return match.end(), [Node("emoji", name=match[1])]
+    if match := _MOMENT.match(text, at):
+        return match.end(), [Node("timestamp", seconds=int(match[1]), format=match[2] or "")]
+    match = None if state.in_link else _IN_ANGLES.match(text, at)
+    return (match.end(), [_address(match[1])]) if match else None
 
 
 def _url(text: str, at: int, state: State) -> Found:
@@ -175,23 +176,23 @@ def _address(address: str) -> Node:
 
 
 def _link(text: str, at: int, state: State) -> Found:
-    found = spans.LINK.match(text, at) if state.masked else None
-    if found is None:
+    match = spans.LINK.match(text, at) if state.masked else None
+    if match is None:
         return None
-    content, target = _deeper(found[1], replace(state, in_link=True)), found[2] or found[3]
-    return found.end(), [Node("link", content=content, target=target if is_address(target) else "")]
+    content, target = _deeper(match[1], replace(state, in_link=True)), match[2] or match[3]
+    return match.end(), [Node("link", content=content, target=target if is_address(target) else "")]
 
 
 def _emphasis(text: str, at: int, state: State) -> Found:
     """The longest emphasis that begins at this position."""
-    found = [
+    candidates = [
         (match.end() + better, kind, match[1], match.end())
         for kind, better, sign in _EMPHASES
         if (match := spans.span(sign, text, at, state.hopeless))
     ]
-    if not found:
+    if not candidates:
         return None
-    _, kind, words, end = max(found)
+    _, kind, words, end = max(candidates)
     content = _deeper(words, replace(state, in_emphasis=state.in_emphasis or kind == "em"))
     if kind == "em" and state.in_emphasis:
         return end, content
@@ -201,15 +202,15 @@ def _emphasis(text: str, at: int, state: State) -> Found:
 def _marked(text: str, at: int, state: State) -> Found:
     """A spoiler or struck-out text."""
     sign = text[at] * 2
-    found = spans.span(sign, text, at, state.hopeless)
-    return (found.end(), [Node(_MARKED[sign], content=_deeper(found[1], state))]) if found else None
+    match = spans.span(sign, text, at, state.hopeless)
+    return (match.end(), [Node(_MARKED[sign], content=_deeper(match[1], state))]) if match else None
 
 
 def _inline_code(text: str, at: int, state: State) -> Found:
-    if (found := spans.code(text, at, state.hopeless)) is None:
+    if (match := spans.code(text, at, state.hopeless)) is None:
         return None
-    words = re.sub(r"^ (?=`)|(?<=`) \Z", "", found[1])
-    return found.end(), [Node("inlineCode", words)]
+    words = re.sub(r"^ (?=`)|(?<=`) \Z", "", match[1])
+    return match.end(), [Node("inlineCode", words)]
 
 
 def _break(text: str, at: int, state: State) -> Found:

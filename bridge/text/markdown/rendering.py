@@ -80,11 +80,11 @@ def _inline_text(node: Node, *, hide: bool) -> str:
 def moment(node: Node) -> str:
     """The time in UTC, because nobody knows where it will be read. A relative time is written as date and time too."""
     try:
-        found = datetime.fromtimestamp(node.seconds, UTC)
+        time = datetime.fromtimestamp(node.seconds, UTC)
     except (OverflowError, ValueError, OSError):
         return f"<t:{node.seconds}>"
     form = _MOMENTS.get(node.format, "{day}, {0:%H:%M} UTC")
-    return form.format(found, day=f"{found.day} {found:%B %Y}")
+    return form.format(time, day=f"{time.day} {time:%B %Y}")
 
 
 def as_html(nodes: Iterable[Node]) -> str:

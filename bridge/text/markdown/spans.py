@@ -39,11 +39,11 @@ def span(sign: str, text: str, at: int, hopeless: Counter[str]) -> re.Match[str]
     """
     if hopeless[sign] > TRIES.get(sign, 0):
         return None
-    found = SPANS[sign].match(text, at)
-    if found and found["unended"] is not None:
+    match = SPANS[sign].match(text, at)
+    if match and match["unended"] is not None:
         hopeless[sign] += 1
         return None
-    return found
+    return match
 
 
 def code(text: str, at: int, hopeless: Counter[str]) -> re.Match[str] | None:

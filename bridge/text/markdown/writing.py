@@ -29,8 +29,8 @@ def outside_code(text: str, change: Callable[[str], str]) -> str:
     parts: list[str] = []
     hopeless: Counter[str] = Counter()
     start = end = 0
-    while found := _TICKS_OR_ESCAPE.search(text, end):
-        at, end = found.span()
+    while match := _TICKS_OR_ESCAPE.search(text, end):
+        at, end = match.span()
         if code := spans.span("```", text, at, hopeless) or spans.code(text, at, hopeless):
             parts += [change(text[start:at]), code[0]]
             start = end = code.end()
