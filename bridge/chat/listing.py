@@ -77,21 +77,19 @@ def _ended(connections: QuerySet[Connection]) -> QuerySet[Connection]:
 
 def _shown(rows: Sequence[Connection], visitor: uuid.UUID) -> list[ListedConnection]:
     pks = [row.pk for row in rows]
-    participants = {
-        participant.connection_id: participant
-        for participant in Participant.objects.filter(connection__in=pks, visitor=visitor)
-    }
+    participants = Participant.objects.filter(connection__in=pks, visitor=visitor)
+    readers = {participant.connection_id: participant for participant in participants}
     titles, unread = _titles(pks), _unread(pks, visitor)
     return [
         {
-            **connection_out(row, reader=participants[row.pk]),
+            **connection_out(row, reader=readers[row.pk]),
             "title": titles.get(row.pk, ""),
             "unread": unread.get(row.pk, 0),
             "created_at": rfc3339(row.created_at),
             "active_at": rfc3339(row.active_at),
         }
         for row in rows
-        if row.pk in participants
+        if row.pk in readers
     ]
 
 

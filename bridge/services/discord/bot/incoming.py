@@ -68,16 +68,10 @@ def _answered_by(message: discord.Message) -> str | None:
 def files_of(message: discord.Message) -> tuple[RemoteFile, ...]:
     """Return all its files: attachments (also of forwarded messages), voice messages, stickers, pictures of GIFs."""
     parts: list[discord.Message | discord.MessageSnapshot] = [message, *message.message_snapshots]
-    attached = [attachment for part in parts for attachment in part.attachments][:MOST_FILES]
+    attached = [file for part in parts for file in part.attachments][:MOST_FILES]
     files = [
-        RemoteFile(
-            str(attachment.id),
-            safe_name(_name(attachment)),
-            attachment.url,
-            attachment.content_type or "",
-            attachment.size,
-        )
-        for attachment in attached
+        RemoteFile(str(file.id), safe_name(_name(file)), file.url, file.content_type or "", file.size)
+        for file in attached
     ]
     for sticker in filter(translate.is_picture, message.stickers):
         ending = "gif" if sticker.format is discord.StickerFormatType.gif else "png"

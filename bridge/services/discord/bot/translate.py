@@ -37,19 +37,15 @@ def readable(message: discord.Message) -> str:
     """
     say = _namer(message)
     parts = [say(message.content)]
-    parts += [_snapshot(snapshot, say) for snapshot in message.message_snapshots]
-    parts += [
-        f"[sticker: {escaped(sticker.name)}]" for sticker in message.stickers if not is_picture(sticker)
-    ]
+    parts += [_snapshot(forward, say) for forward in message.message_snapshots]
+    parts += [f"[sticker: {escaped(item.name)}]" for item in message.stickers if not is_picture(item)]
     if message.poll is not None:
         parts.append(_poll(message.poll))
     parts += _beside(message, say, speaks=bool(message.content) and not message.author.bot)
     text = "\n".join(part for part in parts if part).strip()
     text = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
-    attached = bool(message.attachments) or any(
-        snapshot.attachments for snapshot in message.message_snapshots
-    )
-    has_files = attached or any(map(is_picture, message.stickers))
+    attached = message.attachments or any(forward.attachments for forward in message.message_snapshots)
+    has_files = bool(attached) or any(map(is_picture, message.stickers))
     return storable(text) or ("" if has_files else "[something that cannot be displayed here]")
 
 
