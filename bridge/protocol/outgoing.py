@@ -28,7 +28,7 @@ class Quote(Closed):
     seq: int
     name: str
     role: str
-    """The role of its author: `visitor`, `staff` or `system`; empty if it has no author."""
+    """The role of its author: `visitor` or `staff`; empty if it has no author."""
     content: str
     """Its beginning, at most 200 characters; empty if it was deleted or contains only files."""
     deleted: bool

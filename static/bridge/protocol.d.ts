@@ -268,7 +268,7 @@ export interface Quote {
   uid: string;
   seq: number;
   name: string;
-  /** The role of its author: `visitor`, `staff` or `system`; empty if it has no author. */
+  /** The role of its author: `visitor` or `staff`; empty if it has no author. */
   role: string;
   /** Its beginning, at most 200 characters; empty if it was deleted or contains only files. */
   content: string;

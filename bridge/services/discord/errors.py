@@ -62,6 +62,8 @@ PLACES = {
 """Errors in the message's destination, not in the message."""
 SLOW_DOWN = frozenset({20016, 20022, 20028, 40062, 130000})
 """Temporary errors: slow mode, limits of a channel or server, overload."""
+RATE_LIMITED = ("rate_limited", "Discord limits the rate of requests.")
+"""The reason and the sentence."""
 LOCKED = "The thread is locked: unlock it in Discord, or grant the bot “Manage Threads”."
 
 
@@ -102,9 +104,7 @@ def not_permitted(sentence: str) -> DeliveryFailed:
 
 
 def rate_limited(*, certain: bool = True) -> DeliveryFailed:
-    return DeliveryFailed(
-        "rate_limited", "Discord limits the rate of requests.", permanent=False, certain=certain
-    )
+    return DeliveryFailed(*RATE_LIMITED, permanent=False, certain=certain)
 
 
 def failure_of(error: Exception, *, request: Request) -> DeliveryFailed:
@@ -142,7 +142,7 @@ def _verdict(error: discord.HTTPException, *, opening: bool) -> tuple[str, str, 
         sentence = "The bot is not allowed to do this in Discord: check its permissions."
         return NOT_PERMITTED, f"{sentence} {detail}", False
     if error.status == 429 or error.code in SLOW_DOWN:
-        return "rate_limited", "Discord limits the rate of requests.", False
+        return *RATE_LIMITED, False
     if error.status >= 500:
         return "unreachable", detail, False
     if error.status == 413:

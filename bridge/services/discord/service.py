@@ -93,10 +93,14 @@ class DiscordService(Service):
 
     def holds(self, inbox: int, thread_id: str | None) -> bool:
         """Return whether lines of an inbox are on hold. A thread in a previous channel of the inbox is not affected."""
-        if inbox not in self.held or thread_id is None:
-            return inbox in self.held
+        # Read once: this runs in the database thread, and the event loop changes `held` in the meantime.
+        try:
+            channel = self.held[inbox]
+        except KeyError:
+            return False
+        if thread_id is None:
+            return True
         parent = getattr(self._client.get_channel(int(thread_id)), "parent_id", None)
-        channel = self.held[inbox]
         return channel is not None and parent in {None, channel}
 
     def format_text(self, text: str, inbox: Inbox) -> str:

@@ -31,8 +31,9 @@ class BackgroundTasks:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(_noted(work))
+    def start(self, work: Coroutine[Any, Any, None], *, name: str = "") -> None:
+        """Run it. The log calls it `name`, or as its coroutine."""
+        task = asyncio.create_task(_noted(work, name or str(work)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -40,12 +41,12 @@ class BackgroundTasks:
         await cancel_and_wait(*self._tasks)
 
 
-async def _noted(work: Coroutine[Any, Any, None]) -> None:
+async def _noted(work: Coroutine[Any, Any, None], name: str) -> None:
     try:
         await work
     except RedisError as error:
-        logger.debug("Could not send a notice: %s: %r", work, error)
+        logger.debug("Could not send a notice: %s: %r", name, error)
     except PROBLEMS as error:
-        logger.warning("Failed, and will not be retried: %s: %r", work, error)
+        logger.warning("Failed, and will not be retried: %s: %r", name, error)
     except Exception:
-        logger.exception("%s failed", work)
+        logger.exception("%s failed", name)

@@ -47,9 +47,9 @@ async def catch_up(client: discord.Client, relay: Relay, inspector: Inspector) -
         try:
             listed += await threads()
         except PROBLEMS as error:
-            logger.warning(
-                "The threads of %d could not be listed, retrying later: %r", threads.args[-1], error
-            )
+            kind = "active" if threads.func is reading.active_threads else "archived"
+            message = "The %s threads of %d could not be listed, retrying later: %r"
+            logger.warning(message, kind, threads.args[-1], error)
             complete = False
     newest = {thread.pk: thread.last_message_id for thread in listed}
     ours = {thread.pk for thread in listed if is_me(client, thread.owner_id)}

@@ -131,8 +131,8 @@ class BridgeBot(commands.Bot):
 
     def sweep_beside(self) -> None:
         """Update cards and read marks that are outdated."""
-        self.aside.start(self.readers.sweep())
-        self.aside.start(self.cards.sweep())
+        self.aside.start(self.readers.sweep(), name="Readers")
+        self.aside.start(self.cards.sweep(), name="Cards")
 
     async def leave_gateway(self) -> None:
         """Leave the gateway. Requests may still be made."""

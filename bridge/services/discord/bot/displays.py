@@ -43,7 +43,7 @@ class Display(ABC):
         is_running = uid in self._busy
         self._busy[uid] = is_running
         if not is_running:
-            self._background.start(self._keep_current(uid))
+            self._background.start(self._keep_current(uid), name=f"{type(self).__name__} of {uid}")
 
     async def sweep(self) -> None:
         """Show changes that were made while no bot was running."""
