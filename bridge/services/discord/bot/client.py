@@ -1,9 +1,9 @@
 """The discord.py client, with its parts and its gateway sessions."""
 
-import asyncio
 import threading
 from typing import Any, Literal
 
+import aiohttp
 import discord
 import yarl
 from discord.backoff import ExponentialBackoff
@@ -76,6 +76,9 @@ class BridgeBot(commands.Bot):
         self.rooms: frozenset[int] = frozenset()
         # Servers to which our commands were added.
         self.commanded: set[int] = set()
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._open_socket = self.http.ws_connect
+        self.http.ws_connect = self._connect  # type: ignore[method-assign]
 
     @property
     def is_up_to_date(self) -> bool:
@@ -138,19 +141,29 @@ class BridgeBot(commands.Bot):
         """Leave the gateway. Requests may still be made."""
         self.attached = False
         await self.relay.stop()
-        # It is None before the first connection, contrary to discord.py's annotation.
-        if self.ws is not None and self.ws.open:
-            await self.ws.close(code=1000)
+        await self._disconnect()
 
     async def close(self) -> None:
         self.attached = False
         await self.relay.stop()
         await self.aside.stop()
+        await self._disconnect()
         await super().close()
-        # discord.py has forgotten connections whose session was refused here, so their threads would keep running.
+
+    async def _connect(self, url: str, *, compress: int = 0) -> aiohttp.ClientWebSocketResponse:
+        await self._disconnect()
+        self._socket = await self._open_socket(url, compress=compress)
+        return self._socket
+
+    async def _disconnect(self) -> None:
+        """Close the gateway's socket, even one that discord.py has forgotten because its session was refused or
+        interrupted while it began."""
+        if self._socket is None:
+            return
         for other in threading.enumerate():
-            if isinstance(other, KeepAliveHandler) and other.ws.loop is asyncio.get_running_loop():
+            if isinstance(other, KeepAliveHandler) and other.ws.socket is self._socket:
                 other.stop()
+        await self._socket.close(code=1000)
 
 
 class Backoff(ExponentialBackoff[Literal[False]]):

@@ -7,14 +7,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
 import pytest
-from discord.gateway import KeepAliveHandler
+from discord.gateway import DiscordWebSocket, KeepAliveHandler
+from discord.http import HTTPClient
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
+from django.utils import timezone
 from simcord.backend.models import Channel
 from simcord.enums import ChannelType
 
-from bridge.models import Delivery, Endpoint, Inbox, Message
+from bridge.models import Delivery, Endpoint, Inbox, Lease, Message
 from bridge.sandbox import defaults
 from bridge.sandbox.client import POSTS
 from bridge.services.base import SetupError
@@ -424,11 +427,25 @@ def keepers() -> list[KeepAliveHandler]:
     return [each for each in threading.enumerate() if isinstance(each, KeepAliveHandler)]
 
 
+def opened_sockets(monkeypatch: pytest.MonkeyPatch) -> list[aiohttp.ClientWebSocketResponse]:
+    """Every one that is opened from now on."""
+    opened: list[aiohttp.ClientWebSocketResponse] = []
+    connect = HTTPClient.ws_connect
+
+    async def noted(self: HTTPClient, url: str, *, compress: int = 0) -> aiohttp.ClientWebSocketResponse:
+        opened.append(await connect(self, url, compress=compress))
+        return opened[-1]
+
+    monkeypatch.setattr(HTTPClient, "ws_connect", noted)
+    return opened
+
+
 async def test_sessions_are_not_spent_to_the_last(
     up: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whatever begins them: discord.py's own connecting again, too."""
     monkeypatch.setattr(runner, "WAIT_FOR_HELP", 0.1)
+    sockets = opened_sockets(monkeypatch)
     await up.sandbox.settings(session_limit=21)
     await up.sandbox.drop_gateway(resumable=False)
     await eventually(lambda: caplog.text.count("too few new sessions") >= 3)
@@ -437,9 +454,33 @@ async def test_sessions_are_not_spent_to_the_last(
     await eventually(lambda: up.server.sandbox.gateway.identifies == 2)
     await up.until_caught_up()
     await up.converse("Hello")
-    # No try left a thread behind that keeps nothing alive.
+    # No try left a thread behind that keeps nothing alive, or a socket.
     loop = asyncio.get_running_loop()
     await eventually(lambda: [each.ws.loop for each in keepers()].count(loop) == 1, seconds=5)
+    assert [each.closed for each in sockets] == [*[True] * (len(sockets) - 1), False]
+
+
+async def stopped(stage: Stage) -> None:
+    await stage.stop()
+
+
+async def without_its_lease(stage: Stage) -> None:
+    later = timezone.now() + timezone.timedelta(hours=1)
+    await db(Lease.objects.update, holder="another", expires_at=later)
+
+
+@pytest.mark.parametrize("ends", [stopped, without_its_lease])
+async def test_a_socket_is_closed_however_early_its_session_ends(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, ends: Callable[[Stage], Awaitable[None]]
+) -> None:
+    """discord.py forgets one that has not been greeted, and leaves it to the garbage collector."""
+    monkeypatch.setattr(lease, "RENEW_EVERY", 0.1)
+    monkeypatch.setattr(DiscordWebSocket, "poll_event", lambda self: asyncio.Event().wait())
+    sockets = opened_sockets(monkeypatch)
+    await stage.start(wait=False)
+    await eventually(lambda: len(sockets) == 1)
+    await ends(stage)
+    await eventually(lambda: sockets[0].closed)
 
 
 async def test_whatever_ends_a_session_it_is_begun_again(
