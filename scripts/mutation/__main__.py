@@ -87,7 +87,7 @@ def measure(tree: Path, coverage: Path, tests: list[str]) -> None:
     configuration = coverage.with_name("contexts.ini")
     configuration.write_text(CONFIGURATION)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", str(JOBS)]
-    command += [*WHICH, *CONTEXTS, f"--cov-config={configuration}", *tests]
+    command += [*WHICH, *CONTEXTS, f"--cov-config={configuration}", f"--junit-xml={coverage}.xml", *tests]
     environment = os.environ | {"COVERAGE_FILE": str(coverage)}
     # A test that fails here tells as much of where it was.
     ran = subprocess.run(command, cwd=tree, env=environment, check=False).returncode in {0, 1}

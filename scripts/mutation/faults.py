@@ -46,6 +46,13 @@ def _stands_between_operands(node: Any) -> bool:
     return node.parent is not None and node.parent.type != "parameters"
 
 
+def _matters(node: Any) -> bool:
+    """Whether this is no option that only guards against mistakes in the code, or saves memory."""
+    before = node.get_previous_sibling()
+    name = before and before.get_previous_sibling()
+    return getattr(name, "value", "") not in {"strict", "slots", "frozen", "kw_only"}
+
+
 class Faults:
     """What cosmic-ray asks for operators, by name."""
 
@@ -60,6 +67,8 @@ class Faults:
             "RemoveCall": RemoveCall,
             "NumberReplacer": _where(_counts, every["NumberReplacer"]),
         }
+        for name in ("ReplaceTrueWithFalse", "ReplaceFalseWithTrue"):
+            self._operators[name] = _where(_matters, every[name])
         for swap in _SUMS.split():
             name = f"ReplaceBinaryOperator_{swap}"
             self._operators[name] = _where(_stands_between_operands, every[name])
