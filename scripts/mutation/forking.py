@@ -145,8 +145,9 @@ def _seconds(report: Path) -> Counter[str]:
     """How long each test took, by its name as in coverage's contexts."""
     seconds: Counter[str] = Counter()
     for case in ElementTree.parse(report).iter("testcase"):  # noqa: S314 - pytest has written it.
-        file = case.attrib["classname"].replace(".", "/")
-        seconds[f"{file}.py::{case.attrib['name']}"] += float(case.attrib["time"])
+        module, begins, rest = case.attrib["classname"].partition(".Test")
+        inside = f"Test{rest}::" if begins else ""
+        seconds[f"{module.replace('.', '/')}.py::{inside}{case.attrib['name']}"] += float(case.attrib["time"])
     return seconds
 
 
