@@ -126,8 +126,12 @@ class Requests:
         body = self._hostile.text(
             self._perhaps_mutated(self._hostile.like(self._chance.choice(self._brought)))
         )
+        # The specification signs text, so bytes that are none are refused whatever is signed.
         headers = signing.headers(
-            event=f"msg_{uuid.uuid4().hex}", body=body, secrets=[self._keys.webhook_secret], now=time.time()
+            event=f"msg_{uuid.uuid4().hex}",
+            body=body.decode(errors="replace").encode(),
+            secrets=[self._keys.webhook_secret],
+            now=time.time(),
         )
         return "POST", f"/services/webhook/{self._keys.webhook}/", headers, body
 
