@@ -111,7 +111,7 @@ class Bench:
         database = self.place / "database"
         database.unlink(missing_ok=True)
         on_it = {"DJANGO_SETTINGS_MODULE": "tests.settings", "TEST_DATABASE_URL": f"sqlite:///{database}"}
-        migrate = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
+        migrate = [sys.executable, "manage.py", "migrate", "--run-syncdb", "--verbosity=0"]
         subprocess.run(migrate, cwd=self.tree, env=os.environ | on_it, check=True)
         for place in self._sockets:
             place.unlink(missing_ok=True)
