@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import InterfaceError, OperationalError, transaction
 from django.db import connection as database
-from django.db import transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -360,6 +360,28 @@ def test_what_is_too_much_is_dropped_and_counted(
     assert heard.contents() == ["0", "1", "2", "3", "4"]
     assert "receivers are too slow and now miss signals" in caplog.text
     until(lambda: "receivers have missed 3 signals" in caplog.text)
+    assert caplog.text.count("receivers have missed") == 1
+
+
+@pytest.mark.parametrize("error", [InterfaceError, OperationalError])
+def test_signals_wait_for_the_database(
+    inbox: Inbox, heard: Heard, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    target = opened(inbox)
+    assert hooks.drain(60)
+    heard.clear()
+    away, rows = [error, error], hooks._rows
+
+    def asked(batch: Any) -> Any:
+        if away:
+            raise away.pop()
+        return rows(batch)
+
+    monkeypatch.setattr(hooks, "_rows", asked)
+    monkeypatch.setattr(hooks, "PAUSE", 0.0)
+    say(target, "Hello")
+    assert hooks.drain(60)
+    assert heard.contents() == ["Hello"]
 
 
 async def test_receivers_that_hang_keep_nobody_waiting(inbox: Inbox, hear: Hear, valkey_url: str) -> None:

@@ -6,9 +6,19 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from bridge.chat.actions import receiving, remote_ids
+from bridge.chat.actions import copying, receiving, remote_ids, settling
 from bridge.chat.actions.receiving import Incoming, RemoteAuthor
-from bridge.models import Connection, Endpoint, Inbox, Message, RemoteMessage, RemotePart
+from bridge.models import (
+    Attachment,
+    Connection,
+    Delivery,
+    Endpoint,
+    Inbox,
+    Message,
+    Participant,
+    RemoteMessage,
+    RemotePart,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -122,3 +132,65 @@ def test_an_echo_that_comes_after_the_answer_changes_nothing(endpoint: Endpoint)
     sent.refresh_from_db()
     assert RemoteMessage.objects.count() == 1
     assert sent.deleted_at is None
+
+
+def test_what_cannot_be_read_is_a_gap_that_opens_a_closed_conversation_again(endpoint: Endpoint) -> None:
+    Connection.objects.update(state=Connection.State.CLOSED)
+    for _ in range(2):
+        receiving.receive_unreadable(endpoint.pk, "1001", edited_at=None)
+    assert [message.kind for message in Message.objects.all()] == ["gap"]
+    assert Connection.objects.get().is_open
+
+
+def test_what_cannot_be_read_in_a_room_that_is_closed_is_no_more_a_gap_than_what_can(
+    endpoint: Endpoint,
+) -> None:
+    Connection.objects.update(kind="room", slug="lobby", visitor=None, state=Connection.State.CLOSED)
+    incoming = Incoming(remote_id="1001", author=STAFF, content="hello", created_at=timezone.now())
+    assert receiving.receive_message(endpoint.pk, incoming) is None
+    assert receiving.receive_unreadable(endpoint.pk, "1002", edited_at=None) is None
+    assert not Message.objects.exists()
+    # It is behind us all the same.
+    assert Endpoint.objects.get().watermark == 1002
+    Connection.objects.update(state=Connection.State.OPEN)
+    assert receiving.receive_unreadable(endpoint.pk, "1003", edited_at=None) is not None
+
+
+def test_a_file_is_settled_once_and_not_once_its_message_is_deleted(endpoint: Endpoint) -> None:
+    receive(endpoint, "1001")
+    file = Attachment.objects.create(
+        inbox=Inbox.objects.get(),
+        message=Message.objects.get(),
+        name="a.txt",
+        size=1,
+        state=Attachment.State.PENDING,
+    )
+    pk = file.pk
+    assert copying.settle_file(pk, None)
+    # Else whoever has copied it meanwhile would keep a file that no row names.
+    assert not copying.settle_file(pk, None)
+    file.delete()
+    assert not copying.settle_file(pk, None)
+
+
+def test_an_edit_that_is_refused_is_shown_with_its_reason_and_one_that_arrives_takes_it_back(
+    endpoint: Endpoint,
+) -> None:
+    connection = endpoint.connection
+    author = Participant.objects.create(connection=connection, role="visitor", visitor=connection.visitor)
+    message = Message.objects.create(
+        connection=connection, author=author, seq=1, revision=1, content="is it blue?", state="delivered"
+    )
+    Connection.objects.update(revision=1, last_seq=1)
+
+    def edit(revision: int) -> list[Delivery]:
+        return [
+            Delivery.objects.create(message=message, endpoint=endpoint, operation="edit", revision=revision)
+        ]
+
+    settling.mark_failed(edit(2), endpoint=endpoint, reason="too_old", detail="")
+    message.refresh_from_db()
+    assert (message.state, message.failure) == ("delivered", "too_old")
+    settling.mark_delivered(edit(3), endpoint=endpoint, outcome=Delivery.Outcome.DELIVERED)
+    message.refresh_from_db()
+    assert (message.state, message.failure) == ("delivered", "")

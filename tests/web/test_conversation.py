@@ -270,8 +270,11 @@ async def test_who_is_too_far_behind_gets_the_newest_page_and_forgets_the_rest(v
     assert page["reset"]
     assert page["has_more"]
     assert [each["seq"] for each in page["messages"]] == list(range(352, 402))
-    # From before the database was restored from its backup.
-    assert (await visitor.ok("connection.sync", connection=visitor.connection, since=9999))["reset"]
+    # From before the database was restored from its backup: by one revision, or by many.
+    head = page["revision"]
+    for since, reset in ((head, False), (head + 1, True), (9999, True)):
+        synced = await visitor.ok("connection.sync", connection=visitor.connection, since=since)
+        assert synced["reset"] == reset
 
 
 async def test_a_deleted_message_stays_as_a_tombstone_without_its_content(visitor: Browser) -> None:
