@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from bridge.chat import actions
 from bridge.chat.actions import Opening, Post, Posted, Target
-from bridge.models import Connection, Inbox
+from bridge.errors import BridgeError, Code
+from bridge.models import Connection, Inbox, Message
 
 pytestmark = pytest.mark.django_db
 
@@ -32,3 +33,20 @@ def test_where_somebody_writes_is_active_and_nothing_else_is() -> None:
     assert [number for number, moment in enumerate(active) if moment >= now] == [1, 6]
     assert active[4] == just_now
     assert {active[number] for number in (0, 2, 3, 5)} == {long_ago}
+
+
+def test_of_a_batch_only_that_is_refused_whose_conversation_has_ended() -> None:
+    inbox = Inbox.objects.get()
+    targets = [Target.of(*actions.open_connection(Opening(inbox.pk, uuid.uuid4(), "Ada"))) for _ in range(4)]
+    Connection.objects.filter(pk=targets[1].connection).update(state=Connection.State.CLOSED)
+    Connection.objects.filter(pk=targets[2].connection).delete()
+    posts = [Post(target=target, content="Hello", client_id=uuid.uuid4()) for target in targets]
+    first, closed, gone, last = actions.post_messages(posts)
+    assert isinstance(first, Posted)
+    assert isinstance(last, Posted)
+    assert isinstance(closed, BridgeError)
+    assert closed.code == Code.CLOSED
+    assert isinstance(gone, BridgeError)
+    assert gone.code == Code.NOT_FOUND
+    stored = Message.objects.filter(kind=Message.Kind.MESSAGE).order_by("pk")
+    assert list(stored.values_list("connection", flat=True)) == [targets[0].connection, targets[3].connection]
