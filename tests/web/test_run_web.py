@@ -14,6 +14,8 @@ from bench.client import HEADERS, framed
 from bridge.management.commands import run_web
 from bridge.protocol import MAX_FRAME
 
+# A close frame with the code 1000.
+GOODBYE = b"\x88" + framed(b"\x03\xe8")[1:]
 HEAD = b"GET / HTTP/1.1\r\nHost: testserver\r\n"
 
 
@@ -102,15 +104,27 @@ async def test_a_message_of_just_the_size_is_taken(port: int) -> None:
     writer.close()
 
 
-async def test_frames_of_no_utf_8_close_with_1007_and_fill_no_log(
-    port: int, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("frames", "code"),
+    [
+        ([framed(b"\xff")] * 3, 1007),
+        # Who says goodbye in the same breath is answered that, and nothing else.
+        ([framed(b"\xff"), GOODBYE], 1000),
+        ([framed(b"\xff")] * 2 + [GOODBYE] * 2, 1000),
+        ([GOODBYE, framed(b"\xff")], 1000),
+    ],
+)
+async def test_frames_of_no_utf_8_close_once_and_fill_no_log(
+    port: int, caplog: pytest.LogCaptureFixture, frames: list[bytes], code: int
 ) -> None:
     reader, writer = await _socket(port)
     logging.getLogger("uvicorn.error").addFilter(run_web.without_traceback)
     try:
-        writer.write(framed(b"\xff") * 3)
-        close = await asyncio.wait_for(reader.readexactly(4), 30)
-        assert int.from_bytes(close[2:4]) == 1007
+        writer.write(b"".join(frames))
+        answer = await asyncio.wait_for(reader.read(), 30)
+        assert answer[-4:-2] == b"\x88\x02"
+        assert int.from_bytes(answer[-2:]) == code
+        assert answer.count(b"\x88\x02") == 1
     finally:
         logging.getLogger("uvicorn.error").removeFilter(run_web.without_traceback)
     writer.close()

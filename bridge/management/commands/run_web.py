@@ -10,6 +10,8 @@ import uvicorn
 from django.conf import settings as project
 from django.core.management.base import BaseCommand, CommandError
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import InvalidState
 
 from bridge.conf import settings
 from bridge.protocol import MAX_FRAME
@@ -57,6 +59,18 @@ class PromptH11(H11Protocol):
             self._check_later(state)
 
 
+class FinalWebSocket(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket, without its answer to a client that has already closed."""
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            super().data_received(data)
+        except InvalidState:
+            # A frame that is not UTF-8, and a close in the same bytes: uvicorn would close a second time.
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+
+
 class Command(BaseCommand):
     help = "Serve ASGI_APPLICATION of the settings with uvicorn, with limits for requests and frames."
 
@@ -81,7 +95,7 @@ class Command(BaseCommand):
 def uvicorn_options() -> dict[str, Any]:
     return {
         "http": PromptH11,
-        "ws": "websockets-sansio",
+        "ws": FinalWebSocket,
         "lifespan": "off",
         # A larger frame, or message of many frames, is never read into memory.
         "ws_max_size": MAX_FRAME,
