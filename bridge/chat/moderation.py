@@ -93,7 +93,7 @@ class Moderation:
         for inbox in Inbox.objects.filter(pk__in=inboxes):
             self.know(inbox)
 
-    def is_blocked(self, inbox: int | None, visitor: UUID | None) -> bool:
+    def is_blocked(self, inbox: int, visitor: UUID) -> bool:
         """Whether they were blocked just now."""
         return bool(self._blocked) and (inbox, visitor) in self._blocked
 

@@ -29,9 +29,10 @@ LONGEST = 900.0
 LINGER = 2.0
 """Seconds for which a body is still received after it was refused. Closing at once resets the connection, and the
 browser then shows an error of its own."""
-_SAFE = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
-JSON_HEADERS = [(b"content-type", b"application/json"), *_SAFE]
-TEXT_HEADERS = [(b"content-type", b"text/plain; charset=utf-8"), *_SAFE]
+# Tuples, because middleware may add to the list of a response.
+_SAFE = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+JSON_HEADERS = ((b"content-type", b"application/json"), *_SAFE)
+TEXT_HEADERS = ((b"content-type", b"text/plain; charset=utf-8"), *_SAFE)
 LARGEST_UPLOAD = 100
 """The highest limit of an inbox for one file, in megabytes. Servers that buffer whole bodies accept this much."""
 

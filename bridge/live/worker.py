@@ -84,9 +84,9 @@ class Worker:
                     publishing.use_loop(asyncio.get_running_loop())
                     await self._beat()
                     loops = (
-                        _repeat(self._look_after, pause=lambda: asyncio.sleep(BEAT)),
-                        _repeat(self.presence.flush, pause=lambda: asyncio.sleep(FLUSH)),
-                        _repeat(self.look_at_moderation, pause=self._moderated),
+                        _repeat(self._look_after, "check sockets", pause=lambda: asyncio.sleep(BEAT)),
+                        _repeat(self._flush, "announce presence", pause=lambda: asyncio.sleep(FLUSH)),
+                        _repeat(self.look_at_moderation, "read mutes and blocks", pause=self._moderated),
                     )
                     self._tasks = list(map(asyncio.create_task, loops))
                     before_daphne_stops(self.say_goodbye)
@@ -135,7 +135,10 @@ class Worker:
             self._empty.set()
 
     def check_speaker(self, session: Session, *texts: str) -> None:
-        """Refuse what this visitor may not write. From memory, because this is the hot path."""
+        """Refuse a visitor who is muted or blocked, and texts that are not allowed.
+
+        From memory, because this is the hot path.
+        """
         inbox = session.start.inbox
         self.moderation.check_speaker(inbox, session.who)
         for text in texts:
@@ -177,6 +180,12 @@ class Worker:
                 socket.deliver(error_frame(None, signed_out()).decode())
                 socket.end(protocol.CLOSE_NO_SESSION)
 
+    async def _flush(self) -> None:
+        try:
+            await self.presence.flush()
+        except (redis.RedisError, OSError, TimeoutError) as error:
+            logger.debug("Redis is unavailable; presence will be announced later: %r", error)
+
     async def _look_after(self) -> None:
         now = time.monotonic()
         for socket in tuple(self.sockets):
@@ -216,14 +225,14 @@ class Worker:
         self._staff = {inbox: known[inbox] for inbox in known.keys() & self._inboxes()}
 
 
-async def _repeat(act: Callable[[], Awaitable[None]], *, pause: Callable[[], Awaitable[None]]) -> None:
+async def _repeat(
+    act: Callable[[], Awaitable[None]], purpose: str, *, pause: Callable[[], Awaitable[None]]
+) -> None:
     while True:
         await pause()
         try:
             await act()
-        except (redis.RedisError, OSError, TimeoutError) as error:
-            logger.debug("Redis is unavailable: %r", error)
         except (OperationalError, InterfaceError) as error:
-            logger.warning("The database is unavailable: %r", error)
+            logger.warning("The database is unavailable; will try again to %s: %r", purpose, error)
         except Exception:
-            logger.exception("A periodic check failed")
+            logger.exception("Failed, and will try again to %s", purpose)

@@ -93,7 +93,8 @@ async def _serve(
         raise Http404
     try:
         opened: IO[bytes] = await files.in_background(file_storage().open, name)
-        size = await files.in_background(opened.seek, 0, 2)
+        # Also the attribute is read in the thread, because a remote storage may fetch the file for it.
+        size = await files.in_background(lambda: opened.seek(0, 2))
     except FileNotFoundError:
         raise Http404 from None
     span = _span(request.headers.get("Range", ""), size)

@@ -62,7 +62,7 @@ class Uploads:
         except Exception:
             logger.exception("A file could not be accepted")
             raise BridgeError(Code.INTERNAL, "Something went wrong on the server.") from None
-        await send({"type": "http.response.start", "status": 201, "headers": bodies.JSON_HEADERS})
+        await send({"type": "http.response.start", "status": 201, "headers": [*bodies.JSON_HEADERS]})
         await send({"type": "http.response.body", "body": orjson.dumps(answer)})
 
 

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from functools import partial
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.conf import settings as django_settings
 from django.contrib.auth.models import Permission, User
+from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db import connection as database
 from django.test import Client
@@ -29,7 +31,7 @@ from bridge.files import inspecting, workers
 from bridge.infra.limits import THROTTLES, Limit, Throttle
 from bridge.inspection.limits import Limits
 from bridge.models import Attachment, Block, Connection, Inbox, Message, Participant
-from bridge.web import uploads
+from bridge.web import downloads, uploads
 from tests.files.pictures import bomb, drawing, frames, png, saved
 from tests.web.browser import Browser
 from tests.web.conftest import Open
@@ -617,6 +619,37 @@ async def test_players_get_the_part_that_they_ask_for(
     assert (answer.status, answer.body) == (status, part)
     if status == 206:
         assert answer.headers["content-range"].endswith("/10")
+
+
+class RemoteFile(File[bytes]):
+    """As of a storage in the cloud: it is fetched as soon as anything of it is needed, even `seek` to be called."""
+
+    def __init__(self, file: Any) -> None:
+        self.name, self._here, self._fetched = file.name, file, False
+
+    @property
+    def file(self) -> Any:
+        if not self._fetched:
+            assert threading.current_thread() is not threading.main_thread()
+            self._fetched = True
+        return self._here
+
+
+async def test_a_remote_storage_holds_up_nobody_else(
+    visitor: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = await uploaded(visitor.token, "digits.txt", b"0123456789")
+    monkeypatch.setattr(
+        downloads,
+        "file_storage",
+        lambda: SimpleNamespace(open=lambda name: RemoteFile(default_storage.open(name))),
+    )
+    for asked, part in (({}, b"0123456789"), ({"range": "bytes=2-4"}, b"234")):
+        answer = await http("GET", sent["url"], token=visitor.token, headers=asked)
+        assert answer.body == part
+    assert (await http("HEAD", sent["url"], token=visitor.token)).status == 200
+    nothing = {"range": "bytes=10-"}
+    assert (await http("GET", sent["url"], token=visitor.token, headers=nothing)).status == 416
 
 
 async def test_a_look_at_the_headers_opens_nothing(visitor: Browser) -> None:

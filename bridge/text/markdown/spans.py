@@ -23,9 +23,10 @@ SPANS = {
 TRIES = {"*": MOST_TRIES, "_": MOST_TRIES}
 """How often the search for the end of these may fail: it might still succeed from another position."""
 LINK = re.compile(
-    # An address without angle brackets may contain pairs of brackets.
+    # An address without angle brackets may contain pairs of brackets. The group is atomic and not possessive: before
+    # Python 3.11.5, `{…}+` around a group that backtracks matches too much (https://github.com/python/cpython/issues/106052).
     r"\[((?:\\.|[^\\\[\]]){1,300})\]\(\s{0,9}"
-    r"(?:<(https?://[^\s<>]{1,2000})>|(https?://(?:[^()<>\s]|\([^()<>\s]{0,4000}\)){1,4000}+))"
+    r"(?:<(https?://[^\s<>]{1,2000})>|(https?://(?>(?:[^()<>\s]|\([^()<>\s]{0,4000}\)){1,4000})))"
     r"(?:\s{1,9}(?:\"[^\"]{0,300}\"|'[^']{0,300}'))?\s{0,9}\)",
     re.DOTALL | re.IGNORECASE,
 )
