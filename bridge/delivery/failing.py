@@ -87,7 +87,7 @@ def _was_not_stored(request: Request) -> None:
 
 
 def _forget(request: Request) -> None:
-    """Delete the record of a message that was never sent. It is composed again, without what is deleted by then."""
+    """Delete the record of a message whose remote id is unknown. If it is sent again, it is composed anew."""
     RemoteMessage.objects.filter(pk=request.remote_pk, remote_id__isnull=True).delete()
 
 

@@ -141,7 +141,7 @@ def _towards(
         mark_delivered(_posts_of(group, endpoint), endpoint=endpoint, outcome=Delivery.Outcome.DELIVERED)
         return None
     alive = [remote for remote in sent if remote.deleted_at is None]
-    if alive and (request := _difference(alive, endpoint, service=service, now=now)) is not None:
+    if alive and (request := _difference(alive, group, endpoint, service=service, now=now)) is not None:
         return request
     # If one of several joined messages was deleted, its reactions are removed.
     if alive and (request := reactions.surplus(alive[0], endpoint)) is not None:
@@ -155,10 +155,9 @@ def _towards(
 
 
 def _difference(
-    alive: list[RemoteMessage], endpoint: Endpoint, *, service: Service, now: datetime
+    alive: list[RemoteMessage], group: list[Message], endpoint: Endpoint, *, service: Service, now: datetime
 ) -> Request | None:
     """Return a request for the first part that differs from the current text; None if nothing differs."""
-    group = remotes.group_of(alive)
     wanted = compose(group, alive, endpoint, service=service)
     thread = remotes.thread_of(endpoint)
     for remote, text in zip(alive, wanted, strict=False):

@@ -1,4 +1,4 @@
-"""Queries on a connection's messages in a service, for planning, settling and reactions."""
+"""Queries on the remote messages of an endpoint, for planning, settling and reactions."""
 
 from collections.abc import Sequence
 

@@ -36,7 +36,8 @@ _NUMBER = re.compile(r"-?[0-9]{1,17}\Z")
 class Address:
     """The view of one path, with an operation for each of its methods."""
 
-    csrf_exempt = True  # tokens are not cookies; where a cookie is used, `staff_permissions` checks CSRF
+    # Tokens are not cookies. Those are checked by `identity.handshake` (visitors) and `staff_permissions` (staff).
+    csrf_exempt = True
 
     def __init__(self, operations: Sequence[Operation]) -> None:
         self._operations: dict[str, Operation] = {operation.method: operation for operation in operations}

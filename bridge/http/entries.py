@@ -76,13 +76,13 @@ async def open_with(session: RequestSession, payload: MessageOpen) -> MessageSen
     return await message_send(session, _as(MessageSend, payload))
 
 
-def _in_room(name: str, command: Entry, payload: type[Payload]) -> Entry:
+def _in_room(name: str, command: Entry, model: type[Payload]) -> Entry:
     """A conversation's command for the room of the request: its payload has `room` instead of `connection`."""
 
     async def function(session: Any, payload: Any) -> Any:
         return await command.call(session, _as(command.payload, payload, connection=_room(session)))
 
-    return replace(command, name=name, function=function, call=function, payload=payload, permission=started)
+    return replace(command, name=name, function=function, call=function, payload=model, permission=started)
 
 
 room_messages = _in_room("room.messages", commands["history.page"], RoomMessages)

@@ -8,6 +8,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Annotated, Any, NamedTuple
 
+from asgiref.sync import iscoroutinefunction
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 
@@ -181,7 +182,7 @@ class Plan:
         """The index of the step with this key. A step that several parameters need is added once."""
         if key not in self._places:
             self._places[key] = 2 + len(self._steps)
-            self._steps.append(_Step(function, arguments, inspect.iscoroutinefunction(function)))
+            self._steps.append(_Step(function, arguments, iscoroutinefunction(function)))
         return self._places[key]
 
 

@@ -8,6 +8,7 @@ from types import NoneType
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+from asgiref.sync import iscoroutinefunction
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import BaseModel, TypeAdapter
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError
@@ -155,7 +156,7 @@ class CommandGroup:
         deprecated: bool | str,
     ) -> Entry:
         full = self._name(name, function, taken=entries)
-        if not inspect.iscoroutinefunction(function):
+        if not iscoroutinefunction(function):
             raise DeclarationError(
                 "it is not async", f"Write async def {getattr(function, '__name__', 'it')}(…)"
             )
@@ -180,7 +181,7 @@ class CommandGroup:
 
 
 def _permission_of(command: str, permission: Permission | None, payload: type[Payload]) -> Permission:
-    if permission is None or not inspect.iscoroutinefunction(permission):
+    if permission is None or not iscoroutinefunction(permission):
         missing = f"the command {command} has no permission"
         raise DeclarationError(
             missing if permission is None else "its permission is not async",

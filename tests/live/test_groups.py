@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import BaseModel
 
@@ -100,6 +101,24 @@ def plain(session: Session, payload: Numbered) -> Reply:
 
 def test_a_function_that_is_not_async() -> None:
     assert refused(plain) == here("plain") + "it is not async. Write async def plain(…)."
+
+
+async def test_what_asgiref_makes_async_is_async() -> None:
+    """A command, its permission and what it depends on; on Python 3.11 `inspect` takes none of them for that."""
+
+    def may(session: Session, payload: Numbered) -> None:
+        """Everybody."""
+
+    def state_of(payload: Numbered) -> str:
+        return f"{payload.number} is packed"
+
+    def status(payload: Numbered, state: Annotated[str, From(sync_to_async(state_of))]) -> Reply:
+        return Reply(state=state)
+
+    group.command("status", permission=sync_to_async(may), throttle="5/minute")(sync_to_async(status))
+    session: Any = None
+    reply = await groups.entries["cart.status"].call(session, Numbered(number="7"))
+    assert reply == Reply(state="7 is packed")
 
 
 async def bare(session, payload: Numbered) -> Reply:  # type: ignore[no-untyped-def]
