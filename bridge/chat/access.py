@@ -39,7 +39,7 @@ def find_participant(viewer: Viewer, uid: uuid.UUID | None) -> Participant | Non
             connection__inbox=viewer.inbox,
             connection__state=Connection.State.OPEN,
         )
-    # Without an order, because a planner might then use the index of the primary key.
+    # Without an order: with one, a planner might use the index of the primary key.
     return next((row for row in rows[:1] if viewer.sees(row.connection)), None)
 
 

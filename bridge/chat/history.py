@@ -32,7 +32,7 @@ def sync(reader: Target, *, since: int) -> ConnectionSynced:
 
     The head is read first: changes that are committed later may be missing, so the answer must not claim them.
     """
-    participant = participant_of(reader)
+    participant = _participant(reader)
     connection = connection_out(participant.connection, reader=participant)
     head, last_seq = connection["revision"], participant.connection.last_seq
     if not 0 <= head - since <= SYNC_LIMIT:
@@ -62,16 +62,16 @@ def _since(reader: Target, *, since: int, head: int, last_seq: int) -> list[Mess
 
 
 def connection_for(reader: Target) -> ConnectionOut:
-    participant = participant_of(reader)
+    participant = _participant(reader)
     return connection_out(participant.connection, reader=participant)
 
 
 def first_look(reader: Target) -> tuple[Participant, HistoryRead]:
     """The head, then the newest page. A message that arrives in between is in the page and in an event."""
-    return participant_of(reader), page(reader)
+    return _participant(reader), page(reader)
 
 
-def participant_of(reader: Target) -> Participant:
+def _participant(reader: Target) -> Participant:
     return Participant.objects.select_related("connection").get(pk=reader.participant or 0)
 
 

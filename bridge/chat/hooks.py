@@ -13,14 +13,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, connections, transaction
+from django.db import InterfaceError, OperationalError, connections
 from django.db.models import Model
 
 from bridge import signals
+from bridge.infra.database import after_commit
 from bridge.models import Connection, Message, Participant
 from bridge.signals import Hook
 
@@ -92,7 +92,8 @@ def tell(signal: Hook, keys: Iterable[Key], **more: Any) -> None:
 def tell_on_commit(signal: Hook, keys: Iterable[Key], **more: Any) -> None:
     """Like `tell`, in the order of the keys, after the commit of this transaction. Not if it is rolled back."""
     if signal.receivers:
-        transaction.on_commit(partial(tell, signal, sorted(keys), **more), robust=True)
+        ordered = sorted(keys)
+        after_commit(lambda: tell(signal, ordered, **more))
 
 
 def drain(limit: float = 10.0) -> bool:

@@ -12,12 +12,11 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable, Sequence
-from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from channels.layers import BaseChannelLayer, get_channel_layer
-from django.db import transaction
 
+from bridge.infra.database import after_commit
 from bridge.models import Advance, Connection
 from bridge.protocol.frames import event_frame
 
@@ -182,7 +181,7 @@ def publish(changes: Sequence[Change], *, nudge: bool = False) -> None:
 
 def publish_on_commit(changes: Sequence[Change], *, nudge: bool = False) -> None:
     if changes or nudge:
-        transaction.on_commit(partial(publish, changes, nudge=nudge), robust=True)
+        after_commit(publish, changes, nudge=nudge)
 
 
 def publish_change(
@@ -214,7 +213,7 @@ def tell_visitor(visitor: str, frame: bytes) -> None:
 def tell_moderation() -> None:
     """Make every web process read mutes, blocks and revoked tokens, after the commit."""
     message = ("moderation", {"type": "web.moderation"})
-    transaction.on_commit(lambda: _current().add([], [message]), robust=True)
+    after_commit(lambda: _current().add([], [message]))
 
 
 def tell_bot(news: Literal["typing", "read", "card"], connection: str) -> None:

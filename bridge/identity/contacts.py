@@ -2,7 +2,6 @@
 
 import uuid
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -12,6 +11,7 @@ from bridge.chat import publishing
 from bridge.chat.actions.opening import complete_endpoints
 from bridge.errors import BridgeError, Code
 from bridge.identity.revocation import revoke_nameless
+from bridge.infra.database import after_commit
 from bridge.models import Connection, Contact, Inbox
 
 
@@ -155,7 +155,7 @@ def _note(contact: Contact, claims: Identity) -> None:
 
 def tell_cards(contact: Contact) -> None:
     """Show the contact to staff in the visitor's open conversations, after the commit that changes it."""
-    transaction.on_commit(partial(_tell, contact), robust=True)
+    after_commit(_tell, contact)
 
 
 def _tell(contact: Contact) -> None:

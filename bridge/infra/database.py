@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from django.db import InterfaceError, OperationalError, connection, connections
+from django.db import InterfaceError, OperationalError, connection, connections, transaction
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -21,6 +21,12 @@ RENEW_AFTER = 60.0
 
 
 LONGEST_WAY = 0.02
+
+
+def after_commit(function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Call the function once the transaction is committed, or now if there is none. What it raises is logged."""
+    # Not a partial: Django 5.2 fails at logging what one raises, and drops all callbacks that follow.
+    transaction.on_commit(lambda: function(*args, **kwargs), robust=True)
 
 
 class DatabaseThreads:

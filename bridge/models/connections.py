@@ -241,7 +241,7 @@ class Participant(models.Model):
     avatar = models.CharField(max_length=300, blank=True)
     # “#rrggbb”, the colour of their role in the service; empty if there is none.
     colour = models.CharField(max_length=7, blank=True)
-    # Staff muted them in this connection until then.
+    # Staff muted them until then: in this room, or in all their private conversations of the inbox.
     muted_until = models.DateTimeField(null=True, blank=True)
     # When they last wrote in a room with slow mode.
     spoke_at = models.DateTimeField(null=True)

@@ -33,7 +33,7 @@ def change_message(
     )
     rows.wake(endpoints)
     nudge = bool(endpoints)
-    publish_messages(event, [message], connection=message.connection, advance=advance, nudge=nudge, more=more)
+    _publish(event, [message], connection=message.connection, advance=advance, nudge=nudge, more=more)
 
 
 def publish_changed(
@@ -44,10 +44,10 @@ def publish_changed(
     for revision, message in enumerate(messages, start=advance.since + 1):
         message.revision, message.changed = revision, True
     Message.objects.bulk_update(messages, [*fields, "revision", "changed"])
-    publish_messages(event, messages, connection=connection, advance=advance)
+    _publish(event, messages, connection=connection, advance=advance)
 
 
-def publish_messages(
+def _publish(
     event: str,
     messages: Sequence[Message],
     *,

@@ -1,7 +1,6 @@
 """Renames visitors: to a name that nobody else has, and that does not stand for staff."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 from itertools import islice
 
 from django.contrib.auth import get_user_model
@@ -12,6 +11,7 @@ from bridge.chat import publishing
 from bridge.chat.actions import speaking_rules
 from bridge.chat.wire import author_out
 from bridge.errors import BridgeError, Code
+from bridge.infra.database import after_commit
 from bridge.models import Connection, Inbox, Participant
 from bridge.text.lookalikes import is_reserved, key_of, readings
 from bridge.text.nicks import marked, numbered
@@ -58,7 +58,7 @@ def _call(participant: Participant, nick: str) -> None:
         Connection.objects.filter(pk=connection.pk).update(nick=nick)
     uid = str(connection.uid)
     payload = {"participant": author_out(participant), "previous": previous}
-    transaction.on_commit(partial(publishing.tell, uid, "participant.renamed", payload), robust=True)
+    after_commit(publishing.tell, uid, "participant.renamed", payload)
 
 
 def yield_on_commit(staff: Participant) -> None:
@@ -67,8 +67,7 @@ def yield_on_commit(staff: Participant) -> None:
     This happens after the commit, because no transaction may lock several rooms.
     """
     if staff.nick_key:
-        make_way = partial(_make_way, staff.nick_key, staff.connection.inbox_id)
-        transaction.on_commit(make_way, robust=True)
+        after_commit(_make_way, staff.nick_key, staff.connection.inbox_id)
 
 
 def _make_way(key: str, inbox: int) -> None:
