@@ -3,6 +3,7 @@
 import asyncio
 import re
 import sqlite3
+from contextlib import closing
 
 import pytest
 from playwright.async_api import Page, expect
@@ -33,10 +34,9 @@ print("cookie", COOKIE_NAME, issue(connection.visitor).text)
 
 def stored(site: Site, content: str) -> int:
     """How often the database has it."""
-    with sqlite3.connect(site.folder / "db.sqlite3") as database:
+    with closing(sqlite3.connect(site.folder / "db.sqlite3")) as database:
         found = database.execute("SELECT count(*) FROM bridge_message WHERE content = ?", [content])
         count: int = found.fetchone()[0]
-    database.close()
     return count
 
 

@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,11 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def holder(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     """Another process, as it were, that holds the lock."""
-    with sqlite3.connect(tmp_path / "db", isolation_level=None, check_same_thread=False) as other:
+    with closing(sqlite3.connect(tmp_path / "db", isolation_level=None, check_same_thread=False)) as other:
         other.execute("PRAGMA journal_mode=WAL")
         other.execute("CREATE TABLE said (words TEXT)")
         other.execute("BEGIN IMMEDIATE")
         yield other
-    other.close()
 
 
 def wrapper(folder: Path, **options: Any) -> DatabaseWrapper:

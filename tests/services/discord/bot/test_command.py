@@ -180,11 +180,10 @@ def test_sigterm_finishes_the_delivery_in_hand(site: Site) -> None:
     say(site, "In hand")
     fetch(f"{site.sandbox_url}/sandbox/counts?route={POSTS.replace(' ', '%20')}&count={counts + 1}&wait=20")
     assert site.bot.stop() == 0
-    with sqlite3.connect(site.folder / "db.sqlite3") as database:
+    with closing(sqlite3.connect(site.folder / "db.sqlite3")) as database:
         unknown = database.execute(
             "SELECT count(*) FROM bridge_remotemessage WHERE remote_id IS NULL"
         ).fetchone()
-    database.close()
     assert unknown == (0,)
 
 
@@ -197,15 +196,12 @@ def test_discord_that_cannot_be_reached_is_waited_for(site: Site) -> None:
 
 
 def test_a_database_that_does_not_answer_is_waited_for(site: Site) -> None:
-    database = sqlite3.connect(site.folder / "db.sqlite3", isolation_level=None)
-    try:
+    with closing(sqlite3.connect(site.folder / "db.sqlite3", isolation_level=None)) as database:
         database.execute("BEGIN IMMEDIATE")
         site.bot.start(wait=False)
         until(lambda: "The database does not answer" in site.bot.tail(), "it says so")
         database.execute("ROLLBACK")
         site.bot.wait_until_ready()
-    finally:
-        database.close()
 
 
 def test_it_starts_the_sandbox_and_takes_it_along(site: Site, tmp_path: Path) -> None:
