@@ -124,12 +124,8 @@ def an_edit_leaves_what_outgrew_its_message(patch: pytest.MonkeyPatch) -> None:
     """Rule 9: an edit sends the present text of the whole."""
     original = planning._difference
 
-    def difference(alive: list[RemoteMessage], endpoint: Endpoint, **options: Any) -> Request | None:
-        return (
-            original(alive[:1], endpoint, **options)
-            if len(alive) > 1
-            else original(alive, endpoint, **options)
-        )
+    def difference(alive: list[RemoteMessage], *rest: Any, **options: Any) -> Request | None:
+        return original(alive[:1], *rest, **options)
 
     patch.setattr(planning, "_difference", difference)
 
