@@ -126,7 +126,7 @@ class Requests:
         body = self._hostile.text(
             self._perhaps_mutated(self._hostile.like(self._chance.choice(self._brought)))
         )
-        # The specification signs text, so bytes that are none are refused whatever is signed.
+        # Only text can be signed. A body that is not UTF-8 is refused with any signature.
         headers = signing.headers(
             event=f"msg_{uuid.uuid4().hex}",
             body=body.decode(errors="replace").encode(),

@@ -36,7 +36,7 @@ _NUMBER = re.compile(r"-?[0-9]{1,17}\Z")
 class Address:
     """The view of one path, with an operation for each of its methods."""
 
-    # Tokens are not cookies. Those are checked by `identity.handshake` (visitors) and `staff_permissions` (staff).
+    # Other sites cannot send tokens. Cookies are checked by `identity.handshake`, and `staff_permissions` for staff.
     csrf_exempt = True
 
     def __init__(self, operations: Sequence[Operation]) -> None:

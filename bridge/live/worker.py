@@ -86,7 +86,11 @@ class Worker:
                     loops = (
                         _repeat(self._look_after, "check sockets", pause=lambda: asyncio.sleep(BEAT)),
                         _repeat(self._flush, "announce presence", pause=lambda: asyncio.sleep(FLUSH)),
-                        _repeat(self.look_at_moderation, "read mutes and blocks", pause=self._moderated),
+                        _repeat(
+                            self.look_at_moderation,
+                            "read mutes, blocks and revocations",
+                            pause=self._moderated,
+                        ),
                     )
                     self._tasks = list(map(asyncio.create_task, loops))
                     before_daphne_stops(self.say_goodbye)

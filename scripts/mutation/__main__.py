@@ -23,6 +23,8 @@ JOBS = os.cpu_count() or 1
 # Those in processes of their own say nothing of the lines that they run, and pages in a browser take too long.
 WHICH = ["-m", "not browser and not processes"]
 CONTEXTS = ["--cov=bridge", "--cov-context=test", "--cov-report="]
+TIMES = "times.xml"
+"""How long each test took, beside the coverage. Not coverage.xml, see `measure`."""
 # Each copy of the project has the same files.
 CONFIGURATION = "[run]\nrelative_files = true\n"
 
@@ -38,7 +40,7 @@ def main() -> int:
     place = ROOT / "var" / "mutation"
     coverage = place / "coverage"
     benches = [Bench(place / str(number)) for number in range(JOBS)]
-    if options.fresh or not coverage.exists():
+    if options.fresh or not (coverage.exists() and coverage.with_name(TIMES).exists()):
         measure(benches[0].tree, coverage, options.tests)
     free: SimpleQueue[Bench] = SimpleQueue()
 
@@ -87,7 +89,13 @@ def measure(tree: Path, coverage: Path, tests: list[str]) -> None:
     configuration = coverage.with_name("contexts.ini")
     configuration.write_text(CONFIGURATION)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", str(JOBS)]
-    command += [*WHICH, *CONTEXTS, f"--cov-config={configuration}", f"--junit-xml={coverage}.xml", *tests]
+    command += [
+        *WHICH,
+        *CONTEXTS,
+        f"--cov-config={configuration}",
+        f"--junit-xml={coverage.with_name(TIMES)}",
+        *tests,
+    ]
     environment = os.environ | {"COVERAGE_FILE": str(coverage)}
     # A test that fails here tells as much of where it was.
     ran = subprocess.run(command, cwd=tree, env=environment, check=False).returncode in {0, 1}
@@ -118,6 +126,7 @@ class Bench:
             environment = os.environ | {
                 "MUTATION_SOCKET": str(place),
                 "MUTATION_COVERAGE": str(coverage),
+                "MUTATION_TIMES": str(coverage.with_name(TIMES)),
                 "MUTATION_DATABASE": str(database),
                 "MUTATION_BARE": "1" if place.name == "bare" else "",
             }

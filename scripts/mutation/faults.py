@@ -47,7 +47,7 @@ def _stands_between_operands(node: Any) -> bool:
 
 
 def _matters(node: Any) -> bool:
-    """Whether this is no option that only guards against mistakes in the code, or saves memory."""
+    """Whether users could notice. They do not notice options that find mistakes in the code or save memory."""
     before = node.get_previous_sibling()
     name = before and before.get_previous_sibling()
     return getattr(name, "value", "") not in {"strict", "slots", "frozen", "kw_only"}

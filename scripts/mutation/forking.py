@@ -113,7 +113,7 @@ def _begun() -> float:
 class Tests:
     """Which tests run which lines, and which they are for a module that has changed."""
 
-    def __init__(self, coverage: Path) -> None:
+    def __init__(self, coverage: Path, times: Path) -> None:
         data = CoverageData(str(coverage))
         data.read()
         self._contexts = {file: data.contexts_by_lineno(file) for file in data.measured_files()}
@@ -121,7 +121,7 @@ class Tests:
         self._breadth = Counter(
             test for lines in self._contexts.values() for tests in lines.values() for test in tests
         )
-        self._seconds = _seconds(coverage.with_name(f"{coverage.name}.xml"))
+        self._seconds = _seconds(times)
 
     def of(self, module: str) -> list[str]:
         """The tests that run the lines in which it differs now; of its whole where only an import runs those."""
@@ -172,7 +172,7 @@ def _statements(pristine: str, *, changed: str) -> set[int]:
 
 def _serve() -> tuple[Path, str]:
     """Returns in each fork, never here: the module with the fault, and its text without."""
-    tests = Tests(Path(os.environ["MUTATION_COVERAGE"]))
+    tests = Tests(Path(os.environ["MUTATION_COVERAGE"]), Path(os.environ["MUTATION_TIMES"]))
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(os.environ["MUTATION_SOCKET"])

@@ -108,7 +108,7 @@ async def test_a_message_of_just_the_size_is_taken(port: int) -> None:
     ("frames", "code"),
     [
         ([framed(b"\xff")] * 3, 1007),
-        # Who says goodbye in the same breath is answered that, and nothing else.
+        # A client that also closes is answered once, with its own code.
         ([framed(b"\xff"), GOODBYE], 1000),
         ([framed(b"\xff")] * 2 + [GOODBYE] * 2, 1000),
         ([GOODBYE, framed(b"\xff")], 1000),

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Iterable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -12,6 +11,7 @@ from bridge import files
 from bridge.chat import wire
 from bridge.errors import BridgeError, Code
 from bridge.files import Kept
+from bridge.infra.database import after_commit
 from bridge.models import Attachment
 from bridge.protocol.outgoing import AttachmentOut
 
@@ -74,7 +74,7 @@ def discard(attachments: QuerySet[Attachment]) -> int:
     Attachment.objects.filter(pk__in=[row.pk for row in rows]).delete()
     names = [name for row in rows for name in (row.file.name, row.thumbnail.name) if name]
     if names:
-        transaction.on_commit(partial(files.discard, *names))
+        after_commit(files.discard, *names)
     return len(rows)
 
 

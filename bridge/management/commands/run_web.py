@@ -59,14 +59,14 @@ class PromptH11(H11Protocol):
             self._check_later(state)
 
 
-class FinalWebSocket(WebSocketsSansIOProtocol):
+class QuietWebSocket(WebSocketsSansIOProtocol):
     """uvicorn's WebSocket, without its answer to a client that has already closed."""
 
     def data_received(self, data: bytes) -> None:
         try:
             super().data_received(data)
         except InvalidState:
-            # A frame that is not UTF-8, and a close in the same bytes: uvicorn would close a second time.
+            # uvicorn tries to close for a frame that is not UTF-8, although the client's close came in the same bytes.
             self.transport.write(b"".join(self.conn.data_to_send()))
             self.transport.close()
 
@@ -95,7 +95,7 @@ class Command(BaseCommand):
 def uvicorn_options() -> dict[str, Any]:
     return {
         "http": PromptH11,
-        "ws": FinalWebSocket,
+        "ws": QuietWebSocket,
         "lifespan": "off",
         # A larger frame, or message of many frames, is never read into memory.
         "ws_max_size": MAX_FRAME,

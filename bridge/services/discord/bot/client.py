@@ -141,29 +141,30 @@ class BridgeBot(commands.Bot):
         """Leave the gateway. Requests may still be made."""
         self.attached = False
         await self.relay.stop()
-        await self._disconnect()
+        await self._disconnect(code=1000)
 
     async def close(self) -> None:
         self.attached = False
         await self.relay.stop()
         await self.aside.stop()
-        await self._disconnect()
+        await self._disconnect(code=1000)
         await super().close()
 
     async def _connect(self, url: str, *, compress: int = 0) -> aiohttp.ClientWebSocketResponse:
-        await self._disconnect()
+        # With 1000, Discord would end the session, which discord.py may be about to resume.
+        await self._disconnect(code=4000)
         self._socket = await self._open_socket(url, compress=compress)
         return self._socket
 
-    async def _disconnect(self) -> None:
-        """Close the gateway's socket, even one that discord.py has forgotten because its session was refused or
-        interrupted while it began."""
+    async def _disconnect(self, *, code: int) -> None:
+        """Close the gateway's socket, even one that discord.py has forgotten because something failed while the session
+        began."""
         if self._socket is None:
             return
         for other in threading.enumerate():
             if isinstance(other, KeepAliveHandler) and other.ws.socket is self._socket:
                 other.stop()
-        await self._socket.close(code=1000)
+        await self._socket.close(code=code)
 
 
 class Backoff(ExponentialBackoff[Literal[False]]):

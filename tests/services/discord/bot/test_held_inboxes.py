@@ -460,6 +460,29 @@ async def test_sessions_are_not_spent_to_the_last(
     assert [each.closed for each in sockets] == [*[True] * (len(sockets) - 1), False]
 
 
+async def test_a_socket_whose_session_cannot_begin_is_closed_before_the_next_is_opened(up: Stage) -> None:
+    """discord.py tries again by itself, with the same client."""
+    answers = iter([(403, {"code": 0, "message": "not now"})] * 3)
+    up.refusals.append(lambda request: next(answers, None) if request.path == "/gateway/bot" else None)
+    bot, opened = up.bot, []
+    open_socket = bot._open_socket
+
+    async def noted(url: str, *, compress: int = 0) -> aiohttp.ClientWebSocketResponse:
+        assert [each.closed for each in opened] == [True] * len(opened)
+        opened.append(await open_socket(url, compress=compress))
+        return opened[-1]
+
+    bot._open_socket = noted
+    await up.sandbox.drop_gateway(resumable=False)
+    await eventually(lambda: up.server.sandbox.gateway.identifies == 2)
+    await up.until_caught_up()
+    assert up.bot is bot
+    assert len(opened) > 3
+    loop = asyncio.get_running_loop()
+    await eventually(lambda: [each.ws.loop for each in keepers()].count(loop) == 1, seconds=5)
+    await up.converse("Hello")
+
+
 async def stopped(stage: Stage) -> None:
     await stage.stop()
 
